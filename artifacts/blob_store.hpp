@@ -1,0 +1,55 @@
+// Content-addressed cache (`$XDG_CACHE_HOME/imgforge/blobs/sha256/<2>/<62>`): files named by the digest
+// of what they hold. A name is never trusted: bytes are hashed again before they are reused.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+#include "core/digest.hpp"
+#include "core/fd.hpp"
+
+namespace imgforge::artifacts {
+
+class BlobStore;
+
+/// A file whose content was hashed and found equal to `digest`. Made only by BlobStore.
+class VerifiedFile {
+ public:
+  const std::filesystem::path& path() const { return path_; }
+  const core::Digest& digest() const { return digest_; }  ///< sha256
+  std::uint64_t size() const { return size_; }
+
+ private:
+  friend class BlobStore;
+  VerifiedFile(std::filesystem::path path, core::Digest digest, std::uint64_t size)
+      : path_(std::move(path)), digest_(std::move(digest)), size_(size) {}
+  std::filesystem::path path_;
+  core::Digest digest_;
+  std::uint64_t size_;
+};
+
+class BlobStore {
+ public:
+  /// `root` is created when missing. Throws kPermission/kIo.
+  explicit BlobStore(std::filesystem::path root);
+
+  /// The blob if it is there and its bytes still have that sha256; a rotten one is moved to `quarantine/` and
+  /// counts as absent. Symlinks, directories and FIFOs under a blob's name are refused (kStore).
+  std::optional<VerifiedFile> find(const core::Digest& sha256);
+  /// Like find without hashing again, for a blob hashed by this process already; size must match then.
+  std::optional<VerifiedFile> find_again(const core::Digest& sha256);
+  /// Adopts a finished file on the same file system (renamed into place, fsynced, mode 0444). Hashes it; when
+  /// `expected` is given a difference is kIntegrity and the file is left alone.
+  VerifiedFile adopt(const std::filesystem::path& file, const std::optional<core::Digest>& expected = {});
+  VerifiedFile put(std::string_view content);
+  /// Folder for unfinished files, on the same file system.
+  std::filesystem::path staging() const { return root_ / "staging"; }
+  const std::filesystem::path& root() const { return root_; }
+
+ private:
+  std::filesystem::path path_of(const core::Digest& sha256) const;
+  std::filesystem::path root_;
+};
+
+}  // namespace imgforge::artifacts

@@ -1,0 +1,38 @@
+// Time as an effect: commands read it through Clock, tests put a fixed one in its place.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace imgforge::core {
+
+using UnixTime = std::chrono::sys_seconds;
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual UnixTime now() const = 0;
+};
+
+/// Real time.
+Clock& system_clock();
+
+class FixedClock : public Clock {
+ public:
+  explicit FixedClock(UnixTime time) : time_(time) {}
+  UnixTime now() const override { return time_; }
+
+ private:
+  UnixTime time_;
+};
+
+/// "20261120" (UTC).
+std::string compact_date(UnixTime time);
+/// "2026-11-20T01:02:03Z".
+std::string iso_time(UnixTime time);
+/// The time of SOURCE_DATE_EPOCH (reproducible-builds.org specification), or `clock`'s. Throws kUsage when
+/// the variable is set but is not a whole number of seconds.
+UnixTime build_time(const Clock& clock);
+
+}  // namespace imgforge::core
