@@ -118,7 +118,7 @@ void stream_with_holes(int from, int to, std::uint64_t size, const std::filesyst
 
 }  // namespace
 
-void copy_file(const std::filesystem::path& source, const std::filesystem::path& target, unsigned mode) {
+void clone_file(const std::filesystem::path& source, const std::filesystem::path& target, unsigned mode) {
   const Fd from = open_regular(source);
   Fd to = open_file(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
   if (::ioctl(to.get(), FICLONE, from.get()) != 0) {
