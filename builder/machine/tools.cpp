@@ -1,0 +1,46 @@
+#include "builder/machine/tools.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "core/error.hpp"
+#include "core/process.hpp"
+
+namespace imgforge::machine {
+namespace {
+
+constexpr std::array kTools{
+    Tool{"qemu-system-x86_64", "runs the appliance and boots images", "qemu-system-x86", "--version", "5.2",
+         "isa-debug-exit and -cpu flags that the accelerator probe and boot tests use"},
+    Tool{"qemu-img", "writes and checks qcow2", "qemu-utils", "--version", "5.1", "zstd clusters"},
+    Tool{"supermin", "makes the libguestfs appliance", "supermin", "--version", "5", "format of the appliance"},
+    Tool{"mke2fs", "makes the root file system", "e2fsprogs", "-V", "1.45", "E2FSPROGS_FAKE_TIME and -E offset"},
+    Tool{"mkfs.vfat", "makes the EFI system partition", "dosfstools", "", "4.2", "--invariant and --offset"},
+    Tool{"mcopy", "fills the EFI system partition without mounting it", "mtools", "--version", "4.0.24",
+         "SOURCE_DATE_EPOCH"},
+    Tool{"syslinux", "makes the EFI system partition boot on BIOS", "syslinux", "--version", "", ""},
+    Tool{"mksquashfs", "hands packages to the appliance read-only", "squashfs-tools", "-version", "4.4",
+         "reproducible images"},
+};
+
+}  // namespace
+
+std::span<const Tool> tools() { return kTools; }
+
+std::filesystem::path require_program(std::string_view name) {
+  if (std::filesystem::path path = core::find_program(name); !path.empty()) return path;
+  core::Error error(core::Kind::kMachine, fmt::format("the program {} is not installed", name));
+  for (const Tool& tool : kTools) {
+    if (tool.name == name) error.hint(fmt::format("sudo apt-get install {}", tool.package));
+  }
+  throw error;
+}
+
+std::filesystem::path require_file(std::string_view path, std::string_view package) {
+  if (std::filesystem::is_regular_file(path)) return path;
+  throw core::Error(core::Kind::kMachine, fmt::format("{} is missing", path))
+      .hint(fmt::format("sudo apt-get install {}", package));
+}
+
+}  // namespace imgforge::machine

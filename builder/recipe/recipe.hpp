@@ -1,0 +1,156 @@
+// What the user asked for, resolved: one profile of a recipe with every override applied and every value
+// typed. Parsing and resolving make it; the planner and the guest read it. Values that can still turn out wrong later keep the
+// place in the recipe they came from, so that a failure in the guest points at the line.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/bytes.hpp"
+#include "core/digest.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::recipe {
+
+/// A text with the place it stands at.
+struct Marked {
+  std::string value;
+  core::Mark mark;
+};
+
+/// Alpine minirootfs. `release` is a branch ("3.22") or an exact version ("3.22.2").
+struct AlpineBase {
+  std::string release;
+  std::string arch = "x86_64";
+  std::vector<std::string> mirrors;  ///< https, http or file URLs, tried in order; never empty once resolved
+  std::optional<core::Digest> digest;  ///< pin of the recipe (sha256 or sha512)
+  core::Mark mark;
+};
+
+/// The host's static busybox with the host's Debian kernel and modules; needs no network.
+struct EmbeddedBase {
+  std::string arch = "x86_64";
+  core::Mark mark;
+};
+
+using Base = std::variant<AlpineBase, EmbeddedBase>;
+
+struct Packages {
+  /// Repository URLs, or names below the base's mirrors and branch ("main", "community").
+  std::vector<Marked> repositories;
+  std::vector<Marked> keys;  ///< paths of public key files, absolute or made absolute from the recipe's folder
+  std::vector<Marked> add;   ///< apk world syntax: name, name=version, name<version, name@tag is refused
+  std::vector<Marked> remove;
+};
+
+/// A file of the image. `content` is final: templates are expanded and `source` was read.
+struct FileEntry {
+  std::string path;  ///< absolute in the image, no "..", no trailing slash
+  std::string content;
+  std::uint32_t mode = 0644;
+  std::string owner = "root";
+  std::string group = "root";
+  core::Mark mark;
+};
+
+struct DirectoryEntry {
+  std::string path;
+  std::uint32_t mode = 0755;
+  std::string owner = "root";
+  std::string group = "root";
+  core::Mark mark;
+};
+
+struct LinkEntry {
+  std::string path;
+  std::string target;
+  core::Mark mark;
+};
+
+struct User {
+  std::string name;
+  std::optional<std::uint32_t> uid;
+  std::string password_hash;  ///< crypt(3) text; empty: locked
+  bool passwordless = false;  ///< `password: none`: an empty password field (console log-in without password)
+  std::string shell = "/bin/sh";
+  std::string home;  ///< empty: /home/<name>, /root for root
+  std::vector<std::string> ssh_keys;
+  std::vector<std::string> groups;
+  core::Mark mark;
+};
+
+struct Group {
+  std::string name;
+  std::optional<std::uint32_t> gid;
+  core::Mark mark;
+};
+
+/// A service enabled in an OpenRC runlevel.
+struct Service {
+  std::string runlevel;
+  std::string name;
+  core::Mark mark;
+};
+
+struct Kernel {
+  std::string package;               ///< Alpine: "linux-virt"; embedded: ignored
+  std::vector<std::string> cmdline;  ///< words added to the kernel command line
+};
+
+enum class RootMode { kReadOnly, kWritable };  ///< kReadOnly: tmpfs overlay over a read-only root
+
+struct Disk {
+  core::Bytes size = core::gib(1);
+  std::string root_filesystem = "ext4";
+  RootMode root_mode = RootMode::kReadOnly;
+};
+
+struct Requirements {
+  core::Bytes memory = core::mib(128);
+  unsigned cpus = 1;
+};
+
+struct RunStep {
+  std::string script;  ///< POSIX shell text, run as root in the guest without network, `set -e`
+  core::Mark mark;
+};
+
+/// Compression of the clusters of a qcow2.
+enum class Qcow2Compression { kZstd, kZlib, kNone };
+
+struct ResolvedRecipe {
+  std::string name;
+  std::string description;
+  std::string profile;  ///< "default" when the recipe has no profiles
+  std::string version;  ///< "v20261120" or the explicit text
+  Base base;
+  Packages packages;
+  std::vector<Group> groups;
+  std::vector<User> users;
+  std::vector<DirectoryEntry> directories;
+  std::vector<FileEntry> files;
+  std::vector<LinkEntry> links;
+  std::vector<Service> services;
+  std::string hostname;
+  std::string timezone = "UTC";
+  std::vector<std::string> modules;           ///< kernel modules loaded at boot (/etc/modules)
+  std::map<std::string, std::string> sysctl;  ///< key -> value
+  Kernel kernel;
+  std::vector<RunStep> run;
+  Disk disk;
+  Requirements requirements;
+  std::vector<Marked> formats;
+  Qcow2Compression qcow2_compression = Qcow2Compression::kZstd;
+  std::vector<std::string> boot_expect;  ///< regular expressions for the serial console; empty: default marker
+  std::filesystem::path folder;          ///< the recipe file's folder, absolute
+
+  /// Name of the release line: "<name>-<profile>".
+  std::string line() const { return profile.empty() ? name : name + "-" + profile; }
+};
+
+}  // namespace imgforge::recipe
