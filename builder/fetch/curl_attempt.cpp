@@ -240,6 +240,7 @@ std::variant<Response, Problem> CurlAttempt::finish(CURLcode code) {
     }
     return *problem_;
   }
+  if (!current) transfer_.sink->finish();
   return Response{.freshness = current ? Freshness::kNotModified : Freshness::kFetched,
                   .validators = validators_,
                   .final_url = final_url(),

@@ -57,7 +57,8 @@ Result transfer_file(const Transfer& transfer, const core::CancelToken& cancel) 
     transfer.sink->write(std::span(buffer.data(), n));
   }
   if (auto failure = check_size(request, total)) return *failure;
-  return Response{.validators = {}, .final_url = request.url, .bytes = total};
+  transfer.sink->finish();
+  return Response{.final_url = request.url, .bytes = total};
 }
 
 }  // namespace imgforge::fetch

@@ -3,29 +3,23 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 namespace imgforge::fetch {
 
-FileSink::FileSink(std::filesystem::path path) : path_(std::move(path)) {
-  fd_ = core::open_file(path_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-}
-
 FileSink::~FileSink() {
-  ::unlink(path_.c_str());
+  if (made_) ::unlink(path_.c_str());
 }
 
 void FileSink::restart() {
-  if (::ftruncate(fd_.get(), 0) != 0 || ::lseek(fd_.get(), 0, SEEK_SET) < 0) {
-    throw core::system_error(errno, "cannot empty", path_.native());
-  }
+  const int create = made_ ? O_TRUNC : O_CREAT | O_EXCL;
+  fd_ = core::open_file(path_, O_WRONLY | O_NOFOLLOW | create, 0600);
+  made_ = true;
 }
 
 void FileSink::write(std::span<const std::byte> data) {
   core::write_all(fd_.get(), data, path_.native());
 }
 
-void FileSink::close() {
+void FileSink::finish() {
   fd_.close(path_.native());
 }
 

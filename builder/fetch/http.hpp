@@ -20,12 +20,14 @@
 
 namespace imgforge::fetch {
 
-/// Where a body goes. `restart` comes before each attempt and discards what an earlier one wrote.
+/// Where a body goes. `restart` comes before each attempt and discards what an earlier one wrote; `finish`
+/// comes once, after the last byte of a good answer.
 class Sink {
  public:
   virtual ~Sink() = default;
   virtual void restart() = 0;
   virtual void write(std::span<const std::byte> data) = 0;
+  virtual void finish() {}
 };
 
 class TextSink : public Sink {
@@ -40,22 +42,23 @@ class TextSink : public Sink {
   std::string text_;
 };
 
-/// A new file (it must not exist), removed by the destructor unless it was renamed away.
+/// A new file, made when the transfer begins (it must not exist) and closed when it ends; removed by the
+/// destructor unless it was renamed away.
 class FileSink : public Sink {
  public:
-  explicit FileSink(std::filesystem::path path);
+  explicit FileSink(std::filesystem::path path) : path_(std::move(path)) {}
   ~FileSink() override;
   FileSink(const FileSink&) = delete;
   FileSink& operator=(const FileSink&) = delete;
   void restart() override;
   void write(std::span<const std::byte> data) override;
-  /// Closes, reporting late write errors; the file can be adopted or removed then.
-  void close();
+  void finish() override;
   const std::filesystem::path& path() const { return path_; }
 
  private:
   std::filesystem::path path_;
   core::Fd fd_;
+  bool made_ = false;
 };
 
 /// What a server said to recognise this version of a resource (RFC 9110, 8.8); empty: nothing.
@@ -68,16 +71,16 @@ struct Validators {
 struct Request {
   std::string url;
   std::uint64_t limit = std::uint64_t{64} << 20;  ///< most bytes that a body may have
-  std::optional<std::uint64_t> size;              ///< exact bytes that the body must have
-  Validators known;  ///< not empty: a conditional request, answered by kNotModified when still current
+  std::optional<std::uint64_t> size = {};         ///< exact bytes that the body must have
+  Validators known = {};  ///< not empty: a conditional request, answered by kNotModified when still current
 };
 
 enum class Freshness { kFetched, kNotModified };
 
 struct Response {
   Freshness freshness = Freshness::kFetched;
-  Validators validators;
-  std::string final_url;  ///< after redirects
+  Validators validators = {};
+  std::string final_url = {};  ///< after redirects
   std::uint64_t bytes = 0;
 };
 
