@@ -2,7 +2,11 @@
 // of what they hold. A name is never trusted: bytes are hashed again before they are reused.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string_view>
 
@@ -48,8 +52,24 @@ class BlobStore {
   const std::filesystem::path& root() const { return root_; }
 
  private:
+  /// What stat(2) says about a file; any change of it makes find_again hash again.
+  struct Identity {
+    std::uint64_t device;
+    std::uint64_t inode;
+    std::uint64_t size;
+    std::int64_t modified;
+    std::int64_t modified_nanoseconds;
+    std::int64_t changed;
+    std::int64_t changed_nanoseconds;
+    bool operator==(const Identity&) const = default;
+  };
+  static Identity identity_of(int fd, const std::filesystem::path& path);
   std::filesystem::path path_of(const core::Digest& sha256) const;
+  VerifiedFile remember(int fd, const std::filesystem::path& path, const core::Digest& sha256);
+
   std::filesystem::path root_;
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
+  std::map<core::Digest, Identity> hashed_;  // by this process
 };
 
 }  // namespace imgforge::artifacts

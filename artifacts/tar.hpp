@@ -1,6 +1,6 @@
 // Tar archives, read with suspicion and written reproducibly. The reader refuses what libarchive lets
-// pass (cut archives, data after the end, path escapes, bombs); the writer emits pax headers in the given order.
-// Formats: POSIX.1-2001 pax interchange, ustar, GNU; compressed with gzip, xz, zstd or bzip2.
+// pass (cut archives, data after the end, path escapes, bombs); the writer emits pax headers in the given
+// order. Formats: POSIX.1-2001 pax interchange, ustar, GNU; compressed with gzip, xz, zstd or bzip2.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,8 @@ struct TarEntry {
   std::uint32_t mode = 0644;  ///< permission bits with setuid, setgid and sticky
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::int64_t mtime = 0;  ///< seconds since the epoch
-  std::uint64_t size = 0;  ///< bytes of content (kFile only)
+  std::int64_t mtime = 0;   ///< seconds since the epoch
+  std::uint64_t size = 0;   ///< bytes of content (kFile only)
   std::string link_target;  ///< symlink: as stored; hard link: clean path of an earlier member
   std::uint32_t device_major = 0;
   std::uint32_t device_minor = 0;
@@ -41,8 +41,8 @@ struct TarPolicy {
   Devices devices = Devices::kRefuse;
   core::Bytes total = core::gib(16);  ///< sum of logical file sizes
   std::uint64_t entries = 1'000'000;
-  unsigned depth = 128;                    ///< path components
-  std::uint64_t ratio = 2000;              ///< unpacked : stored bytes, checked beyond 64 MiB unpacked
+  unsigned depth = 128;        ///< path components
+  std::uint64_t ratio = 2000;  ///< unpacked : stored bytes, checked beyond 64 MiB unpacked
 };
 
 /// Sequential reader of one tar archive file.
@@ -99,9 +99,9 @@ struct NormaliseResult {
   std::uint64_t content_bytes = 0;
 };
 
-/// Reads a root file system from `source` (devices allowed) and writes it normalised to `target`: members sorted by path (parents
-/// first), hard links pointing at the first name, times clamped, no user or group names, no atime/ctime. Streams: contents are spooled
-/// in `spool_folder`, only headers are in memory.
+/// Reads a root file system from `source` (devices allowed) and writes it normalised to `target`: members
+/// sorted by path (parents first), hard links pointing at the first name, times clamped, no user or group
+/// names, no atime/ctime. Streams: contents are spooled in `spool_folder`, only headers are in memory.
 NormaliseResult normalise_rootfs(TarReader& source, int target, const std::filesystem::path& spool_folder,
                                  const NormaliseOptions& options);
 

@@ -1,0 +1,145 @@
+#include "artifacts/blob_store.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/random.hpp"
+
+namespace imgforge::artifacts {
+namespace {
+
+using core::Error;
+using core::Kind;
+
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw core::system_error(error.value(), "cannot create", folder.native());
+}
+
+struct stat status_of(int fd, const std::filesystem::path& path) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) throw core::system_error(errno, "cannot examine", path.native());
+  return status;
+}
+
+core::Digest hash(int fd, const std::filesystem::path& path) {
+  core::Hasher hasher(core::HashAlgorithm::kSha256);
+  std::vector<std::byte> buffer(1 << 18);
+  while (const std::size_t n = core::read_some(fd, buffer, path.native())) {
+    hasher.update(std::span<const std::byte>(buffer.data(), n));
+  }
+  return hasher.finish();
+}
+
+/// The blob's file, or an empty Fd when there is none. Anything but a regular file is kStore.
+core::Fd open_blob(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return {};
+    throw core::system_error(errno, "cannot examine", path.native());
+  }
+  if (!S_ISREG(status.st_mode)) {
+    throw Error(Kind::kStore, path.native() + " is not a regular file")
+        .hint("remove it from the cache by hand");
+  }
+  return core::open_regular(path, core::FollowLinks::kNo);
+}
+
+}  // namespace
+
+BlobStore::BlobStore(std::filesystem::path root) : root_(std::move(root)) {
+  make_folder(root_ / "sha256");
+  make_folder(staging());
+}
+
+std::filesystem::path BlobStore::path_of(const core::Digest& sha256) const {
+  if (sha256.algorithm() != core::HashAlgorithm::kSha256 || sha256.empty()) {
+    throw Error(Kind::kInternal, "blobs are named by sha256 digests");
+  }
+  const std::string hex = sha256.hex();
+  return root_ / "sha256" / hex.substr(0, 2) / hex.substr(2);
+}
+
+BlobStore::Identity BlobStore::identity_of(int fd, const std::filesystem::path& path) {
+  const struct stat status = status_of(fd, path);
+  return {status.st_dev,         status.st_ino,          static_cast<std::uint64_t>(status.st_size),
+          status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
+          status.st_ctim.tv_nsec};
+}
+
+VerifiedFile BlobStore::remember(int fd, const std::filesystem::path& path, const core::Digest& sha256) {
+  const Identity identity = identity_of(fd, path);
+  const std::lock_guard guard(*mutex_);
+  hashed_[sha256] = identity;
+  return VerifiedFile(path, sha256, identity.size);
+}
+
+std::optional<VerifiedFile> BlobStore::find(const core::Digest& sha256) {
+  const std::filesystem::path path = path_of(sha256);
+  const core::Fd fd = open_blob(path);
+  if (!fd) return std::nullopt;
+  if (hash(fd.get(), path) == sha256) return remember(fd.get(), path, sha256);
+  make_folder(root_ / "quarantine");
+  const std::filesystem::path rotten = root_ / "quarantine" / (sha256.hex() + "." + core::random_hex(4));
+  if (::rename(path.c_str(), rotten.c_str()) != 0 && errno != ENOENT) {
+    throw core::system_error(errno, "cannot set aside the damaged", path.native());
+  }
+  return std::nullopt;
+}
+
+std::optional<VerifiedFile> BlobStore::find_again(const core::Digest& sha256) {
+  const std::filesystem::path path = path_of(sha256);
+  {
+    const core::Fd fd = open_blob(path);
+    if (!fd) return std::nullopt;
+    const Identity identity = identity_of(fd.get(), path);
+    const std::lock_guard guard(*mutex_);
+    const auto known = hashed_.find(sha256);
+    if (known != hashed_.end() && known->second == identity) return VerifiedFile(path, sha256, identity.size);
+  }
+  return find(sha256);
+}
+
+VerifiedFile BlobStore::adopt(const std::filesystem::path& file,
+                              const std::optional<core::Digest>& expected) {
+  const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
+  const core::Digest actual = hash(fd.get(), file);
+  if (expected && *expected != actual) {
+    throw Error(Kind::kIntegrity,
+                file.native() + " has " + actual.to_string() + ", expected " + expected->to_string());
+  }
+  const std::filesystem::path target = path_of(actual);
+  const core::Fd existing = open_blob(target);  // refuses what must not be replaced
+  make_folder(target.parent_path());
+  if (::fchmod(fd.get(), 0444) != 0) throw core::system_error(errno, "cannot set the mode of", file.native());
+  core::sync_fd(fd.get(), file.native());
+  if (::rename(file.c_str(), target.c_str()) != 0) {
+    throw core::system_error(errno, "cannot move into the cache:", file.native());
+  }
+  core::sync_directory(target.parent_path());
+  core::sync_directory(root_ / "sha256");
+  return remember(fd.get(), target, actual);
+}
+
+VerifiedFile BlobStore::put(std::string_view content) {
+  const std::filesystem::path file = staging() / ("put." + core::random_hex(8));
+  try {
+    core::Fd fd = core::open_file(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
+    core::write_all(fd.get(), content, file.native());
+    fd.close(file.native());
+    return adopt(file);
+  } catch (...) {
+    ::unlink(file.c_str());
+    throw;
+  }
+}
+
+}  // namespace imgforge::artifacts
