@@ -55,7 +55,8 @@ TEST(ToolVersions, AreAskedOncePerProgramFile) {
 
 TEST(Doctor, SeesThisMachine) {
   const core::TempDir cache(std::filesystem::temp_directory_path(), "doctor");
-  const auto findings = examine_machine(core::system_processes(), cache.path(), cache.path(), core::CancelToken());
+  const auto findings =
+      examine_machine(core::system_processes(), cache.path(), cache.path(), core::CancelToken());
   bool saw_qemu_img = false;
   for (const Finding& finding : findings) {
     if (finding.health == Health::kBad) {
