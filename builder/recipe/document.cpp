@@ -38,14 +38,22 @@ core::Mark SourceText::mark(std::size_t offset, std::size_t length) const {
   core::Mark mark;
   mark.file = name_;
   mark.line = line_of(offset);
-  const std::size_t start = line_starts_[static_cast<std::size_t>(mark.line - 1)];
-  std::string_view line = std::string_view(text_).substr(start);
-  line = line.substr(0, line.find('\n'));
+  const auto index = static_cast<std::size_t>(mark.line - 1);
+  const std::size_t start = line_starts_[index];
+  const std::size_t end = index + 1 < line_starts_.size() ? line_starts_[index + 1] - 1 : text_.size();
+  std::string_view line = std::string_view(text_).substr(start, end - start);
   if (line.ends_with('\r')) line.remove_suffix(1);
   const std::size_t begin = std::min(offset - start, line.size());
+  const std::string_view word = line.substr(begin, length);
+  if (line.size() > kMaxQuotedLine) {
+    // Many marks in one huge line must not cost its length each.
+    mark.column = static_cast<int>(begin) + 1;
+    mark.length = static_cast<int>(std::max<std::size_t>(1, word.size()));
+    return mark;
+  }
   mark.column = characters(line.substr(0, begin)) + 1;
-  mark.length = std::max(1, characters(line.substr(begin, length)));
-  if (line.size() <= kMaxQuotedLine) mark.text = line;
+  mark.length = std::max(1, characters(word));
+  mark.text = line;
   return mark;
 }
 

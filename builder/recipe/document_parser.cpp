@@ -6,6 +6,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -18,6 +19,8 @@ namespace imgforge::recipe {
 namespace {
 
 using Source = std::shared_ptr<const SourceText>;
+
+constexpr const char* kUnclosed = "is a bracket or a brace before it never closed?";
 
 core::Error error_at(const Source& source, std::size_t offset, std::size_t length, std::string message) {
   core::Error error(core::Kind::kRecipe, std::move(message));
@@ -83,8 +86,9 @@ class Builder : public YAML::EventHandler {
     ScalarStyle style = ScalarStyle::kPlain;
     const std::string_view rest = std::string_view(source_->text()).substr(begin);
     if (tag == "?") {
-      const std::string_view line = rest.substr(0, rest.find('\n'));
-      place.length = line.starts_with(value) ? value.size() : core::trimmed(line).size();
+      // A text over several lines is folded, so it differs from the source: its first line is marked.
+      place.length =
+          rest.starts_with(value) ? value.size() : core::trimmed(rest.substr(0, rest.find('\n'))).size();
     } else if (rest.starts_with('"') || rest.starts_with('\'')) {
       const std::size_t end = end_of_quoted(source_->text(), begin);
       if (end == std::string_view::npos) throw error_at(source_, begin, 1, "the quoted text is never closed");
@@ -145,7 +149,7 @@ class Builder : public YAML::EventHandler {
                      fmt::format("nested too deep, more than {} levels", Document::kMaxDepth));
     }
     if (!frames_.empty() && frames_.back().kind == NodeKind::kMapping && !frames_.back().key) {
-      throw error_at(source_, place.offset, 1, "a key must be a single word or text");
+      throw error_at(source_, place.offset, 1, "a key must be a single word or text").hint(kUnclosed);
     }
     frames_.push_back(Frame{kind, std::move(place), {}, {}, {}, {}});
   }
@@ -184,7 +188,12 @@ class Builder : public YAML::EventHandler {
     // yaml-cpp takes a bare word as a key without value; so `services` with a forgotten colon would pass.
     const std::size_t colon = text.find_first_not_of(" \t", place.offset + place.length);
     if (colon == std::string::npos || text[colon] != ':') {
-      throw recipe_error(key, fmt::format("\":\" is missing after \"{}\"", core::escaped(key.text(), 60)));
+      core::Error error =
+          recipe_error(key, fmt::format("\":\" is missing after \"{}\"", core::escaped(key.text(), 60)));
+      // The parser takes what stands before the end of an unclosed list for a key.
+      if (text.find_first_not_of(" \t\r\n", place.offset + place.length) == std::string::npos)
+        error.hint(kUnclosed);
+      throw error;
     }
     const int line = source_->line_of(place.offset);
     const auto [seen, is_new] = frame.lines.emplace(key.text(), line);
@@ -234,7 +243,14 @@ core::Error translated(const YAML::Exception& error, const Source& source) {
   std::string message = core::escaped(error.msg, 200);
   if (message == "bad file") message = "nested too deep";
   core::Error out = error_at(source, offset, 1, "not valid YAML: " + message);
-  if (message.find("tab") != std::string::npos) out.hint("indent with spaces");
+  const std::string& text = source->text();
+  const std::size_t line = offset == 0 ? 0 : text.rfind('\n', offset - 1) + 1;
+  const std::size_t indentation_end = std::min(text.find_first_not_of(" \t", line), size);
+  if (text.find('\t', line) < indentation_end) {
+    out.hint("indent with spaces, not with tabs");
+  } else if (message == "illegal map value") {
+    out.hint("is the line before without its \":\"? A text that contains \": \" needs quotes");
+  }
   return out;
 }
 
