@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Writes hostile and odd archives into the current directory, for archives_test.cpp.
 
-argv[1] is a folder outside with the file "victim" and the empty folder "out" (canaries).
+argv[1] is a folder outside with the file "victim" and the empty folder "out" (canaries); argv[2] names the
+group of archives to write.
 """
 import gzip
 import io
@@ -184,8 +185,12 @@ def ends():
     save("isize.tar.gz", gz[:-4] + b"\0\0\0\0")
     save("empty-member.tar.gz", gz + gzip.compress(b""))
     save("twice.tar.gz", gzip.compress(gz))
-    save("window.tar.zst", pack(["zstd", "-q", "--ultra", "--long=31", "-1", "-c"], big))
-    save("dictionary.tar.xz", pack(["xz", "--lzma2=preset=0,dict=1536MiB", "-c"], big))
+
+
+def greedy():
+    small = archive(member("one", data=b"x" * 5000))
+    save("window.tar.zst", pack(["zstd", "-q", "--ultra", "--long=31", "-1", "-c"], small))
+    save("dictionary.tar.xz", pack(["xz", "--lzma2=preset=0,dict=1536MiB", "-c"], small))
     with open("zeros.bin", "wb") as zeros:
         zeros.truncate(1 << 30)
     with open("bomb.tar.zst", "wb") as out:
@@ -205,8 +210,4 @@ def others():
     save("lz4.tar", b"\x04\x22\x4d\x18" + b"\0" * 2000)
 
 
-escapes()
-names()
-oddities()
-ends()
-others()
+{"escapes": escapes, "names": names, "oddities": oddities, "ends": ends, "greedy": greedy, "others": others}[sys.argv[2]]()

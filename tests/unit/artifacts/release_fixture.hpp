@@ -59,8 +59,8 @@ inline std::vector<Document> finalise(Manifest& manifest) {
 /// A signed request for two images whose content contains `content`.
 inline PublishRequest request_for(const fs::path& folder, std::string_view content,
                                   std::string date = "20261120") {
-  write(folder / "image.qcow2", "qcow2 " + std::string(content) + std::string(300000, 'q'));
-  write(folder / "image.iso", "iso " + std::string(content) + std::string(200000, 'i'));
+  write(folder / "image.qcow2", "qcow2 " + std::string(content) + std::string(30000, 'q'));
+  write(folder / "image.iso", "iso " + std::string(content) + std::string(20000, 'i'));
   PublishRequest request;
   request.name = "hello";
   request.profile = "minimal";
@@ -79,7 +79,10 @@ inline VerifyOptions strict_options() {
 
 class StoreTest : public testing::Test {
  protected:
-  core::TempDir folder_{fs::temp_directory_path(), "imgforge-store"};
+  explicit StoreTest(const fs::path& parent = fs::temp_directory_path())
+      : folder_(parent, "imgforge-store") {}
+
+  core::TempDir folder_;
   fs::path out_ = folder_ / "out";
 
   PublishResult publish(std::string_view content, std::string date = "20261120") {
