@@ -25,6 +25,8 @@ using core::Error;
 using core::Kind;
 namespace fs = std::filesystem;
 
+constexpr std::string_view kStagingPrefix = "publish";
+
 /// Creates one folder whose parent exists, durably. An existing folder (or link to one) is fine.
 void make_folder(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0755) == 0) {
@@ -98,8 +100,9 @@ void drop_dangling_links(const Store& store, const std::string& line) {
 void point_at(const Store& store, const Manifest& manifest) {
   for (const FlatLink& link : flat_links(store, manifest)) make_flat_link(link);
   const std::optional<Version> before = store.current(manifest.line());
-  if (before && before->to_string() == manifest.version) return;
-  core::replace_symlink(store.line_directory(manifest.line()) / "current", manifest.version);
+  if (!before || before->to_string() != manifest.version) {
+    core::replace_symlink(store.line_directory(manifest.line()) / "current", manifest.version);
+  }
   drop_dangling_links(store, manifest.line());
 }
 
@@ -119,7 +122,7 @@ class Publication {
   PublishResult run() {
     check_request();
     const StoreLock lock(store_.root(), request_.lock_timeout, request_.cancel);
-    core::TempDir::reclaim(staging());
+    reclaim_staging();
     make_folder(store_.releases());
     make_folder(line_directory());
     remove_leftover_links();
@@ -129,7 +132,7 @@ class Publication {
     choose_version();
     for (const FlatLink& link : flat_links(store_, manifest_)) check_flat_link(link);
     check_space();
-    const core::TempDir temporary(staging(), "publish");
+    const core::TempDir temporary(staging(), kStagingPrefix);
     const fs::path directory = temporary / "release";
     stage(directory);
     request_.cancel.check();
@@ -158,6 +161,18 @@ class Publication {
       if (!suffixes.insert(artifact.suffix).second) {
         throw Error(Kind::kInternal, "two artifacts end in " + artifact.suffix);
       }
+    }
+  }
+
+  /// TempDir leaves alone what has no owner file: a run killed while it made or removed the folder. Under the
+  /// lock such a folder of ours belongs to nobody.
+  void reclaim_staging() const {
+    core::TempDir::reclaim(staging());
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(staging(), error)) {
+      const bool ours = entry.path().filename().native().starts_with(std::string(kStagingPrefix) + ".");
+      if (ours && type_of(entry.path() / ".owner") == fs::file_type::not_found)
+        fs::remove_all(entry.path(), error);
     }
   }
 

@@ -62,7 +62,8 @@ std::string zstd(std::string_view data) {
 
 std::string gunzip(std::string_view data, std::string_view name, std::uint64_t limit) {
   z_stream stream{};
-  if (inflateInit2(&stream, kGzipWindowBits) != Z_OK) throw core::Error(core::Kind::kInternal, "zlib cannot start");
+  if (inflateInit2(&stream, kGzipWindowBits) != Z_OK)
+    throw core::Error(core::Kind::kInternal, "zlib cannot start");
   const std::unique_ptr<z_stream, decltype(&inflateEnd)> guard(&stream, &inflateEnd);
   stream.next_in = input_of(data);
   stream.avail_in = static_cast<uInt>(data.size());

@@ -1,5 +1,6 @@
 // Writes a cpio archive of the "newc" kind, the one that the kernel unpacks as initramfs (kernel
-// documentation, "initramfs buffer format"). Deterministic: inode numbers are counted, times are 0, all is root's.
+// documentation, "initramfs buffer format"). Deterministic: inode numbers are counted, times are 0, all is
+// root's.
 #pragma once
 
 #include <cstdint>

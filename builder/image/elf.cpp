@@ -37,7 +37,8 @@ class ElfFile {
 
   /// NUL-terminated text; the terminator must be inside the file.
   std::string text(std::uint64_t offset) const {
-    const std::string_view rest = slice(offset, bytes_.size() - std::min<std::uint64_t>(offset, bytes_.size()));
+    const std::string_view rest =
+        slice(offset, bytes_.size() - std::min<std::uint64_t>(offset, bytes_.size()));
     const std::size_t end = rest.find('\0');
     if (end == std::string_view::npos) fail("a text has no end");
     return std::string(rest.substr(0, end));

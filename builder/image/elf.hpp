@@ -10,7 +10,7 @@
 namespace imgforge::image {
 
 struct ElfNeeds {
-  std::string interpreter;         ///< PT_INTERP: "/lib/ld-musl-x86_64.so.1"; empty: static
+  std::string interpreter;          ///< PT_INTERP: "/lib/ld-musl-x86_64.so.1"; empty: static
   std::vector<std::string> needed;  ///< DT_NEEDED names, in stored order
 };
 

@@ -46,27 +46,44 @@ void make_file_system(const std::filesystem::path& image, const Ext4Options& opt
   const std::uint64_t inodes = std::max(options.size / kBytesPerInode, entries + entries / 2 + 512);
   core::Command command;
   command.program = "mke2fs";
-  command.args = {"-q", "-F", "-b", std::to_string(Ext4Writer::kBlockSize), "-I", "256", "-m", "1", "-N",
-                  std::to_string(inodes), "-O", kFeatures, "-U", options.uuid, "-L", options.label, "-E",
+  command.args = {"-q",
+                  "-F",
+                  "-b",
+                  std::to_string(Ext4Writer::kBlockSize),
+                  "-I",
+                  "256",
+                  "-m",
+                  "1",
+                  "-N",
+                  std::to_string(inodes),
+                  "-O",
+                  kFeatures,
+                  "-U",
+                  options.uuid,
+                  "-L",
+                  options.label,
+                  "-E",
                   fmt::format("offset={},nodiscard,lazy_itable_init=1,lazy_journal_init=1,"
                               "assume_storage_prezeroed=1,root_owner=0:0,hash_seed={}",
                               options.offset, options.uuid),
-                  image.native(), fmt::format("{}k", options.size / 1024)};
+                  image.native(),
+                  fmt::format("{}k", options.size / 1024)};
   command.environment = {{"E2FSPROGS_FAKE_TIME", std::to_string(now)}, {"MKE2FS_CONFIG", "/dev/null"}};
   processes.check(command, cancel, core::Kind::kImage);
 }
 
 }  // namespace
 
-void make_ext4(const std::filesystem::path& tar, const std::filesystem::path& image, const Ext4Options& options,
-               core::ProcessRunner& processes, const core::CancelToken& cancel) {
+void make_ext4(const std::filesystem::path& tar, const std::filesystem::path& image,
+               const Ext4Options& options, core::ProcessRunner& processes, const core::CancelToken& cancel) {
   const Need need = measure(tar);
   const std::int64_t now = std::max<std::int64_t>(options.epoch, 1);  // 0 would mean "ask the clock"
   make_file_system(image, options, need.entries, now, processes, cancel);
   Ext4Writer writer(image, options.offset, now);
   if (const std::uint64_t free = writer.free_bytes(); need.bytes > free) {
-    throw core::Error(core::Kind::kImage, fmt::format("the root file system needs {}, its partition has room for {}",
-                                                      core::Bytes{need.bytes}.human(), core::Bytes{free}.human()))
+    throw core::Error(core::Kind::kImage,
+                      fmt::format("the root file system needs {}, its partition has room for {}",
+                                  core::Bytes{need.bytes}.human(), core::Bytes{free}.human()))
         .hint(fmt::format("raise disk.size by at least {}",
                           core::Bytes{round_up(need.bytes - free + need.bytes / 10, kMebibyte)}.to_string()));
   }

@@ -30,13 +30,15 @@ constexpr long kFirstLibraryError = 1 << 16;
 void check(errcode_t code, std::string_view action, std::string_view object) {
   if (code == 0) return;
   if (code == EXT2_ET_BLOCK_ALLOC_FAIL || code == EXT2_ET_INODE_ALLOC_FAIL || code == EXT2_ET_DIR_NO_SPACE) {
-    throw Error(Kind::kImage, fmt::format("the root file system is full: cannot {} {}", action, core::escaped(object)))
+    throw Error(Kind::kImage,
+                fmt::format("the root file system is full: cannot {} {}", action, core::escaped(object)))
         .hint("raise disk.size");
   }
   if (code > 0 && code < kFirstLibraryError) {
     throw core::system_error(static_cast<int>(code), fmt::format("cannot {}", action), core::escaped(object));
   }
-  throw Error(Kind::kImage, fmt::format("cannot {} {}: {}", action, core::escaped(object), error_message(code)));
+  throw Error(Kind::kImage,
+              fmt::format("cannot {} {}: {}", action, core::escaped(object), error_message(code)));
 }
 
 std::uint16_t file_type_bits(EntryType type) {
@@ -71,7 +73,9 @@ int directory_entry_type(EntryType type) {
   }
 }
 
-ext2_inode* base(ext2_inode_large& inode) { return reinterpret_cast<ext2_inode*>(&inode); }
+ext2_inode* base(ext2_inode_large& inode) {
+  return reinterpret_cast<ext2_inode*>(&inode);
+}
 
 /// Owner, mode and times; 34 bits of seconds, as ext4 stores them.
 void set_attributes(ext2_inode_large& inode, const TarEntry& entry) {
@@ -121,7 +125,8 @@ struct Ext4Writer::State {
   ext2_ino_t known(const std::string& path, const TarEntry& entry) const {
     const auto found = inodes.find(path);
     if (found != inodes.end()) return found->second;
-    throw Error(Kind::kImage, fmt::format("the rootfs has {} before {}", core::escaped(entry.path), core::escaped(path)));
+    throw Error(Kind::kImage,
+                fmt::format("the rootfs has {} before {}", core::escaped(entry.path), core::escaped(path)));
   }
 
   ext2_inode_large read_inode(ext2_ino_t number, const std::string& path) const {
@@ -140,7 +145,8 @@ struct Ext4Writer::State {
     return number;
   }
 
-  void link(ext2_ino_t parent, const std::string& name, ext2_ino_t number, int type, const std::string& path) const {
+  void link(ext2_ino_t parent, const std::string& name, ext2_ino_t number, int type,
+            const std::string& path) const {
     errcode_t code = ext2fs_link(fs, parent, name.c_str(), number, type);
     if (code == EXT2_ET_DIR_NO_SPACE) {
       check(ext2fs_expand_dir(fs, parent), "enlarge the directory of", path);
@@ -153,7 +159,8 @@ struct Ext4Writer::State {
     if (entry.path == ".") return EXT2_ROOT_INO;
     ext2_ino_t number = 0;
     // lost+found is there already: mke2fs makes it.
-    if (ext2fs_lookup(fs, parent, name.c_str(), static_cast<int>(name.size()), nullptr, &number) == 0) return number;
+    if (ext2fs_lookup(fs, parent, name.c_str(), static_cast<int>(name.size()), nullptr, &number) == 0)
+      return number;
     number = new_inode(parent, entry);
     errcode_t code = ext2fs_mkdir(fs, parent, number, name.c_str());
     if (code == EXT2_ET_DIR_NO_SPACE) {
@@ -200,7 +207,8 @@ struct Ext4Writer::State {
     const ext2_ino_t number = known(entry.link_target, entry);
     ext2_inode_large inode = read_inode(number, entry.path);
     if (inode.i_links_count >= kMaxLinks) {
-      throw Error(Kind::kImage, fmt::format("{} has more hard links than ext4 allows", core::escaped(entry.link_target)));
+      throw Error(Kind::kImage,
+                  fmt::format("{} has more hard links than ext4 allows", core::escaped(entry.link_target)));
     }
     ++inode.i_links_count;
     write_inode(number, inode, entry.path);
@@ -208,16 +216,19 @@ struct Ext4Writer::State {
     inodes[entry.path] = number;
   }
 
-  void write_run(ext2_file_t file, std::uint64_t position, std::span<const std::byte> data, const std::string& path) const {
+  void write_run(ext2_file_t file, std::uint64_t position, std::span<const std::byte> data,
+                 const std::string& path) const {
     if (data.empty()) return;
     check(ext2fs_file_llseek(file, position, EXT2_SEEK_SET, nullptr), "write", path);
     unsigned written = 0;
     check(ext2fs_file_write(file, data.data(), static_cast<unsigned>(data.size()), &written), "write", path);
-    if (written != data.size()) throw Error(Kind::kImage, "libext2fs wrote less than asked into " + core::escaped(path));
+    if (written != data.size())
+      throw Error(Kind::kImage, "libext2fs wrote less than asked into " + core::escaped(path));
   }
 
   /// Writes a chunk that begins at a block; blocks of zeros stay holes.
-  void write_chunk(ext2_file_t file, std::uint64_t position, std::span<const std::byte> chunk, const std::string& path) const {
+  void write_chunk(ext2_file_t file, std::uint64_t position, std::span<const std::byte> chunk,
+                   const std::string& path) const {
     std::size_t run = 0;
     for (std::size_t at = 0; at < chunk.size(); at += kBlockSize) {
       const std::size_t size = std::min<std::size_t>(kBlockSize, chunk.size() - at);
@@ -232,7 +243,8 @@ struct Ext4Writer::State {
                      const std::function<std::size_t(std::span<std::byte>)>& read) {
     ext2_file_t file = nullptr;
     check(ext2fs_file_open(fs, number, EXT2_FILE_WRITE, &file), "open", entry.path);
-    const std::unique_ptr<std::remove_pointer_t<ext2_file_t>, decltype(&ext2fs_file_close)> guard(file, &ext2fs_file_close);
+    const std::unique_ptr<std::remove_pointer_t<ext2_file_t>, decltype(&ext2fs_file_close)> guard(
+        file, &ext2fs_file_close);
     std::uint64_t position = 0;
     while (position < entry.size) {
       std::size_t filled = 0;
@@ -269,8 +281,8 @@ Ext4Writer::Ext4Writer(const std::filesystem::path& image, std::uint64_t offset,
     : state_(std::make_unique<State>()) {
   initialize_ext2_error_table();
   const std::string io_options = fmt::format("offset={}", offset);
-  check(ext2fs_open2(image.c_str(), io_options.c_str(), EXT2_FLAG_RW | EXT2_FLAG_64BITS | EXT2_FLAG_EXCLUSIVE, 0, 0,
-                     unix_io_manager, &state_->fs),
+  check(ext2fs_open2(image.c_str(), io_options.c_str(), EXT2_FLAG_RW | EXT2_FLAG_64BITS | EXT2_FLAG_EXCLUSIVE,
+                     0, 0, unix_io_manager, &state_->fs),
         "open the file system in", image.native());
   state_->fs->now = now;
   check(ext2fs_read_bitmaps(state_->fs), "read the file system in", image.native());
@@ -278,7 +290,9 @@ Ext4Writer::Ext4Writer(const std::filesystem::path& image, std::uint64_t offset,
 
 Ext4Writer::~Ext4Writer() = default;
 
-std::uint64_t Ext4Writer::free_bytes() const { return ext2fs_free_blocks_count(state_->fs->super) * kBlockSize; }
+std::uint64_t Ext4Writer::free_bytes() const {
+  return ext2fs_free_blocks_count(state_->fs->super) * kBlockSize;
+}
 
 void Ext4Writer::add(const TarEntry& entry, const std::function<std::size_t(std::span<std::byte>)>& read) {
   State& state = *state_;

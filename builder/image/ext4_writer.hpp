@@ -1,4 +1,5 @@
-// Writes tar members into an ext4 file system through libext2fs: the part of ext4.hpp that owns the library's handle.
+// Writes tar members into an ext4 file system through libext2fs: the part of ext4.hpp that owns the library's
+// handle.
 #pragma once
 
 #include <cstdint>

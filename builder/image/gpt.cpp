@@ -34,7 +34,8 @@ using PartitionType = std::unique_ptr<fdisk_parttype, Unreferencer<&fdisk_unref_
 /// libfdisk answers 0 or a negative error number.
 void check(int result, const char* action, const std::filesystem::path& image) {
   if (result >= 0) return;
-  throw Error(Kind::kImage, fmt::format("cannot {} in {}: {}", action, image.native(), std::strerror(-result)));
+  throw Error(Kind::kImage,
+              fmt::format("cannot {} in {}: {}", action, image.native(), std::strerror(-result)));
 }
 
 void add_partition(fdisk_context* context, const GptPartition& wanted, std::size_t number,
@@ -58,7 +59,8 @@ void add_partition(fdisk_context* context, const GptPartition& wanted, std::size
 
 void write_boot_code(const std::filesystem::path& image, const std::string& boot_code) {
   if (boot_code.size() > kBootCodeSize) {
-    throw Error(Kind::kImage, fmt::format("the boot code takes {} bytes, the MBR has {}", boot_code.size(), kBootCodeSize));
+    throw Error(Kind::kImage,
+                fmt::format("the boot code takes {} bytes, the MBR has {}", boot_code.size(), kBootCodeSize));
   }
   core::Fd fd = core::open_file(image, O_WRONLY);
   core::write_all(fd.get(), boot_code, image.native());

@@ -1,5 +1,6 @@
 // The partition table of a disk image: GPT (UEFI specification, chapter 5) written by libfdisk into the raw
-// file, with identifiers that the caller derives from the inputs, and boot code for BIOS in the protective MBR.
+// file, with identifiers that the caller derives from the inputs, and boot code for BIOS in the protective
+// MBR.
 #pragma once
 
 #include <cstdint>
@@ -19,13 +20,13 @@ struct GptPartition {
   std::string name;
   std::string type_uuid;
   std::string uuid;
-  std::uint64_t start = 0;  ///< bytes, whole MiB
-  std::uint64_t size = 0;   ///< bytes, whole MiB
+  std::uint64_t start = 0;             ///< bytes, whole MiB
+  std::uint64_t size = 0;              ///< bytes, whole MiB
   BiosBoot bios_boot = BiosBoot::kNo;  ///< attribute LegacyBIOSBootable: where gptmbr looks for a boot sector
 };
 
-/// Writes both copies of the table and the protective MBR, in which `boot_code` (at most 440 bytes, may be empty) stands
-/// first. Equal arguments give equal bytes. Throws kImage.
+/// Writes both copies of the table and the protective MBR, in which `boot_code` (at most 440 bytes, may be
+/// empty) stands first. Equal arguments give equal bytes. Throws kImage.
 void write_gpt(const std::filesystem::path& image, const std::string& disk_uuid,
                const std::vector<GptPartition>& partitions, const std::string& boot_code);
 

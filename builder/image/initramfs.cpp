@@ -40,17 +40,19 @@ std::vector<ModuleGroup> module_groups(const InitramfsOptions& options) {
 }
 
 /// What init_script() calls.
-constexpr const char* kApplets[] = {"cat", "findfs", "insmod", "mkdir", "mount", "sh", "sleep", "switch_root"};
+constexpr const char* kApplets[] = {"cat",   "findfs", "insmod", "mkdir",
+                                    "mount", "sh",     "sleep",  "switch_root"};
 
-constexpr const char* kLibraryFolders[] = {"lib",     "usr/lib", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu",
-                                           "lib64",   "usr/lib64"};
+constexpr const char* kLibraryFolders[] = {
+    "lib", "usr/lib", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib64"};
 
 class Builder {
  public:
   explicit Builder(const RootfsArchive& rootfs) : rootfs_(rootfs) {}
 
   void add_base() {
-    for (const char* folder : {"bin", "dev", "lower", "overlay", "proc", "sys", "sysroot"}) cpio_.directory(folder);
+    for (const char* folder : {"bin", "dev", "lower", "overlay", "proc", "sys", "sysroot"})
+      cpio_.directory(folder);
     made_ = {"bin", "dev", "lower", "overlay", "proc", "sys", "sysroot"};
     // The kernel opens the console before devtmpfs is mounted.
     cpio_.character_device("dev/console", 0600, 5, 1);
@@ -60,7 +62,8 @@ class Builder {
 
   void add_busybox() {
     std::optional<std::string> path;
-    for (const char* name : {"bin/busybox.static", "usr/bin/busybox.static", "bin/busybox", "usr/bin/busybox"}) {
+    for (const char* name :
+         {"bin/busybox.static", "usr/bin/busybox.static", "bin/busybox", "usr/bin/busybox"}) {
       if (!path) path = rootfs_.resolve(name);
     }
     if (!path) throw Error(Kind::kImage, "the rootfs holds no busybox").hint("add busybox to the packages");
@@ -110,7 +113,8 @@ class Builder {
     for (const char* folder : kLibraryFolders) {
       if (auto path = rootfs_.resolve(fmt::format("{}/{}", folder, name))) return *path;
     }
-    throw Error(Kind::kImage, fmt::format("the rootfs has no library {}, which busybox needs", core::escaped(name)));
+    throw Error(Kind::kImage,
+                fmt::format("the rootfs has no library {}, which busybox needs", core::escaped(name)));
   }
 
   /// Adds loader and libraries, level by level; a library that is the loader itself (musl) becomes a link.
@@ -119,7 +123,8 @@ class Builder {
     std::map<std::string, std::string> added;  // resolved path -> archive path
     const auto loader = rootfs_.resolve(needs.interpreter);
     if (!loader || !needs.interpreter.starts_with('/') || needs.interpreter.find("..") != std::string::npos) {
-      throw Error(Kind::kImage, "the rootfs has no " + core::escaped(needs.interpreter) + ", which busybox needs");
+      throw Error(Kind::kImage,
+                  "the rootfs has no " + core::escaped(needs.interpreter) + ", which busybox needs");
     }
     add_library(needs.interpreter.substr(1), rootfs_.read({*loader}).at(*loader));
     added[*loader] = needs.interpreter;
@@ -166,7 +171,8 @@ class Builder {
 
 }  // namespace
 
-Initramfs make_initramfs(const RootfsArchive& rootfs, const KernelFiles& kernel, const InitramfsOptions& options) {
+Initramfs make_initramfs(const RootfsArchive& rootfs, const KernelFiles& kernel,
+                         const InitramfsOptions& options) {
   for (const std::string& name : options.filesystems) {
     if (!kernel.modules.has(name) && !kernel.modules.is_builtin(name)) {
       throw Error(Kind::kImage, fmt::format("the kernel {} has no file system {}", kernel.release, name));

@@ -1,6 +1,7 @@
-// The initramfs of an image: busybox with the libraries it needs (out of the image's own root file system), the kernel
-// modules that reach the root file system, and a short script. Made here instead of by the distribution's generator,
-// because that one would have to run in the guest and its output is not reproducible.
+// The initramfs of an image: busybox with the libraries it needs (out of the image's own root file system),
+// the kernel modules that reach the root file system, and a short script. Made here instead of by the
+// distribution's generator, because that one would have to run in the guest and its output is not
+// reproducible.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,9 @@ struct Initramfs {
   std::uint64_t unpacked_size = 0;  ///< memory it takes while booting
 };
 
-/// Equal rootfs and options give equal bytes. Throws kImage when the rootfs has no busybox or a part is missing.
-Initramfs make_initramfs(const RootfsArchive& rootfs, const KernelFiles& kernel, const InitramfsOptions& options);
+/// Equal rootfs and options give equal bytes. Throws kImage when the rootfs has no busybox or a part is
+/// missing.
+Initramfs make_initramfs(const RootfsArchive& rootfs, const KernelFiles& kernel,
+                         const InitramfsOptions& options);
 
 }  // namespace imgforge::image

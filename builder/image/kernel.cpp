@@ -106,8 +106,10 @@ KernelFiles find_kernel(const RootfsArchive& rootfs, std::string_view release) {
     }
   }
   if (!best && !without_modules.empty()) {
-    throw Error(Kind::kImage, fmt::format("the rootfs holds the kernel {0} but not its modules (lib/modules/{0}/modules.dep)",
-                                          without_modules.front()))
+    throw Error(
+        Kind::kImage,
+        fmt::format("the rootfs holds the kernel {0} but not its modules (lib/modules/{0}/modules.dep)",
+                    without_modules.front()))
         .hint("kernel and modules must come from one package");
   }
   if (!best) throw Error(Kind::kImage, fmt::format("the rootfs holds no kernel {}", core::escaped(release)));

@@ -18,12 +18,13 @@ struct KernelFiles {
   std::string modules_folder;  ///< resolved path in the rootfs: "lib/modules/6.6.117-0-virt"
   ModuleTable modules;
 
-  /// zstd when the configuration says that the kernel unpacks it, else gzip (every distribution's kernel does).
+  /// zstd when the configuration says that the kernel unpacks it, else gzip (every distribution's kernel
+  /// does).
   InitramfsCompression initramfs_compression() const;
 };
 
-/// The kernel with that `release`, or, when empty, the one with the newest release that has its modules. Throws
-/// kImage when the rootfs has no kernel or no modules for it.
+/// The kernel with that `release`, or, when empty, the one with the newest release that has its modules.
+/// Throws kImage when the rootfs has no kernel or no modules for it.
 KernelFiles find_kernel(const RootfsArchive& rootfs, std::string_view release = {});
 
 /// Release text inside an x86 kernel image (Linux x86 boot protocol, field kernel_version). Throws kImage.

@@ -19,9 +19,11 @@ std::vector<std::string> words_of(std::string_view line) {
 }
 
 void refuse_unsafe(const std::string& path) {
-  if (path.starts_with('/') || path.find("..") != std::string::npos || path.find(".ko") == std::string::npos) {
-    throw core::Error(core::Kind::kImage,
-                      fmt::format("modules.dep names \"{}\", which is not a module of this kernel", core::escaped(path)));
+  if (path.starts_with('/') || path.find("..") != std::string::npos ||
+      path.find(".ko") == std::string::npos) {
+    throw core::Error(
+        core::Kind::kImage,
+        fmt::format("modules.dep names \"{}\", which is not a module of this kernel", core::escaped(path)));
   }
 }
 
@@ -76,9 +78,13 @@ void ModuleTable::add_soft_dependencies(std::string_view softdep) {
   }
 }
 
-bool ModuleTable::is_builtin(std::string_view name) const { return builtin_.contains(module_name(name)); }
+bool ModuleTable::is_builtin(std::string_view name) const {
+  return builtin_.contains(module_name(name));
+}
 
-bool ModuleTable::has(std::string_view name) const { return modules_.contains(module_name(name)); }
+bool ModuleTable::has(std::string_view name) const {
+  return modules_.contains(module_name(name));
+}
 
 void ModuleTable::visit(const std::string& name, std::set<std::string>& seen,
                         std::vector<std::string>& out) const {

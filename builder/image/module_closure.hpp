@@ -15,8 +15,9 @@ class ModuleTable {
   /// The three files' texts; `builtin` and `softdep` may be empty. Throws kImage when `dep` is malformed.
   ModuleTable(std::string_view dep, std::string_view builtin, std::string_view softdep);
 
-  /// Paths (relative to lib/modules/<release>) of `names` and all that they depend on, each once, dependencies
-  /// before dependents. Names built into the kernel and names this kernel does not have are left out.
+  /// Paths (relative to lib/modules/<release>) of `names` and all that they depend on, each once,
+  /// dependencies before dependents. Names built into the kernel and names this kernel does not have are left
+  /// out.
   std::vector<std::string> closure(const std::vector<std::string>& names) const;
   bool is_builtin(std::string_view name) const;
   bool has(std::string_view name) const;

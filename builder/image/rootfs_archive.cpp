@@ -85,7 +85,8 @@ std::map<std::string, std::string> RootfsArchive::read(const std::set<std::strin
   while (contents.size() < paths.size() && reader.next(entry)) {
     if (entry.type != EntryType::kFile || !paths.contains(entry.path)) continue;
     if (entry.size > limit) {
-      throw core::Error(core::Kind::kImage, fmt::format("{} is too large to boot from", core::escaped(entry.path)));
+      throw core::Error(core::Kind::kImage,
+                        fmt::format("{} is too large to boot from", core::escaped(entry.path)));
     }
     contents[entry.path] = reader.read_text(limit);
   }

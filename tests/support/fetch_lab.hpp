@@ -31,6 +31,7 @@ inline fetch::HttpOptions quick_options() {
   fetch::HttpOptions options;
   options.connect_timeout = std::chrono::milliseconds(1000);
   options.stall_timeout = std::chrono::seconds(1);
+  options.stall_rate = 1000;  // libcurl averages over some seconds: a low rate would notice silence late
   options.backoff = std::chrono::milliseconds(5);
   return options;
 }

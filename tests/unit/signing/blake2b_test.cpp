@@ -15,7 +15,7 @@ TEST_F(Blake2b, EmptyMessage) {
 }
 
 TEST_F(Blake2b, AgreesWithCoreutils) {
-  for (const std::size_t size : {1, 63, 74, 127, 128, 129, 255, 256, 257, 1000, 4096}) {
+  for (const std::size_t size : {1U, 63U, 74U, 127U, 128U, 129U, 255U, 256U, 257U, 1000U, 4096U}) {
     std::vector<std::uint8_t> data(size);
     for (std::size_t i = 0; i < size; ++i) data[i] = static_cast<std::uint8_t>(i * 7 + size);
     const std::string text(data.begin(), data.end());
