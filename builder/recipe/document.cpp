@@ -53,7 +53,8 @@ core::Mark SourceText::mark(std::size_t offset, std::size_t length) const {
   }
   mark.column = characters(line.substr(0, begin)) + 1;
   mark.length = std::max(1, characters(word));
-  mark.text = line;
+  const auto steers = [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F; };
+  if (std::none_of(line.begin(), line.end(), steers)) mark.text = line;
   return mark;
 }
 

@@ -225,12 +225,10 @@ void check_characters(const Source& source) {
   }
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (!is_control(static_cast<unsigned char>(text[i]))) continue;
-    core::Mark mark = source->mark(i, 1);
-    mark.text.clear();
     throw core::Error(core::Kind::kRecipe, fmt::format("the control character \\x{:02x} is not allowed",
                                                        static_cast<unsigned>(text[i])))
         .hint("in double quotes it can be written as an escape")
-        .at(std::move(mark));
+        .at(source->mark(i, 1));
   }
 }
 

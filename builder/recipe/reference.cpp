@@ -45,7 +45,7 @@ put `# yaml-language-server: $schema=imgforge.schema.json` on the first line.
 
 ## The form
 
-A recipe is YAML: one UTF-8 document of at most 1 MiB. Every value is text until its field says what it means, so
+A recipe is YAML: one UTF-8 document of at most 1 MiB (a byte order mark is ignored). Every value is text until its field says what it means, so
 `3.20` is the release 3.20 and never the number 3.2, and `no` is the word no. What two readers could understand
 differently is an error: a key given twice, an unknown key, an anchor or alias, a merge key, a tag, a second document.
 A message shows the place:
@@ -90,7 +90,7 @@ On the command line a list's items are separated by commas:
 imgforge build greeter.yaml --profile server --set disk.size=2G --set packages.+add=htop,nano
 ```
 
-`files`, `users` and the other lists of mappings can be shortened there (`--set -files=/etc/motd`), but not extended.
+`files`, `users` and the other lists of mappings can be shortened there (`--set=-files=/etc/motd`), but not extended.
 
 ## Templates
 

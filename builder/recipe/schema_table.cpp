@@ -339,7 +339,7 @@ constexpr std::array kFields{
     Field{.path = "boot.expect",
           .shape = Shape::kList,
           .type = Type::kRegex,
-          .description = "Regular expressions that must appear on the serial console, in any order.",
+          .description = "Regular expressions that must appear on the serial console, one after the other.",
           .fallback_note = "imgforge's own marker",
           .example = "expect: [\"login:\"]"},
 

@@ -23,9 +23,13 @@ std::string yaml_text(std::string_view text) {
   const bool word = std::find(std::begin(words), std::end(words), text) != std::end(words);
   if (letter_first && !word && std::all_of(text.begin(), text.end(), plain)) return std::string(text);
   std::string out = "\"";
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+    if (byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
+      // U+0080 to U+009F steer terminals too.
+      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[++i]));
+    } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
     } else if (c == '\n') {

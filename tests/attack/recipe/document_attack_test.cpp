@@ -132,11 +132,11 @@ TEST(HostileDocument, Size) {
 
 TEST(HostileDocument, ShapesThatCostAParserTime) {
   for (const std::string& text :
-       {repeated("!", 900'000), repeated("#", 1'000'000), repeated("\n", 1'000'000), repeated("? ", 300'000),
-        repeated("'", 999'999), "a: \"" + repeated("\\", 900'001), repeated("&a ", 300'000),
-        repeated("%\n", 300'000), repeated("--- a\n", 100'000), repeated("[],", 300'000),
-        repeated("{},", 300'000), repeated("- - ", 200'000), "a: [" + repeated("{a: b},", 140'000) + "]",
-        "a: |\n" + repeated(" x\n", 300'000) + "b"}) {
+       {repeated("!", 100'000), repeated("#", 100'000), repeated("\n", 100'000), repeated("? ", 100'000),
+        repeated("'", 299'999), "a: \"" + repeated("\\", 300'001), repeated("&a ", 100'000),
+        repeated("%\n", 100'000), repeated("--- a\n", 100'000), repeated("[],", 100'000),
+        repeated("{},", 100'000), repeated("- - ", 100'000), "a: [" + repeated("{a: b},", 140'000) + "]",
+        "a: |\n" + repeated(" x\n", 100'000) + "b"}) {
     refused(text);
   }
 }

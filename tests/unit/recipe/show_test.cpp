@@ -13,7 +13,8 @@ using testing::resolved;
 constexpr std::string_view kAwkward =
     "description: 'a: \"b\" # c'\n"
     "files:\n"
-    "  - { path: /a, content: \"{{ \\\"{{\\\" }} x }}\\n\\ttab \\\\ \\x07 \xC3\xA4\\n\", owner: www:www }\n"
+    "  - { path: /a, content: \"{{ \\\"{{\\\" }} x }}\\n\\ttab \\\\ \\x07\\x9b \xC3\xA4\\n\", owner: www:www "
+    "}\n"
     "  - { path: \"/b c\", content: '' }\n"
     "users: [{ name: u, password: none, groups: [audio] }, { name: l, uid: 5 }]\n"
     "groups: [{ name: g, gid: 7 }]\n"
@@ -32,8 +33,10 @@ TEST(Show, YamlIsARecipeThatMeansTheSame) {
   const ResolvedRecipe second = resolve(parsed(yaml), "", {});
   EXPECT_EQ(to_json(second), to_json(first)) << yaml;
   EXPECT_EQ(second.description, first.description);
-  EXPECT_EQ(second.files.at(0).content, "{{ x }}\n\ttab \\ \a \xC3\xA4\n");
+  EXPECT_EQ(second.files.at(0).content, "{{ x }}\n\ttab \\ \a\xC2\x9b \xC3\xA4\n");
   EXPECT_EQ(show_yaml(second), yaml);
+  EXPECT_EQ(yaml.find('\a'), std::string::npos);
+  EXPECT_EQ(yaml.find("\xC2\x9b"), std::string::npos);
 }
 
 TEST(Show, YamlOfAnAlpineBaseReadsBack) {
