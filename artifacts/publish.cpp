@@ -147,12 +147,13 @@ class Publication {
   fs::path line_directory() const { return store_.line_directory(manifest_.line()); }
 
   void check_request() const {
-    if (!is_file_name(request_.name) || !is_file_name(request_.profile)) {
+    if (!is_file_name(request_.name) || (!request_.profile.empty() && !is_file_name(request_.profile))) {
       throw Error(Kind::kUsage,
                   "\"" + core::escaped(manifest_.line(), 120) + "\" cannot be used as a name of files")
           .hint("use letters, digits, '.', '_', '+' and '-', beginning with a letter or digit");
     }
-    if (!Version::parse("v" + request_.date) || request_.artifacts.empty() || !request_.finalise) {
+    if (Version::parse(request_.version.to_string()) != request_.version || request_.artifacts.empty() ||
+        !request_.finalise) {
       throw Error(Kind::kInternal, "incomplete publish request");
     }
     std::set<std::string> suffixes;
@@ -196,12 +197,17 @@ class Publication {
     }
   }
 
-  /// The latest release of the day if its files, hashed again from disk, are those of this request. A run
+  /// A dated version stands for all of its day.
+  bool is_candidate(const Version& version) const {
+    return version.chosen == request_.version.chosen && version.date == request_.version.date;
+  }
+
+  /// The latest release of the day (or the one of the chosen version) if its files, hashed again from disk, are those of this request. A run
   /// that was killed between the two renames is completed here: `current` is turned to it.
   std::optional<PublishResult> identical_release() {
     const std::vector<Version> versions = store_.versions(manifest_.line());
     const auto latest = std::find_if(versions.rbegin(), versions.rend(),
-                                     [&](const Version& version) { return version.date == request_.date; });
+                                     [&](const Version& version) { return is_candidate(version); });
     if (latest == versions.rend()) return std::nullopt;
     const fs::path directory = store_.release_directory(manifest_.line(), *latest);
     Manifest existing;
@@ -234,16 +240,24 @@ class Publication {
   }
 
   bool is_taken(const Version& version) const {
-    const fs::path archived = store_.root() / "archive" / version.date.substr(0, 6) /
-                              (manifest_.line() + "-" + version.to_string());
-    return type_of(store_.release_directory(manifest_.line(), version)) != fs::file_type::not_found ||
-           type_of(archived) != fs::file_type::not_found;
+    if (type_of(store_.release_directory(manifest_.line(), version)) != fs::file_type::not_found) return true;
+    std::error_code error;
+    for (const auto& month : fs::directory_iterator(store_.root() / "archive", error)) {
+      const fs::path archived = month.path() / (manifest_.line() + "-" + version.to_string());
+      if (type_of(archived) != fs::file_type::not_found) return true;
+    }
+    return false;
   }
 
   void choose_version() {
-    version_ = {request_.date, 0};
+    version_ = request_.version;
+    if (!version_.chosen.empty() && is_taken(version_)) {
+      throw Error(Kind::kStore, manifest_.line() + " " + version_.to_string() +
+                                    " was published already with different content; releases are never replaced")
+          .hint("raise `version` in the recipe");
+    }
     for (const Version& version : store_.versions(manifest_.line())) {
-      if (version.date == request_.date) version_.revision = version.revision + 1;
+      if (is_candidate(version)) version_.revision = version.revision + 1;
     }
     while (is_taken(version_)) ++version_.revision;
     manifest_.version = version_.to_string();
@@ -360,7 +374,7 @@ class Publication {
 }  // namespace
 
 PublishResult Store::publish(const PublishRequest& request) {
-  return core::while_doing("publishing " + request.name + "-" + request.profile,
+  return core::while_doing("publishing " + request.name,
                            [&] { return Publication(*this, request).run(); });
 }
 

@@ -28,6 +28,7 @@ struct Unreferencer {
   }
 };
 using Context = std::unique_ptr<fdisk_context, Unreferencer<&fdisk_unref_context>>;
+using Table = std::unique_ptr<fdisk_table, Unreferencer<&fdisk_unref_table>>;
 using Partition = std::unique_ptr<fdisk_partition, Unreferencer<&fdisk_unref_partition>>;
 using PartitionType = std::unique_ptr<fdisk_parttype, Unreferencer<&fdisk_unref_parttype>>;
 
@@ -82,6 +83,26 @@ void write_gpt(const std::filesystem::path& image, const std::string& disk_uuid,
   // Not synced here: the publisher syncs what it publishes.
   check(fdisk_deassign_device(context.get(), 1), "close the partition table", image);
   write_boot_code(image, boot_code);
+}
+
+std::size_t check_gpt(const std::filesystem::path& image) {
+  const auto refuse = [&](std::string_view why) {
+    return core::Error(core::Kind::kImage, image.native() + ": " + std::string(why));
+  };
+  const Context context(fdisk_new_context());
+  if (!context) throw core::Error(core::Kind::kInternal, "no memory for a partition table");
+  check(fdisk_disable_dialogs(context.get(), 1), "start", image);
+  check(fdisk_assign_device(context.get(), image.c_str(), 1), "open a partition table", image);
+  if (fdisk_has_label(context.get()) == 0 || fdisk_is_labeltype(context.get(), FDISK_DISKLABEL_GPT) == 0) {
+    throw refuse("it has no GPT");
+  }
+  if (fdisk_verify_disklabel(context.get()) != 0) throw refuse("its GPT is damaged");
+  fdisk_table* raw = nullptr;
+  check(fdisk_get_partitions(context.get(), &raw), "list partitions", image);
+  const Table table(raw);
+  const std::size_t count = fdisk_table_get_nents(table.get());
+  if (count == 0) throw refuse("its GPT is empty");
+  return count;
 }
 
 }  // namespace imgforge::image

@@ -33,7 +33,9 @@ constexpr DataFile kFiles[] = {
 /// Below this a build of a small profile does not fit; larger images say their own need.
 constexpr core::Bytes kLittleSpace = core::gib(2);
 
-std::string install(std::string_view package) { return fmt::format("sudo apt-get install {}", package); }
+std::string install(std::string_view package) {
+  return fmt::format("sudo apt-get install {}", package);
+}
 
 Finding examine_tool(const Tool& tool, core::ProcessRunner& processes, const core::CancelToken& cancel) {
   const std::string subject(tool.name);
@@ -48,7 +50,8 @@ Finding examine_tool(const Tool& tool, core::ProcessRunner& processes, const cor
   const core::ProcessResult result = processes.run(command, cancel);
   const std::string version = version_in(result.out + result.err);
   if (!tool.minimum.empty() && !version.empty() && compare_versions(version, tool.minimum) < 0) {
-    return {Health::kBad, subject, fmt::format("{} is older than {} ({})", version, tool.minimum, tool.reason),
+    return {Health::kBad, subject,
+            fmt::format("{} is older than {} ({})", version, tool.minimum, tool.reason),
             install(tool.package)};
   }
   return {Health::kGood, subject, version.empty() ? std::string(tool.purpose) : version, ""};
@@ -61,16 +64,20 @@ Finding examine_kernel() {
   for (const auto& entry : fs::directory_iterator("/boot", error)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with("vmlinuz-") || !fs::is_directory("/lib/modules/" + name.substr(8))) continue;
-    if (::access(entry.path().c_str(), R_OK) == 0) return {Health::kGood, "appliance kernel", name.substr(8), ""};
+    if (::access(entry.path().c_str(), R_OK) == 0)
+      return {Health::kGood, "appliance kernel", name.substr(8), ""};
     unreadable = entry.path();
   }
   if (!unreadable.empty()) {
-    return {Health::kBad, "appliance kernel", unreadable + " cannot be read by you", "sudo chmod 0644 " + unreadable};
+    return {Health::kBad, "appliance kernel", unreadable + " cannot be read by you",
+            "sudo chmod 0644 " + unreadable};
   }
-  return {Health::kBad, "appliance kernel", "/boot has no kernel with modules", install("linux-image-cloud-amd64")};
+  return {Health::kBad, "appliance kernel", "/boot has no kernel with modules",
+          install("linux-image-cloud-amd64")};
 }
 
-Finding examine_kvm(core::ProcessRunner& processes, const fs::path& cache_dir, const core::CancelToken& cancel) {
+Finding examine_kvm(core::ProcessRunner& processes, const fs::path& cache_dir,
+                    const core::CancelToken& cancel) {
   const AcceleratorVerdict verdict = find_accelerator(processes, cache_dir, cancel);
   if (verdict.accelerator == Accelerator::kKvm) return {Health::kGood, "KVM", verdict.reason, ""};
   return {Health::kWarning, "KVM", verdict.reason + "; builds and boots use emulation, which is slower", ""};
@@ -84,7 +91,8 @@ Finding examine_space(const fs::path& folder) {
   const std::string subject = fmt::format("space in {}", folder.native());
   if (error) return {Health::kBad, subject, error.message(), ""};
   const core::Bytes free{space.available};
-  if (::access(existing.c_str(), W_OK) != 0) return {Health::kBad, subject, existing.native() + " is not writable", ""};
+  if (::access(existing.c_str(), W_OK) != 0)
+    return {Health::kBad, subject, existing.native() + " is not writable", ""};
   return {free < kLittleSpace ? Health::kWarning : Health::kGood, subject, free.human() + " free", ""};
 }
 
@@ -94,7 +102,9 @@ std::string version_in(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (std::isdigit(static_cast<unsigned char>(text[i])) == 0) continue;
     std::size_t end = i;
-    while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) != 0 || text[end] == '.')) ++end;
+    while (end < text.size() &&
+           (std::isdigit(static_cast<unsigned char>(text[end])) != 0 || text[end] == '.'))
+      ++end;
     std::string_view number = text.substr(i, end - i);
     while (number.ends_with('.')) number.remove_suffix(1);
     if (number.find('.') != std::string_view::npos) return std::string(number);

@@ -23,7 +23,8 @@ struct Finding {
 /// Examines tools, firmware and boot code, the appliance kernel, KVM and free space. Starts programs only to
 /// ask for versions and to probe KVM.
 std::vector<Finding> examine_machine(core::ProcessRunner& processes, const std::filesystem::path& cache_dir,
-                                     const std::filesystem::path& output_dir, const core::CancelToken& cancel);
+                                     const std::filesystem::path& output_dir,
+                                     const core::CancelToken& cancel);
 
 /// First dotted number in a program's version text ("7.2.22"); empty when there is none.
 std::string version_in(std::string_view text);

@@ -51,8 +51,10 @@ core::Json tool_versions(std::initializer_list<std::string_view> names, core::Pr
     const std::string identity = fmt::format("{} {} {}", program.native(), fs::file_size(program),
                                              fs::last_write_time(program).time_since_epoch().count());
     if (!known.contains(identity)) {
-      const auto row = std::find_if(tools().begin(), tools().end(), [&](const Tool& tool) { return tool.name == name; });
-      if (row == tools().end()) throw core::Error(core::Kind::kInternal, fmt::format("{} is not in the tool table", name));
+      const auto row =
+          std::find_if(tools().begin(), tools().end(), [&](const Tool& tool) { return tool.name == name; });
+      if (row == tools().end())
+        throw core::Error(core::Kind::kInternal, fmt::format("{} is not in the tool table", name));
       known[identity] = ask(*row, program, processes, cancel);
       learnt = true;
     }

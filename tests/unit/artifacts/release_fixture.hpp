@@ -64,7 +64,7 @@ inline PublishRequest request_for(const fs::path& folder, std::string_view conte
   PublishRequest request;
   request.name = "hello";
   request.profile = "minimal";
-  request.date = std::move(date);
+  request.version = Version{std::move(date), 0};
   request.artifacts = {{folder / "image.qcow2", ".qcow2", "qcow2", 1 << 20, {{"compression", "zlib"}}},
                        {folder / "image.iso", ".iso", "iso", 0, {}}};
   request.finalise = finalise;
