@@ -41,8 +41,8 @@ struct IndexEntry {
 /// Who signed an index.
 struct IndexSigner {
   std::string key_name;     ///< file name of the public key
-  core::Digest key_digest;  ///< sha256 of the public key in DER form
-  std::string algorithm;    ///< "RSA" (SHA-1), "RSA256" or "RSA512", apk's names
+  core::Digest key_digest;  ///< sha256 of the key file
+  core::HashAlgorithm algorithm = core::HashAlgorithm::kSha1;
 };
 
 class Index {

@@ -125,9 +125,13 @@ void check_files(int fd, const Parts& parts, const IndexEntry& entry) {
     throw core::system_error(errno, "cannot seek in", entry.file_name());
   }
   const artifacts::TarPolicy policy{.total = {kPartLimits[kDataPart]}, .entries = 500'000};
-  artifacts::TarReader reader(fd, entry.full_name(), policy);
-  artifacts::TarEntry member;
-  while (reader.next(member)) {
+  try {
+    artifacts::TarReader reader(fd, entry.full_name(), policy);
+    artifacts::TarEntry member;
+    while (reader.next(member)) {
+    }
+  } catch (const core::Error& error) {
+    throw refused(error.kind(), entry, error.message()).hint(error.hint());
   }
 }
 

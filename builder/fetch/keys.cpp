@@ -12,7 +12,6 @@ namespace {
 constexpr std::string_view kFolder = "etc/apk/keys/";
 constexpr std::string_view kSuffix = ".rsa.pub";
 constexpr std::uint64_t kKeyLimit = 16 << 10;
-constexpr std::string_view kPemHead = "-----BEGIN PUBLIC KEY-----";
 
 bool is_key_name(std::string_view name) {
   return is_plain_file_name(name) && name.ends_with(kSuffix);
@@ -47,10 +46,8 @@ void add_key_files(PublicKeys& keys, const std::vector<std::filesystem::path>& f
               "with");
     }
     const std::string text = core::read_text_file(file, kKeyLimit);
-    if (text.find(kPemHead) == std::string::npos) {
-      throw core::Error(core::Kind::kSignature,
-                        core::escaped(file.native()) + ": not a public key in PEM form");
-    }
+    core::while_doing("reading the key " + core::escaped(file.native()),
+                      [&] { signing::check_apk_key(name, text); });
     const auto [at, added] = keys.emplace(name, text);
     if (!added && core::trimmed(at->second) != core::trimmed(text)) {
       throw core::Error(core::Kind::kSignature,

@@ -3,16 +3,15 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
-#include <string>
 #include <vector>
 
 #include "artifacts/blob_store.hpp"
+#include "signing/apk_signature.hpp"
 
 namespace imgforge::fetch {
 
 /// File name ("alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub") to PEM text.
-using PublicKeys = std::map<std::string, std::string>;
+using PublicKeys = signing::ApkKeys;
 
 /// `etc/apk/keys/*.rsa.pub` of a verified base tarball. Throws kSignature when it has none.
 PublicKeys keys_of_base(const artifacts::VerifiedFile& base);

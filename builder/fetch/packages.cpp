@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <optional>
-
 #include "builder/fetch/apk_names.hpp"
 #include "builder/fetch/apk_package.hpp"
 #include "builder/fetch/downloader.hpp"
@@ -37,7 +35,7 @@ Found find_choice(const PackageChoice& choice, const std::vector<Repository>& re
       .hint("the index has changed since the version was chosen: resolve the packages again");
 }
 
-Download download_of(const Found& found) {
+Download download_of(const Found& found, const PackageChoice& choice) {
   const IndexEntry& entry = *found.entry;
   const std::string path = found.repository->arch + "/" + entry.file_name();
   Download download{
@@ -52,6 +50,7 @@ Download download_of(const Found& found) {
       .absent_hint =
           "the index on the mirror or the lock is out of date: update the lock, or wait for the "
           "mirror to catch up"};
+  if (choice.sha256) download.promises.push_back({*choice.sha256, "the lock"});
   std::vector<std::string> mirrors;
   for (const std::string& url : found.repository->urls) {
     download.urls.push_back(join_url(url, path));
@@ -118,7 +117,7 @@ std::vector<FetchedPackage> fetch_packages(const Context& context, const std::ve
   std::vector<Download> downloads;
   for (const PackageChoice& choice : choices) {
     found.push_back(find_choice(choice, repositories));
-    downloads.push_back(download_of(found.back()));
+    downloads.push_back(download_of(found.back(), choice));
   }
   std::vector<artifacts::VerifiedFile> files = Downloader(context).fetch_all(downloads);
   std::vector<FetchedPackage> packages;

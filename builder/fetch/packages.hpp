@@ -3,6 +3,7 @@
 // network.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,10 +35,11 @@ std::vector<Repository> load_repositories(const Context& context, const std::vec
                                           const std::vector<std::string>& mirrors, std::string_view branch,
                                           std::string_view arch, const PublicKeys& keys);
 
-/// A package as the resolver chose it.
+/// A package as the resolver chose it, or a lock holds it.
 struct PackageChoice {
   std::string name;
   std::string version;
+  std::optional<core::Digest> sha256 = {};  ///< of the whole file, out of a lock
 };
 
 struct FetchedPackage {

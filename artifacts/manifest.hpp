@@ -1,0 +1,125 @@
+// The manifest: what one release (name, profile, version) consists of, what it was made from and how it was
+// seen to boot. It is the file that is signed, so reading it is strict: a member that this program does
+// not know is a refusal, because it may be the one that forbids what it is about to do.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/version.hpp"
+#include "core/bytes.hpp"
+#include "core/digest.hpp"
+
+namespace imgforge::artifacts {
+
+struct ManifestBase {
+  std::string kind;     ///< "minirootfs", "iso", ...
+  std::string release;  ///< "3.22.2"
+  std::string url;      ///< without credentials
+  core::Digest sha256;
+  std::uint64_t size = 0;
+  bool operator==(const ManifestBase&) const = default;
+};
+
+struct ManifestPackage {
+  std::string name;
+  std::string version;
+  std::string arch;
+  std::string repository;  ///< URL, without credentials
+  std::string checksum;    ///< the `C:` field of the package index, as text
+  core::Digest sha256;
+  std::uint64_t size = 0;
+  bool operator==(const ManifestPackage&) const = default;
+};
+
+struct ManifestArtifact {
+  std::string file;    ///< "<name>-<profile>-<version>.qcow2", beside the manifest
+  std::string format;  ///< "qcow2", "raw", "iso", "usb", ...
+  std::uint64_t size = 0;
+  std::uint64_t virtual_size = 0;  ///< bytes that a machine sees; 0: the same as `size`
+  core::Digest sha256;
+  core::Digest sha512;
+  std::map<std::string, std::string> media;  ///< details of the format, such as "compression": "zstd"
+  bool operator==(const ManifestArtifact&) const = default;
+};
+
+/// A further file of the release, such as the SBOM or a boot log.
+struct ManifestDocument {
+  std::string file;
+  std::uint64_t size = 0;
+  core::Digest sha256;
+  core::Digest sha512;
+  bool operator==(const ManifestDocument&) const = default;
+};
+
+/// One observed boot.
+struct ManifestBoot {
+  std::string artifact;     ///< file name
+  std::string path;         ///< "disk BIOS", "disk UEFI", "cdrom BIOS", ...
+  std::string accelerator;  ///< "kvm", "tcg"
+  core::Bytes memory;
+  unsigned cpus = 0;
+  std::vector<std::pair<std::string, std::uint64_t>> markers;  ///< marker and milliseconds since power-on
+  bool operator==(const ManifestBoot&) const = default;
+};
+
+struct Manifest {
+  std::string name;
+  std::string profile;
+  std::string version;
+  std::string created;  ///< "2026-11-20T01:02:03Z", time of the build
+  core::Digest recipe_sha256;
+  ManifestBase base;
+  std::vector<ManifestPackage> packages;
+  std::string kernel_release;
+  std::string kernel_cmdline;
+  std::vector<ManifestArtifact> artifacts;
+  std::vector<ManifestDocument> documents;
+  std::vector<ManifestBoot> boots;
+  std::string accelerator;         ///< of the appliance that customised: "kvm", "tcg", or empty
+  std::string accelerator_reason;  ///< why that one
+  std::string tool_name = "imgforge";
+  std::string tool_version;
+  core::Bytes required_memory;
+  unsigned required_cpus = 1;
+  bool is_unsigned = false;
+  std::vector<std::string> insecure;  ///< checks that were switched off, by the name of their flag
+  bool operator==(const Manifest&) const = default;
+
+  /// "<name>-<profile>", the folder under releases/.
+  std::string line() const { return name + "-" + profile; }
+  /// "<name>-<profile>-<version>", what artifact names begin with.
+  std::string stem() const { return line() + "-" + version; }
+};
+
+constexpr std::size_t kMaxManifestBytes = 4 << 20;
+
+/// JSON, schema 1, members in fixed order. Throws kInternal when the value breaks a rule that
+/// parse_manifest checks, so nothing is ever signed that could not be read back.
+std::string print_manifest(const Manifest& manifest);
+/// Strict reading. Throws kIntegrity: wrong or newer schema, unknown, missing or repeated member, wrong type,
+/// impossible file name, artifact name that does not begin with the stem, repeated file, too many rows.
+Manifest parse_manifest(std::string_view text);
+
+/// A manifest whose signature was checked. Made only by the verifier.
+class SignedManifest {
+ public:
+  const Manifest& manifest() const { return manifest_; }
+  const std::string& signer() const { return signer_; }
+  /// sha256 of the manifest file.
+  const core::Digest& digest() const { return digest_; }
+
+ private:
+  friend class Verifier;
+  SignedManifest(Manifest manifest, std::string signer, core::Digest digest)
+      : manifest_(std::move(manifest)), signer_(std::move(signer)), digest_(std::move(digest)) {}
+  Manifest manifest_;
+  std::string signer_;
+  core::Digest digest_;
+};
+
+}  // namespace imgforge::artifacts

@@ -1,0 +1,39 @@
+// Rows of findings about a release on disk, and the bounded reads and hashes behind them. Shared by the
+// verifier and by whoever must know that a release is intact before pointing at it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/manifest.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::artifacts {
+
+struct CheckRow {
+  std::string subject;  ///< file name, or the directory
+  std::string check;    ///< "signature", "manifest", "digest", "sums", "format", "extra", "name"
+  bool ok = false;
+  std::string detail;
+  std::optional<core::Kind> kind;  ///< class of the failure
+};
+
+/// Size, sha256 and sha512 of a regular file (no symlink, no FIFO) against the promise, over one descriptor.
+/// A file of another size is not read. Never throws core::Error.
+CheckRow check_file(const std::filesystem::path& file, std::uint64_t size, const core::Digest& sha256,
+                    const core::Digest& sha512);
+/// The rows for all artifacts and documents of a manifest.
+std::vector<CheckRow> check_files(const std::filesystem::path& directory, const Manifest& manifest);
+
+/// Text of SHA256SUMS as sha256sum(1) reads it: artifacts, documents and manifest.json.
+std::string print_sums(const Manifest& manifest, const core::Digest& manifest_sha256);
+
+constexpr const char* kManifestFile = "manifest.json";
+constexpr const char* kSumsFile = "SHA256SUMS";
+constexpr const char* kSignatureSuffix = ".minisig";
+
+}  // namespace imgforge::artifacts

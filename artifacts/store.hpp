@@ -1,0 +1,109 @@
+// The output directory ("store"): immutable release directories, one `current` link per line of releases,
+// and flat names for people. Everything that is visible changes by one rename of `current`; the README of
+// this folder says what can be seen after each step.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/manifest.hpp"
+#include "artifacts/version.hpp"
+#include "core/cancel.hpp"
+#include "core/fd.hpp"
+
+namespace imgforge::artifacts {
+
+/// A finished image outside the store, on its way in.
+struct StagedArtifact {
+  std::filesystem::path path;
+  std::string suffix;  ///< ends the published name: ".qcow2", ".iso", ".img.zst", "-usb.img"
+  std::string format;  ///< "qcow2", "raw", "zst", "iso" or "usb"; decides the flat folder
+  std::uint64_t virtual_size = 0;
+  std::map<std::string, std::string> media;
+};
+
+/// A small text file of a release (SBOM, provenance, boot log).
+struct Document {
+  std::string file;
+  std::string content;
+};
+
+struct PublishRequest {
+  std::string name;
+  std::string profile;
+  std::string date;  ///< eight digits: core::compact_date of the build
+  std::vector<StagedArtifact> artifacts;
+  /// Completes the manifest, in which name, profile, version, artifacts and is_unsigned are filled already,
+  /// and returns the documents to publish with it. Called once, and only when a new release is made.
+  std::function<std::vector<Document>(Manifest&)> finalise;
+  /// Text of the .minisig file for a file of this name with these bytes. Empty: an unsigned release.
+  std::function<std::string(std::string_view file, std::string_view bytes)> sign;
+  std::chrono::milliseconds lock_timeout{std::chrono::seconds(60)};
+  core::CancelToken cancel;
+};
+
+enum class PublishOutcome {
+  kPublished,  ///< a new release
+  kIdentical,  ///< the latest release of that day already has the same bytes; nothing was written
+};
+
+struct PublishResult {
+  PublishOutcome outcome = PublishOutcome::kPublished;
+  Version version;
+  std::filesystem::path directory;
+  Manifest manifest;
+};
+
+/// Exclusive right to change a store, held until destruction.
+class StoreLock {
+ public:
+  /// flock(2) on `<root>/.lock`. Throws kLocked, with the holder's process id when known.
+  StoreLock(const std::filesystem::path& root, std::chrono::milliseconds timeout,
+            const core::CancelToken& cancel);
+
+ private:
+  core::Fd fd_;
+};
+
+class Store {
+ public:
+  /// Opens a store for reading and changing. kStore when the directory is none or of a newer format.
+  static Store open(const std::filesystem::path& root);
+  /// Opens, after making the directory into a store when it is not one yet. Files that are there stay.
+  static Store create(const std::filesystem::path& root);
+
+  const std::filesystem::path& root() const { return root_; }
+  std::filesystem::path releases() const { return root_ / "releases"; }
+  std::filesystem::path line_directory(std::string_view line) const { return releases() / line; }
+  std::filesystem::path release_directory(std::string_view line, const Version& version) const;
+  /// "images", "isos" or "usb". Throws kInternal for an unknown format.
+  static std::string flat_folder(std::string_view format);
+
+  /// Names under releases/, sorted.
+  std::vector<std::string> lines() const;
+  /// Versions of a line, oldest first. Other files there are ignored.
+  std::vector<Version> versions(std::string_view line) const;
+  /// What `current` points at; nothing when there is no such link yet. kStore when it is not a link to a
+  /// release of its own folder.
+  std::optional<Version> current(std::string_view line) const;
+
+  /// Brings a release into the store. kStore, kLocked, kNoSpace, kPermission, kIo, kIntegrity (a file
+  /// changed while it was copied) or whatever `finalise` and `sign` throw; then the store is as it was.
+  PublishResult publish(const PublishRequest& request);
+  /// Turns `current` to an existing release whose files are intact (rollback and roll forward).
+  void promote(std::string_view line, const Version& version,
+               std::chrono::milliseconds lock_timeout = std::chrono::seconds(60),
+               const core::CancelToken& cancel = {});
+
+ private:
+  explicit Store(std::filesystem::path root) : root_(std::move(root)) {}
+  std::filesystem::path root_;
+};
+
+}  // namespace imgforge::artifacts

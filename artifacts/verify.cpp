@@ -1,0 +1,262 @@
+#include "artifacts/verify.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <system_error>
+
+#include "core/error.hpp"
+#include "core/fd.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::artifacts {
+
+using core::Error;
+using core::Kind;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uint64_t kMaxSignatureBytes = 4096;
+constexpr std::size_t kMaxExtraRows = 100;
+
+/// Bytes of a small regular file, symlinks refused, read once.
+std::string read_bounded(const fs::path& file, std::uint64_t limit) {
+  std::error_code error;
+  const auto type = fs::symlink_status(file, error).type();
+  if (type == fs::file_type::not_found) throw Error(Kind::kIntegrity, "missing");
+  if (type == fs::file_type::symlink) throw Error(Kind::kIntegrity, "is a symbolic link");
+  const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
+  std::string text;
+  std::vector<std::byte> buffer(1 << 16);
+  while (const std::size_t n = core::read_some(fd.get(), buffer, file.native())) {
+    if (text.size() + n > limit)
+      throw Error(Kind::kUnsafe, "larger than " + std::to_string(limit) + " bytes");
+    text.append(reinterpret_cast<const char*>(buffer.data()), n);
+  }
+  return text;
+}
+
+}  // namespace
+
+/// Collects rows; the only one that makes a SignedManifest.
+class Verifier {
+ public:
+  Verifier(fs::path directory, const VerifyOptions& options)
+      : directory_(std::move(directory)), options_(options) {}
+
+  VerifyReport release() && {
+    const std::optional<Manifest> manifest = read_manifest(directory_ / kManifestFile);
+    if (manifest) {
+      check_directory_name(*manifest);
+      for (CheckRow& row : check_files(directory_, *manifest)) report_.rows.push_back(std::move(row));
+      for (const ManifestArtifact& artifact : manifest->artifacts)
+        check_format(directory_ / artifact.file, artifact);
+    }
+    check_sums(manifest);
+    if (manifest) check_extras(*manifest);
+    return std::move(report_);
+  }
+
+  VerifyReport file(const fs::path& path, const std::string& name, const fs::path& manifest_path) && {
+    const std::optional<Manifest> manifest = read_manifest(manifest_path);
+    if (!manifest) return std::move(report_);
+    const auto artifact = std::find_if(manifest->artifacts.begin(), manifest->artifacts.end(),
+                                       [&](const ManifestArtifact& row) { return row.file == name; });
+    if (artifact == manifest->artifacts.end()) {
+      attempt(name, "digest", [&]() -> std::string {
+        throw Error(Kind::kIntegrity, "not in the manifest of " + manifest->stem());
+      });
+      return std::move(report_);
+    }
+    report_.rows.push_back(check_file(path, artifact->size, artifact->sha256, artifact->sha512));
+    check_format(path, *artifact);
+    return std::move(report_);
+  }
+
+  VerifyReport fail(const std::string& subject, const char* check, const Error& error) && {
+    report_.rows.push_back({subject, check, false, error.message(), error.kind()});
+    return std::move(report_);
+  }
+
+ private:
+  /// Runs a check that returns its detail; an Error becomes a failed row.
+  template <class Body>
+  bool attempt(const std::string& subject, const char* check, Body&& body) {
+    CheckRow row{subject, check, false, {}, {}};
+    try {
+      row.detail = body();
+      row.ok = true;
+    } catch (const Error& error) {
+      if (error.kind() == Kind::kInterrupted) throw;
+      row.detail = error.message();
+      row.kind = error.kind();
+    } catch (const fs::filesystem_error& error) {
+      row.detail = core::escaped(error.what());
+      row.kind = Kind::kIo;
+    }
+    report_.rows.push_back(std::move(row));
+    return report_.rows.back().ok;
+  }
+
+  /// The signer of `bytes`, when the signature beside the file is accepted.
+  std::optional<std::string> check_signature(const fs::path& file, const std::string& bytes) {
+    std::string signer;
+    const bool accepted = attempt(file.filename().native(), "signature", [&] {
+      if (!options_.signature) throw Error(Kind::kSignature, "no trusted keys to check it with");
+      std::string signature;
+      try {
+        signature = read_bounded(file.native() + kSignatureSuffix, kMaxSignatureBytes);
+      } catch (const Error& error) {
+        throw Error(Kind::kSignature, file.filename().native() + kSignatureSuffix + ": " + error.message());
+      }
+      signer = options_.signature(bytes, signature);
+      return "signed by " + signer;
+    });
+    return accepted ? std::optional(signer) : std::nullopt;
+  }
+
+  /// Signature first, then the meaning, both over the bytes that were read once.
+  std::optional<Manifest> read_manifest(const fs::path& path) {
+    std::string bytes;
+    if (!attempt(path.filename().native(), "file", [&] {
+          bytes = read_bounded(path, kMaxManifestBytes);
+          return std::to_string(bytes.size()) + " bytes";
+        })) {
+      return std::nullopt;
+    }
+    manifest_digest_ = core::digest_of(core::HashAlgorithm::kSha256, bytes);
+    const std::optional<std::string> signer = check_signature(path, bytes);
+    std::optional<Manifest> manifest;
+    attempt(path.filename().native(), "manifest", [&] {
+      manifest = parse_manifest(bytes);
+      if (signer && manifest->is_unsigned)
+        throw Error(Kind::kIntegrity, "signed, but says that it is unsigned");
+      return manifest->stem();
+    });
+    if (signer && manifest && report_.rows.back().ok) {
+      report_.manifest = SignedManifest(*manifest, *signer, manifest_digest_);
+    }
+    return manifest;
+  }
+
+  /// A whole older release copied under another name would pass all other checks.
+  void check_directory_name(const Manifest& manifest) {
+    attempt(directory_.native(), "name", [&]() -> std::string {
+      const std::string name = directory_.filename().native();
+      const std::string parent = directory_.parent_path().filename().native();
+      const bool in_store = directory_.parent_path().parent_path().filename() == "releases";
+      if (Version::parse(name) && name != manifest.version) {
+        throw Error(Kind::kIntegrity, "the directory is named " + name + " but holds " + manifest.version);
+      }
+      if (in_store && (name != manifest.version || parent != manifest.line())) {
+        throw Error(Kind::kIntegrity,
+                    "releases/" + core::escaped(parent + "/" + name, 200) + " holds " + manifest.stem());
+      }
+      return in_store ? "in its place" : "outside a store";
+    });
+  }
+
+  void check_format(const fs::path& file, const ManifestArtifact& artifact) {
+    if (!options_.format) return;
+    attempt(file.filename().native(), "format", [&] {
+      std::error_code error;
+      if (fs::symlink_status(file, error).type() != fs::file_type::regular) {
+        throw Error(Kind::kIntegrity, "not a regular file");
+      }
+      return options_.format(file, artifact.format);
+    });
+  }
+
+  void check_sums(const std::optional<Manifest>& manifest) {
+    std::string bytes;
+    if (!attempt(kSumsFile, "file", [&] {
+          bytes = read_bounded(directory_ / kSumsFile, kMaxManifestBytes);
+          return std::to_string(bytes.size()) + " bytes";
+        })) {
+      return;
+    }
+    check_signature(directory_ / kSumsFile, bytes);
+    if (!manifest) return;
+    attempt(kSumsFile, "sums", [&]() -> std::string {
+      if (bytes != print_sums(*manifest, manifest_digest_)) {
+        throw Error(Kind::kIntegrity, "differs from the manifest");
+      }
+      return "the same as the manifest";
+    });
+  }
+
+  void check_extras(const Manifest& manifest) {
+    std::map<std::string, std::string> links;  // unversioned name and where it has to lead
+    std::set<std::string> listed{kManifestFile, std::string(kManifestFile) + kSignatureSuffix, kSumsFile,
+                                 std::string(kSumsFile) + kSignatureSuffix};
+    for (const ManifestArtifact& artifact : manifest.artifacts) {
+      listed.insert(artifact.file);
+      links[manifest.line() + artifact.file.substr(manifest.stem().size())] = artifact.file;
+    }
+    for (const ManifestDocument& document : manifest.documents) listed.insert(document.file);
+    std::vector<std::string> extras;
+    attempt(directory_.native(), "listing", [&] {
+      for (const auto& entry : fs::directory_iterator(directory_)) {
+        const std::string name = entry.path().filename().native();
+        const auto link = links.find(name);
+        const bool expected = link == links.end()
+                                  ? listed.contains(name)
+                                  : entry.is_symlink() && fs::read_symlink(entry.path()) == link->second;
+        if (!expected) extras.push_back(name);
+      }
+      return std::string("read");
+    });
+    // Links that lie come first, so that a flood of other names cannot hide them.
+    std::sort(extras.begin(), extras.end(), [&](const std::string& a, const std::string& b) {
+      return std::pair(!links.contains(a), a) < std::pair(!links.contains(b), b);
+    });
+    if (extras.size() > kMaxExtraRows) extras.resize(kMaxExtraRows);
+    for (const std::string& name : extras) {
+      const bool foreign_link = links.contains(name);
+      const bool ok = options_.extras == Extras::kNote && !foreign_link;
+      report_.rows.push_back({core::escaped(name, 200), "extra", ok,
+                              foreign_link ? "leads elsewhere than to its artifact" : "not in the manifest",
+                              ok ? std::nullopt : std::optional(Kind::kIntegrity)});
+    }
+  }
+
+  fs::path directory_;
+  const VerifyOptions& options_;
+  VerifyReport report_;
+  core::Digest manifest_digest_;
+};
+
+bool VerifyReport::ok() const {
+  return manifest.has_value() &&
+         std::all_of(rows.begin(), rows.end(), [](const CheckRow& row) { return row.ok; });
+}
+
+VerifyReport verify_release(const fs::path& directory, const VerifyOptions& options) {
+  std::error_code error;
+  const fs::path resolved = fs::canonical(directory, error);
+  if (error || !fs::is_directory(resolved, error)) {
+    return Verifier(directory, options)
+        .fail(core::escaped(directory.native()), "directory", Error(Kind::kStore, "not a directory"));
+  }
+  return Verifier(resolved, options).release();
+}
+
+VerifyReport verify_file(const fs::path& path, const VerifyOptions& options,
+                         const std::optional<fs::path>& manifest) {
+  std::error_code error;
+  const fs::path resolved = fs::canonical(path, error);
+  if (error) {
+    return Verifier({}, options)
+        .fail(core::escaped(path.native()), "file", Error(Kind::kIntegrity, error.message()));
+  }
+  fs::path manifest_path = manifest.value_or(resolved.parent_path() / kManifestFile);
+  if (!manifest && !fs::exists(fs::symlink_status(manifest_path, error))) {
+    const fs::path beside = fs::absolute(path).parent_path() / kManifestFile;
+    if (fs::exists(fs::symlink_status(beside, error))) manifest_path = beside;
+  }
+  return Verifier(resolved.parent_path(), options)
+      .file(resolved, resolved.filename().native(), manifest_path);
+}
+
+}  // namespace imgforge::artifacts

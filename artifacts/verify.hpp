@@ -1,0 +1,47 @@
+// Verification of published releases and single artifacts. Every doubt is a failed row and all rows are
+// always reported; only a manifest whose signature was accepted becomes a SignedManifest.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/manifest.hpp"
+#include "artifacts/release_check.hpp"
+
+namespace imgforge::artifacts {
+
+/// Checks the text of a .minisig file over `data`; returns who signed, or throws core::Error (kSignature).
+using SignatureCheck = std::function<std::string(std::string_view data, std::string_view minisig_text)>;
+/// Looks into an artifact of a format; returns a detail to show, or throws core::Error.
+using FormatCheck = std::function<std::string(const std::filesystem::path& file, std::string_view format)>;
+
+/// What to do about files beside a release that its manifest does not list.
+enum class Extras { kNote, kRefuse };
+
+struct VerifyOptions {
+  SignatureCheck signature;  ///< none: every signature row fails
+  FormatCheck format;        ///< none: formats are not looked into
+  Extras extras = Extras::kNote;
+};
+
+struct VerifyReport {
+  std::vector<CheckRow> rows;
+  std::optional<SignedManifest> manifest;
+  /// No failed row, and the manifest's signature was accepted.
+  bool ok() const;
+};
+
+/// Verifies a release directory (or a link to one, such as `current`, resolved once). Throws only
+/// kInterrupted, kInternal and std::bad_alloc.
+VerifyReport verify_release(const std::filesystem::path& directory, const VerifyOptions& options);
+
+/// Verifies one artifact. The manifest is looked for beside the file that `path` leads to, then beside `path`
+/// itself, unless it is given.
+VerifyReport verify_file(const std::filesystem::path& path, const VerifyOptions& options,
+                         const std::optional<std::filesystem::path>& manifest = {});
+
+}  // namespace imgforge::artifacts

@@ -1,0 +1,45 @@
+#include "artifacts/version.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace imgforge::artifacts {
+namespace {
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_alphanumeric(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+}  // namespace
+
+std::string Version::to_string() const {
+  return "v" + date + (revision == 0 ? std::string() : "." + std::to_string(revision));
+}
+
+std::optional<Version> Version::parse(std::string_view text) {
+  constexpr std::size_t kDateDigits = 8;
+  if (!text.starts_with('v') || text.size() < 1 + kDateDigits) return std::nullopt;
+  Version version;
+  version.date = text.substr(1, kDateDigits);
+  if (!std::all_of(version.date.begin(), version.date.end(), is_digit)) return std::nullopt;
+  std::string_view rest = text.substr(1 + kDateDigits);
+  if (rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    std::from_chars(rest.data(), rest.data() + rest.size(), version.revision);
+  }
+  if (version.to_string() != text) return std::nullopt;
+  return version;
+}
+
+bool is_file_name(std::string_view text) {
+  constexpr std::size_t kMaxName = 200;
+  if (text.empty() || text.size() > kMaxName || !is_alphanumeric(text.front())) return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return is_alphanumeric(c) || std::string_view("._+-").find(c) != std::string_view::npos;
+  });
+}
+
+}  // namespace imgforge::artifacts

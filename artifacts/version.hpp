@@ -1,0 +1,24 @@
+// Names and versions of releases. A version is the day of the build, "v20261120", and for further different
+// builds of the same day "v20261120.1" and so on.
+#pragma once
+
+#include <compare>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace imgforge::artifacts {
+
+struct Version {
+  std::string date;       ///< eight digits, as core::compact_date prints
+  unsigned revision = 0;  ///< 0 for the first release of the day
+  std::string to_string() const;
+  /// Nothing unless `text` is exactly what to_string prints for some version.
+  static std::optional<Version> parse(std::string_view text);
+  auto operator<=>(const Version&) const = default;
+};
+
+/// True for `[A-Za-z0-9][A-Za-z0-9._+-]*` of at most 200 bytes: no separators, nothing hidden, no "..".
+bool is_file_name(std::string_view text);
+
+}  // namespace imgforge::artifacts
