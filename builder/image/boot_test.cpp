@@ -151,7 +151,9 @@ std::vector<std::string> qemu_arguments(const BootSpec& spec, const std::filesys
   return args;
 }
 
-BootEvidence boot(const BootSpec& spec, const core::CancelToken& cancel) {
+BootEvidence boot(const BootSpec& wanted, const core::CancelToken& cancel) {
+  BootSpec spec = wanted;
+  if (spec.expect.empty()) spec.expect.push_back({std::string(kHandOverMarker)});
   BootEvidence evidence;
   evidence.path_name = spec.firmware == Firmware::kUefi ? "disk UEFI" : "disk BIOS";
   evidence.accelerator = machine::accelerator_name(spec.accelerator);

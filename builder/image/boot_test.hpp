@@ -30,7 +30,8 @@ struct BootSpec {
   core::Bytes memory = core::mib(256);
   unsigned cpus = 1;
   machine::Accelerator accelerator = machine::Accelerator::kEmulation;
-  std::vector<Expectation> expect;  ///< the last one means "ready"
+  std::vector<Expectation>
+      expect;  ///< the last one means "ready"; empty: the hand-over marker of the initramfs
   std::chrono::seconds deadline{180};
   std::chrono::seconds silence{60};  ///< without any output for so long, the guest counts as hung
   std::filesystem::path log;         ///< the raw console goes there

@@ -138,6 +138,11 @@ TEST_F(BootTest, AWritableRootIsTheDiskItself) {
   wanted.format = ImageFormat::kRaw;
   wanted.expect = {{"hello from ext4 rw"}, {"marker written"}};
   boot(wanted, {});
+
+  wanted.expect = {};
+  const BootEvidence evidence = boot(wanted, {});
+  EXPECT_EQ(evidence.markers.back().name, "ready");
+  EXPECT_GT(evidence.seconds_to("hand-over"), 0) << "without expectations the hand-over is awaited";
 }
 
 TEST_F(BootTest, APanicIsFoundAtOnceAndQuoted) {

@@ -25,8 +25,11 @@ class ImageTest : public ::testing::Test {
   std::filesystem::path path(std::string_view name) const { return folder_ / name; }
 
   std::string slurp(const std::filesystem::path& file) const {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
+    std::ifstream in(file, std::ios::binary | std::ios::ate);
+    std::string content(in ? static_cast<std::size_t>(in.tellg()) : 0, '\0');
+    in.seekg(0);
+    in.read(content.data(), static_cast<std::streamsize>(content.size()));
+    return content;
   }
 
   void spill(const std::filesystem::path& file, std::string_view content) const {
