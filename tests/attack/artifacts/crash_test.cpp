@@ -7,7 +7,6 @@
 #include <fstream>
 #include <iostream>
 #include <map>
-#include <regex>
 
 #include "core/process.hpp"
 #include "core/text.hpp"
@@ -82,17 +81,19 @@ class Crash : public StoreTest {
   /// Every call of the publisher after it opened the store: name and how many of that name came before.
   std::vector<std::pair<std::string, int>> points() {
     std::ifstream trace(folder_ / "trace");
-    const std::regex call("^(?:[0-9]+ +)?([a-z0-9]+)\\(");
     std::map<std::string, int> counts;
     std::vector<std::pair<std::string, int>> result;
     bool begun = false;
     for (std::string line; std::getline(trace, line);) {
-      std::smatch match;
-      if (!std::regex_search(line, match, call)) continue;
-      const int count = ++counts[match[1]];
+      // "1234  openat(AT_FDCWD, ...": process, call, arguments.
+      const std::size_t begin = line.find_first_not_of("0123456789 ");
+      const std::size_t end = line.find('(');
+      if (begin >= end || end == std::string::npos) continue;
+      const std::string call = line.substr(begin, end - begin);
+      const int count = ++counts[call];
       begun = begun || line.find(".lock") != std::string::npos;
-      const bool changes = match[1] != "openat" || line.find("O_CREAT") != std::string::npos;
-      if (begun && changes) result.emplace_back(match[1], count);
+      const bool changes = call != "openat" || line.find("O_CREAT") != std::string::npos;
+      if (begun && changes) result.emplace_back(call, count);
     }
     return result;
   }
