@@ -27,7 +27,7 @@ using CText = std::unique_ptr<char, FreeText>;
 /// Runs /.imgforge/step with a limit and prints its exit code, seconds taken and output. The step has a
 /// session of its own, so that what it leaves behind can be killed; the pipe caps the output without failing
 /// the step.
-constexpr std::string_view kRunner = R"(
+constexpr std::string_view kRunner = R"sh(
 cd / && umask 022
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C TZ=UTC TERM=dumb
 box=/.imgforge
@@ -45,7 +45,7 @@ wait $reader
 echo $code $(($(date +%s) - started))
 tr -d '\000' <$box/output
 rm -f $box/pipe $box/output $box/step
-)";
+)sh";
 
 ScriptResult parse_result(std::string_view text, Seconds limit) {
   const std::size_t end = text.find('\n');
