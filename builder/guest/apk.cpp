@@ -16,12 +16,9 @@ namespace {
 
 using Action = PlannedPackage::Action;
 
-/// The world file, split into words, as the guest's script writes it. The original is kept, so that resolve
-/// and install see the same one.
+/// Start of every script: apk on the repositories of the read-only disk.
 constexpr std::string_view kSetUp = R"sh(
-box=/.imgforge
-[ -e $box/world ] || cp /etc/apk/world $box/world
-apk="apk --no-network --no-progress --repositories-file $box/repositories"
+apk="apk --no-network --no-progress --repositories-file /.imgforge/repositories"
 )sh";
 
 bool installs(Action action) {
@@ -54,8 +51,14 @@ void present_repositories(Guest& guest, const World& world, const std::vector<Pa
   guest.present(stage.path() / "media");
 }
 
-std::string read_original_world(Guest& guest) {
-  return guest.query("mkdir -p /etc/apk/keys && cat /.imgforge/world 2>/dev/null || cat /etc/apk/world");
+/// The base's world file. It is kept aside, so that resolve and install, in any order, see the same one.
+std::string original_world(Guest& guest) {
+  const std::string kept = fmt::format("{}/world", Guest::kPrivate);
+  std::string world = guest.read(kept);
+  if (!world.empty()) return world;
+  world = guest.read("/etc/apk/world");
+  guest.write(kept, world + "\n");
+  return world;
 }
 
 std::string write_world(const std::vector<std::string>& world) {
@@ -180,7 +183,7 @@ void add_keys(Guest& guest, const World& world) {
 }  // namespace
 
 std::vector<PlannedPackage> resolve(Guest& guest, const World& world) {
-  const std::vector<std::string> next = next_world(read_original_world(guest), world.add, world.remove);
+  const std::vector<std::string> next = next_world(original_world(guest), world.add, world.remove);
   add_keys(guest, world);
   present_repositories(guest, world, {});
   const ScriptResult result =
@@ -196,7 +199,7 @@ std::vector<PlannedPackage> resolve(Guest& guest, const World& world) {
 
 void install(Guest& guest, const World& world, const std::vector<PlannedPackage>& plan,
              const std::vector<PackageFile>& files, const InstallOptions& options) {
-  const std::vector<std::string> next = next_world(read_original_world(guest), world.add, world.remove);
+  const std::vector<std::string> next = next_world(original_world(guest), world.add, world.remove);
   const bool with_kernel = std::any_of(plan.begin(), plan.end(), [&](const PlannedPackage& package) {
     return installs(package.action) && package.name == options.kernel_package;
   });

@@ -57,7 +57,9 @@ Appliance::Appliance(const LaunchOptions& launch_options, std::shared_ptr<std::a
 
 Appliance::~Appliance() {
   // Killing first makes closing quick, and safe when the appliance does not answer.
-  if (handle) qemu.kill();
+  if (!handle) return;
+  silence();
+  qemu.kill();
 }
 
 core::Error Appliance::error(std::string_view doing) const {

@@ -51,6 +51,7 @@ struct Appliance {
   auto call(std::string name, Body&& body, std::chrono::milliseconds limit = {}) {
     if (std::optional<core::Error> verdict = watchdog->verdict()) throw std::move(*verdict);
     options.cancel.check();
+    silence();
     if (limit.count() == 0) limit = options.call_timeout;
     std::optional<Watchdog::Call> watched(std::in_place, *watchdog, name, limit);
     auto result = body(handle.get());
@@ -66,6 +67,8 @@ struct Appliance {
   }
   /// Starts the appliance in the calling thread, which must have no other child processes.
   void start(machine::Accelerator with, std::chrono::milliseconds limit);
+  /// Keeps the library from printing errors; it remembers that for each thread separately.
+  void silence() { guestfs_set_error_handler(handle.get(), nullptr, nullptr); }
   /// What the last failed call means.
   core::Error error(std::string_view doing) const;
 

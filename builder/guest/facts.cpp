@@ -18,29 +18,31 @@ look() {
   while [ -n "$path" ]; do
     if [ -L "$path" ]; then
       if [ -d "$path" ]; then
-        printf 'D %s\n%s\n' "$path" "$(cd "$path" && pwd -P)" else printf 'l %s\n' "$path" fi
-    elif[-d "$path"];
-then printf 'd %s\n' "$path" elif[-e "$path"];
-then printf 'f %s\n' "$path" fi path = $ {
-  path % /*}
-done
+        printf 'D %s\n%s\n' "$path" "$(cd "$path" && pwd -P)"
+      else
+        printf 'l %s\n' "$path"
+      fi
+    elif [ -d "$path" ]; then
+      printf 'd %s\n' "$path"
+    elif [ -e "$path" ]; then
+      printf 'f %s\n' "$path"
+    fi
+    path=${path%/*}
+  done
 }
 )sh";
 
 constexpr std::string_view kAsk = R"sh(
 if [ -f /etc/passwd ]; then
-while IFS=: read -r name password uid gid gecos home shell; do
-case $home in /?*) look "$home/.ssh" ;; esac
-done </etc/passwd
+  while IFS=: read -r name password uid gid gecos home shell; do
+    case $home in /?*) look "$home/.ssh" ;; esac
+  done </etc/passwd
 fi
 for file in /etc/init.d/*; do
-[ -f "$file" ] && printf 'i %s\n' "${file##*/
-}"
+  if [ -f "$file" ]; then printf 'i %s\n' "${file##*/}"; fi
 done
-for file in {texts};
-do
-  if
-    [-f "$file"]; then
+for file in {texts}; do
+  if [ -f "$file" ]; then
     printf 't %s\n%s\n' "$file" "$(($(wc -c <"$file")))"
     cat "$file"
   fi

@@ -130,6 +130,18 @@ void Guest::write(std::string_view path, std::string_view content) {
   });
 }
 
+std::string Guest::read(std::string_view path) {
+  const std::string name(path);
+  const int exists = appliance_->call("looking for " + name, [&](guestfs_h* handle) {
+    return guestfs_is_file_opts(handle, name.c_str(), GUESTFS_IS_FILE_OPTS_FOLLOWSYMLINKS, 1, -1);
+  });
+  if (exists == 0) return {};
+  std::size_t size = 0;
+  const CText content(appliance_->call(
+      "reading " + name, [&](guestfs_h* handle) { return guestfs_read_file(handle, name.c_str(), &size); }));
+  return std::string(content.get(), size);
+}
+
 void Guest::present(const std::filesystem::path& folder) {
   const std::filesystem::path image = appliance_->folder / "media.squashfs";
   core::Command command;

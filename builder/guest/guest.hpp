@@ -48,8 +48,10 @@ struct ScriptResult {
   bool timed_out = false;
 };
 
-/// Errors of every member: kAppliance when the appliance died (the tail of its console is quoted), kTimeout,
-/// kInterrupted and kNoSpace as the watchdog found, kImage when the guest's root file system is full.
+/// Starting a program in the guest costs a quarter of a second under emulation, so the file calls are the
+/// cheap ones. Errors of every member: kAppliance when the appliance died (the tail of its console is
+/// quoted), kTimeout, kInterrupted and kNoSpace as the watchdog found, kImage when the guest's root file
+/// system is full.
 class Guest {
  public:
   /// Takes over an appliance that launch() started.
@@ -83,6 +85,8 @@ class Guest {
 
   /// Writes a small file (replacing one), mode 0644, owner root.
   void write(std::string_view path, std::string_view content);
+  /// A small text file of the guest; empty when it does not exist.
+  std::string read(std::string_view path);
   /// Makes the content of a host folder visible read-only under kMedia, in place of what was there. Symbolic
   /// links in it are kept as they are; regular files should be hard links to what they show.
   void present(const std::filesystem::path& folder);

@@ -117,7 +117,7 @@ void Appliance::start(machine::Accelerator with, std::chrono::milliseconds limit
       [thread] { kill_children_of_thread(thread); });
   handle.reset(guestfs_create_flags(GUESTFS_CREATE_NO_ENVIRONMENT | GUESTFS_CREATE_NO_CLOSE_ON_EXIT));
   if (!handle) throw core::Error(core::Kind::kAppliance, "libguestfs cannot be initialised");
-  guestfs_set_error_handler(handle.get(), nullptr, nullptr);
+  silence();
   configure(*this, handle.get(), with);
   log.attach(handle.get());
   int result = 0;
