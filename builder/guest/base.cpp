@@ -40,7 +40,9 @@ bool is_device(artifacts::EntryType type) {
   return type == artifacts::EntryType::kCharDevice || type == artifacts::EntryType::kBlockDevice;
 }
 
-void check(const std::filesystem::path& tarball) {
+}  // namespace
+
+void check_base(const std::filesystem::path& tarball) {
   artifacts::TarPolicy policy;
   policy.devices = artifacts::Devices::kAllow;
   artifacts::TarReader reader(tarball, policy);
@@ -62,10 +64,8 @@ void check(const std::filesystem::path& tarball) {
   }
 }
 
-}  // namespace
-
 void unpack_base(Guest& guest, const std::filesystem::path& tarball) {
-  check(tarball);
+  check_base(tarball);
   guest.tar_in(tarball, "/", compression_of(tarball));
 }
 

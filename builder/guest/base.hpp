@@ -7,9 +7,13 @@
 
 namespace imgforge::guest {
 
+/// Looks at every member without unpacking. Throws kArchive and kUnsafe as the tar reader finds, kUnsafe for
+/// devices outside dev/, and kArchive when it has neither bin/sh nor etc/alpine-release: "not a root
+/// filesystem".
+void check_base(const std::filesystem::path& tarball);
+
 /// Unpacks a root file system (tar, or tar.gz, .xz, .zst, .bz2, told by content) into the empty root.
-/// Throws kArchive and kUnsafe as the tar reader finds, and kUnsafe for devices outside dev/; kArchive when
-/// it has neither bin/sh nor etc/alpine-release: "not a root filesystem".
+/// Checks it first, as check_base does.
 void unpack_base(Guest& guest, const std::filesystem::path& tarball);
 
 }  // namespace imgforge::guest
