@@ -90,8 +90,8 @@ struct Manifest {
   std::vector<std::string> insecure;  ///< checks that were switched off, by the name of their flag
   bool operator==(const Manifest&) const = default;
 
-  /// "<name>-<profile>", the folder under releases/.
-  std::string line() const { return name + "-" + profile; }
+  /// "<name>-<profile>", the folder under releases/; "<name>" for a recipe without profiles.
+  std::string line() const { return profile.empty() ? name : name + "-" + profile; }
   /// "<name>-<profile>-<version>", what artifact names begin with.
   std::string stem() const { return line() + "-" + version; }
 };

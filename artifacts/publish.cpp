@@ -25,6 +25,8 @@ using core::Error;
 using core::Kind;
 namespace fs = std::filesystem;
 
+constexpr std::string_view kStagingPrefix = "publish";
+
 /// Creates one folder whose parent exists, durably. An existing folder (or link to one) is fine.
 void make_folder(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0755) == 0) {
@@ -98,8 +100,9 @@ void drop_dangling_links(const Store& store, const std::string& line) {
 void point_at(const Store& store, const Manifest& manifest) {
   for (const FlatLink& link : flat_links(store, manifest)) make_flat_link(link);
   const std::optional<Version> before = store.current(manifest.line());
-  if (before && before->to_string() == manifest.version) return;
-  core::replace_symlink(store.line_directory(manifest.line()) / "current", manifest.version);
+  if (!before || before->to_string() != manifest.version) {
+    core::replace_symlink(store.line_directory(manifest.line()) / "current", manifest.version);
+  }
   drop_dangling_links(store, manifest.line());
 }
 
@@ -119,7 +122,7 @@ class Publication {
   PublishResult run() {
     check_request();
     const StoreLock lock(store_.root(), request_.lock_timeout, request_.cancel);
-    core::TempDir::reclaim(staging());
+    reclaim_staging();
     make_folder(store_.releases());
     make_folder(line_directory());
     remove_leftover_links();
@@ -129,7 +132,7 @@ class Publication {
     choose_version();
     for (const FlatLink& link : flat_links(store_, manifest_)) check_flat_link(link);
     check_space();
-    const core::TempDir temporary(staging(), "publish");
+    const core::TempDir temporary(staging(), kStagingPrefix);
     const fs::path directory = temporary / "release";
     stage(directory);
     request_.cancel.check();
@@ -144,12 +147,13 @@ class Publication {
   fs::path line_directory() const { return store_.line_directory(manifest_.line()); }
 
   void check_request() const {
-    if (!is_file_name(request_.name) || !is_file_name(request_.profile)) {
+    if (!is_file_name(request_.name) || (!request_.profile.empty() && !is_file_name(request_.profile))) {
       throw Error(Kind::kUsage,
                   "\"" + core::escaped(manifest_.line(), 120) + "\" cannot be used as a name of files")
           .hint("use letters, digits, '.', '_', '+' and '-', beginning with a letter or digit");
     }
-    if (!Version::parse("v" + request_.date) || request_.artifacts.empty() || !request_.finalise) {
+    if (Version::parse(request_.version.to_string()) != request_.version || request_.artifacts.empty() ||
+        !request_.finalise) {
       throw Error(Kind::kInternal, "incomplete publish request");
     }
     std::set<std::string> suffixes;
@@ -158,6 +162,18 @@ class Publication {
       if (!suffixes.insert(artifact.suffix).second) {
         throw Error(Kind::kInternal, "two artifacts end in " + artifact.suffix);
       }
+    }
+  }
+
+  /// TempDir leaves alone what has no owner file: a run killed while it made or removed the folder. Under the
+  /// lock such a folder of ours belongs to nobody.
+  void reclaim_staging() const {
+    core::TempDir::reclaim(staging());
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(staging(), error)) {
+      const bool ours = entry.path().filename().native().starts_with(std::string(kStagingPrefix) + ".");
+      if (ours && type_of(entry.path() / ".owner") == fs::file_type::not_found)
+        fs::remove_all(entry.path(), error);
     }
   }
 
@@ -181,12 +197,17 @@ class Publication {
     }
   }
 
-  /// The latest release of the day if its files, hashed again from disk, are those of this request. A run
+  /// A dated version stands for all of its day.
+  bool is_candidate(const Version& version) const {
+    return version.chosen == request_.version.chosen && version.date == request_.version.date;
+  }
+
+  /// The latest release of the day (or the one of the chosen version) if its files, hashed again from disk, are those of this request. A run
   /// that was killed between the two renames is completed here: `current` is turned to it.
   std::optional<PublishResult> identical_release() {
     const std::vector<Version> versions = store_.versions(manifest_.line());
     const auto latest = std::find_if(versions.rbegin(), versions.rend(),
-                                     [&](const Version& version) { return version.date == request_.date; });
+                                     [&](const Version& version) { return is_candidate(version); });
     if (latest == versions.rend()) return std::nullopt;
     const fs::path directory = store_.release_directory(manifest_.line(), *latest);
     Manifest existing;
@@ -219,16 +240,24 @@ class Publication {
   }
 
   bool is_taken(const Version& version) const {
-    const fs::path archived = store_.root() / "archive" / version.date.substr(0, 6) /
-                              (manifest_.line() + "-" + version.to_string());
-    return type_of(store_.release_directory(manifest_.line(), version)) != fs::file_type::not_found ||
-           type_of(archived) != fs::file_type::not_found;
+    if (type_of(store_.release_directory(manifest_.line(), version)) != fs::file_type::not_found) return true;
+    std::error_code error;
+    for (const auto& month : fs::directory_iterator(store_.root() / "archive", error)) {
+      const fs::path archived = month.path() / (manifest_.line() + "-" + version.to_string());
+      if (type_of(archived) != fs::file_type::not_found) return true;
+    }
+    return false;
   }
 
   void choose_version() {
-    version_ = {request_.date, 0};
+    version_ = request_.version;
+    if (!version_.chosen.empty() && is_taken(version_)) {
+      throw Error(Kind::kStore, manifest_.line() + " " + version_.to_string() +
+                                    " was published already with different content; releases are never replaced")
+          .hint("raise `version` in the recipe");
+    }
     for (const Version& version : store_.versions(manifest_.line())) {
-      if (version.date == request_.date) version_.revision = version.revision + 1;
+      if (is_candidate(version)) version_.revision = version.revision + 1;
     }
     while (is_taken(version_)) ++version_.revision;
     manifest_.version = version_.to_string();
@@ -345,7 +374,7 @@ class Publication {
 }  // namespace
 
 PublishResult Store::publish(const PublishRequest& request) {
-  return core::while_doing("publishing " + request.name + "-" + request.profile,
+  return core::while_doing("publishing " + request.name,
                            [&] { return Publication(*this, request).run(); });
 }
 

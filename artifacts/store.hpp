@@ -37,7 +37,8 @@ struct Document {
 struct PublishRequest {
   std::string name;
   std::string profile;
-  std::string date;  ///< eight digits: core::compact_date of the build
+  /// What the release is called: a dated version may get a revision, a chosen one is taken as it is.
+  Version version;
   std::vector<StagedArtifact> artifacts;
   /// Completes the manifest, in which name, profile, version, artifacts and is_unsigned are filled already,
   /// and returns the documents to publish with it. Called once, and only when a new release is made.

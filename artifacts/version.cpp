@@ -6,6 +6,8 @@
 namespace imgforge::artifacts {
 namespace {
 
+constexpr std::size_t kDateDigits = 8;
+
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -16,11 +18,13 @@ bool is_alphanumeric(char c) {
 }  // namespace
 
 std::string Version::to_string() const {
+  if (!chosen.empty()) return chosen;
   return "v" + date + (revision == 0 ? std::string() : "." + std::to_string(revision));
 }
 
-std::optional<Version> Version::parse(std::string_view text) {
-  constexpr std::size_t kDateDigits = 8;
+namespace {
+
+std::optional<Version> parse_dated(std::string_view text) {
   if (!text.starts_with('v') || text.size() < 1 + kDateDigits) return std::nullopt;
   Version version;
   version.date = text.substr(1, kDateDigits);
@@ -32,6 +36,17 @@ std::optional<Version> Version::parse(std::string_view text) {
   }
   if (version.to_string() != text) return std::nullopt;
   return version;
+}
+
+}  // namespace
+
+std::optional<Version> Version::parse(std::string_view text) {
+  if (auto dated = parse_dated(text)) return dated;
+  // "current" is the name of the link beside the releases; what only looks like a date would mislead.
+  const bool looks_dated = text.size() > kDateDigits && text.front() == 'v' &&
+                           std::all_of(text.begin() + 1, text.begin() + 1 + kDateDigits, is_digit);
+  if (!is_file_name(text) || text == "current" || looks_dated) return std::nullopt;
+  return Version{"", 0, std::string(text)};
 }
 
 bool is_file_name(std::string_view text) {

@@ -13,8 +13,8 @@ namespace imgforge::core {
 namespace {
 
 std::filesystem::path temporary_beside(const std::filesystem::path& target) {
-  return target.parent_path() / ("." + target.filename().string() + "." + std::to_string(::getpid()) + "." +
-                                 random_hex(4));
+  return target.parent_path() /
+         ("." + target.filename().string() + "." + std::to_string(::getpid()) + "." + random_hex(4));
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {

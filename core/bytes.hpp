@@ -21,8 +21,14 @@ struct Bytes {
   std::string human() const;
 };
 
-constexpr Bytes kib(std::uint64_t n) { return {n << 10}; }
-constexpr Bytes mib(std::uint64_t n) { return {n << 20}; }
-constexpr Bytes gib(std::uint64_t n) { return {n << 30}; }
+constexpr Bytes kib(std::uint64_t n) {
+  return {n << 10};
+}
+constexpr Bytes mib(std::uint64_t n) {
+  return {n << 20};
+}
+constexpr Bytes gib(std::uint64_t n) {
+  return {n << 30};
+}
 
 }  // namespace imgforge::core

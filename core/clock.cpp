@@ -26,7 +26,9 @@ Clock& system_clock() {
   return clock;
 }
 
-std::string compact_date(UnixTime time) { return fmt::format("{:%Y%m%d}", fmt::gmtime(time.time_since_epoch().count())); }
+std::string compact_date(UnixTime time) {
+  return fmt::format("{:%Y%m%d}", fmt::gmtime(time.time_since_epoch().count()));
+}
 
 std::string iso_time(UnixTime time) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(time.time_since_epoch().count()));

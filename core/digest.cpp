@@ -104,9 +104,13 @@ Digest Digest::parse(std::string_view text) {
   throw Error(Kind::kIntegrity, "a digest is written sha256:<64 hex digits> or sha512:<128 hex digits>");
 }
 
-std::string Digest::hex() const { return to_hex(bytes_); }
+std::string Digest::hex() const {
+  return to_hex(bytes_);
+}
 
-std::string Digest::to_string() const { return std::string(hash_name(algorithm_)) + ":" + hex(); }
+std::string Digest::to_string() const {
+  return std::string(hash_name(algorithm_)) + ":" + hex();
+}
 
 struct Hasher::State {
   HashAlgorithm algorithm;
@@ -130,7 +134,9 @@ void Hasher::update(std::span<const std::byte> data) {
   }
 }
 
-void Hasher::update(std::string_view text) { update(as_bytes(text)); }
+void Hasher::update(std::string_view text) {
+  update(as_bytes(text));
+}
 
 Digest Hasher::finish() {
   std::vector<std::uint8_t> out(EVP_MAX_MD_SIZE);

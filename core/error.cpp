@@ -14,16 +14,26 @@ struct KindRow {
 };
 
 constexpr std::array kKinds{
-    KindRow{Kind::kInternal, "E_INTERNAL", 1},   KindRow{Kind::kUsage, "E_USAGE", 2},
-    KindRow{Kind::kRecipe, "E_RECIPE", 2},       KindRow{Kind::kFetch, "E_FETCH", 5},
-    KindRow{Kind::kIntegrity, "E_INTEGRITY", 3}, KindRow{Kind::kSignature, "E_SIGNATURE", 3},
-    KindRow{Kind::kArchive, "E_ARCHIVE", 3},     KindRow{Kind::kUnsafe, "E_UNSAFE", 3},
-    KindRow{Kind::kPackage, "E_PACKAGE", 1},     KindRow{Kind::kAppliance, "E_APPLIANCE", 1},
-    KindRow{Kind::kCustomize, "E_CUSTOMIZE", 1}, KindRow{Kind::kImage, "E_IMAGE", 1},
-    KindRow{Kind::kBoot, "E_BOOT", 1},           KindRow{Kind::kStore, "E_STORE", 1},
-    KindRow{Kind::kLocked, "E_LOCKED", 1},       KindRow{Kind::kIo, "E_IO", 1},
-    KindRow{Kind::kNoSpace, "E_NOSPACE", 1},     KindRow{Kind::kPermission, "E_PERM", 1},
-    KindRow{Kind::kTimeout, "E_TIMEOUT", 1},     KindRow{Kind::kMachine, "E_MACHINE", 4},
+    KindRow{Kind::kInternal, "E_INTERNAL", 1},
+    KindRow{Kind::kUsage, "E_USAGE", 2},
+    KindRow{Kind::kRecipe, "E_RECIPE", 2},
+    KindRow{Kind::kFetch, "E_FETCH", 5},
+    KindRow{Kind::kIntegrity, "E_INTEGRITY", 3},
+    KindRow{Kind::kSignature, "E_SIGNATURE", 3},
+    KindRow{Kind::kArchive, "E_ARCHIVE", 3},
+    KindRow{Kind::kUnsafe, "E_UNSAFE", 3},
+    KindRow{Kind::kPackage, "E_PACKAGE", 1},
+    KindRow{Kind::kAppliance, "E_APPLIANCE", 1},
+    KindRow{Kind::kCustomize, "E_CUSTOMIZE", 1},
+    KindRow{Kind::kImage, "E_IMAGE", 1},
+    KindRow{Kind::kBoot, "E_BOOT", 1},
+    KindRow{Kind::kStore, "E_STORE", 1},
+    KindRow{Kind::kLocked, "E_LOCKED", 1},
+    KindRow{Kind::kIo, "E_IO", 1},
+    KindRow{Kind::kNoSpace, "E_NOSPACE", 1},
+    KindRow{Kind::kPermission, "E_PERM", 1},
+    KindRow{Kind::kTimeout, "E_TIMEOUT", 1},
+    KindRow{Kind::kMachine, "E_MACHINE", 4},
     KindRow{Kind::kInterrupted, "E_INTERRUPTED", 130},
 };
 
@@ -36,9 +46,13 @@ const KindRow& row_of(Kind kind) {
 
 }  // namespace
 
-std::string_view kind_name(Kind kind) { return row_of(kind).name; }
+std::string_view kind_name(Kind kind) {
+  return row_of(kind).name;
+}
 
-int exit_code(Kind kind) { return row_of(kind).exit_code; }
+int exit_code(Kind kind) {
+  return row_of(kind).exit_code;
+}
 
 Error system_error(int error_number, std::string_view action, std::string_view object) {
   Kind kind = Kind::kIo;

@@ -54,7 +54,9 @@ void write_all(int fd, std::span<const std::byte> data, std::string_view name) {
   }
 }
 
-void write_all(int fd, std::string_view text, std::string_view name) { write_all(fd, as_bytes(text), name); }
+void write_all(int fd, std::string_view text, std::string_view name) {
+  write_all(fd, as_bytes(text), name);
+}
 
 std::uint64_t file_size(int fd, std::string_view name) {
   struct stat status {};

@@ -56,7 +56,8 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t limi
 
 /// Copies `source` to a new file `target` (O_EXCL): reflink where the file system can, else streamed with
 /// holes kept. Not synced.
-void clone_file(const std::filesystem::path& source, const std::filesystem::path& target, unsigned mode = 0644);
+void clone_file(const std::filesystem::path& source, const std::filesystem::path& target,
+                unsigned mode = 0644);
 
 /// View of text as bytes.
 inline std::span<const std::byte> as_bytes(std::string_view text) {

@@ -34,6 +34,8 @@ Json parse_json(std::string_view text, std::string_view what, JsonLimits limits)
   }
 }
 
-std::string print_json(const Json& value) { return value.dump(2) + "\n"; }
+std::string print_json(const Json& value) {
+  return value.dump(2) + "\n";
+}
 
 }  // namespace imgforge::core

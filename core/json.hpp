@@ -16,7 +16,8 @@ struct JsonLimits {
   int depth = 16;
 };
 
-/// Parses UTF-8 JSON; duplicate keys, floats out of range, excess depth or size throw kIntegrity naming `what`.
+/// Parses UTF-8 JSON; duplicate keys, floats out of range, excess depth or size throw kIntegrity naming
+/// `what`.
 Json parse_json(std::string_view text, std::string_view what, JsonLimits limits = {});
 /// Two-space indented text with a final newline.
 std::string print_json(const Json& value);

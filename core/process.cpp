@@ -90,7 +90,9 @@ pid_t spawn(const Command& command, ChildFds fds) {
   return pid;
 }
 
-int exit_code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+int exit_code_of(int status) {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
 
 void keep_tail(std::string& text, std::size_t limit) {
   if (text.size() > 2 * limit) text.erase(0, text.size() - limit);
@@ -177,8 +179,8 @@ class SystemProcesses : public ProcessRunner {
   }
 
   static Error timed_out(const Command& command) {
-    return Error(Kind::kTimeout, fmt::format("{} did not end within {} s", command.program,
-                                             command.timeout.count() / 1000));
+    return Error(Kind::kTimeout,
+                 fmt::format("{} did not end within {} s", command.program, command.timeout.count() / 1000));
   }
 };
 
@@ -201,7 +203,8 @@ ProcessRunner& system_processes() {
 
 std::filesystem::path find_program(std::string_view name) {
   if (name.find('/') != std::string_view::npos) {
-    return ::access(std::string(name).c_str(), X_OK) == 0 ? std::filesystem::path(name) : std::filesystem::path();
+    return ::access(std::string(name).c_str(), X_OK) == 0 ? std::filesystem::path(name)
+                                                          : std::filesystem::path();
   }
   const char* path = std::getenv("PATH");
   std::vector<std::string> folders = split(path == nullptr ? "/usr/bin:/bin" : path, ':');
@@ -243,9 +246,13 @@ std::string ChildProcess::read(std::chrono::milliseconds wait) {
   return text;
 }
 
-bool ChildProcess::at_end() const { return !state_->out; }
+bool ChildProcess::at_end() const {
+  return !state_->out;
+}
 
-void ChildProcess::write(std::string_view text) { write_all(state_->in.get(), text, "a child process"); }
+void ChildProcess::write(std::string_view text) {
+  write_all(state_->in.get(), text, "a child process");
+}
 
 std::optional<int> ChildProcess::poll_exit() {
   int status = 0;
@@ -261,6 +268,8 @@ void ChildProcess::kill() noexcept {
   state_->exit_code = 128 + SIGKILL;
 }
 
-int ChildProcess::pid() const { return state_->pid; }
+int ChildProcess::pid() const {
+  return state_->pid;
+}
 
 }  // namespace imgforge::core

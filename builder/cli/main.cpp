@@ -1,1 +1,5 @@
-int main() { return 0; }
+#include "builder/cli/command.hpp"
+
+int main(int argc, char** argv) {
+  return imgforge::cli::run(argc, argv);
+}

@@ -27,11 +27,15 @@ constexpr int kProbeExit = (kProbeValue << 1) | 1;
 /// protected-mode code before it ran too.
 std::string boot_sector() {
   constexpr std::array<unsigned char, 9> code{
-      0xBA, kDebugPort & 0xFF, kDebugPort >> 8,  // mov dx, port
-      0xB0, kProbeValue,                         // mov al, value
-      0xEE,                                      // out dx, al
-      0xF4,                                      // hlt
-      0xEB, 0xFD,                                // jmp to the hlt
+      0xBA,
+      kDebugPort & 0xFF,
+      kDebugPort >> 8,  // mov dx, port
+      0xB0,
+      kProbeValue,  // mov al, value
+      0xEE,         // out dx, al
+      0xF4,         // hlt
+      0xEB,
+      0xFD,  // jmp to the hlt
   };
   std::string sector(512, '\0');
   std::copy(code.begin(), code.end(), sector.begin());
@@ -92,14 +96,14 @@ AcceleratorVerdict probe(core::ProcessRunner& processes, const std::filesystem::
   core::write_file_atomically(disk, boot_sector());
   core::Command command;
   command.program = require_program("qemu-system-x86_64");
-  command.args = {"-accel",   "kvm",
-                  "-cpu",     "host",
-                  "-m",       "32",
-                  "-display", "none",
-                  "-nodefaults",
-                  "-no-reboot",
-                  "-device",  fmt::format("isa-debug-exit,iobase={:#x},iosize=1", kDebugPort),
-                  "-drive",   fmt::format("file={},format=raw,if=ide,readonly=off,snapshot=on", disk.native())};
+  command.args = {
+      "-accel",      "kvm",
+      "-cpu",        "host",
+      "-m",          "32",
+      "-display",    "none",
+      "-nodefaults", "-no-reboot",
+      "-device",     fmt::format("isa-debug-exit,iobase={:#x},iosize=1", kDebugPort),
+      "-drive",      fmt::format("file={},format=raw,if=ide,readonly=off,snapshot=on", disk.native())};
   command.timeout = deadline;
   try {
     const core::ProcessResult result = processes.run(command, cancel);
@@ -123,7 +127,8 @@ AcceleratorVerdict find_accelerator(core::ProcessRunner& processes, const std::f
   if (const char* forced = std::getenv("IMGFORGE_ACCELERATOR"); forced != nullptr && *forced != '\0') {
     const std::string_view name(forced);
     if (name != "kvm" && name != "tcg") {
-      throw core::Error(core::Kind::kUsage, "IMGFORGE_ACCELERATOR is kvm or tcg, not " + core::escaped(name, 40));
+      throw core::Error(core::Kind::kUsage,
+                        "IMGFORGE_ACCELERATOR is kvm or tcg, not " + core::escaped(name, 40));
     }
     return {name == "kvm" ? Accelerator::kKvm : Accelerator::kEmulation, "IMGFORGE_ACCELERATOR says so"};
   }

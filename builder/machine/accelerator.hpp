@@ -19,7 +19,8 @@ std::string_view accelerator_name(Accelerator accelerator);
 
 struct AcceleratorVerdict {
   Accelerator accelerator = Accelerator::kEmulation;
-  std::string reason;  ///< for people: "KVM works", "no /dev/kvm", "/dev/kvm is there, but QEMU fails with it: ..."
+  std::string
+      reason;  ///< for people: "KVM works", "no /dev/kvm", "/dev/kvm is there, but QEMU fails with it: ..."
 };
 
 /// Probes (at most `deadline`) or recalls from `<cache_dir>/accelerator.json`. The environment variable

@@ -14,8 +14,10 @@ constexpr std::array kTools{
     Tool{"qemu-system-x86_64", "runs the appliance and boots images", "qemu-system-x86", "--version", "5.2",
          "isa-debug-exit and -cpu flags that the accelerator probe and boot tests use"},
     Tool{"qemu-img", "writes and checks qcow2", "qemu-utils", "--version", "5.1", "zstd clusters"},
-    Tool{"supermin", "makes the libguestfs appliance", "supermin", "--version", "5", "format of the appliance"},
-    Tool{"mke2fs", "makes the root file system", "e2fsprogs", "-V", "1.45", "E2FSPROGS_FAKE_TIME and -E offset"},
+    Tool{"supermin", "makes the libguestfs appliance", "supermin", "--version", "5",
+         "format of the appliance"},
+    Tool{"mke2fs", "makes the root file system", "e2fsprogs", "-V", "1.45",
+         "E2FSPROGS_FAKE_TIME and -E offset"},
     Tool{"mkfs.vfat", "makes the EFI system partition", "dosfstools", "", "4.2", "--invariant and --offset"},
     Tool{"mcopy", "fills the EFI system partition without mounting it", "mtools", "--version", "4.0.24",
          "SOURCE_DATE_EPOCH"},
@@ -26,7 +28,9 @@ constexpr std::array kTools{
 
 }  // namespace
 
-std::span<const Tool> tools() { return kTools; }
+std::span<const Tool> tools() {
+  return kTools;
+}
 
 std::filesystem::path require_program(std::string_view name) {
   if (std::filesystem::path path = core::find_program(name); !path.empty()) return path;

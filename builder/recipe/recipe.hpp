@@ -1,6 +1,6 @@
 // What the user asked for, resolved: one profile of a recipe with every override applied and every value
-// typed. Parsing and resolving make it; the planner and the guest read it. Values that can still turn out wrong later keep the
-// place in the recipe they came from, so that a failure in the guest points at the line.
+// typed. Parsing and resolving make it; the planner and the guest read it. Values that can still turn out
+// wrong later keep the place in the recipe they came from, so that a failure in the guest points at the line.
 #pragma once
 
 #include <cstdint>
@@ -43,8 +43,10 @@ using Base = std::variant<AlpineBase, EmbeddedBase>;
 struct Packages {
   /// Repository URLs, or names below the base's mirrors and branch ("main", "community").
   std::vector<Marked> repositories;
-  std::vector<Marked> keys;  ///< paths of public key files, absolute or made absolute from the recipe's folder
-  std::vector<Marked> add;   ///< apk world syntax: name, name=version, name<version, name@tag is refused
+  std::vector<Marked>
+      keys;  ///< paths of public key files, absolute or made absolute from the recipe's folder
+  std::vector<core::Digest> key_digests;  ///< sha256 of each of `keys`, in their order
+  std::vector<Marked> add;  ///< apk world syntax: name, name=version, name<version, name@tag is refused
   std::vector<Marked> remove;
 };
 
@@ -126,7 +128,7 @@ enum class Qcow2Compression { kZstd, kZlib, kNone };
 struct ResolvedRecipe {
   std::string name;
   std::string description;
-  std::string profile;  ///< "default" when the recipe has no profiles
+  std::string profile;  ///< empty when the recipe has no profiles
   std::string version;  ///< "v20261120" or the explicit text
   Base base;
   Packages packages;
@@ -146,10 +148,11 @@ struct ResolvedRecipe {
   Requirements requirements;
   std::vector<Marked> formats;
   Qcow2Compression qcow2_compression = Qcow2Compression::kZstd;
-  std::vector<std::string> boot_expect;  ///< regular expressions for the serial console; empty: default marker
-  std::filesystem::path folder;          ///< the recipe file's folder, absolute
+  std::vector<std::string>
+      boot_expect;               ///< regular expressions for the serial console; empty: default marker
+  std::filesystem::path folder;  ///< the recipe file's folder, absolute
 
-  /// Name of the release line: "<name>-<profile>".
+  /// Name of the release line: "<name>-<profile>", or "<name>" for a recipe without profiles.
   std::string line() const { return profile.empty() ? name : name + "-" + profile; }
 };
 

@@ -43,7 +43,8 @@ TEST(Bytes, ReadsWhatPeopleWrite) {
 }
 
 TEST(Bytes, RefusesEverythingElse) {
-  for (const char* text : {"", "10Q", "-1", "1e3", "1.5G", "18446744073709551616", "99999999999T", "1G ", "GG", "0x10"}) {
+  for (const char* text :
+       {"", "10Q", "-1", "1e3", "1.5G", "18446744073709551616", "99999999999T", "1G ", "GG", "0x10"}) {
     EXPECT_EQ(kind_of([&] { Bytes::parse(text); }), Kind::kUsage) << text;
   }
 }
@@ -63,9 +64,9 @@ TEST(Digest, KnownAnswers) {
 }
 
 TEST(Digest, MalformedTextIsRefused) {
-  for (const std::string& text : {std::string("sha256:00"), "md5:" + std::string(32, '0'), std::string(64, '0'),
-                                  "sha256:" + std::string(63, '0') + "g", "sha256:" + std::string(65, '0'),
-                                  std::string("sha256:../../etc/passwd")}) {
+  for (const std::string& text : {std::string("sha256:00"), "md5:" + std::string(32, '0'),
+                                  std::string(64, '0'), "sha256:" + std::string(63, '0') + "g",
+                                  "sha256:" + std::string(65, '0'), std::string("sha256:../../etc/passwd")}) {
     EXPECT_EQ(kind_of([&] { Digest::parse(text); }), Kind::kIntegrity) << text;
   }
 }
@@ -125,7 +126,8 @@ TEST_F(FilesTest, AnAtomicFileAppearsWholeOrNotAtAll) {
   write_file_atomically(target, "one");
   write_file_atomically(target, "two");
   EXPECT_EQ(read_text_file(target), "two");
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 2);  // and .owner
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()),
+            2);  // and .owner
 }
 
 TEST_F(FilesTest, ASymlinkIsReplacedInOneStep) {
@@ -152,7 +154,8 @@ TEST_F(FilesTest, CopiesKeepHoles) {
   ASSERT_EQ(::stat((folder_ / "copy").c_str(), &status), 0);
   EXPECT_EQ(status.st_size, 64 << 20);
   EXPECT_LT(status.st_blocks * 512, 1 << 20);
-  EXPECT_EQ(digest_of_file(HashAlgorithm::kSha256, source), digest_of_file(HashAlgorithm::kSha256, folder_ / "copy"));
+  EXPECT_EQ(digest_of_file(HashAlgorithm::kSha256, source),
+            digest_of_file(HashAlgorithm::kSha256, folder_ / "copy"));
   EXPECT_THROW(clone_file(source, folder_ / "copy"), Error);
 }
 

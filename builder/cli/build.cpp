@@ -1,0 +1,149 @@
+#include "builder/stages/build.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "builder/cli/build_arguments.hpp"
+#include "builder/cli/keys.hpp"
+#include "core/fd.hpp"
+#include "core/json.hpp"
+#include "signing/key_files.hpp"
+#include "signing/minisign.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+using artifacts::PublishOutcome;
+using stages::ProfileOutcome;
+using stages::StepReport;
+using stages::StepState;
+
+struct Arguments {
+  std::shared_ptr<BuildArguments> build;
+  std::filesystem::path signing_key;
+  PassphraseArguments passphrase;
+  bool is_unsigned = false;
+  bool boot_test = false;
+};
+
+/// Signs with the user's key; the passphrase is asked now, before hours of work.
+std::function<std::string(std::string_view, std::string_view)> make_signer(Context& context,
+                                                                           const Arguments& arguments) {
+  if (arguments.is_unsigned) return {};
+  const std::filesystem::path file = find_signing_key(arguments.signing_key);
+  signing::refuse_key_inside(file, context.options.output_dir);
+  const auto passphrase = passphrase_source(arguments.passphrase, context.cancel);
+  auto key = std::make_shared<signing::SecretKey>(signing::load_secret_key(file, *passphrase));
+  return [key, time = core::build_time(context.clock)](std::string_view name, std::string_view bytes) {
+    return signing::sign(*key, bytes, signing::usual_trusted_comment(time, name));
+  };
+}
+
+core::Json as_json(const ProfileOutcome& outcome) {
+  core::Json steps = core::Json::array();
+  for (const StepReport& step : outcome.steps) {
+    steps.push_back({{"id", step.id},
+                     {"cached", step.state == StepState::kKnown},
+                     {"seconds", step.seconds},
+                     {"detail", step.detail}});
+  }
+  core::Json artifacts = core::Json::array();
+  for (const artifacts::ManifestArtifact& artifact : outcome.manifest.artifacts) {
+    artifacts.push_back({{"file", (outcome.directory / artifact.file).native()},
+                         {"format", artifact.format},
+                         {"size", artifact.size},
+                         {"sha256", artifact.sha256.hex()}});
+  }
+  core::Json boots = core::Json::array();
+  for (const artifacts::ManifestBoot& boot : outcome.boots) {
+    boots.push_back({{"path", boot.path}, {"accelerator", boot.accelerator}, {"markers", boot.markers}});
+  }
+  return {{"line", outcome.line},
+          {"version", outcome.manifest.version},
+          {"published", outcome.outcome == PublishOutcome::kPublished},
+          {"directory", outcome.directory.native()},
+          {"artifacts", artifacts},
+          {"boots", boots},
+          {"steps", steps}};
+}
+
+std::string table(const std::vector<ProfileOutcome>& outcomes) {
+  std::string text;
+  for (const ProfileOutcome& outcome : outcomes) {
+    text += fmt::format("{:<28} {:<12}", outcome.line, outcome.manifest.version);
+    for (const artifacts::ManifestArtifact& artifact : outcome.manifest.artifacts) {
+      text += fmt::format("  {} {}", artifact.format, core::Bytes{artifact.size}.human());
+    }
+    text += outcome.manifest.is_unsigned ? "   unsigned" : "   signed";
+    for (const artifacts::ManifestBoot& boot : outcome.boots) {
+      const double seconds =
+          boot.markers.empty() ? 0 : static_cast<double>(boot.markers.back().second) / 1000;
+      text += fmt::format("   {} {:.1f} s", boot.path, seconds);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+/// True when everything was there before: no step made anything and no release was published.
+bool nothing_done(const std::vector<ProfileOutcome>& outcomes) {
+  return std::all_of(outcomes.begin(), outcomes.end(), [](const ProfileOutcome& outcome) {
+    return outcome.outcome == PublishOutcome::kIdentical;
+  });
+}
+
+void say_result(Context& context, const std::vector<ProfileOutcome>& outcomes, double seconds) {
+  if (nothing_done(outcomes)) {
+    std::size_t steps = 0;
+    for (const ProfileOutcome& outcome : outcomes) steps += outcome.steps.size();
+    context.progress.note(
+        fmt::format("nothing to do: {} {} up to date ({} steps) · {}",
+                    outcomes.size() == 1 ? outcomes.front().manifest.version : "all profiles",
+                    outcomes.size() == 1 ? "is" : "are", steps, seconds_text(seconds)));
+    return;
+  }
+  context.progress.note(fmt::format("{} · {} · next: imgforge verify", seconds_text(seconds),
+                                    context.options.output_dir.native()));
+}
+
+int build(Context& context, const Arguments& arguments) {
+  const auto start = std::chrono::steady_clock::now();
+  if (arguments.build->dry_run) return print_plan(context, *arguments.build);
+  stages::BuildRequest request;
+  request.build_time = core::build_time(context.clock);
+  request.profiles = resolve_profiles(*arguments.build->recipe, request.build_time);
+  request.output_dir = context.options.output_dir;
+  request.recipe_sha256 = core::digest_of_file(core::HashAlgorithm::kSha256, arguments.build->recipe->file);
+  request.boot_test = arguments.boot_test ? stages::BootTest::kYes : stages::BootTest::kNo;
+  request.sign = make_signer(context, arguments);
+  // A store that cannot be written is told now, not after the work.
+  artifacts::Store::create(request.output_dir);
+  BuildTools tools(context, *arguments.build);
+  const std::vector<ProfileOutcome> outcomes = stages::build(tools.toolbox(), request);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  say_result(context, outcomes, seconds);
+  core::Json profiles = core::Json::array();
+  for (const ProfileOutcome& outcome : outcomes) profiles.push_back(as_json(outcome));
+  print(context.options.json ? core::print_json({{"schema", 1}, {"seconds", seconds}, {"profiles", profiles}})
+                             : table(outcomes));
+  return 0;
+}
+
+}  // namespace
+
+Runner declare_build(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  arguments->build = declare_build_arguments(app);
+  app.add_flag("-n,--dry-run", arguments->build->dry_run, "print the plan and stop");
+  app.add_option("--signing-key", arguments->signing_key,
+                 "secret key to sign with [the only one of imgforge key show]");
+  declare_passphrase(app, arguments->passphrase);
+  app.add_flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
+  app.add_flag("--boot-test", arguments->boot_test,
+               "boot each image in SeaBIOS and OVMF before it is published");
+  return [arguments](Context& context) { return build(context, *arguments); };
+}
+
+}  // namespace imgforge::cli

@@ -1,0 +1,82 @@
+#include <fmt/format.h>
+
+#include <map>
+
+#include "builder/cli/command.hpp"
+#include "builder/recipe/schema.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+std::string exit_codes() {
+  return "  0    done\n"
+         "  1    failed: the step and the reason are on standard error\n"
+         "  2    wrong command line or recipe\n"
+         "  3    verification failed: signature, digest, structure, or input that policy refuses\n"
+         "  4    the machine lacks something (imgforge doctor says what)\n"
+         "  5    a source could not be fetched\n"
+         "  130  interrupted\n";
+}
+
+std::string environment() {
+  return "  IMGFORGE_<FLAG>        any long flag, as in IMGFORGE_CACHE_DIR; the flag wins\n"
+         "  IMGFORGE_ACCELERATOR   kvm or tcg: use it without probing\n"
+         "  SOURCE_DATE_EPOCH      the build's time in seconds since 1970: version, clamped file times\n"
+         "  XDG_CACHE_HOME         downloads and step results, below imgforge/ (default ~/.cache)\n"
+         "  XDG_CONFIG_HOME        signing keys and trusted keys, below imgforge/ (default ~/.config)\n"
+         "  TMPDIR                 scratch disks of builds (default: the cache directory)\n"
+         "  NO_COLOR, CI           plain output\n"
+         "  http_proxy and friends as curl reads them\n";
+}
+
+std::string overview() {
+  std::string out = "imgforge " IMGFORGE_VERSION ": builds, signs, verifies and boots Alpine Linux images\n";
+  std::string group;
+  for (const Command& command : commands()) {
+    if (command.group != group) out += fmt::format("\n{}\n", group = command.group);
+    out += fmt::format("  {:<10} {}\n", command.name, command.summary);
+  }
+  out +=
+      "\nimgforge COMMAND --help explains a command. Topics of imgforge help: exit-codes, environment,\n"
+      "recipe-reference, recipe-schema.\n";
+  return out;
+}
+
+const CLI::App* find_command(const CLI::App& program, const std::string& name) {
+  for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_name() == name) return command;
+  }
+  return nullptr;
+}
+
+const std::map<std::string, std::string (*)()>& topics() {
+  static const std::map<std::string, std::string (*)()> table{
+      {"exit-codes", &exit_codes},
+      {"environment", &environment},
+      {"recipe-reference", &recipe::reference_markdown},
+      {"recipe-schema", &recipe::json_schema},
+  };
+  return table;
+}
+
+}  // namespace
+
+Runner declare_help(CLI::App& app) {
+  auto topic = std::make_shared<std::string>();
+  app.add_option("topic", *topic, "a command, or exit-codes, environment, recipe-reference, recipe-schema");
+  const CLI::App* program = app.get_parent();
+  return [topic, program](Context&) {
+    if (topic->empty()) {
+      print(overview());
+    } else if (const auto found = topics().find(*topic); found != topics().end()) {
+      print(found->second());
+    } else if (const CLI::App* command = find_command(*program, *topic)) {
+      print(command->help());
+    } else {
+      throw core::Error(core::Kind::kUsage, "there is no help on \"" + *topic + "\"").hint("imgforge help");
+    }
+    return 0;
+  };
+}
+
+}  // namespace imgforge::cli

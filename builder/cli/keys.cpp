@@ -1,0 +1,50 @@
+#include "builder/cli/keys.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::cli {
+
+namespace fs = std::filesystem;
+
+void declare_passphrase(CLI::App& app, PassphraseArguments& arguments) {
+  app.add_option("--passphrase-file", arguments.file, "read the key's passphrase from a file of mode 0600");
+  app.add_option("--passphrase-fd", arguments.fd, "read the key's passphrase from an open descriptor");
+}
+
+std::unique_ptr<signing::PassphraseSource> passphrase_source(const PassphraseArguments& arguments,
+                                                             const core::CancelToken& cancel) {
+  if (arguments.fd >= 0) return signing::passphrase_from_fd(arguments.fd, cancel);
+  if (!arguments.file.empty()) return signing::passphrase_from_file(arguments.file, cancel);
+  return signing::passphrase_from_terminal(cancel);
+}
+
+fs::path find_signing_key(const fs::path& chosen) {
+  if (!chosen.empty()) return chosen;
+  std::vector<std::string> keys;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(keys_folder(), ignored)) {
+    if (entry.path().extension() == ".key") keys.push_back(entry.path());
+  }
+  std::sort(keys.begin(), keys.end());
+  if (keys.size() == 1) return keys.front();
+  if (keys.empty()) {
+    throw core::Error(core::Kind::kUsage, "there is no key to sign with")
+        .hint("make one with imgforge key generate NAME, or build --unsigned, which the manifest records");
+  }
+  throw core::Error(core::Kind::kUsage, fmt::format("there are {} keys to sign with", keys.size()))
+      .hint("choose with --signing-key: " + core::join(keys, ", "));
+}
+
+signing::TrustStore load_trust(const std::vector<std::string>& more) {
+  signing::TrustStore trust;
+  trust.add_folder(trusted_folder());
+  for (const std::string& key : more) trust.add(key);
+  return trust;
+}
+
+}  // namespace imgforge::cli

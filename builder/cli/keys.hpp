@@ -1,0 +1,38 @@
+// Where a user's keys are: secret keys in `<config>/keys`, trusted public keys in `<config>/trusted`.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "builder/cli/command.hpp"
+#include "signing/passphrase.hpp"
+#include "signing/secret_key.hpp"
+#include "signing/trust.hpp"
+
+namespace imgforge::cli {
+
+inline std::filesystem::path keys_folder() {
+  return config_dir() / "keys";
+}
+inline std::filesystem::path trusted_folder() {
+  return config_dir() / "trusted";
+}
+
+/// Flags that say where a passphrase comes from.
+struct PassphraseArguments {
+  std::filesystem::path file;
+  int fd = -1;
+};
+void declare_passphrase(CLI::App& app, PassphraseArguments& arguments);
+std::unique_ptr<signing::PassphraseSource> passphrase_source(const PassphraseArguments& arguments,
+                                                             const core::CancelToken& cancel);
+
+/// The secret key to sign with: `chosen`, or the only one in the keys folder. kUsage with a hint when there
+/// is none or there are several.
+std::filesystem::path find_signing_key(const std::filesystem::path& chosen);
+
+/// The user's trusted keys and those named on the command line.
+signing::TrustStore load_trust(const std::vector<std::string>& more);
+
+}  // namespace imgforge::cli

@@ -1,0 +1,60 @@
+#include "builder/plan/plan.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/cli/build_arguments.hpp"
+#include "builder/stages/preview.hpp"
+#include "core/json.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+using stages::Outlook;
+using stages::StepOutlook;
+
+core::Json row_json(const StepOutlook& row) {
+  return {{"step", row.step.id()},
+          {"outlook", stages::outlook_name(row.outlook)},
+          {"summary", row.step.summary},
+          {"fingerprint", row.fingerprint},
+          {"why", row.why}};
+}
+
+std::string row_text(const StepOutlook& row, bool why, const Style& style) {
+  const std::string name = row.step.id();
+  const std::string outlook = fmt::format("{:<6}", stages::outlook_name(row.outlook));
+  std::string detail = row.step.summary;
+  if (why && row.outlook == Outlook::kRun) detail = row.why;
+  return fmt::format("  {:<32} {} {}\n", name,
+                     row.outlook == Outlook::kRun ? style.warn(outlook) : style.dim(outlook), detail);
+}
+
+}  // namespace
+
+int print_plan(Context& context, const BuildArguments& arguments) {
+  BuildTools tools(context, arguments);
+  std::string text;
+  core::Json rows = core::Json::array();
+  std::size_t runs = 0;
+  for (const recipe::ResolvedRecipe& recipe :
+       resolve_profiles(*arguments.recipe, core::build_time(context.clock))) {
+    text += fmt::format("{} {}\n", context.out.bold(recipe.line()), recipe.version);
+    for (const StepOutlook& row : stages::preview(tools.toolbox(), recipe)) {
+      runs += row.outlook == Outlook::kRun ? 1 : 0;
+      text += row_text(row, arguments.why, context.out);
+      rows.push_back(row_json(row));
+    }
+  }
+  text += runs == 0 ? "every step is known: a build would only ask for the indexes\n"
+                    : fmt::format("{} step{} would run\n", runs, runs == 1 ? "" : "s");
+  print(context.options.json ? core::print_json({{"schema", 1}, {"steps", rows}, {"would_run", runs}})
+                             : text);
+  return 0;
+}
+
+Runner declare_plan(CLI::App& app) {
+  const auto arguments = declare_build_arguments(app);
+  return [arguments](Context& context) { return print_plan(context, *arguments); };
+}
+
+}  // namespace imgforge::cli

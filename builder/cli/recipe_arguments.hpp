@@ -1,0 +1,30 @@
+// Flags that every command about a recipe shares, and the profiles that they select.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "builder/cli/command.hpp"
+#include "builder/recipe/recipe.hpp"
+#include "core/clock.hpp"
+#include "core/digest.hpp"
+
+namespace imgforge::cli {
+
+struct RecipeArguments {
+  std::filesystem::path file;
+  std::vector<std::string> profiles;
+  std::vector<std::string> formats;
+  std::vector<std::string> set;
+  std::vector<std::string> mirrors;
+};
+
+/// Declares RECIPE, --profile, --format, --set and --mirror. What it returns must outlive parsing.
+std::shared_ptr<RecipeArguments> declare_recipe(CLI::App& app);
+
+/// The chosen profiles (all when none was named), in the recipe's order, with overrides applied.
+std::vector<recipe::ResolvedRecipe> resolve_profiles(const RecipeArguments& arguments,
+                                                     core::UnixTime build_time);
+
+}  // namespace imgforge::cli

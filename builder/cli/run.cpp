@@ -1,0 +1,148 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <new>
+
+#include "builder/cli/command.hpp"
+#include "core/fd.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+constexpr std::array kCommands{
+    std::tuple{"build", "Build", "build a recipe's profiles, sign and publish them", &declare_build},
+    std::tuple{"plan", "Build", "print the steps of a build and which of them would run", &declare_plan},
+    std::tuple{"validate", "Recipe", "check a recipe without building it", &declare_validate},
+    std::tuple{"show", "Recipe", "print a recipe with a profile and overrides applied", &declare_show},
+    std::tuple{"verify", "Trust", "check signature, digests and structure of releases or files",
+               &declare_verify},
+    std::tuple{"key", "Trust", "make signing keys and choose whom to trust", &declare_key},
+    std::tuple{"boot", "Test", "boot an artifact headless and wait for its marker", &declare_boot},
+    std::tuple{"doctor", "Machine", "list what this machine has and lacks, with the mend", &declare_doctor},
+    std::tuple{"help", "Machine", "print help on a command or a topic", &declare_help},
+};
+
+/// The descriptors 0 to 2 must be open, or a file opened later would get their number and our output.
+void open_standard_streams() {
+  for (int fd = 0; fd < 3; ++fd) {
+    if (::fcntl(fd, F_GETFD) == -1) static_cast<void>(::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY));
+  }
+}
+
+/// Every long flag also as IMGFORGE_<FLAG>; the flag wins.
+void add_environment(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      if (name == "help" || name == "version" || name == "help-all") continue;
+      std::string variable = "IMGFORGE_" + name;
+      std::transform(variable.begin(), variable.end(), variable.begin(),
+                     [](unsigned char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(c)); });
+      option->envname(variable);
+    }
+  }
+}
+
+void declare_globals(CLI::App& app, GlobalOptions& options) {
+  app.add_option("--output-dir", options.output_dir, "the store: releases and the links to them")
+      ->capture_default_str();
+  app.add_option("--cache-dir", options.cache_dir, "downloads and step results [$XDG_CACHE_HOME/imgforge]");
+  app.add_option("--color", options.color, "auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
+  app.add_flag("-q,--quiet", options.quiet, "print errors and results only");
+  app.add_flag("-v,--verbose", options.verbose, "print more");
+  app.add_flag("--json", options.json, "print machine-readable results");
+}
+
+int report(const core::Error& error, const GlobalOptions& options) {
+  const Style style(colour_for(options.color, STDERR_FILENO));
+  if (options.json) {
+    fmt::print(stderr, "{}", render_error_json(error));
+  } else {
+    fmt::print(stderr, "{}", render_error(error, style));
+  }
+  const char* actions = std::getenv("GITHUB_ACTIONS");
+  if (actions != nullptr && std::string_view(actions) == "true")
+    fmt::print(stderr, "{}", render_annotation(error));
+  return core::exit_code(error.kind());
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error, const GlobalOptions& options) {
+  if (error.get_exit_code() == 0) {
+    print(dynamic_cast<const CLI::CallForVersion*>(&error) != nullptr ? std::string(error.what()) + "\n"
+                                                                      : app.help());
+    return 0;
+  }
+  return report(core::Error(core::Kind::kUsage, error.what()).hint("imgforge help"), options);
+}
+
+}  // namespace
+
+std::span<const Command> commands() {
+  static const std::vector<Command> table = [] {
+    std::vector<Command> rows;
+    for (const auto& [name, group, summary, declare] : kCommands)
+      rows.push_back({name, group, summary, declare});
+    return rows;
+  }();
+  return table;
+}
+
+void print(std::string_view text) {
+  core::write_all(STDOUT_FILENO, text, "standard output");
+}
+
+int run(int argc, const char* const* argv) {
+  open_standard_streams();
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+  GlobalOptions options;
+  try {
+    CLI::App app("Builds, signs, verifies and boots Alpine Linux images from YAML recipes.", "imgforge");
+    app.set_version_flag("--version", "imgforge " IMGFORGE_VERSION);
+    app.require_subcommand(1);
+    app.fallthrough();
+    declare_globals(app, options);
+    std::vector<std::pair<CLI::App*, Runner>> runners;
+    for (const Command& command : commands()) {
+      CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
+      sub->group(std::string(command.group));
+      runners.emplace_back(sub, command.declare(*sub));
+      add_environment(*sub);
+    }
+    add_environment(app);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      const auto subcommands = app.get_subcommands();
+      return usage_error(subcommands.empty() ? app : *subcommands.front(), error, options);
+    }
+    if (options.cache_dir.empty()) options.cache_dir = default_cache_dir();
+    const Verbosity verbosity = options.quiet          ? Verbosity::kQuiet
+                                : options.verbose != 0 ? Verbosity::kVerbose
+                                                       : Verbosity::kNormal;
+    TerminalProgress progress(colour_for(options.color, STDERR_FILENO), verbosity);
+    Context context{options,
+                    core::CancelToken::from_signals(),
+                    core::system_clock(),
+                    core::system_processes(),
+                    progress,
+                    Style(colour_for(options.color, STDOUT_FILENO))};
+    for (const auto& [sub, runner] : runners) {
+      if (sub->parsed()) return runner(context);
+    }
+    throw core::Error(core::Kind::kUsage, "no command was given").hint("imgforge help");
+  } catch (const core::Error& error) {
+    return report(error, options);
+  } catch (const std::bad_alloc&) {
+    return report(core::Error(core::Kind::kIo, "out of memory"), options);
+  } catch (const std::exception& error) {
+    return report(core::Error(core::Kind::kInternal, error.what()), options);
+  }
+}
+
+}  // namespace imgforge::cli

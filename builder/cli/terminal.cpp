@@ -1,0 +1,160 @@
+#include "builder/cli/terminal.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "core/json.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+constexpr std::size_t kNameWidth = 28;
+
+bool is_set(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+void append_mark(std::string& out, const core::Error& error, const Style& style) {
+  const core::Mark& mark = *error.mark();
+  out += fmt::format("{}:{}:{}: {} {}\n", core::escaped(mark.file), mark.line, mark.column,
+                     style.bad("error:"), error.message());
+  if (mark.text.empty()) return;
+  const std::string number = std::to_string(mark.line);
+  out += fmt::format("{:>5} | {}\n", number, core::escaped(mark.text));
+  const auto indent = static_cast<std::size_t>(std::max(0, mark.column - 1));
+  const auto waves = static_cast<std::size_t>(std::max(0, mark.length - 1));
+  out += fmt::format("      | {}{}\n", std::string(indent, ' '), style.bad("^" + std::string(waves, '~')));
+}
+
+}  // namespace
+
+Colour colour_for(std::string_view choice, int fd) {
+  if (choice == "always") return Colour::kOn;
+  if (choice == "never" || is_set("NO_COLOR")) return Colour::kOff;
+  const char* term = std::getenv("TERM");
+  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
+  return ::isatty(fd) != 0 && !dumb ? Colour::kOn : Colour::kOff;
+}
+
+std::string Style::paint(std::string_view code, std::string_view text) const {
+  return colour_ == Colour::kOn ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
+TerminalProgress::TerminalProgress(Colour colour, Verbosity verbosity)
+    : style_(colour), verbosity_(verbosity), live_(::isatty(STDERR_FILENO) != 0 && !is_set("CI")) {}
+
+TerminalProgress::~TerminalProgress() {
+  erase();
+}
+
+void TerminalProgress::begin(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  started_.insert_or_assign(std::string(name), std::chrono::steady_clock::now());
+  draw(name, "");
+}
+
+void TerminalProgress::update(std::string_view name, std::string_view detail) {
+  const std::lock_guard lock(mutex_);
+  draw(name, detail);
+}
+
+void TerminalProgress::end(std::string_view name, std::string_view detail, Outcome outcome) {
+  const std::lock_guard lock(mutex_);
+  std::string took = "cached";
+  if (outcome == Outcome::kDone) {
+    const auto start = started_.find(name);
+    const auto elapsed =
+        std::chrono::steady_clock::now() - (start == started_.end() ? Time{} : start->second);
+    took = start == started_.end() ? "" : seconds_text(std::chrono::duration<double>(elapsed).count());
+  }
+  if (verbosity_ == Verbosity::kQuiet) return;
+  print_line(fmt::format("  {} {:<{}} {}  {}", style_.good("✓"), name, kNameWidth, detail, style_.dim(took)));
+}
+
+void TerminalProgress::note(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  if (verbosity_ != Verbosity::kQuiet) print_line(fmt::format("  {}", text));
+}
+
+void TerminalProgress::warn(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  print_line(fmt::format("  {} {}", style_.warn("!"), text));
+}
+
+void TerminalProgress::print_line(const std::string& line) {
+  erase();
+  fmt::print(stderr, "{}\n", line);
+  std::fflush(stderr);
+}
+
+void TerminalProgress::draw(std::string_view name, std::string_view detail) {
+  if (!live_ || verbosity_ == Verbosity::kQuiet) return;
+  erase();
+  const std::string text = fmt::format("  … {:<{}} {}", name, kNameWidth, core::escaped(detail));
+  fmt::print(stderr, "{}", text.substr(0, terminal_width() - 1));
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
+void TerminalProgress::erase() {
+  if (!drawn_) return;
+  fmt::print(stderr, "\r\x1b[K");
+  drawn_ = false;
+}
+
+std::string render_error(const core::Error& error, const Style& style) {
+  std::string out;
+  if (error.mark()) {
+    append_mark(out, error, style);
+  } else {
+    out += fmt::format("{} {}\n", style.bad("error:"), error.message());
+  }
+  if (!error.quote().empty()) {
+    for (const std::string& line : core::split(error.quote(), '\n'))
+      out += fmt::format("  {} {}\n", style.dim("|"), line);
+  }
+  for (const std::string& step : error.contexts()) out += fmt::format("  while {}\n", step);
+  if (!error.hint().empty()) out += fmt::format("{} {}\n", style.bold("hint:"), error.hint());
+  return out;
+}
+
+std::string render_error_json(const core::Error& error) {
+  core::Json body{{"code", core::kind_name(error.kind())}, {"message", error.message()}};
+  if (error.mark()) {
+    body["file"] = error.mark()->file;
+    body["line"] = error.mark()->line;
+    body["column"] = error.mark()->column;
+  }
+  if (!error.contexts().empty()) body["while"] = error.contexts();
+  if (!error.quote().empty()) body["output"] = error.quote();
+  if (!error.hint().empty()) body["hint"] = error.hint();
+  return core::Json{{"schema", 1}, {"error", body}}.dump(-1, ' ', false,
+                                                         core::Json::error_handler_t::replace) +
+         "\n";
+}
+
+std::string render_annotation(const core::Error& error) {
+  if (!error.mark()) return {};
+  std::string message = error.message();
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return fmt::format("::error file={},line={},col={}::{}\n", core::escaped(error.mark()->file),
+                     error.mark()->line, error.mark()->column, message);
+}
+
+std::string seconds_text(double seconds) {
+  return seconds < 0.1 ? fmt::format("{:.2f} s", seconds) : fmt::format("{:.1f} s", seconds);
+}
+
+}  // namespace imgforge::cli

@@ -1,0 +1,74 @@
+// How imgforge speaks to people: colours, step lines and errors. On a terminal the running step is shown
+// on a line that moves; without one (CI, pipes) there is a plain line a step. Data goes to standard output
+// elsewhere.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "core/progress.hpp"
+
+namespace imgforge::cli {
+
+enum class Colour { kOff, kOn };
+enum class Verbosity { kQuiet, kNormal, kVerbose };
+
+/// Decides from `--color`, NO_COLOR (no-color.org), CI, TERM and whether the stream is a terminal.
+Colour colour_for(std::string_view choice, int fd);
+
+/// Marks and colours of one stream.
+class Style {
+ public:
+  explicit Style(Colour colour) : colour_(colour) {}
+  std::string good(std::string_view text) const { return paint("32", text); }
+  std::string bad(std::string_view text) const { return paint("31", text); }
+  std::string warn(std::string_view text) const { return paint("33", text); }
+  std::string dim(std::string_view text) const { return paint("2", text); }
+  std::string bold(std::string_view text) const { return paint("1", text); }
+
+ private:
+  std::string paint(std::string_view code, std::string_view text) const;
+  Colour colour_;
+};
+
+/// Progress on standard error.
+class TerminalProgress : public core::Progress {
+ public:
+  TerminalProgress(Colour colour, Verbosity verbosity);
+  ~TerminalProgress() override;
+  void begin(std::string_view name) override;
+  void update(std::string_view name, std::string_view detail) override;
+  void end(std::string_view name, std::string_view detail, Outcome outcome) override;
+  void note(std::string_view text) override;
+  void warn(std::string_view text) override;
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+  void print_line(const std::string& line);
+  void draw(std::string_view name, std::string_view detail);
+  void erase();
+
+  std::mutex mutex_;
+  Style style_;
+  Verbosity verbosity_;
+  bool live_;           ///< standard error is a terminal
+  bool drawn_ = false;  ///< a moving line is on the screen
+  std::map<std::string, Time, std::less<>> started_;
+};
+
+/// The error as text for people: place with caret, message, quoted output, context, hint.
+std::string render_error(const core::Error& error, const Style& style);
+/// The error as one JSON object ({schema, error: {code, message, ...}}) with a newline.
+std::string render_error_json(const core::Error& error);
+/// The workflow command that makes GitHub-style CI show the error at the recipe's line; empty when the error
+/// has no place.
+std::string render_annotation(const core::Error& error);
+
+/// "2.1 s", "0.06 s".
+std::string seconds_text(double seconds);
+
+}  // namespace imgforge::cli

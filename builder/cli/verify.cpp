@@ -1,0 +1,111 @@
+#include "artifacts/verify.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "artifacts/store.hpp"
+#include "builder/cli/keys.hpp"
+#include "builder/stages/format_check.hpp"
+#include "core/json.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using artifacts::CheckRow;
+using artifacts::VerifyReport;
+
+struct VerifyArguments {
+  std::vector<fs::path> paths;
+  std::vector<std::string> public_keys;
+  bool strict = false;
+};
+
+/// What one argument stands for: the current release of every line of a store, one release, or one file.
+struct Subject {
+  fs::path path;
+  bool is_release = false;
+};
+
+std::vector<Subject> subjects_of(const fs::path& path) {
+  if (!fs::is_directory(path)) return {{path, false}};
+  if (!fs::is_directory(path / "releases")) return {{path, true}};
+  const artifacts::Store store = artifacts::Store::open(path);
+  std::vector<Subject> found;
+  for (const std::string& line : store.lines())
+    found.push_back({store.line_directory(line) / "current", true});
+  if (found.empty()) throw core::Error(core::Kind::kStore, path.native() + " has no releases");
+  return found;
+}
+
+std::string render(const VerifyReport& report, const Style& style) {
+  std::string out;
+  for (const CheckRow& row : report.rows) {
+    out += fmt::format("  {} {:<10} {:<44} {}\n", row.ok ? style.good("✓") : style.bad("✗"), row.check,
+                       core::escaped(row.subject), row.detail);
+  }
+  if (report.ok()) {
+    const artifacts::Manifest& manifest = report.manifest->manifest();
+    out += fmt::format("  {}: {} {}, signed by {}\n", style.good("verified"), manifest.line(),
+                       manifest.version, report.manifest->signer());
+  }
+  return out;
+}
+
+core::Json as_json(const Subject& subject, const VerifyReport& report) {
+  core::Json rows = core::Json::array();
+  for (const CheckRow& row : report.rows) {
+    rows.push_back({{"subject", row.subject}, {"check", row.check}, {"ok", row.ok}, {"detail", row.detail}});
+  }
+  core::Json out{{"path", subject.path.native()}, {"verified", report.ok()}, {"checks", rows}};
+  if (report.manifest) {
+    out["name"] = report.manifest->manifest().line();
+    out["version"] = report.manifest->manifest().version;
+    out["signer"] = report.manifest->signer();
+  }
+  return out;
+}
+
+}  // namespace
+
+Runner declare_verify(CLI::App& app) {
+  auto arguments = std::make_shared<VerifyArguments>();
+  app.add_option("path", arguments->paths, "release folders, artifacts or stores [the output folder]");
+  app.add_option("--public-key", arguments->public_keys,
+                 "a .pub file or key line to trust besides yours; repeatable")
+      ->expected(1);
+  app.add_flag("--strict", arguments->strict,
+               "files beside a release that its manifest does not list are a failure");
+  return [arguments](Context& context) {
+    const signing::TrustStore trust = load_trust(arguments->public_keys);
+    artifacts::VerifyOptions options;
+    options.signature = [&](std::string_view data, std::string_view minisig) {
+      return trust.verify(data, minisig).signer;
+    };
+    options.format = stages::format_check(context.processes, context.cancel);
+    options.extras = arguments->strict ? artifacts::Extras::kRefuse : artifacts::Extras::kNote;
+    std::vector<fs::path> paths = arguments->paths;
+    if (paths.empty()) paths.push_back(context.options.output_dir);
+    core::Json reports = core::Json::array();
+    std::string text;
+    bool good = true;
+    for (const fs::path& path : paths) {
+      for (const Subject& subject : subjects_of(path)) {
+        context.cancel.check();
+        const VerifyReport report = subject.is_release ? artifacts::verify_release(subject.path, options)
+                                                       : artifacts::verify_file(subject.path, options);
+        good &= report.ok();
+        reports.push_back(as_json(subject, report));
+        text += fmt::format("{}\n{}", context.out.bold(core::escaped(subject.path.native())),
+                            render(report, context.out));
+      }
+    }
+    print(context.options.json ? core::print_json({{"schema", 1}, {"verified", good}, {"subjects", reports}})
+                               : text);
+    return good ? 0 : core::exit_code(core::Kind::kIntegrity);
+  };
+}
+
+}  // namespace imgforge::cli

@@ -1,0 +1,96 @@
+#include "builder/fetch/apk_index.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "builder/fetch/gzip_members.hpp"
+#include "builder/fetch/tar_segment.hpp"
+#include "core/error.hpp"
+#include "core/fd.hpp"
+
+namespace imgforge::fetch {
+namespace {
+
+/// Most bytes that the signature member and the control member may unpack to.
+constexpr std::array<std::uint64_t, 2> kLimits{std::uint64_t{128} << 10, std::uint64_t{96} << 20};
+constexpr std::size_t kSignatureLimit = 64 << 10;
+
+struct SignedIndex {
+  std::vector<signing::ApkSignatureEntry> signatures;
+  std::string_view control;  ///< raw bytes of the signed member
+  std::string unpacked;      ///< what they hold
+};
+
+core::Error refused(core::Kind kind, std::string_view what, const std::string& why) {
+  return core::Error(kind, fmt::format("{}: {}", what, why));
+}
+
+std::vector<signing::ApkSignatureEntry> read_signatures(const std::string& segment, std::string_view what) {
+  std::vector<signing::ApkSignatureEntry> signatures;
+  for (SegmentFile& file : read_tar_segment(segment, what)) {
+    if (!file.name.starts_with(".SIGN.")) {
+      throw refused(core::Kind::kSignature, what, "unsigned APKINDEX");
+    }
+    if (file.content.size() > kSignatureLimit) {
+      throw refused(core::Kind::kUnsafe, what, "a signature larger than 64 KiB");
+    }
+    signatures.push_back({std::move(file.name), std::move(file.content)});
+  }
+  return signatures;
+}
+
+bool looks_like_gzip(std::string_view bytes) {
+  return bytes.starts_with("\x1f\x8b");
+}
+
+/// Takes the file apart. The control part is not looked into before its signature was checked.
+SignedIndex split_index(std::string_view bytes, std::string_view what) {
+  if (!looks_like_gzip(bytes)) {
+    throw refused(core::Kind::kPackage, what, "not an index")
+        .hint("the mirror sent something else; is its URL right?");
+  }
+  std::array<std::string, 2> unpacked;
+  const auto keep = [&](std::size_t member, std::span<const std::byte>, std::span<const std::byte> content) {
+    unpacked[member].append(reinterpret_cast<const char*>(content.data()), content.size());
+  };
+  // An unsigned index begins with its control part, which is larger than any signature.
+  std::array<std::uint64_t, 2> limits = kLimits;
+  limits[0] = limits[1];
+  const std::vector<GzipMember> members = split_gzip(gzip_source(bytes), what, limits, keep);
+  if (members.size() == 1) throw refused(core::Kind::kSignature, what, "unsigned APKINDEX");
+  if (members[0].unpacked > kLimits[0]) {
+    throw refused(core::Kind::kUnsafe, what,
+                  fmt::format("a signature part larger than {} KiB", kLimits[0] >> 10));
+  }
+  return {.signatures = read_signatures(unpacked[0], what),
+          .control = bytes.substr(static_cast<std::size_t>(members[1].offset)),
+          .unpacked = std::move(unpacked[1])};
+}
+
+}  // namespace
+
+Index load_index(std::string_view bytes, const PublicKeys& keys, std::string_view arch,
+                 std::string_view what) {
+  const SignedIndex parts = split_index(bytes, what);
+  signing::ApkSignature signature;
+  try {
+    signature = signing::verify_apk_signatures(parts.signatures, core::as_bytes(parts.control), keys);
+  } catch (core::Error& error) {
+    core::Error named = refused(error.kind(), what, error.message());
+    throw named.hint(error.hint());
+  }
+  const std::vector<SegmentFile> files = read_tar_segment(parts.unpacked, what);
+  const auto is_index = [](const SegmentFile& file) { return file.name == "APKINDEX"; };
+  if (std::count_if(files.begin(), files.end(), is_index) != 1) {
+    throw refused(core::Kind::kPackage, what, "not an index: it must hold APKINDEX once");
+  }
+  Index index = Index::parse(std::find_if(files.begin(), files.end(), is_index)->content, arch, what);
+  index.signer_ = {.key_name = signature.key_name,
+                   .key_digest = core::digest_of(core::HashAlgorithm::kSha256, keys.at(signature.key_name)),
+                   .algorithm = signature.algorithm};
+  return index;
+}
+
+}  // namespace imgforge::fetch

@@ -1,0 +1,73 @@
+// APKINDEX: what a repository has. Only an index whose signature was verified becomes an Index here; its text
+// is read strictly, because names and versions out of it become URLs and file names. Format:
+// https://wiki.alpinelinux.org/wiki/Apk_spec (index v2): gzip members signature + control; the control tar
+// holds DESCRIPTION and APKINDEX, records of `<letter>:<value>` lines separated by blank lines.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "builder/fetch/keys.hpp"
+#include "core/digest.hpp"
+
+namespace imgforge::fetch {
+
+/// One package of an index. Lists are as stored, split at blanks.
+struct IndexEntry {
+  std::string name;                                                  ///< P
+  std::string version;                                               ///< V
+  std::string arch;                                                  ///< A
+  std::uint64_t size = 0;                                            ///< S: bytes of the .apk file
+  std::uint64_t unpacked = 0;                                        ///< I: bytes installed
+  std::string description;                                           ///< T
+  std::string url;                                                   ///< U
+  std::string license;                                               ///< L
+  std::string origin;                                                ///< o: source package
+  std::string maintainer;                                            ///< m
+  std::uint64_t build_time = 0;                                      ///< t: seconds since the epoch
+  std::string commit;                                                ///< c: of the packaging repository
+  std::uint64_t priority = 0;                                        ///< k: among providers
+  std::vector<std::string> depends, provides, install_if, replaces;  ///< D, p, i, r
+  core::Digest identity;  ///< C: SHA-1 of the package's control member
+
+  std::string full_name() const { return name + "-" + version; }
+  std::string file_name() const { return full_name() + ".apk"; }
+};
+
+/// Who signed an index.
+struct IndexSigner {
+  std::string key_name;     ///< file name of the public key
+  core::Digest key_digest;  ///< sha256 of the key file
+  core::HashAlgorithm algorithm = core::HashAlgorithm::kSha1;
+};
+
+class Index {
+ public:
+  /// Parses the text of APKINDEX. `arch`: entries must be for it or "noarch". Throws kPackage with the line
+  /// number, kUnsafe beyond the budget of entries; `what` names the index in messages.
+  static Index parse(std::string_view text, std::string_view arch, std::string_view what);
+
+  const std::vector<IndexEntry>& entries() const { return entries_; }
+  /// All versions of a package, in the order of the index; empty when there is none.
+  std::vector<const IndexEntry*> find(std::string_view name) const;
+  /// Null when the index does not have that version.
+  const IndexEntry* find(std::string_view name, std::string_view version) const;
+  const IndexSigner& signer() const { return signer_; }
+
+ private:
+  friend Index load_index(std::string_view, const PublicKeys&, std::string_view, std::string_view);
+  std::vector<IndexEntry> entries_;
+  std::multimap<std::string, std::size_t, std::less<>> by_name_;
+  IndexSigner signer_;
+};
+
+/// Verifies and reads the bytes of an APKINDEX.tar.gz. Throws kSignature (unsigned, unknown key, bad
+/// signature), kPackage (not an index, other architecture, malformed), kUnsafe (budgets).
+Index load_index(std::string_view bytes, const PublicKeys& keys, std::string_view arch,
+                 std::string_view what);
+
+}  // namespace imgforge::fetch

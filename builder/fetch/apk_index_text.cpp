@@ -1,0 +1,204 @@
+// The text of APKINDEX.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+
+#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk_names.hpp"
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::fetch {
+namespace {
+
+constexpr std::size_t kMaxEntries = 500'000;
+
+class Parser {
+ public:
+  Parser(std::string_view arch, std::string_view what) : arch_(arch), what_(what) {}
+
+  std::vector<IndexEntry> parse(std::string_view text) {
+    while (!text.empty()) {
+      const auto end = text.find('\n');
+      ++line_;
+      take_line(text.substr(0, end));
+      text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+    finish_entry();
+    return std::move(entries_);
+  }
+
+ private:
+  core::Error wrong(const std::string& why) const {
+    return core::Error(core::Kind::kPackage, fmt::format("{}: line {}: {}", what_, line_, why));
+  }
+
+  void take_line(std::string_view line) {
+    if (line.empty()) return finish_entry();
+    if (line.size() < 2 || line[1] != ':') throw wrong("not a field: \"" + core::escaped(line, 60) + "\"");
+    if (line.find('\0') != std::string_view::npos) throw wrong("a NUL byte");
+    const auto letter = static_cast<unsigned char>(line[0]);
+    if (std::isalpha(letter) == 0) throw wrong("not a field: \"" + core::escaped(line, 60) + "\"");
+    if (seen_.at(letter)) throw wrong(fmt::format("field {} twice in one entry", line[0]));
+    seen_.at(letter) = true;
+    open_ = true;
+    take_field(line[0], line.substr(2));
+  }
+
+  void take_field(char letter, std::string_view value) {
+    switch (letter) {
+      case 'C':
+        entry_.identity = identity(value);
+        break;
+      case 'P':
+        if (!is_package_name(value)) throw wrong("bad package name \"" + core::escaped(value, 60) + "\"");
+        entry_.name = value;
+        break;
+      case 'V':
+        if (!is_package_version(value)) throw wrong("bad version \"" + core::escaped(value, 60) + "\"");
+        entry_.version = value;
+        break;
+      case 'A':
+        if (value != arch_ && value != "noarch") {
+          throw wrong(fmt::format("arch {} expected, {} got", arch_, core::escaped(value, 40)));
+        }
+        entry_.arch = value;
+        break;
+      case 'S':
+        entry_.size = number(letter, value);
+        break;
+      case 'I':
+        entry_.unpacked = number(letter, value);
+        break;
+      case 't':
+        entry_.build_time = number(letter, value);
+        break;
+      case 'k':
+        entry_.priority = number(letter, value);
+        break;
+      case 'T':
+        entry_.description = value;
+        break;
+      case 'U':
+        entry_.url = value;
+        break;
+      case 'L':
+        entry_.license = value;
+        break;
+      case 'o':
+        entry_.origin = value;
+        break;
+      case 'm':
+        entry_.maintainer = value;
+        break;
+      case 'c':
+        entry_.commit = value;
+        break;
+      case 'D':
+        entry_.depends = words(value);
+        break;
+      case 'p':
+        entry_.provides = words(value);
+        break;
+      case 'i':
+        entry_.install_if = words(value);
+        break;
+      case 'r':
+        entry_.replaces = words(value);
+        break;
+      default:
+        break;  // fields that later versions of the format may add
+    }
+  }
+
+  core::Digest identity(std::string_view value) const {
+    if (!value.starts_with("Q1"))
+      throw wrong("unknown kind of package checksum \"" + core::escaped(value, 40) + "\"");
+    try {
+      std::vector<std::uint8_t> bytes = core::from_base64(value.substr(2));
+      if (bytes.size() == core::hash_size(core::HashAlgorithm::kSha1)) {
+        return core::Digest(core::HashAlgorithm::kSha1, std::move(bytes));
+      }
+    } catch (const core::Error&) {
+      // Told below with the place.
+    }
+    throw wrong("malformed package checksum \"" + core::escaped(value, 60) + "\"");
+  }
+
+  std::uint64_t number(char letter, std::string_view value) const {
+    std::uint64_t result = 0;
+    const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), result);
+    if (value.empty() || code != std::errc() || end != value.data() + value.size()) {
+      throw wrong(fmt::format("field {} is not a number: \"{}\"", letter, core::escaped(value, 40)));
+    }
+    return result;
+  }
+
+  static std::vector<std::string> words(std::string_view value) {
+    std::vector<std::string> out;
+    for (std::string& word : core::split(value, ' ')) {
+      if (!word.empty()) out.push_back(std::move(word));
+    }
+    return out;
+  }
+
+  void finish_entry() {
+    if (!open_) return;
+    for (const char required : {'C', 'P', 'V', 'A', 'S'}) {
+      if (!seen_.at(static_cast<unsigned char>(required)))
+        throw wrong(fmt::format("entry without field {}", required));
+    }
+    if (entries_.size() == kMaxEntries) {
+      throw core::Error(core::Kind::kUnsafe, fmt::format("{}: more than {} packages", what_, kMaxEntries));
+    }
+    entries_.push_back(std::move(entry_));
+    entry_ = {};
+    seen_ = {};
+    open_ = false;
+  }
+
+  std::string_view arch_;
+  std::string_view what_;
+  std::size_t line_ = 0;
+  std::array<bool, 256> seen_{};
+  bool open_ = false;
+  IndexEntry entry_;
+  std::vector<IndexEntry> entries_;
+};
+
+}  // namespace
+
+Index Index::parse(std::string_view text, std::string_view arch, std::string_view what) {
+  Index index;
+  index.entries_ = Parser(arch, what).parse(text);
+  for (std::size_t i = 0; i < index.entries_.size(); ++i) {
+    const IndexEntry& entry = index.entries_[i];
+    const IndexEntry* other = index.find(entry.name, entry.version);
+    if (other != nullptr && other->identity != entry.identity) {
+      throw core::Error(core::Kind::kPackage, fmt::format("{}: {} is there twice with different checksums",
+                                                          what, entry.full_name()));
+    }
+    if (other == nullptr) index.by_name_.emplace(entry.name, i);
+  }
+  return index;
+}
+
+std::vector<const IndexEntry*> Index::find(std::string_view name) const {
+  std::vector<const IndexEntry*> found;
+  const auto [begin, end] = by_name_.equal_range(name);
+  for (auto at = begin; at != end; ++at) found.push_back(&entries_[at->second]);
+  return found;
+}
+
+const IndexEntry* Index::find(std::string_view name, std::string_view version) const {
+  const auto [begin, end] = by_name_.equal_range(name);
+  for (auto at = begin; at != end; ++at) {
+    if (entries_[at->second].version == version) return &entries_[at->second];
+  }
+  return nullptr;
+}
+
+}  // namespace imgforge::fetch

@@ -1,0 +1,17 @@
+// A downloaded package against the verified index: it must be the very package that the index means (size and
+// control checksum), its data must be what its control part promises (datahash), and its files must keep the
+// path rules, signed or not. Package signatures are not looked at: the index, whose signature was verified,
+// already names these bytes. Format: Alpine's apk v2, gzip members signature, control, data.
+#pragma once
+
+#include <filesystem>
+
+#include "builder/fetch/apk_index.hpp"
+
+namespace imgforge::fetch {
+
+/// Throws kIntegrity (size, identity, datahash), kPackage (malformed, other package than named), kUnsafe
+/// (paths, budgets), kArchive (the data tar is damaged). Messages begin with the package's full name.
+void verify_package(const std::filesystem::path& file, const IndexEntry& entry);
+
+}  // namespace imgforge::fetch

@@ -1,0 +1,84 @@
+// One attempt at one http(s) transfer. Wraps a libcurl easy handle, checks the answer's head before the
+// first byte reaches the sink and its size while it comes, and says afterwards what happened. Internal to
+// this folder's implementation of Http.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <array>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "builder/fetch/http.hpp"
+
+namespace imgforge::fetch {
+
+struct FreeEasy {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+struct FreeMulti {
+  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using Easy = std::unique_ptr<CURL, FreeEasy>;
+using Multi = std::unique_ptr<CURLM, FreeMulti>;
+using HeaderList = std::unique_ptr<curl_slist, FreeList>;
+
+/// What was wrong with an attempt, and whether another one may go better.
+struct Problem {
+  core::Kind kind = core::Kind::kFetch;
+  std::string text;
+  std::string hint = {};
+  bool retry = false;
+  bool absent = false;
+  std::chrono::seconds wait{0};  ///< what the server asked for (Retry-After)
+};
+
+class CurlAttempt {
+ public:
+  /// Restarts the sink and hands the transfer to `multi` (not owned; must outlive this).
+  CurlAttempt(CURLM* multi, const Transfer& transfer, const HttpOptions& options);
+  ~CurlAttempt();
+  CurlAttempt(const CurlAttempt&) = delete;
+  CurlAttempt& operator=(const CurlAttempt&) = delete;
+
+  CURL* handle() const { return easy_.get(); }
+  /// What came of it. Rethrows what the sink threw.
+  std::variant<Response, Problem> finish(CURLcode code);
+
+ private:
+  static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* self) noexcept;
+  void set_options(const HttpOptions& options);
+  bool take_header(std::string_view line);
+  bool take_body(std::span<const std::byte> data);
+  bool refuse(Problem problem);
+  bool check_head();
+  bool check_announced_size();
+  Problem translate(CURLcode code) const;
+  std::string final_url() const;
+
+  CURLM* multi_;
+  const Transfer& transfer_;
+  Easy easy_;
+  HeaderList headers_;
+  std::array<char, CURL_ERROR_SIZE> message_{};
+
+  std::size_t header_bytes_ = 0;
+  long status_ = 0;
+  std::string location_;
+  std::string encoding_;
+  Validators validators_;
+  bool head_checked_ = false;
+  std::uint64_t bytes_ = 0;
+  std::optional<Problem> problem_;
+  std::exception_ptr thrown_;
+};
+
+}  // namespace imgforge::fetch

@@ -1,0 +1,65 @@
+// Big files from mirrors into the blob store. A file gets there only after every promise made about it (size,
+// digests, the caller's own check) was found kept; a mirror that breaks one is passed over for the next; a
+// file that is there already costs no request.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/blob_store.hpp"
+#include "builder/fetch/context.hpp"
+#include "builder/fetch/known_files.hpp"
+#include "core/digest.hpp"
+
+namespace imgforge::fetch {
+
+/// A digest and who vouches for it ("the recipe", a URL), for messages.
+struct Promise {
+  core::Digest digest;  ///< sha256 or sha512
+  std::string by;
+};
+
+struct Download {
+  std::string name;                    ///< for messages: "alpine-minirootfs 3.22.2"
+  std::vector<std::string> urls = {};  ///< mirrors in order
+  std::vector<Promise> promises = {};  ///< all must hold
+  std::optional<std::uint64_t> size = {};
+  std::uint64_t limit = std::uint64_t{4} << 30;
+  /// Name under which KnownFiles remembers the blob when no sha256 is promised; empty: none.
+  std::string known_as = {};
+  /// Further check of the whole file before it is kept; throws when it fails. May be empty.
+  std::function<void(const std::filesystem::path&)> verify = {};
+  /// Replaces the error's hint when every mirror lacks the file; the message says `absent` then. May be
+  /// empty.
+  std::string absent = {};
+  std::string absent_hint = {};
+};
+
+class Downloader {
+ public:
+  explicit Downloader(const Context& context);
+
+  /// Throws kIntegrity (both digests, the URL and who promised), kFetch, or what `verify` threw; a mirror's
+  /// failure is thrown when no other mirror helps.
+  artifacts::VerifiedFile fetch(const Download& download);
+  /// In parallel; results in order of `downloads`. What succeeded stays cached when another one fails.
+  std::vector<artifacts::VerifiedFile> fetch_all(const std::vector<Download>& downloads);
+
+ private:
+  struct Work;
+  std::optional<artifacts::VerifiedFile> find_cached(const Download& download);
+  void run_round(const std::vector<Download>& downloads, std::vector<Work>& works,
+                 const std::vector<std::size_t>& open);
+  void settle(const Download& download, Work& work, Result& result);
+  artifacts::VerifiedFile adopt(const Download& download, const std::filesystem::path& file,
+                                std::string_view source);
+
+  const Context& context_;
+  KnownFiles known_;
+};
+
+}  // namespace imgforge::fetch

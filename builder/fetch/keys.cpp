@@ -1,0 +1,59 @@
+#include "builder/fetch/keys.hpp"
+
+#include "artifacts/tar.hpp"
+#include "builder/fetch/apk_names.hpp"
+#include "core/error.hpp"
+#include "core/fd.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::fetch {
+namespace {
+
+constexpr std::string_view kFolder = "etc/apk/keys/";
+constexpr std::string_view kSuffix = ".rsa.pub";
+constexpr std::uint64_t kKeyLimit = 16 << 10;
+
+bool is_key_name(std::string_view name) {
+  return is_plain_file_name(name) && name.ends_with(kSuffix);
+}
+
+}  // namespace
+
+PublicKeys keys_of_base(const artifacts::VerifiedFile& base) {
+  PublicKeys keys;
+  artifacts::TarReader reader(base.path(), {.devices = artifacts::Devices::kAllow});
+  artifacts::TarEntry entry;
+  while (reader.next(entry)) {
+    if (entry.type != artifacts::EntryType::kFile || !entry.path.starts_with(kFolder)) continue;
+    const std::string name = entry.path.substr(kFolder.size());
+    if (is_key_name(name)) keys[name] = reader.read_text(kKeyLimit);
+  }
+  if (keys.empty()) {
+    throw core::Error(core::Kind::kSignature, "the base has no keys in /" + std::string(kFolder))
+        .hint("without them no package index can be verified");
+  }
+  return keys;
+}
+
+void add_key_files(PublicKeys& keys, const std::vector<std::filesystem::path>& files) {
+  for (const std::filesystem::path& file : files) {
+    const std::string name = file.filename().string();
+    if (!is_key_name(name)) {
+      throw core::Error(core::Kind::kSignature,
+                        core::escaped(file.native()) + ": not a name for a repository key")
+          .hint(
+              "apk finds keys by file name: it ends in .rsa.pub and is the name that the repository signs "
+              "with");
+    }
+    const std::string text = core::read_text_file(file, kKeyLimit);
+    core::while_doing("reading the key " + core::escaped(file.native()),
+                      [&] { signing::check_apk_key(name, text); });
+    const auto [at, added] = keys.emplace(name, text);
+    if (!added && core::trimmed(at->second) != core::trimmed(text)) {
+      throw core::Error(core::Kind::kSignature,
+                        core::escaped(file.native()) + ": another key has the name " + name + " already");
+    }
+  }
+}
+
+}  // namespace imgforge::fetch

@@ -1,0 +1,43 @@
+#include "builder/fetch/known_files.hpp"
+
+#include <algorithm>
+#include <system_error>
+
+#include "core/atomic_file.hpp"
+#include "core/error.hpp"
+#include "core/fd.hpp"
+#include "core/json.hpp"
+
+namespace imgforge::fetch {
+
+std::filesystem::path KnownFiles::path_of(const std::string& name) const {
+  const bool clean = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  if (!clean) throw core::Error(core::Kind::kInternal, "not a name for a cached file");
+  return folder_ / (name + ".json");
+}
+
+std::optional<core::Digest> KnownFiles::find(const std::string& name) const {
+  const std::filesystem::path path = path_of(name);
+  try {
+    const core::Json record = core::parse_json(core::read_text_file(path), "cache record");
+    core::Digest digest = core::Digest::parse(record.at("sha256").get<std::string>());
+    if (digest.algorithm() == core::HashAlgorithm::kSha256) return digest;
+  } catch (const core::Error&) {
+    // Unusable is as good as unknown: the file is fetched and checked again.
+  } catch (const core::Json::exception&) {
+  }
+  return std::nullopt;
+}
+
+void KnownFiles::record(const std::string& name, const core::Digest& sha256) const {
+  std::error_code error;
+  std::filesystem::create_directories(folder_, error);
+  if (error) throw core::system_error(error.value(), "cannot create", folder_.native());
+  core::Json record;
+  record["sha256"] = sha256.to_string();
+  core::write_file_atomically(path_of(name), core::print_json(record));
+}
+
+}  // namespace imgforge::fetch

@@ -1,0 +1,130 @@
+#include "builder/fetch/packages.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/fetch/apk_names.hpp"
+#include "builder/fetch/apk_package.hpp"
+#include "builder/fetch/downloader.hpp"
+#include "builder/fetch/http_cache.hpp"
+#include "builder/fetch/url.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::fetch {
+namespace {
+
+constexpr std::uint64_t kIndexLimit = std::uint64_t{64} << 20;
+constexpr std::uint64_t kPackageLimit = std::uint64_t{4} << 30;
+
+struct Found {
+  const IndexEntry* entry = nullptr;
+  const Repository* repository = nullptr;
+};
+
+Found find_choice(const PackageChoice& choice, const std::vector<Repository>& repositories) {
+  std::vector<std::string> names;
+  for (const Repository& repository : repositories) {
+    if (const IndexEntry* entry = repository.index.find(choice.name, choice.version)) {
+      return {entry, &repository};
+    }
+    names.push_back(repository.name);
+  }
+  throw core::Error(
+      core::Kind::kPackage,
+      fmt::format("package {}-{} is in none of the repositories {}", core::escaped(choice.name, 80),
+                  core::escaped(choice.version, 80), core::join(names, ", ")))
+      .hint("the index has changed since the version was chosen: resolve the packages again");
+}
+
+Download download_of(const Found& found, const PackageChoice& choice) {
+  const IndexEntry& entry = *found.entry;
+  const std::string path = found.repository->arch + "/" + entry.file_name();
+  Download download{
+      .name = "package " + entry.full_name(),
+      .urls = {},
+      .promises = {},
+      .size = entry.size,
+      .limit = kPackageLimit,
+      .known_as = "apk-" + entry.identity.hex(),
+      .verify = [&entry](const std::filesystem::path& file) { verify_package(file, entry); },
+      .absent = {},
+      .absent_hint =
+          "the index on the mirror or the lock is out of date: update the lock, or wait for the "
+          "mirror to catch up"};
+  if (choice.sha256) download.promises.push_back({*choice.sha256, "the lock"});
+  std::vector<std::string> mirrors;
+  for (const std::string& url : found.repository->urls) {
+    download.urls.push_back(join_url(url, path));
+    mirrors.push_back(redacted_url(url));
+  }
+  download.absent =
+      fmt::format("package {} is no longer on {}", entry.full_name(), core::join(mirrors, ", "));
+  return download;
+}
+
+}  // namespace
+
+std::vector<std::string> repository_urls(std::string_view entry, const std::vector<std::string>& mirrors,
+                                         std::string_view branch) {
+  if (entry.find("://") != std::string_view::npos) {
+    check_url(entry);
+    return {std::string(entry)};
+  }
+  if (!is_plain_file_name(entry)) {
+    throw core::Error(core::Kind::kRecipe, "not a repository: \"" + core::escaped(entry, 80) + "\"")
+        .hint("name a repository of the base's mirrors (main, community) or give a full URL");
+  }
+  std::vector<std::string> urls;
+  for (const std::string& mirror : mirrors) {
+    urls.push_back(join_url(mirror, fmt::format("{}/{}", branch, entry)));
+  }
+  return urls;
+}
+
+std::vector<Repository> load_repositories(const Context& context, const std::vector<std::string>& entries,
+                                          const std::vector<std::string>& mirrors, std::string_view branch,
+                                          std::string_view arch, const PublicKeys& keys) {
+  std::vector<CachedRequest> requests;
+  std::vector<std::optional<Index>> indexes(entries.size());
+  std::vector<std::vector<std::string>> urls;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    urls.push_back(repository_urls(entries[i], mirrors, branch));
+    CachedRequest request{.what = "index of repository " + redacted_url(entries[i]),
+                          .limit = kIndexLimit,
+                          .accept = [&indexes, &keys, arch, i](const CachedFile& got) {
+                            indexes[i] = load_index(got.content, keys, arch, redacted_url(got.url));
+                          }};
+    for (const std::string& url : urls.back()) {
+      request.urls.push_back(join_url(url, fmt::format("{}/APKINDEX.tar.gz", arch)));
+    }
+    requests.push_back(std::move(request));
+  }
+  std::vector<CachedFile> files = HttpCache(context).get_all(requests);
+  std::vector<Repository> repositories;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    repositories.push_back({.name = redacted_url(entries[i]),
+                            .arch = std::string(arch),
+                            .urls = std::move(urls[i]),
+                            .index_url = files[i].url,
+                            .file = context.blobs.put(files[i].content),
+                            .index = std::move(indexes[i].value())});
+  }
+  return repositories;
+}
+
+std::vector<FetchedPackage> fetch_packages(const Context& context, const std::vector<PackageChoice>& choices,
+                                           const std::vector<Repository>& repositories) {
+  std::vector<Found> found;
+  std::vector<Download> downloads;
+  for (const PackageChoice& choice : choices) {
+    found.push_back(find_choice(choice, repositories));
+    downloads.push_back(download_of(found.back(), choice));
+  }
+  std::vector<artifacts::VerifiedFile> files = Downloader(context).fetch_all(downloads);
+  std::vector<FetchedPackage> packages;
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    packages.push_back({*found[i].entry, downloads[i].urls.front(), std::move(files[i])});
+  }
+  return packages;
+}
+
+}  // namespace imgforge::fetch

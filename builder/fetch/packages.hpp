@@ -1,0 +1,57 @@
+// Repositories and packages, fetched on the host and checked before anything of them reaches the appliance:
+// indexes by signature, packages by the index. The appliance gets them read-only and installs without
+// network.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/blob_store.hpp"
+#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/context.hpp"
+
+namespace imgforge::fetch {
+
+/// A repository whose index was verified.
+struct Repository {
+  std::string name;  ///< as in the recipe: "main", or a URL (redacted)
+  std::string arch;
+  std::vector<std::string> urls;  ///< below which `<arch>/` lies, in order of trying
+  std::string index_url;          ///< where the index came from
+  artifacts::VerifiedFile file;   ///< APKINDEX.tar.gz as it was signed
+  Index index;
+};
+
+/// URLs of a repository entry: a name ("main", "community") below each mirror's branch, or one full URL.
+/// Throws kRecipe for anything else.
+std::vector<std::string> repository_urls(std::string_view entry, const std::vector<std::string>& mirrors,
+                                         std::string_view branch);
+
+/// Fetches and verifies the indexes in parallel; an unchanged one costs one conditional request. Results in
+/// order of `entries`. Throws kFetch, kSignature, kPackage, kUnsafe, naming repository and mirror.
+std::vector<Repository> load_repositories(const Context& context, const std::vector<std::string>& entries,
+                                          const std::vector<std::string>& mirrors, std::string_view branch,
+                                          std::string_view arch, const PublicKeys& keys);
+
+/// A package as the resolver chose it, or a lock holds it.
+struct PackageChoice {
+  std::string name;
+  std::string version;
+  std::optional<core::Digest> sha256 = {};  ///< of the whole file, out of a lock
+};
+
+struct FetchedPackage {
+  IndexEntry entry;
+  std::string url;  ///< in the first mirror of its repository
+  artifacts::VerifiedFile file;
+};
+
+/// Downloads in parallel what is not cached. The first repository that has the version counts. Throws
+/// kPackage when none has it, kFetch "no longer on <mirror>" for a package that the index lists and the
+/// server lacks, kIntegrity, kPackage, kUnsafe.
+std::vector<FetchedPackage> fetch_packages(const Context& context, const std::vector<PackageChoice>& choices,
+                                           const std::vector<Repository>& repositories);
+
+}  // namespace imgforge::fetch

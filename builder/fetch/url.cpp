@@ -1,0 +1,92 @@
+#include "builder/fetch/url.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::fetch {
+namespace {
+
+core::Error bad_url(std::string_view url, const std::string& why) {
+  return core::Error(core::Kind::kFetch, redacted_url(url) + ": " + why);
+}
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+Scheme check_url(std::string_view url) {
+  const auto is_bad = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte <= 0x20 || byte == 0x7F;
+  };
+  if (std::any_of(url.begin(), url.end(), is_bad)) {
+    throw bad_url(url, "a URL cannot contain blanks or control characters");
+  }
+  const auto colon = url.find("://");
+  if (colon == std::string_view::npos) throw bad_url(url, "not a URL").hint("http, https and file URLs work");
+  std::string scheme(url.substr(0, colon));
+  std::transform(scheme.begin(), scheme.end(), scheme.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string_view rest = url.substr(colon + 3);
+  if (scheme == "file") {
+    if (rest.find('/') == std::string_view::npos) throw bad_url(url, "a file URL needs an absolute path");
+    return Scheme::kFile;
+  }
+  if (scheme != "http" && scheme != "https") {
+    throw bad_url(url, "URLs of scheme \"" + core::escaped(scheme, 20) + "\" are not fetched")
+        .hint("http, https and file URLs work");
+  }
+  if (rest.substr(0, rest.find_first_of("/?#")).empty()) throw bad_url(url, "the URL has no host");
+  return scheme == "http" ? Scheme::kHttp : Scheme::kHttps;
+}
+
+std::string redacted_url(std::string_view url) {
+  std::string out;
+  if (const auto colon = url.find("://"); colon != std::string_view::npos) {
+    out = url.substr(0, colon + 3);
+    url.remove_prefix(colon + 3);
+    const auto at = url.substr(0, url.find_first_of("/?#")).rfind('@');
+    if (at != std::string_view::npos) url.remove_prefix(at + 1);
+  }
+  out += url.substr(0, url.find_first_of("?#"));
+  return core::escaped(out);
+}
+
+std::string join_url(std::string_view base, std::string_view path) {
+  while (!base.empty() && base.back() == '/') base.remove_suffix(1);
+  while (!path.empty() && path.front() == '/') path.remove_prefix(1);
+  return std::string(base) + "/" + std::string(path);
+}
+
+std::filesystem::path file_url_path(std::string_view url) {
+  if (check_url(url) != Scheme::kFile) throw bad_url(url, "not a file URL");
+  std::string_view rest = url.substr(url.find("://") + 3);
+  const std::string_view host = rest.substr(0, rest.find('/'));
+  if (!host.empty() && host != "localhost") {
+    throw bad_url(url, "a file URL cannot name another host").hint("write file:///path with three slashes");
+  }
+  rest.remove_prefix(host.size());
+  std::string path;
+  for (std::size_t i = 0; i < rest.size(); ++i) {
+    if (rest[i] != '%') {
+      path += rest[i];
+      continue;
+    }
+    const int high = i + 2 < rest.size() ? hex_value(rest[i + 1]) : -1;
+    const int low = i + 2 < rest.size() ? hex_value(rest[i + 2]) : -1;
+    if (high < 0 || low < 0 || high * 16 + low == 0) throw bad_url(url, "malformed percent-encoding");
+    path += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return path;
+}
+
+}  // namespace imgforge::fetch

@@ -1,0 +1,64 @@
+// A bootable disk image out of a root file system tar: GPT, a partition for the boot loaders of UEFI and BIOS
+// (sharing one kernel and one initramfs), and an ext4 root. Made on the host, without root, reproducibly.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "builder/image/initramfs.hpp"
+#include "core/bytes.hpp"
+#include "core/cancel.hpp"
+#include "core/process.hpp"
+
+namespace imgforge::image {
+
+/// What a boot loader loads.
+struct BootFiles {
+  std::filesystem::path kernel;
+  std::filesystem::path initramfs;
+  std::string release;  ///< of the kernel
+  InitramfsCompression compression = InitramfsCompression::kGzip;
+  std::size_t modules = 0;  ///< in the initramfs
+};
+
+/// Takes the kernel out of the rootfs and makes the initramfs, as `vmlinuz` and `initramfs.img` in
+/// `work_dir`.
+BootFiles make_boot_files(const std::filesystem::path& rootfs_tar, const InitramfsOptions& options,
+                          const std::filesystem::path& work_dir);
+
+/// kReadOnly: root is mounted read-only below an overlay in memory.
+enum class RootAccess { kReadOnly, kWritable };
+
+struct DiskSpec {
+  core::Bytes size;
+  std::string
+      identity;  ///< text that all identifiers of the disk derive from: equal texts, equal identifiers
+  RootAccess root_access = RootAccess::kReadOnly;
+  std::vector<std::string> cmdline;  ///< words after imgforge's own
+  std::int64_t epoch = 0;            ///< the time that the file systems tell
+  std::string title = "imgforge";    ///< name of the boot entry
+};
+
+/// What was made where.
+struct DiskLayout {
+  std::string disk_uuid;
+  std::string esp_uuid;   ///< of the partition
+  std::string root_uuid;  ///< of the partition
+  std::string root_filesystem_uuid;
+  std::uint64_t esp_start = 0;  ///< bytes
+  std::uint64_t esp_size = 0;
+  std::uint64_t root_start = 0;
+  std::uint64_t root_size = 0;
+  std::vector<std::string> cmdline;  ///< whole kernel command line
+};
+
+/// Makes the raw image `output` (which must not exist; removed again on failure). `work_dir` takes small
+/// files. Throws kImage with the hint to raise disk.size when something does not fit, kMachine when a boot
+/// loader is not installed.
+DiskLayout make_disk(const std::filesystem::path& rootfs_tar, const BootFiles& boot, const DiskSpec& spec,
+                     const std::filesystem::path& output, const std::filesystem::path& work_dir,
+                     core::ProcessRunner& processes, const core::CancelToken& cancel);
+
+}  // namespace imgforge::image

@@ -1,0 +1,43 @@
+// The EFI system partition: a FAT file system inside a raw image, filled through mtools, bootable for UEFI
+// (the firmware reads files) and for BIOS (syslinux puts its boot sector in).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/cancel.hpp"
+#include "core/process.hpp"
+
+namespace imgforge::image {
+
+/// A file of the partition, copied from `source`.
+struct EspFile {
+  std::string path;  ///< "loader/loader.conf"
+  std::filesystem::path source;
+};
+
+struct EspOptions {
+  std::string label;            ///< at most 11 upper-case characters
+  std::uint32_t volume_id = 0;  ///< serial number of the FAT
+  std::uint64_t offset = 0;     ///< bytes from the start of the image
+  std::uint64_t size = 0;       ///< bytes
+  std::int64_t epoch = 0;       ///< modification time of all files
+};
+
+/// Size of a partition for these files: contents and a little room, at least 32 MiB, whole MiB. Throws kImage
+/// when a file is too large for FAT (4 GiB).
+std::uint64_t esp_size(const std::vector<EspFile>& files);
+
+/// Makes the file system in an existing image file. Equal arguments give equal bytes. Throws kImage.
+void make_esp(const std::filesystem::path& image, const std::vector<EspFile>& files,
+              const EspOptions& options, core::ProcessRunner& processes, const core::CancelToken& cancel);
+
+/// Makes it bootable for BIOS: the files and the boot sector of syslinux, configured by syslinux.cfg in
+/// `folder`. `work_dir` takes syslinux's temporary files.
+void install_syslinux(const std::filesystem::path& image, const std::string& folder,
+                      const EspOptions& options, const std::filesystem::path& work_dir,
+                      core::ProcessRunner& processes, const core::CancelToken& cancel);
+
+}  // namespace imgforge::image

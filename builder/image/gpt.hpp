@@ -1,0 +1,38 @@
+// The partition table of a disk image: GPT (UEFI specification, chapter 5) written by libfdisk into the raw
+// file, with identifiers that the caller derives from the inputs, and boot code for BIOS in the protective
+// MBR.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace imgforge::image {
+
+/// Partition types (Discoverable Partitions Specification).
+inline constexpr const char* kEspType = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
+inline constexpr const char* kRootX86Type = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709";
+
+enum class BiosBoot { kNo, kYes };
+
+struct GptPartition {
+  std::string name;
+  std::string type_uuid;
+  std::string uuid;
+  std::uint64_t start = 0;             ///< bytes, whole MiB
+  std::uint64_t size = 0;              ///< bytes, whole MiB
+  BiosBoot bios_boot = BiosBoot::kNo;  ///< attribute LegacyBIOSBootable: where gptmbr looks for a boot sector
+};
+
+/// Writes both copies of the table and the protective MBR, in which `boot_code` (at most 440 bytes, may be
+/// empty) stands first. Equal arguments give equal bytes. Throws kImage.
+void write_gpt(const std::filesystem::path& image, const std::string& disk_uuid,
+               const std::vector<GptPartition>& partitions, const std::string& boot_code);
+
+/// Checks both copies of the table of a raw image. Returns the number of partitions. Throws kImage when there is no GPT or it is
+/// damaged.
+std::size_t check_gpt(const std::filesystem::path& image);
+
+}  // namespace imgforge::image

@@ -1,0 +1,153 @@
+#include "builder/image/init_script.hpp"
+
+namespace imgforge::image {
+
+std::string_view init_script() {
+  return R"script(#!/bin/sh
+# imgforge's first program: finds the root file system, mounts it, starts its init.
+#
+# Words of the kernel command line that it understands:
+#   root=UUID=...|LABEL=...|/dev/...   where the root file system is (needed)
+#   rootfstype=ext4                    its type
+#   rootflags=...                      more mount options
+#   rootwait=SECONDS                   how long to look for it (default 20)
+#   ro | rw                            how to mount it when there is no overlay
+#   imgforge.overlay=tmpfs|none        tmpfs: root stays read-only, changes live in memory
+#   imgforge.overlay_size=50%          bound of that memory
+#   init=/sbin/init                    what to start
+#   imgforge.shell                     a shell before root is looked for, and when something fails
+#   imgforge.debug                     print each command
+# When root does not come up this script ends, and the kernel panics as panic= says.
+
+export PATH=/bin
+set -f
+
+# Every console sees what is said, whatever the kernel's log level ("quiet").
+say() {
+  for console in $(cat /sys/class/tty/console/active 2>/dev/null); do
+    echo "imgforge: $*" > "/dev/$console"
+  done 2>/dev/null
+}
+
+recovery_shell() {
+  say "recovery shell; leave it with exit"
+  /bin/busybox --install -s /bin 2>/dev/null
+  sh < /dev/console > /dev/console 2>&1
+}
+
+give_up() {
+  say "ERROR: $*"
+  say "block devices: $(cd /sys/class/block 2>/dev/null && set +f && echo *)"
+  [ -z "$shell" ] || recovery_shell
+  exit 1
+}
+
+seconds_up() {
+  read -r up idle < /proc/uptime
+  echo "${up%%.*}"
+}
+
+# Loads the modules of one group. Hardware that is not there makes some of them fail: that is no error.
+load_modules() {
+  [ -f "/modules/$1" ] || return 0
+  while read -r module; do
+    insmod "/modules/$module" 2>/dev/null
+  done < "/modules/$1"
+}
+
+find_root() {
+  case "$root" in
+    UUID=* | LABEL=*) device=$(findfs "$root" 2>/dev/null) ;;
+    *) device=$root ;;
+  esac
+  [ -b "$device" ]
+}
+
+# wait_for_root TENTHS: looks ten times a second.
+wait_for_root() {
+  tenths=$1
+  while ! find_root; do
+    [ "$tenths" -gt 0 ] || return 1
+    tenths=$((tenths - 1))
+    sleep 0.1
+  done
+}
+
+look_for_root() {
+  load_modules filesystem
+  # Each bus gets the time that its devices need to appear; virtio disks are there at once.
+  for step in virtio:3 disk:20 usb:50; do
+    load_modules "${step%:*}"
+    wait_for_root "${step#*:}" && return 0
+  done
+  while [ "$(seconds_up)" -lt "$deadline" ]; do
+    wait_for_root 10 && return 0
+  done
+  return 1
+}
+
+mount_root() {
+  if [ "$overlay" = none ]; then
+    mount -t "$type" -o "$access$flags" "$device" /sysroot || give_up "cannot mount $device ($type) as root"
+    return
+  fi
+  mount -t "$type" -o "ro$flags" "$device" /lower || give_up "cannot mount $device ($type) as root"
+  mount -t tmpfs -o "mode=0755,size=$overlay_size" tmpfs /overlay || give_up "cannot mount a tmpfs"
+  mkdir /overlay/upper /overlay/work
+  mount -t overlay -o lowerdir=/lower,upperdir=/overlay/upper,workdir=/overlay/work overlay /sysroot ||
+    give_up "cannot mount the overlay over root"
+  # The parts stay visible below /run, so that the running system can tell what it stands on.
+  mkdir -p /sysroot/run
+  mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs /sysroot/run
+  mkdir -p /sysroot/run/imgforge/lower /sysroot/run/imgforge/overlay
+  mount -o move /lower /sysroot/run/imgforge/lower
+  mount -o move /overlay /sysroot/run/imgforge/overlay
+}
+
+hand_over() {
+  [ -x "/sysroot$init" ] || [ -L "/sysroot$init" ] || give_up "root has no $init"
+  for folder in dev proc sys; do
+    [ -d "/sysroot/$folder" ] || mkdir "/sysroot/$folder" || give_up "root has no /$folder"
+  done
+  say "root is up, handing over"
+  for folder in sys proc dev; do
+    mount -o move "/$folder" "/sysroot/$folder" || give_up "cannot move /$folder"
+  done
+  exec switch_root /sysroot "$init" "$@" < /sysroot/dev/console > /sysroot/dev/console 2>&1
+}
+
+mount -t devtmpfs -o mode=0755,nosuid dev /dev
+mount -t proc -o nosuid,nodev,noexec proc /proc
+mount -t sysfs -o nosuid,nodev,noexec sys /sys
+exec < /dev/console > /dev/console 2>&1
+
+root='' type=ext4 flags='' access=ro overlay=none overlay_size=50% init=/sbin/init wait=20 shell=''
+for word in $(cat /proc/cmdline); do
+  case "$word" in
+    root=*) root=${word#root=} ;;
+    rootfstype=*) type=${word#rootfstype=} ;;
+    rootflags=*) flags=,${word#rootflags=} ;;
+    rootwait=*) wait=${word#rootwait=} ;;
+    ro | rw) access=$word ;;
+    imgforge.overlay=*) overlay=${word#imgforge.overlay=} ;;
+    imgforge.overlay_size=*) overlay_size=${word#imgforge.overlay_size=} ;;
+    init=*) init=${word#init=} ;;
+    imgforge.shell) shell=yes ;;
+    imgforge.debug) set -x ;;
+  esac
+done
+
+[ -z "$shell" ] || recovery_shell
+[ -n "$root" ] || give_up "the kernel command line has no root="
+case "$overlay" in
+  tmpfs | none) ;;
+  *) give_up "imgforge.overlay=$overlay is neither tmpfs nor none" ;;
+esac
+deadline=$(($(seconds_up) + wait))
+look_for_root || give_up "$root did not appear within $wait seconds"
+mount_root
+hand_over "$@"
+)script";
+}
+
+}  // namespace imgforge::image

@@ -1,0 +1,193 @@
+#include "builder/image/initramfs.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+#include <set>
+
+#include "builder/image/cpio.hpp"
+#include "builder/image/elf.hpp"
+#include "builder/image/init_script.hpp"
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::image {
+namespace {
+
+using core::Error;
+using core::Kind;
+
+/// Modules loaded together; the script tries the groups in this order until root appears.
+struct ModuleGroup {
+  std::string name;
+  std::vector<std::string> wanted;
+};
+
+std::vector<ModuleGroup> module_groups(const InitramfsOptions& options) {
+  // crc32c: ext4 asks for it through the crypto API, which no module dependency tells.
+  std::vector<std::string> filesystem = {"crc32c_generic", "crc32c_intel"};
+  filesystem.insert(filesystem.end(), options.filesystems.begin(), options.filesystems.end());
+  filesystem.insert(filesystem.end(), options.extra_modules.begin(), options.extra_modules.end());
+  return {
+      {"filesystem", filesystem},
+      {"virtio", {"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "sd_mod"}},
+      {"disk",
+       {"ata_piix", "ata_generic", "ahci", "nvme", "sd_mod", "sr_mod", "vmw_pvscsi", "hv_storvsc",
+        "xen_blkfront"}},
+      {"usb", {"xhci_pci", "ehci_pci", "ohci_pci", "uhci_hcd", "usb_storage", "uas", "sd_mod"}},
+  };
+}
+
+/// What init_script() calls.
+constexpr const char* kApplets[] = {"cat",   "findfs", "insmod", "mkdir",
+                                    "mount", "sh",     "sleep",  "switch_root"};
+
+constexpr const char* kLibraryFolders[] = {
+    "lib", "usr/lib", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib64"};
+
+class Builder {
+ public:
+  explicit Builder(const RootfsArchive& rootfs) : rootfs_(rootfs) {}
+
+  void add_base() {
+    for (const char* folder : {"bin", "dev", "lower", "overlay", "proc", "sys", "sysroot"})
+      cpio_.directory(folder);
+    made_ = {"bin", "dev", "lower", "overlay", "proc", "sys", "sysroot"};
+    // The kernel opens the console before devtmpfs is mounted.
+    cpio_.character_device("dev/console", 0600, 5, 1);
+    cpio_.character_device("dev/null", 0666, 1, 3);
+    cpio_.file("init", init_script(), 0755);
+  }
+
+  void add_busybox() {
+    std::optional<std::string> path;
+    for (const char* name :
+         {"bin/busybox.static", "usr/bin/busybox.static", "bin/busybox", "usr/bin/busybox"}) {
+      if (!path) path = rootfs_.resolve(name);
+    }
+    if (!path) throw Error(Kind::kImage, "the rootfs holds no busybox").hint("add busybox to the packages");
+    const std::string program = rootfs_.read({*path}).at(*path);
+    cpio_.file("bin/busybox", program, 0755);
+    for (const char* applet : kApplets) cpio_.symlink(fmt::format("bin/{}", applet), "busybox");
+    add_needs(read_elf_needs(program, *path));
+  }
+
+  std::size_t add_modules(const KernelFiles& kernel, const InitramfsOptions& options) {
+    std::set<std::string> seen;
+    std::map<std::string, std::string> lists;
+    std::vector<std::pair<std::string, std::string>> files;  // archive path, resolved path
+    std::set<std::string> paths;
+    for (const ModuleGroup& group : module_groups(options)) {
+      for (const std::string& relative : kernel.modules.closure(group.wanted)) {
+        if (!seen.insert(relative).second) continue;
+        const std::string file = module_name(relative) + ".ko";
+        const std::optional<std::string> path = rootfs_.resolve(kernel.modules_folder + "/" + relative);
+        if (!path) {
+          throw Error(Kind::kImage, fmt::format("the rootfs has no {}/{}, which modules.dep names",
+                                                kernel.modules_folder, core::escaped(relative)));
+        }
+        lists[group.name] += file + "\n";
+        files.emplace_back("modules/" + file, *path);
+        paths.insert(*path);
+      }
+    }
+    cpio_.directory("modules");
+    for (const auto& [name, list] : lists) cpio_.file("modules/" + name, list, 0644);
+    const std::map<std::string, std::string> contents = rootfs_.read(paths, 64u << 20);
+    for (const auto& [name, path] : files) cpio_.file(name, unpack_module(contents.at(path), path), 0644);
+    return files.size();
+  }
+
+  std::string finish() { return cpio_.finish(); }
+
+ private:
+  void make_parents(const std::string& path) {
+    for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+      const std::string parent = path.substr(0, slash);
+      if (made_.insert(parent).second) cpio_.directory(parent);
+    }
+  }
+
+  std::string find_library(const std::string& name) const {
+    for (const char* folder : kLibraryFolders) {
+      if (auto path = rootfs_.resolve(fmt::format("{}/{}", folder, name))) return *path;
+    }
+    throw Error(Kind::kImage,
+                fmt::format("the rootfs has no library {}, which busybox needs", core::escaped(name)));
+  }
+
+  /// Adds loader and libraries, level by level; a library that is the loader itself (musl) becomes a link.
+  void add_needs(ElfNeeds needs) {
+    if (needs.interpreter.empty() && needs.needed.empty()) return;
+    std::map<std::string, std::string> added;  // resolved path -> archive path
+    const auto loader = rootfs_.resolve(needs.interpreter);
+    if (!loader || !needs.interpreter.starts_with('/') || needs.interpreter.find("..") != std::string::npos) {
+      throw Error(Kind::kImage,
+                  "the rootfs has no " + core::escaped(needs.interpreter) + ", which busybox needs");
+    }
+    add_library(needs.interpreter.substr(1), rootfs_.read({*loader}).at(*loader));
+    added[*loader] = needs.interpreter;
+    std::set<std::string> seen;
+    std::vector<std::string> queue = needs.needed;
+    while (!queue.empty()) {
+      std::set<std::string> level;
+      std::map<std::string, std::string> path_by_name;
+      for (const std::string& name : queue) {
+        if (!seen.insert(name).second) continue;
+        const std::string path = find_library(name);
+        path_by_name[name] = path;
+        if (!added.contains(path)) level.insert(path);
+      }
+      queue.clear();
+      const std::map<std::string, std::string> contents = rootfs_.read(level);
+      for (const auto& [name, path] : path_by_name) {
+        if (const auto known = added.find(path); known != added.end()) {
+          if (known->second != "/lib/" + name) link_library("lib/" + name, known->second);
+          continue;
+        }
+        add_library("lib/" + name, contents.at(path));
+        added[path] = "/lib/" + name;
+        const ElfNeeds more = read_elf_needs(contents.at(path), path);
+        queue.insert(queue.end(), more.needed.begin(), more.needed.end());
+      }
+    }
+  }
+
+  void add_library(const std::string& target, const std::string& content) {
+    make_parents(target);
+    cpio_.file(target, content, 0755);
+  }
+
+  void link_library(const std::string& name, const std::string& target) {
+    make_parents(name);
+    cpio_.symlink(name, target);
+  }
+
+  const RootfsArchive& rootfs_;
+  CpioWriter cpio_;
+  std::set<std::string> made_;
+};
+
+}  // namespace
+
+Initramfs make_initramfs(const RootfsArchive& rootfs, const KernelFiles& kernel,
+                         const InitramfsOptions& options) {
+  for (const std::string& name : options.filesystems) {
+    if (!kernel.modules.has(name) && !kernel.modules.is_builtin(name)) {
+      throw Error(Kind::kImage, fmt::format("the kernel {} has no file system {}", kernel.release, name));
+    }
+  }
+  Builder builder(rootfs);
+  builder.add_base();
+  builder.add_busybox();
+  Initramfs initramfs;
+  initramfs.modules = builder.add_modules(kernel, options);
+  const std::string archive = builder.finish();
+  initramfs.unpacked_size = archive.size();
+  initramfs.compression = kernel.initramfs_compression();
+  initramfs.bytes = compress_initramfs(archive, initramfs.compression);
+  return initramfs;
+}
+
+}  // namespace imgforge::image

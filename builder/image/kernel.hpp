@@ -1,0 +1,33 @@
+// Finds the kernel in a root file system. Distributions name it differently (Alpine: vmlinuz-virt, Debian:
+// vmlinuz-<release>), so the release is read out of the kernel image itself and matched with lib/modules.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "builder/image/compression.hpp"
+#include "builder/image/module_closure.hpp"
+#include "builder/image/rootfs_archive.hpp"
+
+namespace imgforge::image {
+
+struct KernelFiles {
+  std::string release;         ///< "6.6.117-0-virt", the name of its modules folder
+  std::string image;           ///< the bzImage
+  std::string config;          ///< text of config-*; empty when the rootfs has none
+  std::string modules_folder;  ///< resolved path in the rootfs: "lib/modules/6.6.117-0-virt"
+  ModuleTable modules;
+
+  /// zstd when the configuration says that the kernel unpacks it, else gzip (every distribution's kernel
+  /// does).
+  InitramfsCompression initramfs_compression() const;
+};
+
+/// The kernel with that `release`, or, when empty, the one with the newest release that has its modules.
+/// Throws kImage when the rootfs has no kernel or no modules for it.
+KernelFiles find_kernel(const RootfsArchive& rootfs, std::string_view release = {});
+
+/// Release text inside an x86 kernel image (Linux x86 boot protocol, field kernel_version). Throws kImage.
+std::string kernel_release(std::string_view image, std::string_view name);
+
+}  // namespace imgforge::image

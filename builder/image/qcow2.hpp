@@ -1,0 +1,40 @@
+// qcow2: compressed disk images made from raw ones by qemu-img, and the check of a qcow2 file before anything
+// is believed about it. The header is parsed here first, because qemu-img follows backing files and external
+// data files to any path of the host. Format: QEMU documentation, docs/interop/qcow2.txt.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "core/bytes.hpp"
+#include "core/cancel.hpp"
+#include "core/process.hpp"
+
+namespace imgforge::image {
+
+/// How clusters are compressed. kNone: not at all.
+enum class ClusterCompression { kZstd, kZlib, kNone };
+
+struct Qcow2Facts {
+  core::Bytes virtual_size;
+  core::Bytes cluster_size;
+  ClusterCompression compression_type = ClusterCompression::kZlib;  ///< of the clusters that are compressed
+};
+
+/// Converts the raw image `raw` to the new file `output` (must not exist; removed again on failure) and
+/// checks it. Equal raw images give equal files.
+Qcow2Facts write_qcow2(const std::filesystem::path& raw, const std::filesystem::path& output,
+                       ClusterCompression compression, core::ProcessRunner& processes,
+                       const core::CancelToken& cancel);
+
+/// Parses the header alone. Throws kImage when it is malformed or has anything that a self-contained image
+/// does not need: backing file, external data file, encryption, snapshots, bitmaps, dirty or corrupt marks,
+/// unknown features.
+Qcow2Facts read_qcow2_header(const std::filesystem::path& file);
+
+/// Header, then `qemu-img check`. Throws kImage with what qemu-img found.
+Qcow2Facts check_qcow2(const std::filesystem::path& file, core::ProcessRunner& processes,
+                       const core::CancelToken& cancel);
+
+}  // namespace imgforge::image

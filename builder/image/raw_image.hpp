@@ -1,0 +1,37 @@
+// The raw disk image while it is being made: a new sparse file that disappears again unless it is kept.
+#pragma once
+
+#include <filesystem>
+
+#include "core/bytes.hpp"
+
+namespace imgforge::image {
+
+constexpr std::uint64_t kSectorSize = 512;
+constexpr std::uint64_t kMebibyte = 1u << 20;
+
+/// `value` rounded up to a whole number of `unit`s.
+constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+class RawImage {
+ public:
+  /// Creates `path` (which must not exist) as a hole of `size` bytes.
+  RawImage(std::filesystem::path path, core::Bytes size);
+  /// Removes the file unless `keep` was called.
+  ~RawImage();
+  RawImage(const RawImage&) = delete;
+  RawImage& operator=(const RawImage&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  core::Bytes size() const { return size_; }
+  void keep() { kept_ = true; }
+
+ private:
+  std::filesystem::path path_;
+  core::Bytes size_;
+  bool kept_ = false;
+};
+
+}  // namespace imgforge::image

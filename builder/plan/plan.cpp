@@ -1,0 +1,203 @@
+#include "builder/plan/plan.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/recipe/show.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::plan {
+namespace {
+
+/// Raised when a step begins to make other bytes from the same inputs.
+int version_of(StepKind kind) {
+  switch (kind) {
+    case StepKind::kBase:
+    case StepKind::kIndexes:
+    case StepKind::kPackages:
+    case StepKind::kRootfs:
+    case StepKind::kBootFiles:
+    case StepKind::kArtifact:
+    case StepKind::kBootTest:
+    case StepKind::kRelease:
+      return 1;
+  }
+  return 1;
+}
+
+core::Json pick(const core::Json& recipe, std::initializer_list<const char*> keys) {
+  core::Json out = core::Json::object();
+  for (const char* key : keys) {
+    if (recipe.contains(key)) out[key] = recipe.at(key);
+  }
+  return out;
+}
+
+std::string base_summary(const recipe::Base& base) {
+  if (const auto* alpine = std::get_if<recipe::AlpineBase>(&base)) {
+    return fmt::format("Alpine {} {} minirootfs", alpine->release, alpine->arch);
+  }
+  return "the host's static busybox and Debian kernel";
+}
+
+class Planner {
+ public:
+  explicit Planner(const recipe::ResolvedRecipe& recipe)
+      : recipe_(recipe),
+        json_(recipe::to_json(recipe)),
+        alpine_(std::holds_alternative<recipe::AlpineBase>(recipe.base)) {}
+
+  Plan run() && {
+    add(StepKind::kBase, base_summary(recipe_.base), base_parameters(), {});
+    std::vector<std::string> rootfs_inputs{id(StepKind::kBase)};
+    if (alpine_) {
+      add(StepKind::kIndexes, fmt::format("{} repositories", recipe_.packages.repositories.size()),
+          pick(json_.at("packages"), {"repositories", "keys"}), {id(StepKind::kBase)});
+      add(StepKind::kPackages, fmt::format("{} named, with all they need", recipe_.packages.add.size()),
+          pick(json_.at("packages"), {"add", "remove"}), {id(StepKind::kBase), id(StepKind::kIndexes)});
+      rootfs_inputs.push_back(id(StepKind::kPackages));
+    }
+    add(StepKind::kRootfs, "packages and customisation, in the appliance", rootfs_parameters(),
+        rootfs_inputs);
+    add(StepKind::kBootFiles, "kernel and initramfs", core::Json::object(), {id(StepKind::kRootfs)});
+    std::vector<std::string> artifacts;
+    for (const recipe::Marked& format : recipe_.formats) {
+      add_artifact(format.value);
+      artifacts.push_back(plan_.steps.back().id());
+    }
+    add(StepKind::kRelease, fmt::format("{} {}", recipe_.line(), recipe_.version),
+        pick(json_, {"name", "profile", "version", "description", "requirements"}), artifacts);
+    return std::move(plan_);
+  }
+
+ private:
+  std::string id(StepKind kind) const { return fmt::format("{}/{}", recipe_.line(), step_name(kind)); }
+
+  void add(StepKind kind, std::string summary, core::Json parameters, std::vector<std::string> after) {
+    plan_.steps.push_back(
+        {kind, recipe_.line(), "", std::move(summary), std::move(parameters), std::move(after)});
+  }
+
+  void add_artifact(const std::string& format) {
+    core::Json parameters = pick(json_, {"name", "profile", "disk"});
+    parameters["cmdline"] = json_.at("kernel").at("cmdline");
+    if (format == "qcow2" && json_.contains("qcow2")) parameters["qcow2"] = json_.at("qcow2");
+    add(StepKind::kArtifact, fmt::format("{} disk, {}", recipe_.disk.size.to_string(), format),
+        std::move(parameters), {id(StepKind::kRootfs), id(StepKind::kBootFiles)});
+    plan_.steps.back().format = format;
+  }
+
+  /// Mirrors are where bytes come from, not what they are: they stay out.
+  core::Json base_parameters() const {
+    core::Json base = json_.at("base");
+    if (base.is_object() && base.contains("alpine")) base.at("alpine").erase("mirrors");
+    return {{"base", base}};
+  }
+
+  core::Json rootfs_parameters() const {
+    core::Json parameters = pick(json_, {"hostname", "timezone", "groups", "users", "directories", "files",
+                                         "links", "services", "modules", "sysctl", "run"});
+    parameters["repositories"] = json_.at("packages").value("repositories", core::Json::array());
+    parameters["kernel"] = json_.at("kernel").value("package", "");
+    return parameters;
+  }
+
+  const recipe::ResolvedRecipe& recipe_;
+  core::Json json_;
+  bool alpine_;
+  Plan plan_;
+};
+
+std::string explain_json(const core::Json& before, const core::Json& after, const std::string& path) {
+  if (before == after) return {};
+  if (before.is_object() && after.is_object()) {
+    for (const auto& [key, value] : after.items()) {
+      const std::string inner = path.empty() ? key : path + "." + key;
+      if (!before.contains(key)) return fmt::format("{} is new", inner);
+      if (std::string text = explain_json(before.at(key), value, inner); !text.empty()) return text;
+    }
+    for (const auto& [key, value] : before.items()) {
+      if (!after.contains(key)) return fmt::format("{}{}{} is gone", path, path.empty() ? "" : ".", key);
+    }
+    return {};
+  }
+  if (before.is_array() && after.is_array()) {
+    for (const core::Json& value : after) {
+      if (std::find(before.begin(), before.end(), value) == before.end()) {
+        return fmt::format("{} gained {}", path, value.dump().substr(0, 120));
+      }
+    }
+    for (const core::Json& value : before) {
+      if (std::find(after.begin(), after.end(), value) == after.end()) {
+        return fmt::format("{} lost {}", path, value.dump().substr(0, 120));
+      }
+    }
+    return path + " changed its order";
+  }
+  return fmt::format("{} was {}, is {}", path, before.dump().substr(0, 80), after.dump().substr(0, 80));
+}
+
+}  // namespace
+
+std::string_view step_name(StepKind kind) {
+  switch (kind) {
+    case StepKind::kBase:
+      return "base";
+    case StepKind::kIndexes:
+      return "indexes";
+    case StepKind::kPackages:
+      return "packages";
+    case StepKind::kRootfs:
+      return "rootfs";
+    case StepKind::kBootFiles:
+      return "boot files";
+    case StepKind::kArtifact:
+      return "artifact";
+    case StepKind::kBootTest:
+      return "boot";
+    case StepKind::kRelease:
+      return "release";
+  }
+  return "?";
+}
+
+std::string Step::id() const {
+  std::string name(step_name(kind));
+  if (kind == StepKind::kArtifact) name = format;
+  if (kind == StepKind::kBootTest) name = "boot " + format;
+  return fmt::format("{}/{}", line, name);
+}
+
+const Step& Plan::at(std::string_view id) const {
+  for (const Step& step : steps) {
+    if (step.id() == id) return step;
+  }
+  throw core::Error(core::Kind::kInternal, fmt::format("the plan has no step {}", id));
+}
+
+Plan make_plan(const recipe::ResolvedRecipe& recipe) {
+  return Planner(recipe).run();
+}
+
+std::string canonical_text(const Step& step, const core::Json& inputs, const core::Json& tools) {
+  core::Json text;
+  text["imgforge-step"] = version_of(step.kind);
+  text["kind"] = step_name(step.kind);
+  if (!step.format.empty()) text["format"] = step.format;
+  text["parameters"] = step.parameters;
+  text["inputs"] = inputs;
+  text["tools"] = tools;
+  return text.dump();
+}
+
+Fingerprint fingerprint(const Step& step, const core::Json& inputs, const core::Json& tools) {
+  return {core::digest_of(core::HashAlgorithm::kSha256, canonical_text(step, inputs, tools))};
+}
+
+std::string explain_difference(std::string_view before, std::string_view after) {
+  if (before == after) return {};
+  const core::JsonLimits limits{64 << 20, 32};
+  return explain_json(core::parse_json(before, "the recorded step", limits),
+                      core::parse_json(after, "the step", limits), "");
+}
+
+}  // namespace imgforge::plan

@@ -1,0 +1,23 @@
+// A resolved recipe as text: YAML for people (itself a recipe without profiles) and JSON for scripts and for
+// the fingerprint of the plan.
+#pragma once
+
+#include <string>
+
+#include "builder/recipe/recipe.hpp"
+#include "core/json.hpp"
+
+namespace imgforge::recipe {
+
+/// Canonical form: every value that influences the image and nothing else, so no places, no host paths and no
+/// description. Contents of files and keys stand as sha256 and size. Equal recipes give equal text.
+core::Json to_json(const ResolvedRecipe& recipe);
+
+/// `imgforge show --json`: `to_json` with a schema number, the line and the description.
+std::string show_json(const ResolvedRecipe& recipe);
+
+/// `imgforge show`: YAML. Contents of more than 4 KiB, or that are not text, appear as a comment with size
+/// and sha256.
+std::string show_yaml(const ResolvedRecipe& recipe);
+
+}  // namespace imgforge::recipe

@@ -1,0 +1,146 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "builder/recipe/show.hpp"
+
+namespace imgforge::recipe {
+namespace {
+
+using core::Json;
+
+std::string_view compression_word(Qcow2Compression compression) {
+  switch (compression) {
+    case Qcow2Compression::kZstd:
+      return "zstd";
+    case Qcow2Compression::kZlib:
+      return "zlib";
+    case Qcow2Compression::kNone:
+      break;
+  }
+  return "none";
+}
+
+Json values(const std::vector<Marked>& list) {
+  Json out = Json::array();
+  for (const Marked& item : list) out.push_back(item.value);
+  return out;
+}
+
+Json base_json(const Base& base) {
+  const auto* alpine = std::get_if<AlpineBase>(&base);
+  if (alpine == nullptr) return Json{{"embedded", {{"arch", std::get<EmbeddedBase>(base).arch}}}};
+  Json out{{"release", alpine->release}, {"arch", alpine->arch}, {"mirrors", alpine->mirrors}};
+  if (alpine->digest) out["digest"] = alpine->digest->to_string();
+  return Json{{"alpine", std::move(out)}};
+}
+
+Json packages_json(const Packages& packages) {
+  Json keys = Json::array();
+  for (std::size_t i = 0; i < packages.keys.size(); ++i) {
+    Json key{{"name", std::filesystem::path(packages.keys[i].value).filename().native()}};
+    if (i < packages.key_digests.size()) key["digest"] = packages.key_digests[i].to_string();
+    keys.push_back(std::move(key));
+  }
+  return Json{{"repositories", values(packages.repositories)},
+              {"keys", std::move(keys)},
+              {"add", values(packages.add)},
+              {"remove", values(packages.remove)}};
+}
+
+std::string mode_text(std::uint32_t mode) {
+  return fmt::format("{:04o}", mode);
+}
+
+Json tree_json(const ResolvedRecipe& recipe) {
+  Json directories = Json::array();
+  for (const DirectoryEntry& entry : recipe.directories) {
+    directories.push_back(Json{{"path", entry.path},
+                               {"mode", mode_text(entry.mode)},
+                               {"owner", entry.owner},
+                               {"group", entry.group}});
+  }
+  Json files = Json::array();
+  for (const FileEntry& entry : recipe.files) {
+    files.push_back(
+        Json{{"path", entry.path},
+             {"mode", mode_text(entry.mode)},
+             {"owner", entry.owner},
+             {"group", entry.group},
+             {"size", entry.content.size()},
+             {"digest", core::digest_of(core::HashAlgorithm::kSha256, entry.content).to_string()}});
+  }
+  Json links = Json::array();
+  for (const LinkEntry& entry : recipe.links)
+    links.push_back(Json{{"path", entry.path}, {"target", entry.target}});
+  return Json{
+      {"directories", std::move(directories)}, {"files", std::move(files)}, {"links", std::move(links)}};
+}
+
+Json accounts_json(const ResolvedRecipe& recipe) {
+  Json groups = Json::array();
+  for (const Group& entry : recipe.groups) {
+    Json group{{"name", entry.name}};
+    if (entry.gid) group["gid"] = *entry.gid;
+    groups.push_back(std::move(group));
+  }
+  Json users = Json::array();
+  for (const User& entry : recipe.users) {
+    Json user{{"name", entry.name}};
+    if (entry.uid) user["uid"] = *entry.uid;
+    user["password"] = entry.passwordless            ? "none"
+                       : entry.password_hash.empty() ? "locked"
+                                                     : entry.password_hash;
+    user["shell"] = entry.shell;
+    if (!entry.home.empty()) user["home"] = entry.home;
+    user["ssh_keys"] = entry.ssh_keys;
+    user["groups"] = entry.groups;
+    users.push_back(std::move(user));
+  }
+  return Json{{"groups", std::move(groups)}, {"users", std::move(users)}};
+}
+
+Json services_json(const std::vector<Service>& services) {
+  Json out = Json::object();
+  for (const Service& service : services) out[service.runlevel].push_back(service.name);
+  return out;
+}
+
+}  // namespace
+
+Json to_json(const ResolvedRecipe& recipe) {
+  Json out;
+  out["name"] = recipe.name;
+  out["profile"] = recipe.profile;
+  out["version"] = recipe.version;
+  out["base"] = base_json(recipe.base);
+  out["packages"] = packages_json(recipe.packages);
+  out.update(accounts_json(recipe));
+  out.update(tree_json(recipe));
+  out["services"] = services_json(recipe.services);
+  out["hostname"] = recipe.hostname;
+  out["timezone"] = recipe.timezone;
+  out["modules"] = recipe.modules;
+  out["sysctl"] = Json::object();
+  for (const auto& [key, value] : recipe.sysctl) out["sysctl"][key] = value;
+  out["kernel"] = Json{{"package", recipe.kernel.package}, {"cmdline", recipe.kernel.cmdline}};
+  out["run"] = Json::array();
+  for (const RunStep& step : recipe.run) out["run"].push_back(step.script);
+  out["disk"] = Json{{"size", recipe.disk.size.value},
+                     {"root_filesystem", recipe.disk.root_filesystem},
+                     {"root", recipe.disk.root_mode == RootMode::kWritable ? "writable" : "read-only"}};
+  out["requirements"] =
+      Json{{"memory", recipe.requirements.memory.value}, {"cpus", recipe.requirements.cpus}};
+  out["formats"] = values(recipe.formats);
+  out["qcow2"] = Json{{"compression", compression_word(recipe.qcow2_compression)}};
+  out["boot"] = Json{{"expect", recipe.boot_expect}};
+  return out;
+}
+
+std::string show_json(const ResolvedRecipe& recipe) {
+  Json out{{"schema", 1}, {"line", recipe.line()}, {"description", recipe.description}};
+  out.update(to_json(recipe));
+  return core::print_json(out);
+}
+
+}  // namespace imgforge::recipe

@@ -1,0 +1,296 @@
+#include "builder/recipe/typing.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+
+#include "builder/recipe/schema.hpp"
+#include "builder/recipe/sources.hpp"
+#include "builder/recipe/templates.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::recipe {
+namespace {
+
+const Node& at(const Node& record, std::string_view key) {
+  return *record.find(key);
+}
+
+std::string text_or(const Node& record, std::string_view key, std::string fallback) {
+  const Node* value = record.find(key);
+  return value == nullptr ? std::move(fallback) : value->text();
+}
+
+const std::vector<Node>& items_of(const Node& record, std::string_view key) {
+  static const std::vector<Node> none;
+  const Node* list = record.find(key);
+  return list == nullptr ? none : list->items();
+}
+
+std::vector<std::string> texts(const Node& record, std::string_view key) {
+  std::vector<std::string> out;
+  for (const Node& item : items_of(record, key)) out.push_back(item.text());
+  return out;
+}
+
+std::vector<Marked> marked(const Node& record, std::string_view key) {
+  std::vector<Marked> out;
+  for (const Node& item : items_of(record, key)) out.push_back({item.text(), item.mark()});
+  return out;
+}
+
+std::string host_name_from(std::string name) {
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '-';
+  }
+  name.erase(name.find_last_not_of('-') + 1);
+  return name.substr(0, 63);
+}
+
+Base read_base(const Node& base) {
+  if (base.kind() == NodeKind::kScalar) return EmbeddedBase{.mark = base.mark()};
+  const Node& node = at(base, "alpine");
+  AlpineBase alpine;
+  alpine.release = at(node, "release").text();
+  alpine.arch = at(node, "arch").text();
+  alpine.mark = at(node, "release").mark();
+  for (const Node& mirror : items_of(node, "mirrors"))
+    alpine.mirrors.push_back(without_trailing_slash(mirror.text()));
+  if (alpine.mirrors.empty())
+    throw recipe_error(at(node, "mirrors"), "base.alpine.mirrors needs at least one mirror");
+  const Node* sha256 = node.find("sha256");
+  const Node* sha512 = node.find("sha512");
+  if (sha256 != nullptr && sha512 != nullptr) {
+    throw recipe_error(*sha512, "sha256 and sha512 are both given").hint("keep one of them");
+  }
+  if (sha256 != nullptr) alpine.digest = core::Digest::from_hex(core::HashAlgorithm::kSha256, sha256->text());
+  if (sha512 != nullptr) alpine.digest = core::Digest::from_hex(core::HashAlgorithm::kSha512, sha512->text());
+  return alpine;
+}
+
+Packages read_packages(const Node& node, const std::filesystem::path& folder) {
+  Packages packages;
+  for (Marked& repository : packages.repositories = marked(node, "repositories")) {
+    repository.value = without_trailing_slash(std::move(repository.value));
+  }
+  packages.add = marked(node, "add");
+  packages.remove = marked(node, "remove");
+  for (const Node& key : items_of(node, "keys")) {
+    const std::string text = read_source(key, find_source(key, folder));
+    // The path as written, not what links lead to: apk finds a key by its file name.
+    packages.keys.push_back({(folder / key.text()).lexically_normal().native(), key.mark()});
+    packages.key_digests.push_back(core::digest_of(core::HashAlgorithm::kSha256, text));
+  }
+  for (const Marked& removed : packages.remove) {
+    for (const Marked& added : packages.add) {
+      if (package_name(added.value) != removed.value) continue;
+      throw core::Error(core::Kind::kRecipe,
+                        fmt::format("package {} is in both add and remove", removed.value))
+          .at(removed.mark);
+    }
+  }
+  return packages;
+}
+
+/// Reads `files`: contents given in place are always templates, sources when they say so.
+class FileReader {
+ public:
+  FileReader(std::map<std::string, std::string> variables, std::filesystem::path folder)
+      : variables_(std::move(variables)), folder_(std::move(folder)) {}
+
+  FileEntry read(const Node& item) const {
+    FileEntry file;
+    file.path = at(item, "path").text();
+    file.mode = read_mode(at(item, "mode"));
+    std::tie(file.owner, file.group) = read_owner(at(item, "owner"));
+    file.mark = at(item, "path").mark();
+    const Node* content = item.find("content");
+    const Node* source = item.find("source");
+    if ((content == nullptr) == (source == nullptr)) {
+      throw recipe_error(at(item, "path"), fmt::format("{} needs either content or source", file.path))
+          .hint(content == nullptr ? "for an empty file: content: \"\"" : "keep one of them");
+    }
+    file.content =
+        content != nullptr ? expand_in_place(*content) : from_source(*source, at(item, "template"));
+    return file;
+  }
+
+ private:
+  std::string expand_in_place(const Node& content) const {
+    const auto mark = [&](std::size_t, std::size_t length, std::size_t opening) {
+      const Place& place = content.place();
+      if (!place.source) return core::Mark{};
+      const std::string& raw = place.source->text();
+      std::size_t offset = raw.find("{{", place.offset);
+      for (; opening > 0 && offset != std::string::npos; --opening) offset = raw.find("{{", offset + 2);
+      return offset == std::string::npos ? content.mark() : place.source->mark(offset, length);
+    };
+    return expand_template(content.text(), variables_, mark);
+  }
+
+  std::string from_source(const Node& source, const Node& is_template) const {
+    const std::filesystem::path file = find_source(source, folder_);
+    std::string text = read_source(source, file);
+    if (is_template.text() != "true") return text;
+    const auto mark = [&](std::size_t offset, std::size_t length, std::size_t) {
+      return SourceText(file.native(), text).mark(offset, length);
+    };
+    return expand_template(text, variables_, mark);
+  }
+
+  std::map<std::string, std::string> variables_;
+  std::filesystem::path folder_;
+};
+
+void read_tree_entries(const Node& top, const FileReader& files, ResolvedRecipe& out) {
+  for (const Node& item : items_of(top, "files")) out.files.push_back(files.read(item));
+  for (const Node& item : items_of(top, "directories")) {
+    DirectoryEntry directory;
+    directory.path = at(item, "path").text();
+    directory.mode = read_mode(at(item, "mode"));
+    std::tie(directory.owner, directory.group) = read_owner(at(item, "owner"));
+    directory.mark = at(item, "path").mark();
+    out.directories.push_back(std::move(directory));
+  }
+  for (const Node& item : items_of(top, "links")) {
+    out.links.push_back({at(item, "path").text(), at(item, "target").text(), at(item, "path").mark()});
+  }
+}
+
+void read_accounts(const Node& top, ResolvedRecipe& out) {
+  for (const Node& item : items_of(top, "groups")) {
+    Group group{at(item, "name").text(), {}, at(item, "name").mark()};
+    if (const Node* gid = item.find("gid")) group.gid = read_number(*gid);
+    out.groups.push_back(std::move(group));
+  }
+  for (const Node& item : items_of(top, "users")) {
+    User user;
+    user.name = at(item, "name").text();
+    user.mark = at(item, "name").mark();
+    if (const Node* uid = item.find("uid")) user.uid = read_number(*uid);
+    const std::string& password = at(item, "password").text();
+    user.passwordless = password == "none";
+    if (password.starts_with('$')) user.password_hash = password;
+    user.shell = at(item, "shell").text();
+    user.home = text_or(item, "home", "");
+    user.ssh_keys = texts(item, "ssh_keys");
+    user.groups = texts(item, "groups");
+    out.users.push_back(std::move(user));
+  }
+}
+
+void read_machine(const Node& top, ResolvedRecipe& out) {
+  out.kernel = {at(at(top, "kernel"), "package").text(), texts(at(top, "kernel"), "cmdline")};
+  const Node& disk = at(top, "disk");
+  out.disk.size = read_size(at(disk, "size"));
+  out.disk.root_filesystem = at(disk, "root_filesystem").text();
+  out.disk.root_mode = at(disk, "root").text() == "writable" ? RootMode::kWritable : RootMode::kReadOnly;
+  if (out.disk.size < core::mib(64) || out.disk.size > core::gib(64 << 10)) {
+    throw recipe_error(at(disk, "size"),
+                       fmt::format("disk.size must be from 64M to 64T, not {}", out.disk.size.to_string()));
+  }
+  if (out.disk.size.value % core::mib(1).value != 0) {
+    throw recipe_error(at(disk, "size"), "disk.size must be a whole number of MiB");
+  }
+  const Node& requirements = at(top, "requirements");
+  out.requirements = {read_size(at(requirements, "memory")), read_number(at(requirements, "cpus"))};
+  if (out.requirements.memory < core::mib(32) || out.requirements.memory > core::gib(4 << 10)) {
+    throw recipe_error(at(requirements, "memory"),
+                       fmt::format("requirements.memory must be from 32M to 4T, not {}",
+                                   out.requirements.memory.to_string()));
+  }
+  if (out.requirements.cpus < 1 || out.requirements.cpus > 256) {
+    throw recipe_error(at(requirements, "cpus"),
+                       fmt::format("requirements.cpus must be from 1 to 256, not {}", out.requirements.cpus));
+  }
+  const std::string& compression = at(at(top, "qcow2"), "compression").text();
+  out.qcow2_compression = compression == "zstd"   ? Qcow2Compression::kZstd
+                          : compression == "zlib" ? Qcow2Compression::kZlib
+                                                  : Qcow2Compression::kNone;
+}
+
+/// Refuses two entries at one path, and entries below a file or a link.
+void check_paths(const ResolvedRecipe& recipe) {
+  struct Taken {
+    const core::Mark* mark;
+    bool directory;
+  };
+  std::map<std::string, Taken> taken;
+  const auto take = [&](const std::string& path, const core::Mark& mark, bool directory) {
+    const auto [first, is_new] = taken.emplace(path, Taken{&mark, directory});
+    if (is_new) return;
+    throw core::Error(core::Kind::kRecipe, fmt::format("{} is made twice, first on line {}",
+                                                       core::escaped(path), first->second.mark->line))
+        .at(mark);
+  };
+  for (const FileEntry& file : recipe.files) take(file.path, file.mark, false);
+  for (const LinkEntry& link : recipe.links) take(link.path, link.mark, false);
+  for (const DirectoryEntry& directory : recipe.directories) take(directory.path, directory.mark, true);
+  for (const auto& [path, entry] : taken) {
+    for (auto slash = path.rfind('/'); slash > 0; slash = path.rfind('/', slash - 1)) {
+      const auto parent = taken.find(path.substr(0, slash));
+      if (parent == taken.end() || parent->second.directory) continue;
+      throw core::Error(
+          core::Kind::kRecipe,
+          fmt::format("{} lies below {}, which line {} makes a file or link", core::escaped(path),
+                      core::escaped(parent->first), parent->second.mark->line))
+          .at(*entry.mark);
+    }
+  }
+}
+
+std::map<std::string, std::string> template_variables(const Node& top, const ResolvedRecipe& recipe) {
+  std::map<std::string, std::string> variables{{"name", recipe.name},
+                                               {"profile", recipe.profile},
+                                               {"version", recipe.version},
+                                               {"hostname", recipe.hostname},
+                                               {"description", recipe.description}};
+  if (const Node* vars = top.find("vars")) {
+    for (const Entry& entry : vars->entries())
+      variables.emplace("vars." + entry.key.text(), entry.value.text());
+  }
+  return variables;
+}
+
+}  // namespace
+
+std::string without_trailing_slash(std::string url) {
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+ResolvedRecipe typed(const Node& top, const TypingContext& context) {
+  ResolvedRecipe out;
+  out.name = at(top, "name").text();
+  out.description = text_or(top, "description", "");
+  out.profile = context.profile;
+  out.version = at(top, "version").text();
+  if (out.version == "date") out.version = "v" + core::compact_date(context.build_time);
+  out.folder = context.folder;
+  out.base = read_base(at(top, "base"));
+  out.packages = read_packages(at(top, "packages"), context.folder);
+  out.hostname = text_or(top, "hostname", host_name_from(out.name));
+  out.timezone = at(top, "timezone").text();
+  read_tree_entries(top, FileReader(template_variables(top, out), context.folder), out);
+  read_accounts(top, out);
+  for (const Field* runlevel : fields_below("services")) {
+    for (const Node& service : items_of(at(top, "services"), runlevel->name())) {
+      out.services.push_back({std::string(runlevel->name()), service.text(), service.mark()});
+    }
+  }
+  out.modules = texts(top, "modules");
+  if (const Node* sysctl = top.find("sysctl")) {
+    for (const Entry& entry : sysctl->entries()) out.sysctl.emplace(entry.key.text(), entry.value.text());
+  }
+  for (const Node& step : items_of(top, "run")) out.run.push_back({step.text(), step.mark()});
+  read_machine(top, out);
+  out.formats = marked(top, "formats");
+  if (out.formats.empty()) throw recipe_error(at(top, "formats"), "formats needs at least one format");
+  out.boot_expect = texts(at(top, "boot"), "expect");
+  check_paths(out);
+  return out;
+}
+
+}  // namespace imgforge::recipe

@@ -1,0 +1,25 @@
+// The last step of resolving: a complete, checked tree becomes a ResolvedRecipe, and what only shows with
+// everything in view (sizes that cannot work, two things at one path) is refused.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "builder/recipe/document.hpp"
+#include "builder/recipe/recipe.hpp"
+#include "core/clock.hpp"
+
+namespace imgforge::recipe {
+
+struct TypingContext {
+  std::string profile;
+  std::filesystem::path folder;  ///< of the recipe, absolute
+  core::UnixTime build_time;
+};
+
+/// `top` has defaults filled in and required fields present. Errors as for `resolve`.
+ResolvedRecipe typed(const Node& top, const TypingContext& context);
+
+std::string without_trailing_slash(std::string url);
+
+}  // namespace imgforge::recipe

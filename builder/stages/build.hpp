@@ -1,0 +1,47 @@
+// A whole build: every chosen profile made, optionally booted, and published as a signed release.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/manifest.hpp"
+#include "artifacts/store.hpp"
+#include "builder/recipe/recipe.hpp"
+#include "builder/stages/step_runner.hpp"
+#include "builder/stages/toolbox.hpp"
+#include "core/clock.hpp"
+#include "core/digest.hpp"
+
+namespace imgforge::stages {
+
+enum class BootTest { kNo, kYes };
+
+struct BuildRequest {
+  std::vector<recipe::ResolvedRecipe> profiles;
+  std::filesystem::path output_dir;
+  core::Digest recipe_sha256;  ///< of the recipe file's bytes
+  core::UnixTime build_time;
+  BootTest boot_test = BootTest::kNo;
+  /// Text of the .minisig for a file of that name and content; empty: an unsigned release, which its manifest
+  /// says.
+  std::function<std::string(std::string_view file, std::string_view bytes)> sign;
+};
+
+/// What became of one profile.
+struct ProfileOutcome {
+  std::string line;
+  artifacts::PublishOutcome outcome = artifacts::PublishOutcome::kPublished;
+  artifacts::Manifest manifest;                ///< of the release, new or found identical
+  std::filesystem::path directory;             ///< of the release
+  std::vector<artifacts::ManifestBoot> boots;  ///< of this build's boot tests
+  std::vector<StepReport> steps;
+};
+
+/// Builds the profiles in order. Throws core::Error with the profile as context; what was published before
+/// stays, the failed profile leaves the store as it was.
+std::vector<ProfileOutcome> build(Toolbox& tools, const BuildRequest& request);
+
+}  // namespace imgforge::stages

@@ -1,0 +1,125 @@
+#include "builder/stages/preview.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "builder/stages/sources.hpp"
+#include "builder/stages/step_inputs.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+using plan::StepKind;
+
+/// A value, or nothing when it cannot be known without network or work.
+template <class Body>
+auto if_known(Body&& body) -> std::optional<decltype(body())> {
+  try {
+    return body();
+  } catch (const core::Error& error) {
+    if (error.kind() == core::Kind::kInterrupted || error.kind() == core::Kind::kMachine) throw;
+    return std::nullopt;
+  }
+}
+
+class Preview {
+ public:
+  Preview(Toolbox& tools, const recipe::ResolvedRecipe& recipe)
+      : tools_(tools), recipe_(recipe), plan_(plan::make_plan(recipe)) {
+    tools_.network = fetch::Network::kOffline;
+  }
+
+  std::vector<StepOutlook> run() {
+    look_at_sources();
+    for (const plan::Step& step : plan_.steps) rows_.push_back(look(step));
+    return std::move(rows_);
+  }
+
+ private:
+  void look_at_sources() {
+    origin_ = if_known([&] { return find_base(tools_, recipe_); });
+    if (!origin_) return;
+    const plan::Step& step = plan_.steps.front();
+    const auto record = tools_.steps.find(plan::fingerprint(step, origin_->identity, core::Json::object()));
+    if (!record) return;
+    base_ = tools_.blobs.find(result_digest(*record));
+    if (base_) repositories_ = if_known([&] { return load_indexes(tools_, recipe_, *origin_, *base_); });
+  }
+
+  StepOutlook look(const plan::Step& step) {
+    switch (step.kind) {
+      case StepKind::kBase:
+        return base_ ? judge(step, origin_->identity, core::Json::object())
+                     : waiting(step, "its source was never fetched");
+      case StepKind::kIndexes:
+        return {step, Outlook::kAsked, "", ""};
+      case StepKind::kPackages:
+        if (!repositories_) return waiting(step, "the indexes were never fetched");
+        return judge(step, packages_inputs(base_->digest(), *repositories_), core::Json::object());
+      case StepKind::kRootfs:
+        if (!base_) return waiting(step, "it depends on base");
+        if (origin_->alpine && !packages_) return waiting(step, "it depends on packages");
+        return judge(step, rootfs_inputs(base_->digest(), packages_.value_or(core::Json::array())),
+                     core::Json::object());
+      case StepKind::kBootFiles:
+        return rootfs_ ? judge(step, boot_files_inputs(*rootfs_), core::Json::object())
+                       : waiting(step, "it depends on rootfs");
+      case StepKind::kArtifact:
+        if (!boot_files_) return waiting(step, "it depends on rootfs and boot files");
+        return judge(step, artifact_inputs(*rootfs_, *boot_files_), artifact_tools(tools_));
+      case StepKind::kBootTest:
+      case StepKind::kRelease:
+        return {step, Outlook::kAsked, "", ""};
+    }
+    return {step, Outlook::kRun, "", ""};
+  }
+
+  StepOutlook waiting(const plan::Step& step, std::string why) const {
+    return {step, Outlook::kRun, "", std::move(why)};
+  }
+
+  StepOutlook judge(const plan::Step& step, const core::Json& inputs, const core::Json& versions) {
+    const plan::Fingerprint key = plan::fingerprint(step, inputs, versions);
+    if (auto record = tools_.steps.find(key)) {
+      if (step.kind == StepKind::kPackages) packages_ = *record;
+      if (step.kind == StepKind::kRootfs) rootfs_ = *record;
+      if (step.kind == StepKind::kBootFiles) boot_files_ = *record;
+      return {step, Outlook::kKnown, key.hex(), ""};
+    }
+    const auto last = tools_.steps.last_text(step);
+    std::string why = "it was never made";
+    if (last) why = plan::explain_difference(*last, plan::canonical_text(step, inputs, versions));
+    return {step, Outlook::kRun, key.hex(), std::move(why)};
+  }
+
+  Toolbox tools_;  ///< a copy: looking is always offline
+  const recipe::ResolvedRecipe& recipe_;
+  plan::Plan plan_;
+  std::optional<BaseOrigin> origin_;
+  std::optional<artifacts::VerifiedFile> base_;
+  std::optional<std::vector<fetch::Repository>> repositories_;
+  std::optional<core::Json> packages_, rootfs_, boot_files_;
+  std::vector<StepOutlook> rows_;
+};
+
+}  // namespace
+
+std::string_view outlook_name(Outlook outlook) {
+  switch (outlook) {
+    case Outlook::kKnown:
+      return "known";
+    case Outlook::kAsked:
+      return "ask";
+    case Outlook::kRun:
+      return "run";
+  }
+  return "?";
+}
+
+std::vector<StepOutlook> preview(Toolbox& tools, const recipe::ResolvedRecipe& recipe) {
+  return Preview(tools, recipe).run();
+}
+
+}  // namespace imgforge::stages

@@ -1,0 +1,377 @@
+#include "builder/stages/profile_build.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "builder/fetch/url.hpp"
+#include "builder/image/qcow2.hpp"
+#include "builder/stages/step_inputs.hpp"
+#include "core/bytes.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+namespace fs = std::filesystem;
+using plan::StepKind;
+
+std::string size_text(const core::Json& result) {
+  return core::Bytes{result.at("size").get<std::uint64_t>()}.human();
+}
+
+core::Json blob_json(const artifacts::VerifiedFile& file) {
+  return {{"sha256", file.digest().hex()}, {"size", file.size()}};
+}
+
+using Action = guest::PlannedPackage::Action;
+
+constexpr std::pair<Action, std::string_view> kActions[] = {
+    {Action::kInstall, "install"}, {Action::kUpgrade, "upgrade"}, {Action::kDowngrade, "downgrade"},
+    {Action::kReplace, "replace"}, {Action::kRemove, "remove"},
+};
+
+std::string_view action_name(Action action) {
+  for (const auto& [value, name] : kActions) {
+    if (value == action) return name;
+  }
+  return "?";
+}
+
+/// The plan that a packages result stands for.
+std::vector<guest::PlannedPackage> plan_from(const core::Json& rows) {
+  std::vector<guest::PlannedPackage> plan;
+  for (const core::Json& row : rows) {
+    guest::PlannedPackage planned{Action::kInstall, row.at("name"), row.at("version"), row.value("old_version", "")};
+    for (const auto& [value, name] : kActions) {
+      if (row.at("action") == name) planned.action = value;
+    }
+    plan.push_back(std::move(planned));
+  }
+  return plan;
+}
+
+const fetch::IndexEntry& find_entry(const std::vector<fetch::Repository>& repositories, const std::string& name,
+                                    const std::string& version) {
+  for (const fetch::Repository& repository : repositories) {
+    if (const fetch::IndexEntry* entry = repository.index.find(name, version)) return *entry;
+  }
+  throw core::Error(core::Kind::kPackage, fmt::format("no index has {}-{}, which apk chose", name, version));
+}
+
+core::Json package_row(const fetch::FetchedPackage& package) {
+  return {{"name", package.entry.name},
+          {"version", package.entry.version},
+          {"arch", package.entry.arch},
+          {"repository", fetch::redacted_url(package.url.substr(0, package.url.rfind('/')))},
+          {"checksum", "Q1" + core::to_base64(package.entry.identity.bytes())},
+          {"sha256", package.file.digest().hex()},
+          {"size", package.file.size()}};
+}
+
+image::ClusterCompression cluster_compression(recipe::Qcow2Compression wanted) {
+  switch (wanted) {
+    case recipe::Qcow2Compression::kZstd:
+      return image::ClusterCompression::kZstd;
+    case recipe::Qcow2Compression::kZlib:
+      return image::ClusterCompression::kZlib;
+    case recipe::Qcow2Compression::kNone:
+      return image::ClusterCompression::kNone;
+  }
+  return image::ClusterCompression::kNone;
+}
+
+std::string_view compression_name(recipe::Qcow2Compression compression) {
+  switch (compression) {
+    case recipe::Qcow2Compression::kZstd:
+      return "zstd";
+    case recipe::Qcow2Compression::kZlib:
+      return "zlib";
+    case recipe::Qcow2Compression::kNone:
+      return "none";
+  }
+  return "none";
+}
+
+}  // namespace
+
+ProfileBuild::ProfileBuild(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner)
+    : tools_(tools),
+      recipe_(recipe),
+      runner_(runner),
+      plan_(plan::make_plan(recipe)),
+      work_(tools.scratch(), "build") {}
+
+ProfileBuild::~ProfileBuild() = default;
+
+BuiltProfile ProfileBuild::run() {
+  start_appliance_if_surely_needed();
+  BuiltProfile built;
+  for (const recipe::Marked& format : recipe_.formats) {
+    const core::Json result = artifact_result(format.value);
+    auto file = tools_.blobs.find_again(result_digest(result));
+    if (!file) throw core::Error(core::Kind::kIo, "the cache lost " + format.value + " while it was used");
+    BuiltArtifact artifact{format.value, *file, result.at("virtual_size"), {}};
+    for (const auto& [key, value] : result.at("media").items()) artifact.media[key] = value;
+    built.kernel_cmdline = result.at("cmdline");
+    built.artifacts.push_back(std::move(artifact));
+  }
+  const core::Json rootfs = rootfs_result();
+  built.kernel_release = boot_result().at("release");
+  built.accelerator = rootfs.at("accelerator");
+  built.accelerator_reason = rootfs.at("accelerator_reason");
+  for (const core::Json& row : rootfs.at("packages")) {
+    built.packages.push_back({row.at("name"), row.at("version"), row.at("arch"), row.at("repository"),
+                              row.at("checksum"), result_digest(row), row.at("size")});
+  }
+  const BaseOrigin& where = origin();
+  built.base = {
+      where.alpine ? "minirootfs" : "embedded",
+      where.alpine ? where.alpine->version : where.embedded->release,
+      where.alpine && !where.alpine->urls.empty() ? fetch::redacted_url(where.alpine->urls.front()) : "",
+      result_digest(rootfs, "base_sha256"), rootfs.at("base_size")};
+  return built;
+}
+
+const plan::Step& ProfileBuild::step(StepKind kind, const std::string& format) const {
+  for (const plan::Step& row : plan_.steps) {
+    if (row.kind == kind && row.format == format) return row;
+  }
+  throw core::Error(core::Kind::kInternal, "the plan lacks a step");
+}
+
+/// The appliance takes seconds to start, so it starts beside the downloads when a new root file system is
+/// certain: this line was never built, or the recipe itself says something new to it.
+void ProfileBuild::start_appliance_if_surely_needed() {
+  const plan::Step& rootfs = step(StepKind::kRootfs);
+  const auto last = tools_.steps.last_text(rootfs);
+  if (last) {
+    const core::Json before = core::parse_json(*last, "the recorded step", {64 << 20, 32});
+    if (before.at("parameters") == rootfs.parameters) return;
+  }
+  guest();
+}
+
+GuestRun& ProfileBuild::guest() {
+  if (!guest_) guest_ = std::make_unique<GuestRun>(tools_, work_.path());
+  return *guest_;
+}
+
+const BaseOrigin& ProfileBuild::origin() {
+  if (!origin_)
+    origin_ = core::while_doing("looking for the base", [&] { return find_base(tools_, recipe_); });
+  return *origin_;
+}
+
+const artifacts::VerifiedFile& ProfileBuild::base() {
+  if (base_) return *base_;
+  const BaseOrigin& where = origin();
+  const auto usable = [&](const core::Json& result) {
+    base_ = tools_.blobs.find(result_digest(result));
+    return base_.has_value();
+  };
+  runner_.run(
+      step(StepKind::kBase), where.identity, core::Json::object(), usable,
+      [&] {
+        base_ = obtain_base(tools_, where);
+        core::Json result = blob_json(*base_);
+        result["newest"] = newest_in(*base_);
+        return result;
+      },
+      [&](const core::Json& result) { return where.title + " · " + size_text(result); });
+  return *base_;
+}
+
+const std::vector<fetch::Repository>& ProfileBuild::indexes() {
+  if (indexes_) return *indexes_;
+  if (!origin().alpine) return indexes_.emplace();
+  const artifacts::VerifiedFile& tarball = base();
+  runner_.always(step(StepKind::kIndexes), [&] {
+    indexes_ = load_indexes(tools_, recipe_, origin(), tarball);
+    std::size_t entries = 0;
+    for (const fetch::Repository& repository : *indexes_) entries += repository.index.entries().size();
+    return fmt::format("{} packages in {} repositories", entries, indexes_->size());
+  });
+  return *indexes_;
+}
+
+core::Json ProfileBuild::packages_result() {
+  if (packages_) return *packages_;
+  if (!origin().alpine) return packages_.emplace(core::Json::array());
+  const core::Json inputs = packages_inputs(base().digest(), indexes());
+  packages_ = runner_.run(
+      step(StepKind::kPackages), inputs, core::Json::object(), [](const core::Json&) { return true; },
+      [&] { return make_packages(); },
+      [](const core::Json& result) { return fmt::format("{} packages", result.size()); });
+  return *packages_;
+}
+
+core::Json ProfileBuild::make_packages() {
+  core::Json rows = core::Json::array();
+  for (const guest::PlannedPackage& planned : guest().resolve(base(), indexes(), recipe_)) {
+    core::Json row{{"action", action_name(planned.action)}, {"name", planned.name}, {"version", planned.version}};
+    if (!planned.old_version.empty()) row["old_version"] = planned.old_version;
+    if (planned.action != guest::PlannedPackage::Action::kRemove) {
+      row["identity"] = find_entry(indexes(), planned.name, planned.version).identity.hex();
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+core::Json ProfileBuild::rootfs_result() {
+  if (rootfs_) return *rootfs_;
+  rootfs_ = runner_.run(
+      step(StepKind::kRootfs), rootfs_inputs(base().digest(), packages_result()), core::Json::object(),
+      [](const core::Json&) { return true; }, [&] { return make_rootfs(); },
+      [](const core::Json& result) {
+        return fmt::format("{} packages · {}", result.at("packages").size(), size_text(result));
+      });
+  return *rootfs_;
+}
+
+/// Files that are newer than the newest input are clamped to it: a build's own moment leaves no trace.
+std::int64_t ProfileBuild::epoch() {
+  if (const auto given = source_date_epoch()) return *given;
+  std::int64_t newest = newest_in(base());
+  for (const guest::PlannedPackage& planned : plan_from(packages_result())) {
+    if (planned.action == Action::kRemove) continue;
+    const fetch::IndexEntry& entry = find_entry(indexes(), planned.name, planned.version);
+    newest = std::max(newest, static_cast<std::int64_t>(entry.build_time));
+  }
+  return newest;
+}
+
+core::Json ProfileBuild::make_rootfs() {
+  const std::vector<guest::PlannedPackage> plan = plan_from(packages_result());
+  std::vector<fetch::PackageChoice> choices;
+  for (const guest::PlannedPackage& planned : plan) {
+    if (planned.action != Action::kRemove) choices.push_back({planned.name, planned.version});
+  }
+  guest();  // starts while the packages come
+  const auto packages =
+      fetch::fetch_packages(tools_.fetch_context(step(StepKind::kRootfs).id()), choices, indexes());
+  const std::int64_t latest = epoch();
+  const GuestResult made = guest().build(base(), indexes(), plan, packages, recipe_, latest);
+  const artifacts::VerifiedFile tar = tools_.blobs.adopt(made.tar);
+  core::Json result = blob_json(tar);
+  result["base_sha256"] = base().digest().hex();
+  result["base_size"] = base().size();
+  result["accelerator"] = machine::accelerator_name(made.accelerator.accelerator);
+  result["accelerator_reason"] = made.accelerator.reason;
+  result["epoch"] = latest;
+  result["packages"] = core::Json::array();
+  for (const fetch::FetchedPackage& package : packages) result["packages"].push_back(package_row(package));
+  guest_.reset();
+  return result;
+}
+
+/// The tar itself. When the cache has lost it, it is made again and must come out the same.
+artifacts::VerifiedFile ProfileBuild::rootfs() {
+  const core::Digest expected = result_digest(rootfs_result());
+  if (auto file = tools_.blobs.find_again(expected)) return *file;
+  if (auto file = tools_.blobs.find(expected)) return *file;
+  const core::Json again = make_rootfs();
+  if (result_digest(again) != expected) {
+    throw core::Error(core::Kind::kInternal,
+                      fmt::format("{} was made again and came out different", step(StepKind::kRootfs).id()))
+        .hint("a run step or package script leaves something random or timed behind");
+  }
+  return *tools_.blobs.find_again(expected);
+}
+
+core::Json ProfileBuild::boot_result() {
+  if (boot_) return *boot_;
+  const core::Json inputs = boot_files_inputs(rootfs_result());
+  boot_ = runner_.run(
+      step(StepKind::kBootFiles), inputs, core::Json::object(), [](const core::Json&) { return true; },
+      [&] { return make_boot_files(); },
+      [](const core::Json& result) {
+        return fmt::format("{} · initramfs {} with {} modules", result.at("release").get<std::string>(),
+                           core::Bytes{result.at("initramfs_size").get<std::uint64_t>()}.human(),
+                           result.at("modules").get<std::size_t>());
+      });
+  return *boot_;
+}
+
+core::Json ProfileBuild::make_boot_files() {
+  const core::TempDir folder(work_.path(), "boot");
+  const image::BootFiles files = image::make_boot_files(rootfs().path(), {}, folder.path());
+  const auto kernel = tools_.blobs.adopt(files.kernel);
+  const auto initramfs = tools_.blobs.adopt(files.initramfs);
+  return {{"release", files.release},
+          {"modules", files.modules},
+          {"kernel", kernel.digest().hex()},
+          {"initramfs", initramfs.digest().hex()},
+          {"initramfs_size", initramfs.size()}};
+}
+
+image::BootFiles ProfileBuild::boot_files(const fs::path&) {
+  const core::Json result = boot_result();
+  auto kernel = tools_.blobs.find(result_digest(result, "kernel"));
+  auto initramfs = tools_.blobs.find(result_digest(result, "initramfs"));
+  if (!kernel || !initramfs) {
+    make_boot_files();
+    kernel = tools_.blobs.find_again(result_digest(result, "kernel"));
+    initramfs = tools_.blobs.find_again(result_digest(result, "initramfs"));
+  }
+  if (!kernel || !initramfs) throw core::Error(core::Kind::kInternal, "the boot files came out different");
+  image::BootFiles files;
+  files.kernel = kernel->path();
+  files.initramfs = initramfs->path();
+  files.release = result.at("release");
+  return files;
+}
+
+const fs::path& ProfileBuild::raw_disk() {
+  if (raw_) return *raw_;
+  const core::TempDir folder(work_.path(), "disk");
+  image::DiskSpec spec;
+  spec.size = recipe_.disk.size;
+  spec.identity = fmt::format("{} {}", recipe_.line(), rootfs_result().at("sha256").get<std::string>());
+  spec.root_access = recipe_.disk.root_mode == recipe::RootMode::kReadOnly ? image::RootAccess::kReadOnly
+                                                                           : image::RootAccess::kWritable;
+  spec.cmdline = recipe_.kernel.cmdline;
+  spec.epoch = rootfs_result().at("epoch");
+  spec.title = recipe_.line();
+  const fs::path output = work_ / "disk.raw";
+  const image::DiskLayout layout = image::make_disk(rootfs().path(), boot_files(folder.path()), spec, output,
+                                                    folder.path(), tools_.processes, tools_.cancel);
+  cmdline_ = layout.cmdline;
+  return raw_.emplace(output);
+}
+
+core::Json ProfileBuild::artifact_result(const std::string& format) {
+  const core::Json inputs = artifact_inputs(rootfs_result(), boot_result());
+  return runner_.run(
+      step(StepKind::kArtifact, format), inputs, artifact_tools(tools_),
+      [&](const core::Json& result) { return tools_.blobs.find(result_digest(result)).has_value(); },
+      [&] { return make_artifact(format); },
+      [](const core::Json& result) {
+        return fmt::format("{} for a disk of {}", size_text(result),
+                           core::Bytes{result.at("virtual_size").get<std::uint64_t>()}.to_string());
+      });
+}
+
+core::Json ProfileBuild::make_artifact(const std::string& format) {
+  const fs::path& raw = raw_disk();
+  core::Json result;
+  if (format == "raw") {
+    const fs::path copy = work_ / "artifact.raw";
+    core::clone_file(raw, copy);
+    result = blob_json(tools_.blobs.adopt(copy));
+    result["virtual_size"] = recipe_.disk.size.value;
+    result["media"] = core::Json::object();
+  } else {
+    const fs::path output = work_ / "artifact.qcow2";
+    const image::Qcow2Facts facts = image::write_qcow2(
+        raw, output, cluster_compression(recipe_.qcow2_compression), tools_.processes, tools_.cancel);
+    result = blob_json(tools_.blobs.adopt(output));
+    result["virtual_size"] = facts.virtual_size.value;
+    result["media"] = {{"compression", compression_name(recipe_.qcow2_compression)}};
+  }
+  result["cmdline"] = fmt::format("{}", fmt::join(cmdline_, " "));
+  return result;
+}
+
+}  // namespace imgforge::stages

@@ -1,0 +1,107 @@
+#include "builder/stages/rootfs.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/guest/base.hpp"
+#include "builder/guest/clean.hpp"
+#include "builder/guest/customize.hpp"
+#include "builder/guest/export.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+guest::LaunchOptions launch_options(Toolbox& tools, const std::filesystem::path& work) {
+  guest::LaunchOptions options;
+  options.work_dir = work;
+  options.cache_dir = tools.cache_dir / "appliance";
+  options.log_file = work / "appliance.log";
+  options.accelerator = tools.accelerator().accelerator;
+  options.cancel = tools.cancel;
+  return options;
+}
+
+guest::World world_of(const std::vector<fetch::Repository>& repositories, const recipe::ResolvedRecipe& recipe) {
+  guest::World world;
+  for (const fetch::Repository& repository : repositories) {
+    world.repositories.push_back({repository.urls.front(), repository.file.path(), repository.arch});
+  }
+  for (const recipe::Marked& key : recipe.packages.keys) world.keys.emplace_back(key.value);
+  world.add = recipe.packages.add;
+  world.remove = recipe.packages.remove;
+  return world;
+}
+
+std::size_t repository_of(const std::vector<fetch::Repository>& repositories, const fetch::IndexEntry& entry) {
+  for (std::size_t i = 0; i < repositories.size(); ++i) {
+    if (repositories[i].index.find(entry.name, entry.version) != nullptr) return i;
+  }
+  throw core::Error(core::Kind::kInternal, "a package without repository: " + entry.full_name());
+}
+
+}  // namespace
+
+GuestRun::GuestRun(Toolbox& tools, std::filesystem::path work)
+    : tools_(tools), work_(std::move(work)), pending_(guest::launch_in_background(launch_options(tools, work_))) {}
+
+guest::Guest& GuestRun::guest() {
+  if (!guest_) {
+    tools_.progress.update("appliance", "starting");
+    guest_ = pending_.get();
+    if (const auto& failure = guest_->kvm_failure()) {
+      machine::remember_kvm_failure(tools_.cache_dir, *failure);
+      tools_.known_accelerator.reset();
+      tools_.progress.warn("KVM is there but does not work (" + *failure + "): using emulation, which is slower");
+    }
+  }
+  return *guest_;
+}
+
+void GuestRun::unpack(const artifacts::VerifiedFile& base) {
+  if (unpacked_) return;
+  guest::unpack_base(guest(), base.path());
+  unpacked_ = true;
+}
+
+std::vector<guest::PlannedPackage> GuestRun::resolve(const artifacts::VerifiedFile& base,
+                                                     const std::vector<fetch::Repository>& repositories,
+                                                     const recipe::ResolvedRecipe& recipe) {
+  unpack(base);
+  return guest::resolve(guest(), world_of(repositories, recipe));
+}
+
+GuestResult GuestRun::build(const artifacts::VerifiedFile& base, const std::vector<fetch::Repository>& repositories,
+                            const std::vector<guest::PlannedPackage>& plan,
+                            const std::vector<fetch::FetchedPackage>& packages,
+                            const recipe::ResolvedRecipe& recipe, std::int64_t latest) {
+  unpack(base);
+  if (!repositories.empty()) {
+    tools_.progress.update("rootfs", fmt::format("installing {} packages", packages.size()));
+    std::vector<guest::PackageFile> files;
+    for (const fetch::FetchedPackage& package : packages) {
+      files.push_back({package.file.path(), package.entry.name, package.entry.version,
+                       repository_of(repositories, package.entry)});
+    }
+    guest::InstallOptions options;
+    options.kernel_package = recipe.kernel.package;
+    options.epoch = latest;
+    guest::install(guest(), world_of(repositories, recipe), plan, files, options);
+  }
+  guest::CustomizeOptions options;
+  options.epoch = latest;
+  options.on_step = [&](std::size_t step, std::size_t count) {
+    tools_.progress.update("rootfs", fmt::format("run step {} of {}", step, count));
+  };
+  guest::customize(guest(), recipe, options);
+  guest::clean_identity(guest());
+  GuestResult result;
+  result.tar = work_ / "rootfs.tar";
+  guest::export_rootfs(guest(), result.tar, latest, work_);
+  result.accelerator = tools_.accelerator();
+  result.accelerator.accelerator = guest().accelerator();
+  guest().finish();
+  guest_.reset();
+  return result;
+}
+
+}  // namespace imgforge::stages

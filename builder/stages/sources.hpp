@@ -1,0 +1,46 @@
+// What a profile is made from, as far as it can be known without the appliance: the base and the verified
+// package indexes. Asking is cheap when nothing changed: one conditional request for each release file and
+// index, none at all offline.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "artifacts/blob_store.hpp"
+#include "builder/fetch/alpine_base.hpp"
+#include "builder/fetch/packages.hpp"
+#include "builder/recipe/recipe.hpp"
+#include "builder/stages/embedded_base.hpp"
+#include "builder/stages/toolbox.hpp"
+#include "core/json.hpp"
+
+namespace imgforge::stages {
+
+/// Where the base comes from. Exactly one of the two is set.
+struct BaseOrigin {
+  std::optional<fetch::BaseSource> alpine;
+  std::optional<EmbeddedSource> embedded;
+  core::Json identity;  ///< what fingerprints hold of it; no URLs, no paths
+  std::string title;    ///< "alpine-minirootfs 3.22.2"
+};
+
+/// Asks the mirrors (alpine) or looks at the host (embedded).
+BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe);
+
+/// The base's tarball in the blob store: fetched or made, verified, and readable as a root file system.
+artifacts::VerifiedFile obtain_base(Toolbox& tools, const BaseOrigin& origin);
+
+/// The verified indexes of the recipe's repositories; empty for the embedded base.
+std::vector<fetch::Repository> load_indexes(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
+                                            const BaseOrigin& origin, const artifacts::VerifiedFile& base);
+
+/// What fingerprints hold of the indexes: names and digests.
+core::Json index_identity(const std::vector<fetch::Repository>& repositories);
+
+/// Newest modification time inside a tarball. Reads it all under the policy for root file systems, so a base
+/// that breaks a rule of archives is refused here.
+std::int64_t newest_in(const artifacts::VerifiedFile& tarball);
+
+}  // namespace imgforge::stages

@@ -1,0 +1,56 @@
+#include "builder/stages/step_cache.hpp"
+
+#include "core/atomic_file.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr core::JsonLimits kLimits{64 << 20, 32};
+
+std::optional<core::Json> read_record(const fs::path& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) return std::nullopt;
+  try {
+    return core::parse_json(core::read_text_file(path, kLimits.bytes), path.native(), kLimits);
+  } catch (const core::Error&) {
+    return std::nullopt;  // damaged: the step runs again and replaces it
+  }
+}
+
+}  // namespace
+
+fs::path StepCache::record_path(const plan::Fingerprint& fingerprint) const {
+  const std::string hex = fingerprint.hex();
+  return root_ / hex.substr(0, 2) / (hex + ".json");
+}
+
+fs::path StepCache::last_path(const plan::Step& step) const {
+  return root_ / "last" / (core::digest_of(core::HashAlgorithm::kSha256, step.id()).hex() + ".json");
+}
+
+std::optional<core::Json> StepCache::find(const plan::Fingerprint& fingerprint) const {
+  const auto record = read_record(record_path(fingerprint));
+  if (!record || !record->is_object() || !record->contains("result")) return std::nullopt;
+  return record->at("result");
+}
+
+void StepCache::store(const plan::Step& step, const plan::Fingerprint& fingerprint,
+                      const std::string& canonical, const core::Json& result) const {
+  const fs::path path = record_path(fingerprint);
+  fs::create_directories(path.parent_path());
+  fs::create_directories(root_ / "last");
+  const core::Json record{{"schema", 1}, {"step", step.id()}, {"made-from", canonical}, {"result", result}};
+  core::write_file_atomically(path, core::print_json(record));
+  core::write_file_atomically(last_path(step), core::print_json({{"schema", 1}, {"made-from", canonical}}));
+}
+
+std::optional<std::string> StepCache::last_text(const plan::Step& step) const {
+  const auto record = read_record(last_path(step));
+  if (!record || !record->is_object() || !record->contains("made-from")) return std::nullopt;
+  return record->at("made-from").get<std::string>();
+}
+
+}  // namespace imgforge::stages

@@ -1,0 +1,46 @@
+#include "builder/stages/step_inputs.hpp"
+
+#include <cstdlib>
+
+#include "builder/machine/tool_versions.hpp"
+#include "builder/stages/sources.hpp"
+#include "core/clock.hpp"
+
+namespace imgforge::stages {
+
+core::Json packages_inputs(const core::Digest& base, const std::vector<fetch::Repository>& repositories) {
+  return {{"base", base.hex()}, {"indexes", index_identity(repositories)}};
+}
+
+core::Json rootfs_inputs(const core::Digest& base, const core::Json& packages) {
+  core::Json inputs{{"base", base.hex()}, {"packages", packages}};
+  if (const auto epoch = source_date_epoch()) inputs["source_date_epoch"] = *epoch;
+  return inputs;
+}
+
+core::Json boot_files_inputs(const core::Json& rootfs) {
+  return {{"rootfs", rootfs.at("sha256")}};
+}
+
+core::Json artifact_inputs(const core::Json& rootfs, const core::Json& boot_files) {
+  return {{"rootfs", rootfs.at("sha256")},
+          {"kernel", boot_files.at("kernel")},
+          {"initramfs", boot_files.at("initramfs")}};
+}
+
+core::Json artifact_tools(Toolbox& tools) {
+  return machine::tool_versions({"mke2fs", "mkfs.vfat", "mcopy", "syslinux", "qemu-img"}, tools.processes,
+                                tools.cache_dir, tools.cancel);
+}
+
+std::optional<std::int64_t> source_date_epoch() {
+  const char* text = std::getenv("SOURCE_DATE_EPOCH");
+  if (text == nullptr || *text == '\0') return std::nullopt;
+  return core::build_time(core::system_clock()).time_since_epoch().count();
+}
+
+core::Digest result_digest(const core::Json& result, const char* key) {
+  return core::Digest::from_hex(core::HashAlgorithm::kSha256, result.at(key).get<std::string>());
+}
+
+}  // namespace imgforge::stages

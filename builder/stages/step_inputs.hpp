@@ -1,0 +1,28 @@
+// What each step's fingerprint holds of the results it reads, and the tools that shape its bytes: said once
+// for the build and for the plan that is printed beforehand.
+#pragma once
+
+#include <optional>
+
+#include "builder/fetch/packages.hpp"
+#include "builder/stages/toolbox.hpp"
+#include "core/digest.hpp"
+#include "core/json.hpp"
+
+namespace imgforge::stages {
+
+core::Json packages_inputs(const core::Digest& base, const std::vector<fetch::Repository>& repositories);
+/// SOURCE_DATE_EPOCH, when set, clamps file times and so is an input too.
+core::Json rootfs_inputs(const core::Digest& base, const core::Json& packages);
+core::Json boot_files_inputs(const core::Json& rootfs);
+core::Json artifact_inputs(const core::Json& rootfs, const core::Json& boot_files);
+/// Versions of the programs that write disks.
+core::Json artifact_tools(Toolbox& tools);
+
+/// SOURCE_DATE_EPOCH in seconds, if set.
+std::optional<std::int64_t> source_date_epoch();
+
+/// A digest inside a step's result.
+core::Digest result_digest(const core::Json& result, const char* key = "sha256");
+
+}  // namespace imgforge::stages

@@ -1,0 +1,53 @@
+// Runs one step of a plan: looks its fingerprint up, makes the result when it is not known, records it,
+// and tells the watcher. What every step has in common is said here once.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "builder/plan/plan.hpp"
+#include "builder/stages/toolbox.hpp"
+#include "core/json.hpp"
+
+namespace imgforge::stages {
+
+enum class StepState { kMade, kKnown };
+
+/// What became of a step, for summaries and `--json`.
+struct StepReport {
+  std::string id;
+  StepState state = StepState::kKnown;
+  double seconds = 0;
+  std::string detail;
+};
+
+class StepRunner {
+ public:
+  explicit StepRunner(Toolbox& tools) : tools_(tools) {}
+
+  /// The recorded result of the step for these inputs, if any. Says nothing to the watcher.
+  std::optional<core::Json> known(const plan::Step& step, const core::Json& inputs,
+                                  const core::Json& versions) const;
+
+  /// The recorded result if there is one that `usable` accepts (its blobs are still there), else what `make`
+  /// makes, which is then recorded. `describe` turns a result into a few words.
+  core::Json run(const plan::Step& step, const core::Json& inputs, const core::Json& versions,
+                 const std::function<bool(const core::Json&)>& usable,
+                 const std::function<core::Json()>& make,
+                 const std::function<std::string(const core::Json&)>& describe);
+
+  /// Runs something that is asked anew every time and has no record, such as the release.
+  void always(const plan::Step& step, const std::function<std::string()>& body);
+
+  const std::vector<StepReport>& reports() const { return reports_; }
+
+ private:
+  void report(const plan::Step& step, StepState state, double seconds, std::string detail);
+
+  Toolbox& tools_;
+  std::vector<StepReport> reports_;
+};
+
+}  // namespace imgforge::stages

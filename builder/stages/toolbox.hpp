@@ -1,0 +1,47 @@
+// The effects a build may use, made once by the command and handed down. No globals: a test or a second
+// build makes its own.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "artifacts/blob_store.hpp"
+#include "builder/fetch/context.hpp"
+#include "builder/fetch/http.hpp"
+#include "builder/machine/accelerator.hpp"
+#include "builder/stages/step_cache.hpp"
+#include "core/cancel.hpp"
+#include "core/clock.hpp"
+#include "core/process.hpp"
+#include "core/progress.hpp"
+
+namespace imgforge::stages {
+
+struct Toolbox {
+  core::ProcessRunner& processes;
+  fetch::Http& http;
+  artifacts::BlobStore& blobs;
+  const StepCache& steps;
+  core::Progress& progress;
+  core::Clock& clock;
+  core::CancelToken cancel;
+  std::filesystem::path cache_dir;
+  unsigned jobs = 8;
+  fetch::Network network = fetch::Network::kOnline;
+  std::optional<machine::AcceleratorVerdict> known_accelerator = {};  ///< ask accelerator()
+
+  /// Folder for scratch disks and spools; what is in it is reclaimed after a crash.
+  std::filesystem::path scratch() const { return cache_dir / "tmp"; }
+
+  /// Probed when first asked for.
+  const machine::AcceleratorVerdict& accelerator() {
+    if (!known_accelerator) known_accelerator = machine::find_accelerator(processes, cache_dir, cancel);
+    return *known_accelerator;
+  }
+
+  fetch::Context fetch_context(std::string step) {
+    return {http, blobs, progress, cancel, cache_dir, jobs, network, std::move(step)};
+  }
+};
+
+}  // namespace imgforge::stages

@@ -1,0 +1,40 @@
+// Ownership of OpenSSL objects and the end of its error queue, for the sources of this folder only.
+#pragma once
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include <memory>
+#include <string>
+
+#include "core/error.hpp"
+
+namespace imgforge::signing {
+
+template <auto Free>
+struct Freed {
+  template <class T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+
+using PkeyHandle = std::unique_ptr<EVP_PKEY, Freed<&EVP_PKEY_free>>;
+using MdContextHandle = std::unique_ptr<EVP_MD_CTX, Freed<&EVP_MD_CTX_free>>;
+using BioHandle = std::unique_ptr<BIO, Freed<&BIO_free_all>>;
+
+/// Empties OpenSSL's error queue when a function ends, so that one failed check cannot colour the next.
+struct ErrorQueueGuard {
+  ErrorQueueGuard() = default;
+  ~ErrorQueueGuard() { ERR_clear_error(); }
+  ErrorQueueGuard(const ErrorQueueGuard&) = delete;
+  ErrorQueueGuard& operator=(const ErrorQueueGuard&) = delete;
+};
+
+/// An OpenSSL call failed that only fails for want of memory or by a broken installation.
+[[noreturn]] inline void throw_openssl_failure(const char* action) {
+  throw core::Error(core::Kind::kInternal, std::string("OpenSSL failed: ") + action);
+}
+
+}  // namespace imgforge::signing

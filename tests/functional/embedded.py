@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Everything that can be shown without a mirror: the embedded base, mistakes in recipes, run steps that fail,
+full disks, unprivileged users."""
+
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import subprocess
+import unittest
+
+from harness import PROGRAM, SOURCE, Case, main
+
+HELLO = SOURCE / "recipes" / "hello-boot.yaml"
+
+TINY = """imgforge: 1
+name: tiny
+base: embedded
+disk: { size: 128M }
+"""
+
+
+class Embedded(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        assert cls.run_imgforge("key", "generate", "release@test", "--no-passphrase").returncode == 0
+
+    def test_01_hello_boots_in_both_firmwares(self):
+        result = self.ok("build", HELLO, "--boot-test")
+        self.assertRegex(result.stdout + result.stderr, r"disk BIOS \d+\.\d+ s")
+        self.assertIn("disk UEFI", result.stdout + result.stderr)
+        self.ok("verify")
+        self.assertTrue((self.out / "images" / "hello-boot.qcow2").exists())
+
+    def test_02_again_is_nothing_to_do(self):
+        before = self.snapshot()
+        self.assertIn("nothing to do", self.ok("build", HELLO, "--boot-test").stderr)
+        self.assertEqual(self.snapshot(), before)
+
+    def test_03_a_dry_run_and_a_plan_change_nothing(self):
+        before = self.snapshot()
+        plan = self.ok("plan", HELLO).stdout
+        self.assertIn("rootfs", plan)
+        self.assertIn("known", plan)
+        self.assertIn("rootfs", self.ok("build", HELLO, "--dry-run", "--set", "hostname=other").stdout)
+        why = self.ok("plan", HELLO, "--why", "--set", "hostname=other").stdout
+        self.assertIn("hostname", why)
+        self.assertEqual(self.snapshot(), before)
+
+    def test_04_a_second_different_build_of_a_day_gets_a_number(self):
+        first = os.readlink(self.out / "releases" / "hello-boot" / "current")
+        self.ok("build", HELLO, "--set", "hostname=second")
+        self.assertEqual(os.readlink(self.out / "releases" / "hello-boot" / "current"), first + ".1")
+        self.ok("verify")
+
+    def test_05_a_failing_run_step_shows_output_and_place(self):
+        before = self.snapshot()
+        recipe = self.recipe(TINY + "run:\n  - |\n    echo about to fail\n    echo '\x1b[31mred' >&2\n    exit 7\n".replace("\x1b", ""))
+        result = self.fails(1, "build", recipe, says=["recipe.yaml:6", "about to fail", "7"])
+        self.assertIn("run", result.stderr)
+        self.assertEqual(self.snapshot(), before)
+        self.assert_nothing_left()
+
+    def test_06_mistakes_in_a_recipe_are_shown_at_their_place(self):
+        result = self.fails(2, "validate", self.recipe("imgforge: 1\nname: x\nbase: embedded\nsevices: {}\n"))
+        self.assertRegex(result.stderr, r"recipe.yaml:4:1: error:.*sevices")
+        self.assertIn("services", result.stderr)
+        self.assertIn("^~~~~~~", result.stderr)
+        self.fails(2, "build", self.scratch / "missing.yaml")
+        self.fails(2, "build", HELLO, "--profile", "nope", says="nope")
+        self.fails(2, "build", HELLO, "--set", "disk.size=10Q", says="10Q")
+        self.fails(2, "no-such-command")
+
+    def test_07_without_a_key_there_is_a_hint_before_any_work(self):
+        result = self.fails(2, "build", HELLO, env={"XDG_CONFIG_HOME": str(self.scratch / "nobody")},
+                            says=["imgforge key generate", "--unsigned"])
+        self.assertNotIn("rootfs", result.stderr)
+
+    def test_08_unsigned_is_explicit_recorded_and_not_verified(self):
+        out = self.scratch / "unsigned"
+        self.ok("build", HELLO, "--unsigned", output_dir=out)
+        manifest = next(out.glob("releases/*/*/manifest.json")).read_text()
+        self.assertIn("unsigned", manifest)
+        self.fails(3, "verify", output_dir=out)
+
+    def test_09_a_disk_too_small_says_what_it_needs(self):
+        self.fails(1, "build", HELLO, "--set", "disk.size=64M", "--set", "hostname=small", says="disk.size")
+        self.assert_nothing_left()
+
+    def test_10_a_full_disk_is_an_error_and_nothing_is_left(self):
+        if os.geteuid() != 0:
+            self.skipTest("mounting a small tmpfs needs root")
+        small = self.scratch / "small"
+        small.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", small], check=True)
+        try:
+            result = self.run_imgforge("build", HELLO, output_dir=small / "out", timeout=120)
+            self.assertEqual(result.returncode, 1, result.stderr)
+            self.assertIn("space", result.stderr.lower())
+            self.assertEqual(list((small / "out").glob("releases/*/*")), [])
+        finally:
+            subprocess.run(["umount", small], check=True)
+
+    def test_11_an_unwritable_output_is_an_error_before_any_work(self):
+        if os.geteuid() == 0:
+            target = pathlib.Path("/proc/imgforge-cannot-be-here")
+        else:
+            target = self.scratch / "locked"
+            target.mkdir(mode=0o555)
+        result = self.run_imgforge("build", HELLO, output_dir=target)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn(str(target), result.stderr)
+
+    def test_12_works_for_an_unprivileged_user(self):
+        if os.geteuid() != 0:
+            self.skipTest("this run is unprivileged already, so every other test shows it")
+        home = self.scratch / "nobody-home"
+        home.mkdir()
+        recipe = home / "recipe.yaml"
+        recipe.write_text(TINY)
+        program = home / "imgforge"
+        shutil.copy(PROGRAM, program)
+        user = pwd.getpwnam("nobody")
+        for path in (home, recipe, program):
+            os.chown(path, user.pw_uid, user.pw_gid)
+        os.chmod(self.scratch, 0o755)
+        env = {"HOME": str(home), "PATH": os.environ["PATH"], "CI": "true", "TMPDIR": str(home)}
+        words = ["setpriv", "--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups", program]
+        for args in (["key", "generate", "me", "--no-passphrase"], ["build", recipe], ["verify"]):
+            result = subprocess.run([*map(str, words), *map(str, args)], env=env, cwd=home, capture_output=True,
+                                    text=True, timeout=300)
+            self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_13_the_appliance_failing_names_the_cause_and_quotes_its_log(self):
+        result = self.fails(1, "build", HELLO, "--set", "hostname=broken", env={"LIBGUESTFS_HV": "/bin/false"})
+        self.assertRegex(result.stderr, r"appliance")
+        self.assert_nothing_left()
+
+    def test_14_data_is_on_standard_output_and_json_is_json(self):
+        import json
+        self.assertEqual(json.loads(self.ok("doctor", "--json").stdout)["schema"], 1)
+        self.assertEqual(json.loads(self.ok("show", HELLO, "--json").stdout)["name"], "hello-boot")
+        self.assertEqual(json.loads(self.ok("verify", "--json").stdout)["schema"], 1)
+        self.assertEqual(json.loads(self.ok("plan", HELLO, "--json").stdout)["schema"], 1)
+        full = subprocess.run([PROGRAM, "help"], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, text=True)
+        self.assertNotEqual(full.returncode, 0)
+
+    def test_15_flags_come_from_the_environment_too(self):
+        other = self.scratch / "from-environment"
+        words = [PROGRAM, "plan", HELLO]
+        env = self.environment(IMGFORGE_OUTPUT_DIR=str(other), IMGFORGE_SET="disk.size=10Q")
+        result = subprocess.run(words, env=env, capture_output=True, text=True)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("10Q", result.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""What the functional tests share: the installed program in an environment of its own, a real mirror of Alpine
+files over HTTP, and small checks on files. Every test class gets fresh cache, configuration and output folders."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("IMGFORGE", str(SOURCE / "build" / "imgforge"))
+ALPINE = pathlib.Path(os.environ.get("IMGFORGE_TEST_ALPINE", SOURCE / ".." / "shared" / "alpine")).resolve()
+RELEASE = "3.19"
+
+
+def have_alpine():
+    return (ALPINE / "make-mirror").is_file()
+
+
+NEEDS_ALPINE = unittest.skipUnless(
+    have_alpine(), f"no Alpine test material in {ALPINE} (set IMGFORGE_TEST_ALPINE)")
+
+
+class Mirror:
+    """A signed Alpine mirror served over HTTP, with faults on demand."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder) / "mirror"
+        self.log = pathlib.Path(folder) / "requests.log"
+        subprocess.run([ALPINE / "make-mirror", self.folder], check=True, capture_output=True)
+        self.process = subprocess.Popen(
+            [ALPINE / "serve", self.folder, "--stdin", "--log", self.log],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+        self.key = self.folder / "keys" / "imgforge-test.rsa.pub"
+
+    def url(self, fault=""):
+        return f"http://127.0.0.1:{self.port}{'/fault/' + fault if fault else ''}"
+
+    def requests(self):
+        """The requests so far, oldest first."""
+        if not self.log.exists():
+            return []
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=10)
+        self.process.stdout.close()
+
+
+class Case(unittest.TestCase):
+    """A test with its own folders; `run_imgforge` runs the program in them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = pathlib.Path(tempfile.mkdtemp(prefix="imgforge-functional."))
+        cls.out = cls.scratch / "out"
+        cls.home = cls.scratch / "home"
+        cls.home.mkdir()
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.scratch, ignore_errors=True)
+
+    @classmethod
+    def environment(cls, **extra):
+        keep = {k: v for k, v in os.environ.items() if not k.startswith(("IMGFORGE_", "XDG_", "LIBGUESTFS_"))}
+        keep.pop("SOURCE_DATE_EPOCH", None)
+        if "IMGFORGE_ACCELERATOR" in os.environ:
+            keep["IMGFORGE_ACCELERATOR"] = os.environ["IMGFORGE_ACCELERATOR"]
+        keep.update(HOME=str(cls.home), XDG_CACHE_HOME=str(cls.home / "cache"),
+                    XDG_CONFIG_HOME=str(cls.home / "config"), CI="true", **extra)
+        return keep
+
+    @classmethod
+    def run_imgforge(cls, *args, env=None, output_dir=None, timeout=300, **options):
+        """Runs the program to its end; the result's `args`, `returncode`, `stdout`, `stderr` are for asserts."""
+        words = [PROGRAM, "--output-dir", str(output_dir or cls.out), *map(str, args)]
+        return subprocess.run(words, env=cls.environment(**(env or {})), capture_output=True, text=True,
+                              timeout=timeout, stdin=subprocess.DEVNULL, **options)
+
+    def assert_exit(self, result, code):
+        self.assertEqual(result.returncode, code, f"{result.args}\n{result.stdout}\n{result.stderr}")
+        return result
+
+    def ok(self, *args, **options):
+        return self.assert_exit(self.run_imgforge(*args, **options), 0)
+
+    def fails(self, code, *args, says=(), **options):
+        """The program must fail with that code, and its standard error must hold each text of `says`."""
+        result = self.assert_exit(self.run_imgforge(*args, **options), code)
+        for text in [says] if isinstance(says, str) else says:
+            self.assertIn(text, result.stderr)
+        return result
+
+    def recipe(self, text, name="recipe.yaml"):
+        path = self.scratch / name
+        path.write_text(text)
+        return path
+
+    def snapshot(self, folder=None):
+        """Every path below the store with its link target or content digest: equal before and after a failure."""
+        import hashlib
+        rows = {}
+        folder = folder or self.out
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if name.startswith(".lock") or path.is_dir() and not path.is_symlink():
+                continue
+            rows[name] = os.readlink(path) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest()
+        return rows
+
+    def assert_nothing_left(self):
+        """No temporary folder or file of a build is left in the store or the cache."""
+        left = [p for p in (self.home / "cache").rglob("*") if p.parent.name in ("tmp", "staging")]
+        left += [p for p in self.out.glob(".staging/*")]
+        self.assertEqual(left, [])
+
+
+def children_of(pid):
+    """Process ids of all living descendants."""
+    found = []
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += [int(child), *children_of(int(child))]
+    return found
+
+
+def flip_byte(path, offset):
+    """Changes one byte of a file in place (negative offsets count from the end)."""
+    size = path.stat().st_size
+    mode = path.stat().st_mode
+    os.chmod(path, 0o644)
+    with open(path, "r+b") as file:
+        file.seek(offset % size)
+        byte = file.read(1)[0]
+        file.seek(offset % size)
+        file.write(bytes([byte ^ 0x40]))
+    os.chmod(path, mode)
+
+
+def main():
+    """Runs the module's tests; 77 (ctest's "skipped") when not one of them could run."""
+    result = unittest.main(verbosity=2, exit=False).result
+    if not result.wasSuccessful():
+        sys.exit(1)
+    ran = result.testsRun - len(result.skipped)
+    for test, why in result.skipped:
+        print(f"skipped {test}: {why}")
+    sys.exit(0 if ran > 0 else 77)

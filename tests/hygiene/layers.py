@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""The layers of builder/README.md, checked in the sources: includes only go down, and each third-party
+library is included in the one folder that owns it."""
+
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(sys.argv[1])
+
+# Folder -> folders it may include, besides itself and everything those may include.
+MAY_INCLUDE = {
+    "core": [],
+    "signing": ["core"],
+    "artifacts": ["signing", "core"],
+    "builder/machine": ["core"],
+    "builder/recipe": ["core"],
+    "builder/fetch": ["builder/recipe", "artifacts", "signing", "core"],
+    "builder/guest": ["builder/machine", "builder/recipe", "artifacts", "core"],
+    "builder/image": ["builder/machine", "artifacts", "core"],
+    "builder/plan": ["builder/recipe", "core"],
+    "builder/stages": ["builder/plan", "builder/fetch", "builder/guest", "builder/image", "builder/machine",
+                       "builder/recipe", "artifacts", "signing", "core"],
+    "builder/cli": ["builder/stages", "builder/plan", "builder/fetch", "builder/guest", "builder/image",
+                    "builder/machine", "builder/recipe", "artifacts", "signing", "core"],
+}
+
+# Library header -> where it may be included.
+OWNERS = {
+    r"curl/": ["builder/fetch"],
+    r"guestfs\.h": ["builder/guest"],
+    r"openssl/": ["signing", "core/digest.cpp"],
+    r"yaml-cpp/": ["builder/recipe"],
+    r"archive(_entry)?\.h": ["artifacts"],
+    r"zstd\.h": ["artifacts", "builder/image"],
+    r"lzma\.h": ["artifacts", "builder/image"],
+    r"zlib\.h": ["builder/fetch", "builder/image", "artifacts"],
+    r"(ext2fs/|et/com_err)": ["builder/image"],
+    r"libfdisk/": ["builder/image"],
+    r"CLI/": ["builder/cli"],
+}
+
+INCLUDE = re.compile(r'^\s*#include\s*[<"]([^>"]+)[>"]')
+
+
+def folder_of(name):
+    """Module folder of a repository path, or None."""
+    for folder in sorted(MAY_INCLUDE, key=len, reverse=True):
+        if name.startswith(folder + "/"):
+            return folder
+    return None
+
+
+def main():
+    problems = []
+    files = 0
+    for path in sorted(ROOT.rglob("*.[ch]pp")):
+        name = path.relative_to(ROOT).as_posix()
+        folder = folder_of(name)
+        if folder is None:
+            continue
+        files += 1
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            match = INCLUDE.match(line)
+            if not match:
+                continue
+            header = match.group(1)
+            target = folder_of(header)
+            if target and target != folder and target not in MAY_INCLUDE[folder]:
+                problems.append(f"{name}:{number}: {folder} may not include {header}")
+            for pattern, owners in OWNERS.items():
+                if re.match(pattern, header) and not any(name == o or name.startswith(o + "/") for o in owners):
+                    problems.append(f"{name}:{number}: <{header}> belongs to {' and '.join(owners)}")
+    print("\n".join(problems) or f"{files} files keep the layers")
+    return 1 if problems or files == 0 else 0
+
+
+sys.exit(main())

@@ -1,0 +1,79 @@
+// What tests of fetching share: a context over a cache of its own, quick time-outs, and a progress that
+// records.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "artifacts/blob_store.hpp"
+#include "builder/fetch/context.hpp"
+#include "core/temp_dir.hpp"
+
+namespace imgforge::testing {
+
+class RecordedProgress : public core::Progress {
+ public:
+  void begin(std::string_view) override {}
+  void update(std::string_view, std::string_view detail) override { updates.emplace_back(detail); }
+  void end(std::string_view, std::string_view, Outcome) override {}
+  void note(std::string_view) override {}
+  void warn(std::string_view text) override { warnings.emplace_back(text); }
+
+  std::vector<std::string> updates;
+  std::vector<std::string> warnings;
+};
+
+inline fetch::HttpOptions quick_options() {
+  fetch::HttpOptions options;
+  options.connect_timeout = std::chrono::milliseconds(1000);
+  options.stall_timeout = std::chrono::seconds(1);
+  options.stall_rate = 1000;  // libcurl averages over some seconds: a low rate would notice silence late
+  options.backoff = std::chrono::milliseconds(5);
+  return options;
+}
+
+struct FetchLab {
+  core::TempDir folder{std::filesystem::temp_directory_path(), "imgforge-fetch-lab"};
+  core::CancelToken cancel;
+  RecordedProgress progress;
+  artifacts::BlobStore blobs{folder / "blobs"};
+  std::unique_ptr<fetch::Http> http = fetch::make_http(quick_options(), cancel);
+  fetch::Context context{
+      .http = *http, .blobs = blobs, .progress = progress, .cancel = cancel, .cache = folder / "cache"};
+
+  /// Unfinished files left in the staging folder.
+  std::size_t leftovers() const {
+    std::size_t count = 0;
+    if (!std::filesystem::exists(blobs.staging())) return 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(blobs.staging())) {
+      count += entry.is_regular_file() ? 1 : 0;
+    }
+    return count;
+  }
+  /// Blobs in the store.
+  std::size_t stored() const {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(blobs.root())) {
+      count += entry.is_regular_file() ? 1 : 0;
+    }
+    return count - leftovers();
+  }
+};
+
+/// Runs `body`, which must throw a core::Error, and gives it back.
+template <class Body>
+core::Error error_of(Body&& body) {
+  try {
+    body();
+  } catch (const core::Error& error) {
+    return error;
+  }
+  ADD_FAILURE() << "no error was thrown";
+  return core::Error(core::Kind::kInternal, "");
+}
+
+}  // namespace imgforge::testing

@@ -1,0 +1,361 @@
+#include "builder/recipe/resolve.hpp"
+
+#include "builder/recipe/schema.hpp"
+#include "core/atomic_file.hpp"
+#include "core/temp_dir.hpp"
+#include "unit/recipe/recipe_testing.hpp"
+
+namespace imgforge::recipe {
+namespace {
+
+using testing::error_of;
+using testing::parsed;
+using testing::resolved;
+using testing::with_head;
+using Words = std::vector<std::string>;
+
+Words values(const std::vector<Marked>& list) {
+  Words out;
+  for (const Marked& item : list) out.push_back(item.value);
+  return out;
+}
+
+TEST(Resolve, DefaultsAreThere) {
+  const ResolvedRecipe recipe = resolve(parsed(with_head("base: { alpine: { release: 3.20 } }\n")), "",
+                                        {.build_time = core::UnixTime(std::chrono::seconds(1795132800))});
+  const auto& alpine = std::get<AlpineBase>(recipe.base);
+  EXPECT_EQ(alpine.release, "3.20");
+  EXPECT_EQ(alpine.arch, "x86_64");
+  EXPECT_EQ(alpine.mirrors, Words{"https://dl-cdn.alpinelinux.org/alpine"});
+  EXPECT_FALSE(alpine.digest);
+  EXPECT_EQ(recipe.version, "v20261120");
+  EXPECT_EQ(recipe.profile, "");
+  EXPECT_EQ(recipe.line(), "demo");
+  EXPECT_EQ(recipe.hostname, "demo");
+  EXPECT_EQ(recipe.timezone, "UTC");
+  EXPECT_EQ(values(recipe.packages.repositories), (Words{"main", "community"}));
+  EXPECT_EQ(recipe.kernel.package, "linux-virt");
+  EXPECT_EQ(values(recipe.formats), Words{"qcow2"});
+  EXPECT_EQ(recipe.disk.size, core::gib(1));
+  EXPECT_EQ(recipe.disk.root_filesystem, "ext4");
+  EXPECT_EQ(recipe.disk.root_mode, RootMode::kReadOnly);
+  EXPECT_EQ(recipe.requirements.memory, core::mib(128));
+  EXPECT_EQ(recipe.requirements.cpus, 1U);
+  EXPECT_EQ(recipe.qcow2_compression, Qcow2Compression::kZstd);
+  EXPECT_TRUE(recipe.boot_expect.empty());
+}
+
+constexpr std::string_view kEverything = R"(imgforge: 1
+name: everything
+description: All fields
+version: v1.2.0
+vars: { greeting: "hi there" }
+base:
+  alpine:
+    release: 3.22.2
+    arch: x86_64
+    mirrors: [http://mirror.example/alpine/, file:///srv/alpine]
+    sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+packages:
+  repositories: [main, https://repo.example/x/]
+  keys: [keys/team.rsa.pub]
+  add: [alpine-base, "chrony>4", so:libc.musl-x86_64.so.1, openssh=9.6_p1-r0]
+  remove: [apk-tools]
+files:
+  - { path: /etc/motd, content: "{{ vars.greeting }} {{ profile }}\n", mode: 0600, owner: "www:www-data" }
+  - path: /opt/tool
+    source: files/tool
+    template: true
+    mode: "4755"
+directories:
+  - { path: /srv/data, mode: 750, owner: voice:voice }
+links:
+  - { path: /usr/bin/vi, target: ../../bin/busybox }
+groups:
+  - { name: voice, gid: 2000 }
+users:
+  - name: voice
+    uid: 2000
+    password: $6$salt$abcdefghijklmnopqrstuvwxyz./ABC
+    shell: /bin/ash
+    home: /srv/voice
+    ssh_keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE voice@example"]
+    groups: [audio]
+  - { name: guest, password: none }
+services:
+  sysinit: [devfs]
+  boot: [hostname]
+  default: [sshd, net.eth0]
+  nonetwork: [local]
+  shutdown: [killprocs]
+hostname: every.thing
+timezone: Europe/Berlin
+modules: [virtio_snd]
+sysctl: { vm.swappiness: 10, kernel.panic: "-1" }
+kernel: { package: linux-lts, cmdline: [quiet, mitigations=auto] }
+run:
+  - |
+    echo one
+    echo two
+  - echo three
+disk: { size: 2G, root_filesystem: ext4, root: writable }
+requirements: { memory: 256M, cpus: 2 }
+formats: [qcow2, raw]
+qcow2: { compression: zlib }
+boot: { expect: ["login:", "voice .* ready"] }
+profiles:
+  only:
+)";
+
+class Everything : public ::testing::Test {
+ protected:
+  Everything() {
+    std::filesystem::create_directories(folder / "keys");
+    std::filesystem::create_directories(folder / "files");
+    core::write_file_atomically(folder / "keys/team.rsa.pub", "key\n");
+    core::write_file_atomically(folder / "files/tool", "#!/bin/sh\necho {{ version }}\n");
+  }
+  core::TempDir folder{std::filesystem::temp_directory_path(), "recipe-test"};
+};
+
+TEST_F(Everything, ReadsEveryField) {
+  const Recipe recipe = parsed(kEverything, folder.path());
+  EXPECT_EQ(recipe.profiles(), Words{"only"});
+  const ResolvedRecipe all = resolve(recipe, "only", {});
+  EXPECT_EQ(all.line(), "everything-only");
+  EXPECT_EQ(all.version, "v1.2.0");
+  const auto& alpine = std::get<AlpineBase>(all.base);
+  EXPECT_EQ(alpine.mirrors, (Words{"http://mirror.example/alpine", "file:///srv/alpine"}));
+  EXPECT_EQ(alpine.digest->to_string().substr(0, 11), "sha256:0123");
+  EXPECT_EQ(values(all.packages.repositories), (Words{"main", "https://repo.example/x"}));
+  EXPECT_EQ(all.packages.keys.at(0).value, (folder / "keys/team.rsa.pub").native());
+  EXPECT_EQ(all.packages.key_digests.at(0), core::digest_of(core::HashAlgorithm::kSha256, "key\n"));
+  EXPECT_EQ(values(all.packages.add),
+            (Words{"alpine-base", "chrony>4", "so:libc.musl-x86_64.so.1", "openssh=9.6_p1-r0"}));
+  EXPECT_EQ(values(all.packages.remove), Words{"apk-tools"});
+  EXPECT_EQ(all.files.at(0).content, "hi there only\n");
+  EXPECT_EQ(all.files[0].mode, 0600U);
+  EXPECT_EQ(all.files[0].owner, "www");
+  EXPECT_EQ(all.files[0].group, "www-data");
+  EXPECT_EQ(all.files.at(1).content, "#!/bin/sh\necho v1.2.0\n");
+  EXPECT_EQ(all.files[1].mode, 04755U);
+  EXPECT_EQ(all.files[1].mark.line, 19);
+  EXPECT_EQ(all.directories.at(0).mode, 0750U);
+  EXPECT_EQ(all.links.at(0).target, "../../bin/busybox");
+  EXPECT_EQ(all.groups.at(0).gid, 2000U);
+  EXPECT_EQ(all.users.at(0).uid, 2000U);
+  EXPECT_TRUE(all.users[0].password_hash.starts_with("$6$salt$"));
+  EXPECT_FALSE(all.users[0].passwordless);
+  EXPECT_EQ(all.users[0].home, "/srv/voice");
+  EXPECT_EQ(all.users[0].ssh_keys.size(), 1U);
+  EXPECT_TRUE(all.users.at(1).passwordless);
+  EXPECT_EQ(all.users[1].shell, "/bin/sh");
+  ASSERT_EQ(all.services.size(), 6U);
+  EXPECT_EQ(all.services[0].runlevel, "sysinit");
+  EXPECT_EQ(all.services[3].name, "net.eth0");
+  EXPECT_EQ(all.hostname, "every.thing");
+  EXPECT_EQ(all.timezone, "Europe/Berlin");
+  EXPECT_EQ(all.modules, Words{"virtio_snd"});
+  EXPECT_EQ(all.sysctl.at("vm.swappiness"), "10");
+  EXPECT_EQ(all.sysctl.at("kernel.panic"), "-1");
+  EXPECT_EQ(all.kernel.package, "linux-lts");
+  EXPECT_EQ(all.kernel.cmdline, (Words{"quiet", "mitigations=auto"}));
+  EXPECT_EQ(all.run.at(0).script, "echo one\necho two\n");
+  EXPECT_EQ(all.run.at(1).script, "echo three");
+  EXPECT_EQ(all.disk.size, core::gib(2));
+  EXPECT_EQ(all.disk.root_mode, RootMode::kWritable);
+  EXPECT_EQ(all.requirements.cpus, 2U);
+  EXPECT_EQ(values(all.formats), (Words{"qcow2", "raw"}));
+  EXPECT_EQ(all.qcow2_compression, Qcow2Compression::kZlib);
+  EXPECT_EQ(all.boot_expect, (Words{"login:", "voice .* ready"}));
+}
+
+TEST_F(Everything, NamesEveryFieldOfTheTable) {
+  const Node root = parsed(kEverything, folder.path()).root();
+  for (const Field& field : fields()) {
+    if (field.path == "base.alpine.sha512") continue;  // only one digest may be given
+    const Node* node = &root;
+    std::string_view rest = field.path;
+    while (node != nullptr && !rest.empty()) {
+      const auto dot = std::min(rest.find('.'), rest.size());
+      const Node* next = node->find(rest.substr(0, dot));
+      for (const Node& item : node->items()) {
+        if (next == nullptr) next = item.find(rest.substr(0, dot));
+      }
+      node = next;
+      rest.remove_prefix(std::min(dot + 1, rest.size()));
+    }
+    EXPECT_NE(node, nullptr) << field.path << " is not in the example of all fields";
+  }
+}
+
+constexpr std::string_view kProfiled = R"(packages: { add: [a, b, c=1] }
+files:
+  - { path: /a, content: base }
+  - { path: /b, content: base }
+sysctl: { x: 1, y: 1 }
+services: { boot: [one], default: [two] }
+description: outer
+profiles:
+  p:
+    description: inner
+    packages: { -add: [b], +add: [d, c=2, a] }
+    +files: [{ path: /a, content: p }, { path: /c, content: p }]
+    -files: [/b]
+    sysctl: { y: 2, z: 2 }
+    services: { +default: [three] }
+    disk: { size: 2G }
+    +formats: [raw]
+  q:
+    packages: { add: [z], +add: [y] }
+    base: { alpine: { release: 3.22 } }
+  r:
+)";
+
+TEST(Profiles, ExtendAndOverride) {
+  const ResolvedRecipe p = resolved(kProfiled, "p");
+  EXPECT_EQ(values(p.packages.add), (Words{"a", "c=2", "d"}));
+  ASSERT_EQ(p.files.size(), 2U);
+  EXPECT_EQ(p.files[0].path, "/a");
+  EXPECT_EQ(p.files[0].content, "p");
+  EXPECT_EQ(p.files[1].path, "/c");
+  EXPECT_EQ(p.sysctl, (std::map<std::string, std::string>{{"x", "1"}, {"y", "2"}, {"z", "2"}}));
+  ASSERT_EQ(p.services.size(), 3U);
+  EXPECT_EQ(p.services[2].name, "three");
+  EXPECT_EQ(p.disk.size, core::gib(2));
+  EXPECT_EQ(values(p.formats), (Words{"qcow2", "raw"})) << "+ extends a default too";
+  EXPECT_EQ(p.description, "inner");
+  EXPECT_EQ(p.line(), "demo-p");
+}
+
+TEST(Profiles, ReplaceListsAndBase) {
+  const ResolvedRecipe q = resolved(kProfiled, "q");
+  EXPECT_EQ(values(q.packages.add), (Words{"z", "y"}));
+  EXPECT_EQ(std::get<AlpineBase>(q.base).release, "3.22");
+  EXPECT_EQ(std::get<AlpineBase>(q.base).mirrors.size(), 1U);
+  EXPECT_EQ(q.description, "outer");
+}
+
+TEST(Profiles, MayChangeNothing) {
+  EXPECT_EQ(values(resolved(kProfiled, "r").packages.add), (Words{"a", "b", "c=1"}));
+}
+
+TEST(Profiles, AreListedInOrderWithTheirDescriptions) {
+  const Recipe recipe = parsed(with_head("base: embedded\n" + std::string(kProfiled)));
+  EXPECT_EQ(recipe.profiles(), (Words{"p", "q", "r"}));
+  EXPECT_EQ(recipe.description_of("p"), "inner");
+  EXPECT_EQ(recipe.description_of("q"), "outer");
+}
+
+TEST(Profiles, UnknownOneIsAUsageError) {
+  const core::Error error = error_of([] { resolved("profiles: { server: }\n", "sever"); });
+  EXPECT_EQ(error.kind(), core::Kind::kUsage);
+  EXPECT_EQ(error.hint(), "did you mean \"server\"?");
+  EXPECT_EQ(error_of([] { resolved("", "p"); }).kind(), core::Kind::kUsage);
+  EXPECT_EQ(error_of([] { resolved(kProfiled, ""); }).kind(), core::Kind::kUsage);
+}
+
+TEST(Profiles, RemovingWhatIsNotThereIsAnError) {
+  const core::Error error = error_of([] {
+    resolved("packages: { add: [openssh] }\nprofiles: { p: { packages: { -add: [opensh] } } }\n", "p");
+  });
+  EXPECT_EQ(error.message(), "packages.add has no \"opensh\" to remove");
+  EXPECT_EQ(error.hint(), "did you mean \"openssh\"?");
+  EXPECT_EQ(error.mark()->line, 5);
+}
+
+TEST(Set, ChangesTextsListsAndMaps) {
+  const ResolvedRecipe recipe =
+      resolved(kProfiled, "p",
+               {"disk.size=3G", "packages.+add=htop,nano", "packages.-add=a", "sysctl.net.ipv4.ip_forward=1",
+                "name=other", "boot.expect=", "-files=/c", "hostname=h"});
+  EXPECT_EQ(recipe.disk.size, core::gib(3));
+  EXPECT_EQ(values(recipe.packages.add), (Words{"c=2", "d", "htop", "nano"}));
+  EXPECT_EQ(recipe.sysctl.at("net.ipv4.ip_forward"), "1");
+  EXPECT_EQ(recipe.line(), "other-p");
+  EXPECT_EQ(recipe.files.size(), 1U);
+  EXPECT_EQ(recipe.hostname, "h");
+}
+
+TEST(Set, ChangesTheRelease) {
+  const Recipe recipe = parsed(with_head("base: { alpine: { release: 3.22 } }\n"));
+  const ResolvedRecipe out =
+      resolve(recipe, "", {.set = {"base.alpine.release=3.20"}, .mirrors = {"http://127.0.0.1:8/"}});
+  EXPECT_EQ(std::get<AlpineBase>(out.base).release, "3.20");
+  EXPECT_EQ(std::get<AlpineBase>(out.base).mirrors, Words{"http://127.0.0.1:8"});
+  EXPECT_EQ(std::get<AlpineBase>(resolve(recipe, "", {.set = {"base.alpine.mirrors=http://a,http://b"}}).base)
+                .mirrors,
+            (Words{"http://a", "http://b"}));
+  EXPECT_EQ(error_of([&] { resolve(recipe, "", {.mirrors = {"ftp://x/"}}); }).kind(), core::Kind::kUsage);
+}
+
+TEST(Set, ErrorsShowTheOption) {
+  struct Case {
+    std::string option;
+    int column;
+    int length;
+    std::string words;
+  };
+  for (const Case& c :
+       {Case{"disk.size=10Q", 11, 3, "disk.size must be a size"}, Case{"dsk.size=1G", 1, 3, "\"disk\""},
+        Case{"disk.sice=1G", 6, 4, "\"size\""}, Case{"disk=1G", 6, 2, "disk takes a mapping"},
+        Case{"imgforge=2", 1, 8, "cannot be set"}, Case{"profiles.p.name=x", 1, 8, "cannot be set"},
+        Case{"files=/x", 1, 5, "cannot be set"}, Case{"disk.+size=1G", 6, 5, "is not a list"},
+        Case{"packages.+add=a,B D", 17, 3, "packages.add must be"}, Case{"nonsense", 1, 8, "path=value"},
+        Case{"hostname.x=1", 10, 1, "has no fields"}, Case{"sysctl=1", 8, 1, "sysctl takes"}}) {
+    const core::Error error = error_of([&] { resolved("", "", {c.option}); });
+    EXPECT_EQ(error.kind(), core::Kind::kRecipe) << c.option;
+    EXPECT_NE((error.message() + error.hint()).find(c.words), std::string::npos)
+        << c.option << ": " << error.message() << error.hint();
+    ASSERT_TRUE(error.mark()) << c.option;
+    EXPECT_EQ(error.mark()->file, "--set");
+    EXPECT_EQ(error.mark()->text, c.option);
+    EXPECT_EQ(error.mark()->column, c.column) << c.option;
+    EXPECT_EQ(error.mark()->length, c.length) << c.option;
+  }
+}
+
+TEST(Resolve, TemplateErrorsPointIntoTheRecipe) {
+  testing::expect_refused(
+      "imgforge: 1\nname: a\nbase: embedded\nfiles:\n  - path: /x\n    content: |\n      {{ name }}\n      b "
+      "{{ nam }}\n",
+      8, 9, "unknown variable \"nam\"");
+  testing::expect_refused(
+      "imgforge: 1\nname: a\nbase: embedded\nfiles: [{ path: /x, content: \"{{ name }} {{ vars.x }}\" }]\n",
+      4, 42, "unknown variable \"vars.x\"");
+}
+
+TEST_F(Everything, TemplateErrorsPointIntoTheSource) {
+  core::write_file_atomically(folder / "files/tool", "one\ntwo {{ oops }}\n");
+  const core::Error error = error_of([&] { resolve(parsed(kEverything, folder.path()), "only", {}); });
+  EXPECT_EQ(error.mark()->file, (folder / "files/tool").native());
+  EXPECT_EQ(error.mark()->line, 2);
+  EXPECT_EQ(error.mark()->column, 5);
+}
+
+TEST(Resolve, HostNameComesFromTheName) {
+  EXPECT_EQ(
+      resolve(parse_recipe("imgforge: 1\nname: my_os+1.0-\nbase: embedded\n", "r", "/"), "", {}).hostname,
+      "my-os-1-0");
+}
+
+TEST(Resolve, ModesAreOctal) {
+  const auto mode = [](const std::string& text) {
+    return resolved("files: [{ path: /x, content: x, mode: " + text + " }]\n").files.at(0).mode;
+  };
+  EXPECT_EQ(mode("0755"), 0755U);
+  EXPECT_EQ(mode("755"), 0755U);
+  EXPECT_EQ(mode("\"0755\""), 0755U);
+  EXPECT_EQ(mode("0"), 0U);
+}
+
+TEST_F(Everything, LoadsAFile) {
+  core::write_file_atomically(folder / "r.yaml", kEverything);
+  const Recipe recipe = load_recipe(folder / "r.yaml");
+  EXPECT_EQ(recipe.folder(), folder.path());
+  EXPECT_EQ(recipe.name(), "everything");
+  EXPECT_EQ(resolve(recipe, "only", {}).folder, folder.path());
+}
+
+}  // namespace
+}  // namespace imgforge::recipe
