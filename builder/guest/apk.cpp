@@ -1,0 +1,221 @@
+#include "builder/guest/apk.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "builder/guest/apk_text.hpp"
+#include "builder/guest/quoting.hpp"
+#include "core/fd.hpp"
+#include "core/temp_dir.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::guest {
+namespace {
+
+using Action = PlannedPackage::Action;
+
+/// Start of every script: apk on the repositories of the read-only disk.
+constexpr std::string_view kSetUp = R"sh(
+apk="apk --no-network --no-progress --repositories-file /.imgforge/repositories"
+)sh";
+
+bool installs(Action action) {
+  return action != Action::kRemove;
+}
+
+/// Hard link, or a copy where the file systems differ or links are not allowed.
+void place(const std::filesystem::path& source, const std::filesystem::path& target) {
+  std::error_code error;
+  std::filesystem::create_hard_link(source, target, error);
+  if (error) core::clone_file(source, target);
+}
+
+/// Shows the repositories, with `files`, as folders of the guest.
+void present_repositories(Guest& guest, const World& world, const std::vector<PackageFile>& files) {
+  const core::TempDir stage(guest.scratch(), "repositories");
+  std::vector<std::filesystem::path> folders;
+  std::string list;
+  for (const Repository& repository : world.repositories) {
+    const std::string name = fmt::format("r{}", folders.size());
+    folders.push_back(stage.path() / "media" / name / repository.arch);
+    std::filesystem::create_directories(folders.back());
+    place(repository.index, folders.back() / "APKINDEX.tar.gz");
+    list += fmt::format("{}/{}\n", Guest::kMedia, name);
+  }
+  for (const PackageFile& file : files) {
+    place(file.file, folders.at(file.repository) / fmt::format("{}-{}.apk", file.name, file.version));
+  }
+  guest.write(fmt::format("{}/repositories", Guest::kPrivate), list);
+  guest.present(stage.path() / "media");
+}
+
+/// The base's world file. It is kept aside, so that resolve and install, in any order, see the same one.
+std::string original_world(Guest& guest) {
+  const std::string kept = fmt::format("{}/world", Guest::kPrivate);
+  std::string world = guest.read(kept);
+  if (!world.empty()) return world;
+  world = guest.read("/etc/apk/world");
+  guest.write(kept, world + "\n");
+  return world;
+}
+
+std::string write_world(const std::vector<std::string>& world) {
+  return fmt::format("printf '%s\\n' {} >/etc/apk/world\n", shell_words(world));
+}
+
+/// The recipe's place for a package named in apk's explanation.
+std::optional<core::Mark> mark_of(const World& world, std::string_view name) {
+  for (const recipe::Marked& added : world.add) {
+    if (name_of_constraint(added.value) == name) return added.mark;
+  }
+  return std::nullopt;
+}
+
+std::optional<core::Mark> mark_in(const World& world, std::string_view output) {
+  for (const recipe::Marked& added : world.add) {
+    if (output.find(fmt::format("world[{}", name_of_constraint(added.value))) != std::string_view::npos) {
+      return added.mark;
+    }
+  }
+  return std::nullopt;
+}
+
+core::Error missing_error(Guest& guest, const World& world, const std::string& name) {
+  core::Error error(core::Kind::kPackage,
+                    fmt::format("there is no package \"{}\" in the repositories", name));
+  if (std::optional<core::Mark> mark = mark_of(world, name)) error.at(*mark);
+  const std::string known = guest.query(std::string(kSetUp) + "$apk search -q 2>/dev/null || true");
+  const std::string near = core::nearest_word(name, core::split(known, '\n'));
+  if (!near.empty()) error.hint(fmt::format("did you mean \"{}\"?", near));
+  return error;
+}
+
+bool mentions_bad_signature(std::string_view output) {
+  return output.find("UNTRUSTED signature") != std::string_view::npos ||
+         output.find("BAD signature") != std::string_view::npos;
+}
+
+core::Error apk_error(Guest& guest, const World& world, const ScriptResult& result, std::string_view doing) {
+  const std::string quote = core::tail_lines(result.output);
+  if (result.timed_out) {
+    return std::move(
+        core::Error(core::Kind::kTimeout, fmt::format("apk did not end while {}", doing)).quote(quote));
+  }
+  if (mentions_bad_signature(result.output)) {
+    return std::move(
+        core::Error(core::Kind::kSignature, "apk does not trust the signature of a package or an index")
+            .quote(quote)
+            .hint("add the repository's public key to packages.keys"));
+  }
+  if (const std::optional<FailedScript> failed = failed_script(result.output)) {
+    core::Error error(core::Kind::kPackage,
+                      fmt::format("the {} script of package {} failed with exit code {}", failed->script,
+                                  failed->package, failed->exit_code));
+    if (std::optional<core::Mark> mark = mark_of(world, failed->package)) error.at(*mark);
+    return std::move(error.quote(quote));
+  }
+  if (const std::vector<std::string> missing = missing_packages(result.output); !missing.empty()) {
+    return std::move(missing_error(guest, world, missing.front()).quote(quote));
+  }
+  core::Error error(core::Kind::kPackage,
+                    fmt::format("apk failed with exit code {} while {}", result.exit_code, doing));
+  if (std::optional<core::Mark> mark = mark_in(world, result.output)) error.at(*mark);
+  return std::move(error.quote(quote));
+}
+
+/// A name of `remove` that is there and stays, because something needs it, is a mistake of the recipe.
+void require_removed(const World& world, const std::vector<PlannedPackage>& plan, std::string_view output) {
+  const std::vector<std::string> lines = core::split(output, '\n');
+  for (const recipe::Marked& name : world.remove) {
+    const bool installed = std::find(lines.begin(), lines.end(), "installed: " + name.value) != lines.end();
+    const bool goes = std::any_of(plan.begin(), plan.end(), [&](const PlannedPackage& package) {
+      return package.action == Action::kRemove && package.name == name.value;
+    });
+    if (installed && !goes) {
+      throw core::Error(core::Kind::kPackage,
+                        fmt::format("package \"{}\" cannot be removed: another package needs it", name.value))
+          .at(name.mark);
+    }
+  }
+}
+
+std::string list_installed(const World& world) {
+  std::vector<std::string> names;
+  for (const recipe::Marked& name : world.remove) names.push_back(name.value);
+  if (names.empty()) return {};
+  return fmt::format("$apk info -e {} | sed 's/^/installed: /'\n", shell_words(names));
+}
+
+/// The world in which all of `plan` but the kernel is installed, so that the kernel alone is left for the
+/// transaction without scripts.
+std::vector<std::string> world_without(std::string_view kernel, const std::vector<std::string>& world,
+                                       const std::vector<PlannedPackage>& plan) {
+  std::vector<std::string> names;
+  std::vector<std::string> out;
+  for (const std::string& entry : world) {
+    if (name_of_constraint(entry) == kernel) continue;
+    names.push_back(name_of_constraint(entry));
+    out.push_back(entry);
+  }
+  for (const PlannedPackage& package : plan) {
+    const bool known = std::find(names.begin(), names.end(), package.name) != names.end();
+    if (installs(package.action) && package.name != kernel && !known) {
+      out.push_back(fmt::format("{}={}", package.name, package.version));
+    }
+  }
+  return out;
+}
+
+std::string repositories_file(const World& world) {
+  std::string text;
+  for (const Repository& repository : world.repositories) text += repository.url + "\n";
+  return text;
+}
+
+void add_keys(Guest& guest, const World& world) {
+  for (const std::filesystem::path& key : world.keys) {
+    guest.write(fmt::format("/etc/apk/keys/{}", key.filename().string()), core::read_text_file(key));
+  }
+}
+
+}  // namespace
+
+std::vector<PlannedPackage> resolve(Guest& guest, const World& world) {
+  const std::vector<std::string> next = next_world(original_world(guest), world.add, world.remove);
+  add_keys(guest, world);
+  present_repositories(guest, world, {});
+  const ScriptResult result =
+      guest.run(std::string(kSetUp) + write_world(next) + list_installed(world) + "$apk add --simulate\n",
+                Seconds(300));
+  if (result.exit_code != 0 || mentions_bad_signature(result.output)) {
+    throw apk_error(guest, world, result, "choosing packages");
+  }
+  std::vector<PlannedPackage> plan = parse_plan(result.output);
+  require_removed(world, plan, result.output);
+  return plan;
+}
+
+void install(Guest& guest, const World& world, const std::vector<PlannedPackage>& plan,
+             const std::vector<PackageFile>& files, const InstallOptions& options) {
+  const std::vector<std::string> next = next_world(original_world(guest), world.add, world.remove);
+  const bool with_kernel = std::any_of(plan.begin(), plan.end(), [&](const PlannedPackage& package) {
+    return installs(package.action) && package.name == options.kernel_package;
+  });
+  add_keys(guest, world);
+  present_repositories(guest, world, files);
+  std::string script = fmt::format("{}export SOURCE_DATE_EPOCH={}\n", kSetUp, options.epoch);
+  if (with_kernel) {
+    script += write_world(world_without(options.kernel_package, next, plan)) + "$apk add\n" +
+              write_world(next) + "$apk add --no-scripts\n";
+  } else {
+    script += write_world(next) + "$apk add\n";
+  }
+  script += fmt::format("printf %s {} >/etc/apk/repositories\n", shell_quoted(repositories_file(world)));
+  const ScriptResult result = guest.run(script, options.limit);
+  if (result.exit_code != 0) throw apk_error(guest, world, result, "installing packages");
+  guest.remove_media();
+}
+
+}  // namespace imgforge::guest

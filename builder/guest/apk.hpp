@@ -1,0 +1,66 @@
+// Packages: the base's own apk says which ones a world needs (resolve) and installs what the host has fetched
+// and verified (install). Both work on repositories that are folders on a read-only disk; there is no
+// network, and apk checks every signature itself.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "builder/guest/guest.hpp"
+#include "builder/recipe/recipe.hpp"
+
+namespace imgforge::guest {
+
+/// A repository whose index the host has fetched and verified.
+struct Repository {
+  std::string url;              ///< stands in the image's /etc/apk/repositories afterwards
+  std::filesystem::path index;  ///< APKINDEX.tar.gz on the host
+  std::string arch = "x86_64";
+};
+
+/// What the package manager is to reach.
+struct World {
+  std::vector<Repository> repositories;
+  std::vector<std::filesystem::path> keys;  ///< public keys on the host, added to the image's /etc/apk/keys
+  std::vector<recipe::Marked> add;          ///< apk world syntax
+  std::vector<recipe::Marked> remove;       ///< names
+};
+
+/// One line of apk's plan.
+struct PlannedPackage {
+  enum class Action { kInstall, kUpgrade, kDowngrade, kReplace, kRemove };
+  Action action = Action::kInstall;
+  std::string name;
+  std::string version;      ///< the version afterwards; kRemove: the version that goes
+  std::string old_version;  ///< empty unless kUpgrade, kDowngrade
+  bool operator==(const PlannedPackage&) const = default;
+};
+
+/// A fetched package.
+struct PackageFile {
+  std::filesystem::path file;  ///< on the host; any name
+  std::string name;
+  std::string version;
+  std::size_t repository = 0;  ///< index in World::repositories of the one whose index has it
+};
+
+struct InstallOptions {
+  /// Installed without its scripts and without triggers: imgforge makes its own initramfs, and the package
+  /// brings modules.dep. Empty: none.
+  std::string kernel_package;
+  std::int64_t epoch = 0;  ///< SOURCE_DATE_EPOCH for scripts
+  Seconds limit{600};
+};
+
+/// What apk would do, in its order. Throws kPackage (with the place in the recipe where one is known).
+std::vector<PlannedPackage> resolve(Guest& guest, const World& world);
+
+/// Does it. `plan` is what resolve returned, `files` the packages of its installs and upgrades. Throws
+/// kPackage naming the package whose script failed, kTimeout when a script does not end.
+void install(Guest& guest, const World& world, const std::vector<PlannedPackage>& plan,
+             const std::vector<PackageFile>& files, const InstallOptions& options);
+
+}  // namespace imgforge::guest

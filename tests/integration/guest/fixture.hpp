@@ -1,0 +1,149 @@
+// What the appliance tests share: folders that must be empty afterwards, a package mirror, a stopwatch.
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "artifacts/tar.hpp"
+#include "builder/guest/apk.hpp"
+#include "builder/guest/guest.hpp"
+#include "core/process.hpp"
+#include "core/temp_dir.hpp"
+
+namespace imgforge::guest::test {
+
+inline std::filesystem::path alpine_material() {
+  const char* value = std::getenv("IMGFORGE_TEST_ALPINE");
+  return value != nullptr ? value : std::filesystem::path(IMGFORGE_SOURCE_DIR) / "../shared/alpine";
+}
+
+/// A mirror of the test material, made for this process. Empty when the material is not there.
+inline std::filesystem::path make_mirror(const std::filesystem::path& folder) {
+  const std::filesystem::path script = alpine_material() / "make-mirror";
+  if (!std::filesystem::exists(script)) return {};
+  core::Command command;
+  command.program = script;
+  command.args = {(folder / "mirror").native()};
+  core::system_processes().check(command, core::CancelToken());
+  return folder / "mirror";
+}
+
+#define IMGFORGE_NEED_MIRROR(mirror) \
+  if ((mirror).empty())              \
+  GTEST_SKIP() << "the Alpine test material is missing: " << alpine_material() << " (IMGFORGE_TEST_ALPINE)"
+
+inline LaunchOptions options_in(const core::TempDir& folder) {
+  LaunchOptions options;
+  options.work_dir = folder / "work";
+  // Kept between tests: making the appliance takes seconds.
+  options.cache_dir =
+      std::filesystem::temp_directory_path() / fmt::format("imgforge-test-appliance-{}", ::geteuid());
+  options.log_file = folder / "appliance.log";
+  std::filesystem::create_directories(options.work_dir);
+  return options;
+}
+
+inline bool is_empty(const std::filesystem::path& folder) {
+  return std::filesystem::is_empty(folder);
+}
+
+/// Processes that this one has started and that are still there.
+inline std::string children() {
+  std::string all;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(task.path() / "children");
+    for (std::string pid; file >> pid;) {
+      std::ifstream name("/proc/" + pid + "/comm");
+      std::string comm;
+      std::getline(name, comm);
+      all += pid + "(" + comm + ") ";
+    }
+  }
+  return all;
+}
+
+/// The process running the appliance.
+inline pid_t qemu_child() {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(task.path() / "children");
+    for (pid_t pid = 0; file >> pid;) {
+      std::ifstream name(fmt::format("/proc/{}/comm", pid));
+      std::string comm;
+      std::getline(name, comm);
+      if (comm.starts_with("qemu")) return pid;
+    }
+  }
+  return 0;
+}
+
+class Stopwatch {
+ public:
+  void lap(const char* what) {
+    const auto now = std::chrono::steady_clock::now();
+    fmt::print("  {:<22}{:6.2f} s\n", what, std::chrono::duration<double>(now - last_).count());
+    last_ = std::chrono::steady_clock::now();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+struct Member {
+  artifacts::TarEntry entry;
+  std::string content;
+};
+
+inline std::map<std::string, Member> read_tar(const std::filesystem::path& file) {
+  artifacts::TarPolicy policy;
+  policy.devices = artifacts::Devices::kAllow;
+  artifacts::TarReader reader(file, policy);
+  std::map<std::string, Member> members;
+  artifacts::TarEntry entry;
+  while (reader.next(entry)) {
+    Member& member = members[entry.path];
+    member.entry = entry;
+    if (entry.type == artifacts::EntryType::kFile) member.content = reader.read_text(64 << 20);
+  }
+  return members;
+}
+
+inline World world_of(const std::filesystem::path& mirror, const std::vector<std::string>& add) {
+  World world;
+  for (const char* name : {"main", "community"}) {
+    world.repositories.push_back({fmt::format("https://alpine.example/v3.19/{}", name),
+                                  mirror / "v3.19" / name / "x86_64" / "APKINDEX.tar.gz"});
+  }
+  world.keys = {mirror / "keys/imgforge-test.rsa.pub"};
+  int line = 10;
+  for (const std::string& name : add)
+    world.add.push_back({name, {"recipe.yaml", line++, 5, 0, "  - " + name}});
+  return world;
+}
+
+/// The files of a plan, as the fetcher would hand them over: under names of its own.
+inline std::vector<PackageFile> files_of(const World& world, const std::vector<PlannedPackage>& plan) {
+  std::vector<PackageFile> files;
+  for (const PlannedPackage& package : plan) {
+    for (std::size_t i = 0; i < world.repositories.size(); ++i) {
+      const std::filesystem::path file =
+          world.repositories[i].index.parent_path() / fmt::format("{}-{}.apk", package.name, package.version);
+      if (std::filesystem::exists(file)) files.push_back({file, package.name, package.version, i});
+    }
+  }
+  return files;
+}
+
+inline std::filesystem::path minirootfs(const std::filesystem::path& mirror) {
+  return mirror / "v3.19/releases/x86_64/alpine-minirootfs-3.19.4-x86_64.tar.gz";
+}
+
+}  // namespace imgforge::guest::test
