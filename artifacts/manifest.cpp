@@ -195,6 +195,7 @@ Json to_json(const Manifest& manifest) {
                   {"size", base.size}};
   json["kernel"] = {{"release", manifest.kernel_release}, {"cmdline", manifest.kernel_cmdline}};
   json["requirements"] = {{"memory", manifest.required_memory.value}, {"cpus", manifest.required_cpus}};
+  json["boot_expect"] = manifest.boot_expect;
   json["accelerator"] = {{"name", manifest.accelerator}, {"reason", manifest.accelerator_reason}};
   json["artifacts"] = list_of(manifest.artifacts);
   json["documents"] = list_of(manifest.documents);
@@ -263,6 +264,7 @@ Manifest parse_manifest(std::string_view text) {
   manifest.created = root.text("created");
   manifest.is_unsigned = root.truth("unsigned");
   manifest.insecure = root.texts("insecure", kMaxRows);
+  manifest.boot_expect = root.texts("boot_expect", kMaxRows);
   read_groups(root, manifest);
   manifest.artifacts = root.rows<ManifestArtifact>("artifacts", kMaxFiles, read_artifact);
   manifest.documents = root.rows<ManifestDocument>("documents", kMaxFiles, read_document);

@@ -34,10 +34,10 @@ recipe::Requirements requirements_of(const fs::path& artifact) {
   if (!error && fs::exists(file)) {
     const artifacts::Manifest manifest =
         artifacts::parse_manifest(core::read_text_file(file, artifacts::kMaxManifestBytes));
-    requirements.memory = manifest.required_memory;
-    requirements.cpus = manifest.required_cpus;
+    request.requirements.memory = manifest.required_memory;
+    request.requirements.cpus = manifest.required_cpus;
+    request.expect = manifest.boot_expect;
   }
-  return requirements;
 }
 
 std::string render(const std::vector<artifacts::ManifestBoot>& boots, const Style& style) {
@@ -57,10 +57,10 @@ int boot(Context& context, const Arguments& arguments) {
   request.image = arguments.artifact;
   request.format = arguments.artifact.extension() == ".qcow2" ? "qcow2" : "raw";
   request.name = arguments.artifact.filename();
-  request.requirements = requirements_of(arguments.artifact);
+  take_defaults(request, arguments.artifact);
   if (!arguments.memory.empty()) request.requirements.memory = core::Bytes::parse(arguments.memory);
   if (arguments.cpus > 0) request.requirements.cpus = arguments.cpus;
-  request.expect = arguments.expect;
+  if (!arguments.expect.empty()) request.expect = arguments.expect;
   request.deadline = std::chrono::seconds(arguments.timeout);
   request.silence = std::chrono::seconds(arguments.stall);
   if (arguments.firmware != "both") {
@@ -98,7 +98,7 @@ Runner declare_boot(CLI::App& app) {
   app.add_option("--cpus", arguments->cpus, "processors [what the release's manifest says]");
   app.add_option("--expect", arguments->expect,
                  "regular expression that the console must show; repeatable [login:]")
-      ->expected(1);
+      ->allow_extra_args(false);
   app.add_option("--timeout", arguments->timeout, "seconds for each boot")
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();

@@ -12,14 +12,14 @@ namespace imgforge::cli {
 std::shared_ptr<RecipeArguments> declare_recipe(CLI::App& app) {
   auto arguments = std::make_shared<RecipeArguments>();
   app.add_option("recipe", arguments->file, "recipe file (YAML)")->required();
-  app.add_option("-p,--profile", arguments->profiles, "profile to take; repeatable [all]")->expected(1);
+  app.add_option("-p,--profile", arguments->profiles, "profile to take; repeatable [all]")->allow_extra_args(false);
   app.add_option("-f,--format", arguments->formats, "format to make; repeatable [what the recipe says]")
-      ->expected(1);
+      ->allow_extra_args(false);
   app.add_option("--set", arguments->set, "PATH=VALUE: override a field, as in disk.size=2G; repeatable")
-      ->expected(1);
+      ->allow_extra_args(false);
   app.add_option("--mirror", arguments->mirrors,
                  "URL that takes the place of the recipe's mirrors; repeatable")
-      ->expected(1);
+      ->allow_extra_args(false);
   return arguments;
 }
 

@@ -75,7 +75,7 @@ Runner declare_verify(CLI::App& app) {
   app.add_option("path", arguments->paths, "release folders, artifacts or stores [the output folder]");
   app.add_option("--public-key", arguments->public_keys,
                  "a .pub file or key line to trust besides yours; repeatable")
-      ->expected(1);
+      ->allow_extra_args(false);
   app.add_flag("--strict", arguments->strict,
                "files beside a release that its manifest does not list are a failure");
   return [arguments](Context& context) {

@@ -105,6 +105,7 @@ class Release {
     manifest.accelerator = built.accelerator;
     manifest.accelerator_reason = built.accelerator_reason;
     manifest.tool_version = IMGFORGE_VERSION;
+    manifest.boot_expect = recipe_.boot_expect;
     manifest.required_memory = recipe_.requirements.memory;
     manifest.required_cpus = recipe_.requirements.cpus;
     for (ManifestBoot boot : boots) {

@@ -42,7 +42,7 @@ std::size_t repository_of(const std::vector<fetch::Repository>& repositories, co
 }  // namespace
 
 GuestRun::GuestRun(Toolbox& tools, std::filesystem::path work)
-    : tools_(tools), work_(std::move(work)), pending_(guest::launch_in_background(launch_options(tools, work_))) {}
+    : tools_(tools), work_(std::move(work)), pending_(launch_options(tools, work_)) {}
 
 guest::Guest& GuestRun::guest() {
   if (!guest_) {

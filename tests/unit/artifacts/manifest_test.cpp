@@ -25,6 +25,7 @@ Manifest sample() {
   finalise(manifest);
   manifest.documents = {{"sbom.spdx.json", 3, sha256_of("z"), sha512}};
   manifest.insecure = {"insecure-skip-base-signature"};
+  manifest.boot_expect = {"login:"};
   return manifest;
 }
 
