@@ -199,6 +199,8 @@ void Guest::remove_private_folder() {
 }
 
 void Guest::finish() {
+  // The library is content with an appliance that has died.
+  if (!appliance_->qemu.running()) throw appliance_->error("shutting down");
   appliance_->call("shutting down", [](guestfs_h* handle) { return guestfs_shutdown(handle); });
   appliance_->handle.reset();
 }
