@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <system_error>
 
 #include "builder/guest/apk_text.hpp"
@@ -32,20 +33,36 @@ void place(const std::filesystem::path& source, const std::filesystem::path& tar
   if (error) core::clone_file(source, target);
 }
 
-/// Shows the repositories, with `files`, as folders of the guest.
-void present_repositories(Guest& guest, const World& world, const std::vector<PackageFile>& files) {
+/// All repositories, to choose from.
+std::set<std::size_t> every_repository(const World& world) {
+  std::set<std::size_t> numbers;
+  for (std::size_t i = 0; i < world.repositories.size(); ++i) numbers.insert(i);
+  return numbers;
+}
+
+/// Those that `files` come from. Indexes are large and slow to read under emulation.
+std::set<std::size_t> repositories_of(const std::vector<PackageFile>& files) {
+  std::set<std::size_t> numbers;
+  for (const PackageFile& file : files) numbers.insert(file.repository);
+  return numbers;
+}
+
+/// Shows the repositories `numbers`, with `files`, as folders of the guest.
+void present_repositories(Guest& guest, const World& world, const std::set<std::size_t>& numbers,
+                          const std::vector<PackageFile>& files) {
   const core::TempDir stage(guest.scratch(), "repositories");
-  std::vector<std::filesystem::path> folders;
+  const auto folder_of = [&](std::size_t number) {
+    return stage.path() / "media" / fmt::format("r{}", number) / world.repositories.at(number).arch;
+  };
   std::string list;
-  for (const Repository& repository : world.repositories) {
-    const std::string name = fmt::format("r{}", folders.size());
-    folders.push_back(stage.path() / "media" / name / repository.arch);
-    std::filesystem::create_directories(folders.back());
-    place(repository.index, folders.back() / "APKINDEX.tar.gz");
-    list += fmt::format("{}/{}\n", Guest::kMedia, name);
+  std::filesystem::create_directories(stage.path() / "media");
+  for (const std::size_t number : numbers) {
+    std::filesystem::create_directories(folder_of(number));
+    place(world.repositories.at(number).index, folder_of(number) / "APKINDEX.tar.gz");
+    list += fmt::format("{}/r{}\n", Guest::kMedia, number);
   }
   for (const PackageFile& file : files) {
-    place(file.file, folders.at(file.repository) / fmt::format("{}-{}.apk", file.name, file.version));
+    place(file.file, folder_of(file.repository) / fmt::format("{}-{}.apk", file.name, file.version));
   }
   guest.write(fmt::format("{}/repositories", Guest::kPrivate), list);
   guest.present(stage.path() / "media");
@@ -174,6 +191,21 @@ std::string repositories_file(const World& world) {
   return text;
 }
 
+/// What was recorded and signed for is what is installed, or the build fails.
+void require_as_planned(const std::vector<PlannedPackage>& plan, std::string_view output) {
+  const auto arrivals = [](const std::vector<PlannedPackage>& packages) {
+    std::set<std::string> names;
+    for (const PlannedPackage& package : packages) {
+      if (installs(package.action)) names.insert(fmt::format("{}-{}", package.name, package.version));
+    }
+    return names;
+  };
+  if (arrivals(plan) != arrivals(parse_plan(output))) {
+    throw core::Error(core::Kind::kPackage, "apk installed other packages than it had planned")
+        .quote(core::tail_lines(output));
+  }
+}
+
 void add_keys(Guest& guest, const World& world) {
   for (const std::filesystem::path& key : world.keys) {
     guest.write(fmt::format("/etc/apk/keys/{}", key.filename().string()), core::read_text_file(key));
@@ -185,7 +217,7 @@ void add_keys(Guest& guest, const World& world) {
 std::vector<PlannedPackage> resolve(Guest& guest, const World& world) {
   const std::vector<std::string> next = next_world(original_world(guest), world.add, world.remove);
   add_keys(guest, world);
-  present_repositories(guest, world, {});
+  present_repositories(guest, world, every_repository(world), {});
   const ScriptResult result =
       guest.run(std::string(kSetUp) + write_world(next) + list_installed(world) + "$apk add --simulate\n",
                 Seconds(300));
@@ -204,7 +236,7 @@ void install(Guest& guest, const World& world, const std::vector<PlannedPackage>
     return installs(package.action) && package.name == options.kernel_package;
   });
   add_keys(guest, world);
-  present_repositories(guest, world, files);
+  present_repositories(guest, world, repositories_of(files), files);
   std::string script = fmt::format("{}export SOURCE_DATE_EPOCH={}\n", kSetUp, options.epoch);
   if (with_kernel) {
     script += write_world(world_without(options.kernel_package, next, plan)) + "$apk add\n" +
@@ -215,6 +247,7 @@ void install(Guest& guest, const World& world, const std::vector<PlannedPackage>
   script += fmt::format("printf %s {} >/etc/apk/repositories\n", shell_quoted(repositories_file(world)));
   const ScriptResult result = guest.run(script, options.limit);
   if (result.exit_code != 0) throw apk_error(guest, world, result, "installing packages");
+  require_as_planned(plan, result.output);
   guest.remove_media();
 }
 

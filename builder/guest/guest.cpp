@@ -26,25 +26,29 @@ using CText = std::unique_ptr<char, FreeText>;
 
 /// Runs /.imgforge/step with a limit and prints its exit code, seconds taken and output. The step has a
 /// session of its own, so that what it leaves behind can be killed; the pipe caps the output without failing
-/// the step.
+/// the step, and nothing is kept in files, which a full disk would lose.
 constexpr std::string_view kRunner = R"sh(
 cd / && umask 022
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C TZ=UTC TERM=dumb
 box=/.imgforge
-rm -f $box/pipe $box/output
+rm -f $box/pipe
 mkfifo -m 600 $box/pipe || exit 1
 started=$(date +%s)
-setsid timeout -s KILL {limit} /bin/sh -e $box/step >$box/pipe 2>&1 </dev/null &
-group=$!
-tail -c 1048576 <$box/pipe >$box/output &
-reader=$!
+(
+  setsid timeout -s KILL {limit} /bin/sh -e $box/step >$box/pipe 2>&1 </dev/null &
+  group=$!
+  code=0
+  wait $group || code=$?
+  kill -9 -$group 2>/dev/null
+  exit $code
+) &
+waiter=$!
+output=$(tail -c 1048576 <$box/pipe | tr -d '\000')
 code=0
-wait $group || code=$?
-kill -9 -$group 2>/dev/null
-wait $reader
+wait $waiter || code=$?
 echo $code $(($(date +%s) - started))
-tr -d '\000' <$box/output
-rm -f $box/pipe $box/output $box/step
+printf '%s\n' "$output"
+rm -f $box/pipe $box/step
 )sh";
 
 ScriptResult parse_result(std::string_view text, Seconds limit) {
@@ -199,6 +203,8 @@ void Guest::remove_private_folder() {
 }
 
 void Guest::finish() {
+  // The library is content with an appliance that has died.
+  if (!appliance_->qemu.running()) throw appliance_->error("shutting down");
   appliance_->call("shutting down", [](guestfs_h* handle) { return guestfs_shutdown(handle); });
   appliance_->handle.reset();
 }

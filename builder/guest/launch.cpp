@@ -128,7 +128,9 @@ void Appliance::start(machine::Accelerator with, std::chrono::milliseconds limit
   if (std::optional<core::Error> verdict = watchdog->verdict()) throw std::move(verdict->quote(log.tail()));
   if (result != 0)
     throw std::move(launch_error(handle.get(), "the appliance did not start").quote(log.tail()));
-  qemu = ProcessHandle(guestfs_get_pid(handle.get()));
+  const pid_t pid = guestfs_get_pid(handle.get());
+  qemu = ProcessHandle(pid);
+  remove_socket_folder(pid);
   watchdog->set_kill([this] { qemu.kill(); });
   call("mounting the root file system", [](guestfs_h* library) {
     if (guestfs_mount_options(library, "noatime", "/dev/sda", "/") < 0) return -1;

@@ -6,7 +6,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace imgforge::guest {
@@ -29,6 +32,22 @@ void kill_tree(pid_t pid) {
 
 void kill_children_of_thread(pid_t thread) {
   for (const pid_t pid : children_in(fmt::format("/proc/self/task/{}/children", thread))) kill_tree(pid);
+}
+
+void remove_socket_folder(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/cmdline", pid), std::ios::binary);
+  constexpr std::string_view kStart = "socket,path=";
+  for (std::string argument; std::getline(file, argument, '\0');) {
+    const std::size_t start = argument.find(kStart);
+    if (start == std::string::npos) continue;
+    const std::size_t begin = start + kStart.size();
+    const std::filesystem::path socket = argument.substr(begin, argument.find(',', begin) - begin);
+    const std::filesystem::path folder = socket.parent_path();
+    if (!folder.filename().native().starts_with("libguestfs")) continue;
+    std::error_code ignored;
+    std::filesystem::remove(socket, ignored);
+    std::filesystem::remove(folder, ignored);
+  }
 }
 
 ProcessHandle::ProcessHandle(pid_t pid) : fd_(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))) {}

@@ -15,6 +15,10 @@ namespace imgforge::guest {
 /// appliance.
 void kill_children_of_thread(pid_t thread);
 
+/// Removes the folder of the socket through which the library and the QEMU `pid` talk. Once they are
+/// connected nobody needs it, and it is the one thing that a killed build would leave in /tmp.
+void remove_socket_folder(pid_t pid);
+
 /// One process, held so that its number cannot come to mean another one (pidfd_open(2)).
 class ProcessHandle {
  public:
