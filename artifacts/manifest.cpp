@@ -152,9 +152,9 @@ void check_names(const Manifest& manifest) {
     return Error(Kind::kIntegrity, "manifest: " + core::escaped(what, 120) + " " + why);
   };
   if (!is_file_name(manifest.name)) throw refuse("name", "is not a possible name");
-  if (!manifest.profile.empty() && !is_file_name(manifest.profile)) throw refuse("profile", "is not a possible name");
-  if (!Version::parse(manifest.version))
-    throw refuse("version", "is not a version");
+  if (!manifest.profile.empty() && !is_file_name(manifest.profile))
+    throw refuse("profile", "is not a possible name");
+  if (!Version::parse(manifest.version)) throw refuse("version", "is not a version");
   std::set<std::string> files{"manifest.json", "manifest.json.minisig", "SHA256SUMS", "SHA256SUMS.minisig"};
   const auto check_file = [&](const std::string& file) {
     if (!is_file_name(file)) throw refuse("file \"" + file + "\"", "is not a plain file name");

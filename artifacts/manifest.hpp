@@ -84,7 +84,8 @@ struct Manifest {
   std::string accelerator_reason;  ///< why that one
   std::string tool_name = "imgforge";
   std::string tool_version;
-  std::vector<std::string> boot_expect;  ///< what the console shows when it is ready: regular expressions, in order
+  std::vector<std::string>
+      boot_expect;  ///< what the console shows when it is ready: regular expressions, in order
   core::Bytes required_memory;
   unsigned required_cpus = 1;
   bool is_unsigned = false;

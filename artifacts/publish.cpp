@@ -202,8 +202,9 @@ class Publication {
     return version.chosen == request_.version.chosen && version.date == request_.version.date;
   }
 
-  /// The latest release of the day (or the one of the chosen version) if its files, hashed again from disk, are those of this request. A run
-  /// that was killed between the two renames is completed here: `current` is turned to it.
+  /// The latest release of the day (or the one of the chosen version) if its files, hashed again from disk,
+  /// are those of this request. A run that was killed between the two renames is completed here: `current` is
+  /// turned to it.
   std::optional<PublishResult> identical_release() {
     const std::vector<Version> versions = store_.versions(manifest_.line());
     const auto latest = std::find_if(versions.rbegin(), versions.rend(),
@@ -252,8 +253,9 @@ class Publication {
   void choose_version() {
     version_ = request_.version;
     if (!version_.chosen.empty() && is_taken(version_)) {
-      throw Error(Kind::kStore, manifest_.line() + " " + version_.to_string() +
-                                    " was published already with different content; releases are never replaced")
+      throw Error(Kind::kStore,
+                  manifest_.line() + " " + version_.to_string() +
+                      " was published already with different content; releases are never replaced")
           .hint("raise `version` in the recipe");
     }
     for (const Version& version : store_.versions(manifest_.line())) {
@@ -374,8 +376,7 @@ class Publication {
 }  // namespace
 
 PublishResult Store::publish(const PublishRequest& request) {
-  return core::while_doing("publishing " + request.name,
-                           [&] { return Publication(*this, request).run(); });
+  return core::while_doing("publishing " + request.name, [&] { return Publication(*this, request).run(); });
 }
 
 void Store::promote(std::string_view line, const Version& version, std::chrono::milliseconds lock_timeout,

@@ -25,10 +25,9 @@ struct Arguments {
   std::vector<std::string> expect;
 };
 
-/// What the release says that the image needs. The manifest is only asked for defaults here, nothing is
-/// trusted because of it.
-recipe::Requirements requirements_of(const fs::path& artifact) {
-  recipe::Requirements requirements;
+/// What the release says that the image needs and shows. The manifest is only asked for defaults here,
+/// nothing is trusted because of it.
+void take_defaults(stages::BootRequest& request, const fs::path& artifact) {
   std::error_code error;
   const fs::path file = fs::weakly_canonical(artifact, error).parent_path() / "manifest.json";
   if (!error && fs::exists(file)) {

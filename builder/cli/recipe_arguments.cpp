@@ -12,7 +12,8 @@ namespace imgforge::cli {
 std::shared_ptr<RecipeArguments> declare_recipe(CLI::App& app) {
   auto arguments = std::make_shared<RecipeArguments>();
   app.add_option("recipe", arguments->file, "recipe file (YAML)")->required();
-  app.add_option("-p,--profile", arguments->profiles, "profile to take; repeatable [all]")->allow_extra_args(false);
+  app.add_option("-p,--profile", arguments->profiles, "profile to take; repeatable [all]")
+      ->allow_extra_args(false);
   app.add_option("-f,--format", arguments->formats, "format to make; repeatable [what the recipe says]")
       ->allow_extra_args(false);
   app.add_option("--set", arguments->set, "PATH=VALUE: override a field, as in disk.size=2G; repeatable")

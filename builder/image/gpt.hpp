@@ -31,8 +31,8 @@ struct GptPartition {
 void write_gpt(const std::filesystem::path& image, const std::string& disk_uuid,
                const std::vector<GptPartition>& partitions, const std::string& boot_code);
 
-/// Checks both copies of the table of a raw image. Returns the number of partitions. Throws kImage when there is no GPT or it is
-/// damaged.
+/// Checks both copies of the table of a raw image. Returns the number of partitions. Throws kImage when there
+/// is no GPT or it is damaged.
 std::size_t check_gpt(const std::filesystem::path& image);
 
 }  // namespace imgforge::image

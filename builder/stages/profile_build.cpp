@@ -42,7 +42,8 @@ std::string_view action_name(Action action) {
 std::vector<guest::PlannedPackage> plan_from(const core::Json& rows) {
   std::vector<guest::PlannedPackage> plan;
   for (const core::Json& row : rows) {
-    guest::PlannedPackage planned{Action::kInstall, row.at("name"), row.at("version"), row.value("old_version", "")};
+    guest::PlannedPackage planned{Action::kInstall, row.at("name"), row.at("version"),
+                                  row.value("old_version", "")};
     for (const auto& [value, name] : kActions) {
       if (row.at("action") == name) planned.action = value;
     }
@@ -51,8 +52,8 @@ std::vector<guest::PlannedPackage> plan_from(const core::Json& rows) {
   return plan;
 }
 
-const fetch::IndexEntry& find_entry(const std::vector<fetch::Repository>& repositories, const std::string& name,
-                                    const std::string& version) {
+const fetch::IndexEntry& find_entry(const std::vector<fetch::Repository>& repositories,
+                                    const std::string& name, const std::string& version) {
   for (const fetch::Repository& repository : repositories) {
     if (const fetch::IndexEntry* entry = repository.index.find(name, version)) return *entry;
   }
@@ -209,7 +210,8 @@ core::Json ProfileBuild::packages_result() {
 core::Json ProfileBuild::make_packages() {
   core::Json rows = core::Json::array();
   for (const guest::PlannedPackage& planned : guest().resolve(base(), indexes(), recipe_)) {
-    core::Json row{{"action", action_name(planned.action)}, {"name", planned.name}, {"version", planned.version}};
+    core::Json row{
+        {"action", action_name(planned.action)}, {"name", planned.name}, {"version", planned.version}};
     if (!planned.old_version.empty()) row["old_version"] = planned.old_version;
     if (planned.action != guest::PlannedPackage::Action::kRemove) {
       row["identity"] = find_entry(indexes(), planned.name, planned.version).identity.hex();

@@ -21,7 +21,8 @@ guest::LaunchOptions launch_options(Toolbox& tools, const std::filesystem::path&
   return options;
 }
 
-guest::World world_of(const std::vector<fetch::Repository>& repositories, const recipe::ResolvedRecipe& recipe) {
+guest::World world_of(const std::vector<fetch::Repository>& repositories,
+                      const recipe::ResolvedRecipe& recipe) {
   guest::World world;
   for (const fetch::Repository& repository : repositories) {
     world.repositories.push_back({repository.urls.front(), repository.file.path(), repository.arch});
@@ -32,7 +33,8 @@ guest::World world_of(const std::vector<fetch::Repository>& repositories, const 
   return world;
 }
 
-std::size_t repository_of(const std::vector<fetch::Repository>& repositories, const fetch::IndexEntry& entry) {
+std::size_t repository_of(const std::vector<fetch::Repository>& repositories,
+                          const fetch::IndexEntry& entry) {
   for (std::size_t i = 0; i < repositories.size(); ++i) {
     if (repositories[i].index.find(entry.name, entry.version) != nullptr) return i;
   }
@@ -51,7 +53,8 @@ guest::Guest& GuestRun::guest() {
     if (const auto& failure = guest_->kvm_failure()) {
       machine::remember_kvm_failure(tools_.cache_dir, *failure);
       tools_.known_accelerator.reset();
-      tools_.progress.warn("KVM is there but does not work (" + *failure + "): using emulation, which is slower");
+      tools_.progress.warn("KVM is there but does not work (" + *failure +
+                           "): using emulation, which is slower");
     }
   }
   return *guest_;
@@ -70,7 +73,8 @@ std::vector<guest::PlannedPackage> GuestRun::resolve(const artifacts::VerifiedFi
   return guest::resolve(guest(), world_of(repositories, recipe));
 }
 
-GuestResult GuestRun::build(const artifacts::VerifiedFile& base, const std::vector<fetch::Repository>& repositories,
+GuestResult GuestRun::build(const artifacts::VerifiedFile& base,
+                            const std::vector<fetch::Repository>& repositories,
                             const std::vector<guest::PlannedPackage>& plan,
                             const std::vector<fetch::FetchedPackage>& packages,
                             const recipe::ResolvedRecipe& recipe, std::int64_t latest) {

@@ -1,5 +1,5 @@
-// The part of a profile's build that needs the appliance: one start, in which apk resolves the packages, installs
-// them, the recipe's customisation is applied and the root file system leaves as a normalised tar.
+// The part of a profile's build that needs the appliance: one start, in which apk resolves the packages,
+// installs them, the recipe's customisation is applied and the root file system leaves as a normalised tar.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 namespace imgforge::stages {
 
 struct GuestResult {
-  std::filesystem::path tar;              ///< normalised root file system, in the work folder
+  std::filesystem::path tar;                ///< normalised root file system, in the work folder
   machine::AcceleratorVerdict accelerator;  ///< that really ran
 };
 
