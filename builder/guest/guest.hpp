@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "builder/machine/accelerator.hpp"
@@ -125,5 +126,10 @@ class PendingGuest {
   std::future<Guest> result_;
   std::thread thread_;
 };
+
+/// The same as a function.
+inline PendingGuest launch_in_background(LaunchOptions options) {
+  return PendingGuest(std::move(options));
+}
 
 }  // namespace imgforge::guest
