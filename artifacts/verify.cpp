@@ -146,7 +146,9 @@ class Verifier {
       const std::string name = directory_.filename().native();
       const std::string parent = directory_.parent_path().filename().native();
       const bool in_store = directory_.parent_path().parent_path().filename() == "releases";
-      if (Version::parse(name) && name != manifest.version) {
+      // A chosen version cannot be told from any other name of a folder; a dated one can.
+      const std::optional<Version> version = Version::parse(name);
+      if (version && version->chosen.empty() && name != manifest.version) {
         throw Error(Kind::kIntegrity, "the directory is named " + name + " but holds " + manifest.version);
       }
       if (in_store && (name != manifest.version || parent != manifest.line())) {

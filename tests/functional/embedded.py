@@ -86,7 +86,8 @@ class Embedded(Case):
         self.fails(3, "verify", output_dir=out)
 
     def test_09_a_disk_too_small_says_what_it_needs(self):
-        self.fails(1, "build", HELLO, "--set", "disk.size=64M", "--set", "hostname=small", says="disk.size")
+        recipe = self.recipe(TINY.replace("128M", "64M") + "run: ['head -c 60000000 /dev/urandom > /big']\n")
+        self.fails(1, "build", recipe, says="disk.size")
         self.assert_nothing_left()
 
     def test_10_a_full_disk_is_an_error_and_nothing_is_left(self):
@@ -144,7 +145,8 @@ class Embedded(Case):
         self.assertEqual(json.loads(self.ok("show", HELLO, "--json").stdout)["name"], "hello-boot")
         self.assertEqual(json.loads(self.ok("verify", "--json").stdout)["schema"], 1)
         self.assertEqual(json.loads(self.ok("plan", HELLO, "--json").stdout)["schema"], 1)
-        full = subprocess.run([PROGRAM, "help"], stdout=open("/dev/full", "w"), stderr=subprocess.PIPE, text=True)
+        with open("/dev/full", "w") as device:
+            full = subprocess.run([PROGRAM, "help"], stdout=device, stderr=subprocess.PIPE, text=True)
         self.assertNotEqual(full.returncode, 0)
 
     def test_15_flags_come_from_the_environment_too(self):

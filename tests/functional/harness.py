@@ -74,7 +74,8 @@ class Case(unittest.TestCase):
         if "IMGFORGE_ACCELERATOR" in os.environ:
             keep["IMGFORGE_ACCELERATOR"] = os.environ["IMGFORGE_ACCELERATOR"]
         keep.update(HOME=str(cls.home), XDG_CACHE_HOME=str(cls.home / "cache"),
-                    XDG_CONFIG_HOME=str(cls.home / "config"), CI="true", **extra)
+                    XDG_CONFIG_HOME=str(cls.home / "config"), CI="true")
+        keep.update(extra)
         return keep
 
     @classmethod

@@ -23,15 +23,17 @@ recipe::ResolvedRecipe alpine_recipe() {
 }
 
 core::Digest rootfs_fingerprint(const recipe::ResolvedRecipe& recipe) {
-  return fingerprint(make_plan(recipe).at("demo-minimal/rootfs"), core::Json::object(), core::Json::object()).digest;
+  return fingerprint(make_plan(recipe).at("demo-minimal/rootfs"), core::Json::object(), core::Json::object())
+      .digest;
 }
 
 TEST(Plan, AnAlpineProfileHasEveryStepInOrder) {
   std::vector<std::string> ids;
   for (const Step& step : make_plan(alpine_recipe()).steps) ids.push_back(step.id());
-  EXPECT_EQ(ids, (std::vector<std::string>{"demo-minimal/base", "demo-minimal/indexes", "demo-minimal/packages",
-                                           "demo-minimal/rootfs", "demo-minimal/boot files", "demo-minimal/qcow2",
-                                           "demo-minimal/raw", "demo-minimal/release"}));
+  EXPECT_EQ(ids,
+            (std::vector<std::string>{"demo-minimal/base", "demo-minimal/indexes", "demo-minimal/packages",
+                                      "demo-minimal/rootfs", "demo-minimal/boot files", "demo-minimal/qcow2",
+                                      "demo-minimal/raw", "demo-minimal/release"}));
 }
 
 TEST(Plan, TheEmbeddedBaseNeedsNoIndexesAndNoPackages) {
