@@ -290,8 +290,9 @@ class Publication {
     if (::statvfs(store_.root().c_str(), &space) != 0) return;
     const std::uint64_t free = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
     if (free < needed) {
-      throw Error(Kind::kNoSpace, "not enough space: publishing needs " + core::Bytes{needed}.human() + " in " +
-                                      store_.root().native() + ", there are " + core::Bytes{free}.human());
+      throw Error(Kind::kNoSpace, "not enough space: publishing needs " + core::Bytes{needed}.human() +
+                                      " in " + store_.root().native() + ", there are " +
+                                      core::Bytes{free}.human());
     }
     if (space.f_files != 0 && space.f_favail < 16 + 2 * request_.artifacts.size()) {
       throw Error(Kind::kNoSpace, "no inodes left in " + store_.root().native());

@@ -55,7 +55,14 @@ struct ChildFds {
   int err;
 };
 
+/// A child that ends without reading its input makes a write fail; it must not kill this process.
+void ignore_broken_pipes() {
+  static const bool done = ::signal(SIGPIPE, SIG_IGN) != SIG_ERR;
+  static_cast<void>(done);
+}
+
 pid_t spawn(const Command& command, ChildFds fds) {
+  ignore_broken_pipes();
   const std::filesystem::path program = find_program(command.program);
   if (program.empty()) throw Error(Kind::kMachine, "the program " + command.program + " is not installed");
   std::vector<std::string> words{command.program};

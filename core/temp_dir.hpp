@@ -19,7 +19,8 @@ class TempDir {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
 
-  /// Removes directories under `parent` made by TempDir whose owner is gone. Returns how many.
+  /// Removes directories under `parent` that are named as TempDir names them and whose process is gone, also
+  /// one that was killed before it could lock its owner file. Returns how many.
   static int reclaim(const std::filesystem::path& parent);
 
  private:

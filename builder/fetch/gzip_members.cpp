@@ -76,7 +76,10 @@ GzipMember read_member(Input& input, std::size_t number, std::uint64_t offset, s
       const std::string detail = stream.msg == nullptr ? "unusable data" : stream.msg;
       if (number > 0 && member.size == 0)
         throw broken(name, "trailing bytes after gzip member " + std::to_string(number));
-      throw broken(name, fmt::format("gzip member {} is damaged: {}", number + 1, detail));
+      // What does not even begin as gzip is another thing, not a changed one.
+      if (stream.total_out == 0) throw broken(name, "not gzip: " + detail);
+      throw core::Error(core::Kind::kIntegrity,
+                        fmt::format("{}: gzip member {} is damaged: {}", name, number + 1, detail));
     }
     more_inside = stream.avail_out == 0;
     const std::size_t used = in.size() - stream.avail_in;

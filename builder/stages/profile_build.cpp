@@ -154,7 +154,7 @@ void ProfileBuild::start_appliance_if_surely_needed() {
 }
 
 GuestRun& ProfileBuild::guest() {
-  if (!guest_) guest_ = std::make_unique<GuestRun>(tools_, work_.path());
+  if (!guest_) guest_ = std::make_unique<GuestRun>(tools_, work_.path(), recipe_.line());
   return *guest_;
 }
 
@@ -308,7 +308,7 @@ core::Json ProfileBuild::make_boot_files() {
           {"initramfs_size", initramfs.size()}};
 }
 
-image::BootFiles ProfileBuild::boot_files(const fs::path&) {
+image::BootFiles ProfileBuild::boot_files() {
   const core::Json result = boot_result();
   auto kernel = tools_.blobs.find(result_digest(result, "kernel"));
   auto initramfs = tools_.blobs.find(result_digest(result, "initramfs"));
@@ -337,7 +337,7 @@ const fs::path& ProfileBuild::raw_disk() {
   spec.epoch = rootfs_result().at("epoch");
   spec.title = recipe_.line();
   const fs::path output = work_ / "disk.raw";
-  const image::DiskLayout layout = image::make_disk(rootfs().path(), boot_files(folder.path()), spec, output,
+  const image::DiskLayout layout = image::make_disk(rootfs().path(), boot_files(), spec, output,
                                                     folder.path(), tools_.processes, tools_.cancel);
   cmdline_ = layout.cmdline;
   return raw_.emplace(output);

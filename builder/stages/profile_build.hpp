@@ -59,7 +59,7 @@ class ProfileBuild {
   const artifacts::VerifiedFile& base();
   const std::vector<fetch::Repository>& indexes();
   artifacts::VerifiedFile rootfs();
-  image::BootFiles boot_files(const std::filesystem::path& folder);
+  image::BootFiles boot_files();
   const std::filesystem::path& raw_disk();
   GuestRun& guest();
   std::int64_t epoch();

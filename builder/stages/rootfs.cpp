@@ -11,11 +11,22 @@
 namespace imgforge::stages {
 namespace {
 
-guest::LaunchOptions launch_options(Toolbox& tools, const std::filesystem::path& work) {
+/// The log outlives the build, so that a failure can be looked into: one file a release line, of its last
+/// start.
+std::filesystem::path fresh_log(Toolbox& tools, const std::string& line) {
+  const std::filesystem::path folder = tools.cache_dir / "logs";
+  std::filesystem::create_directories(folder);
+  const std::filesystem::path log = folder / (line + ".log");
+  std::filesystem::remove(log);
+  return log;
+}
+
+guest::LaunchOptions launch_options(Toolbox& tools, const std::filesystem::path& work,
+                                    const std::string& line) {
   guest::LaunchOptions options;
   options.work_dir = work;
   options.cache_dir = tools.cache_dir / "appliance";
-  options.log_file = work / "appliance.log";
+  options.log_file = fresh_log(tools, line);
   options.accelerator = tools.accelerator().accelerator;
   options.cancel = tools.cancel;
   return options;
@@ -43,8 +54,8 @@ std::size_t repository_of(const std::vector<fetch::Repository>& repositories,
 
 }  // namespace
 
-GuestRun::GuestRun(Toolbox& tools, std::filesystem::path work)
-    : tools_(tools), work_(std::move(work)), pending_(launch_options(tools, work_)) {}
+GuestRun::GuestRun(Toolbox& tools, std::filesystem::path work, const std::string& line)
+    : tools_(tools), work_(std::move(work)), pending_(launch_options(tools, work_, line)) {}
 
 guest::Guest& GuestRun::guest() {
   if (!guest_) {

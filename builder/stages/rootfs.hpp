@@ -24,8 +24,9 @@ struct GuestResult {
 
 class GuestRun {
  public:
-  /// Begins to start the appliance and returns at once. `work` takes its disks and must outlive it.
-  GuestRun(Toolbox& tools, std::filesystem::path work);
+  /// Begins to start the appliance and returns at once. `work` takes its disks and must outlive it; `line`
+  /// names the log below the cache.
+  GuestRun(Toolbox& tools, std::filesystem::path work, const std::string& line);
 
   /// What apk would do on the base, by its own resolver and the verified indexes.
   std::vector<guest::PlannedPackage> resolve(const artifacts::VerifiedFile& base,

@@ -111,7 +111,7 @@ class Spine(Case):
 
     def test_08_reaches_login_under_seabios_and_ovmf(self):
         before = self.snapshot()
-        result = self.ok("boot", self.manifest_image(), "--memory", "128M", "--expect", "unhinged login:")
+        result = self.ok("boot", self.manifest_image(), "--memory", "256M", "--expect", "unhinged login:")
         self.assertIn("disk BIOS", result.stdout)
         self.assertIn("disk UEFI", result.stdout)
         self.assertEqual(self.snapshot(), before)
@@ -134,8 +134,12 @@ class Spine(Case):
             process.send_signal(number)
             stderr = process.communicate(timeout=30)[1]
             self.assertEqual(process.returncode, 130 if number == signal.SIGINT else -9, stderr)
-            time.sleep(1)
-            self.assertEqual([p for p in descendants if os.path.exists(f"/proc/{p}/exe")], [])
+            # After SIGKILL it is libguestfs's recovery process that ends QEMU; it looks every two seconds.
+            deadline = time.monotonic() + 10
+            alive = lambda: [p for p in descendants if os.path.exists(f"/proc/{p}/exe")]
+            while alive() and time.monotonic() < deadline:
+                time.sleep(0.2)
+            self.assertEqual(alive(), [])
             self.assertEqual(self.snapshot(), before)
             if number == signal.SIGINT:
                 self.assert_nothing_left()
@@ -143,13 +147,11 @@ class Spine(Case):
         self.assert_nothing_left()
 
     def test_11_a_changed_package_is_refused_by_name_and_mirror(self):
-        url = self.mirror.url("id=changed/corrupt=-100")
         broken = self.scratch / "broken"
         shutil.copytree(self.mirror.folder, broken)
         flip_byte(next((broken / "v3.19" / "main" / "x86_64").glob("openrc-0*.apk")), -100)
         self.fails(3, *self.build_words(mirror=f"file://{broken}"), "--cache-dir", self.scratch / "cold1",
                    says=["openrc", str(broken)])
-        self.assertTrue(url)
 
     def test_12_a_package_that_is_gone_is_refused(self):
         broken = self.scratch / "gone"
@@ -159,8 +161,7 @@ class Spine(Case):
                    says=["openrc", "no longer"])
 
     def test_13_an_index_by_an_unknown_key_is_refused(self):
-        words = [w for w in self.build_words() if not str(w).startswith("packages.keys=")]
-        words.remove("--set")
+        words = self.build_words()[:-2]  # without the mirror's key
         self.fails(3, *words, "--cache-dir", self.scratch / "cold3", says="imgforge-test.rsa.pub")
 
     def test_14_a_mirror_that_fails_is_exit_code_5(self):

@@ -161,13 +161,21 @@ TEST_F(FilesTest, CopiesKeepHoles) {
 
 TEST_F(FilesTest, DirectoriesOfDeadOwnersAreReclaimed) {
   const TempDir alive(folder_.path(), "work");
-  const fs::path dead = folder_ / "work.1.dead";
+  // Process numbers end at 4194304 on Linux, so nobody has this one.
+  const fs::path dead = folder_ / "work.4194305.0123456789ab";
+  const fs::path dead_early = folder_ / "work.4194306.0123456789ab";
   fs::create_directory(dead);
   write_file_atomically(dead / ".owner", "");
+  fs::create_directory(dead_early);
+  const fs::path young = folder_ / ("work." + std::to_string(::getpid()) + ".0123456789ab");
+  fs::create_directory(young);
+  write_file_atomically(young / ".owner", "");
   fs::create_directory(folder_ / "somebody-elses");
-  EXPECT_EQ(TempDir::reclaim(folder_.path()), 1);
+  EXPECT_EQ(TempDir::reclaim(folder_.path()), 2);
   EXPECT_TRUE(fs::exists(alive.path()));
+  EXPECT_TRUE(fs::exists(young)) << "it may not have been locked yet";
   EXPECT_FALSE(fs::exists(dead));
+  EXPECT_FALSE(fs::exists(dead_early));
   EXPECT_TRUE(fs::exists(folder_ / "somebody-elses"));
 }
 
@@ -208,6 +216,12 @@ TEST(Process, ADeadlineKillsTheWholeGroup) {
   Command command = shell("sleep 60 & echo $!; wait");
   command.timeout = std::chrono::milliseconds(300);
   EXPECT_EQ(kind_of([&] { system_processes().run(command, CancelToken()); }), Kind::kTimeout);
+}
+
+TEST(Process, AChildThatDoesNotReadItsInputIsNoDeathOfOurs) {
+  Command command = shell("exit 4");
+  command.input = std::string(1 << 20, 'x');
+  EXPECT_EQ(system_processes().run(command, CancelToken()).exit_code, 4);
 }
 
 TEST(Process, CancelEndsIt) {

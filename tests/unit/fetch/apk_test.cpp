@@ -70,7 +70,7 @@ TEST(GzipMembers, BadFilesAreRefused) {
   }
   std::string flipped = whole;
   flipped[flipped.size() - 6] = static_cast<char>(flipped[flipped.size() - 6] ^ 1);  // in the CRC
-  EXPECT_EQ(kind(flipped, {99}).kind(), core::Kind::kPackage);
+  EXPECT_EQ(kind(flipped, {99}).kind(), core::Kind::kIntegrity);
   EXPECT_NE(kind(whole + whole, {99}).message().find("trailing"), std::string::npos);
   EXPECT_NE(kind(whole + "some junk", {99, 99}).message().find("trailing"), std::string::npos);
   EXPECT_EQ(kind(gzip(std::string(1 << 20, '\0')), {1000}).kind(), core::Kind::kUnsafe);
