@@ -48,6 +48,7 @@ core::Json as_json(const ProfileOutcome& outcome) {
                      {"cached", step.state == StepState::kKnown},
                      {"seconds", step.seconds},
                      {"detail", step.detail}});
+    for (const auto& [name, seconds] : step.phases) steps.back()["phases"][name] = seconds;
   }
   core::Json artifacts = core::Json::array();
   for (const artifacts::ManifestArtifact& artifact : outcome.manifest.artifacts) {

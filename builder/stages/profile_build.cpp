@@ -154,7 +154,7 @@ void ProfileBuild::start_appliance_if_surely_needed() {
 }
 
 GuestRun& ProfileBuild::guest() {
-  if (!guest_) guest_ = std::make_unique<GuestRun>(tools_, work_.path(), recipe_.line());
+  if (!guest_) guest_ = std::make_unique<GuestRun>(tools_, runner_, work_.path(), recipe_.line());
   return *guest_;
 }
 

@@ -54,13 +54,13 @@ std::size_t repository_of(const std::vector<fetch::Repository>& repositories,
 
 }  // namespace
 
-GuestRun::GuestRun(Toolbox& tools, std::filesystem::path work, const std::string& line)
-    : tools_(tools), work_(std::move(work)), pending_(launch_options(tools, work_, line)) {}
+GuestRun::GuestRun(Toolbox& tools, StepRunner& runner, std::filesystem::path work, const std::string& line)
+    : tools_(tools), runner_(runner), work_(std::move(work)), pending_(launch_options(tools, work_, line)) {}
 
 guest::Guest& GuestRun::guest() {
   if (!guest_) {
     tools_.progress.update("appliance", "starting");
-    guest_ = pending_.get();
+    runner_.phase("appliance", [&] { guest_ = pending_.get(); });
     if (const auto& failure = guest_->kvm_failure()) {
       machine::remember_kvm_failure(tools_.cache_dir, *failure);
       tools_.known_accelerator.reset();
@@ -73,7 +73,8 @@ guest::Guest& GuestRun::guest() {
 
 void GuestRun::unpack(const artifacts::VerifiedFile& base) {
   if (unpacked_) return;
-  guest::unpack_base(guest(), base.path());
+  guest();
+  runner_.phase("unpack base", [&] { guest::unpack_base(guest(), base.path()); });
   unpacked_ = true;
 }
 
@@ -81,7 +82,7 @@ std::vector<guest::PlannedPackage> GuestRun::resolve(const artifacts::VerifiedFi
                                                      const std::vector<fetch::Repository>& repositories,
                                                      const recipe::ResolvedRecipe& recipe) {
   unpack(base);
-  return guest::resolve(guest(), world_of(repositories, recipe));
+  return runner_.phase("resolve", [&] { return guest::resolve(guest(), world_of(repositories, recipe)); });
 }
 
 GuestResult GuestRun::build(const artifacts::VerifiedFile& base,
@@ -100,18 +101,19 @@ GuestResult GuestRun::build(const artifacts::VerifiedFile& base,
     guest::InstallOptions options;
     options.kernel_package = recipe.kernel.package;
     options.epoch = latest;
-    guest::install(guest(), world_of(repositories, recipe), plan, files, options);
+    runner_.phase("install",
+                  [&] { guest::install(guest(), world_of(repositories, recipe), plan, files, options); });
   }
   guest::CustomizeOptions options;
   options.epoch = latest;
   options.on_step = [&](std::size_t step, std::size_t count) {
     tools_.progress.update("rootfs", fmt::format("run step {} of {}", step, count));
   };
-  guest::customize(guest(), recipe, options);
-  guest::clean_identity(guest());
+  runner_.phase("customise", [&] { guest::customize(guest(), recipe, options); });
+  runner_.phase("clean", [&] { guest::clean_identity(guest()); });
   GuestResult result;
   result.tar = work_ / "rootfs.tar";
-  guest::export_rootfs(guest(), result.tar, latest, work_);
+  runner_.phase("export", [&] { guest::export_rootfs(guest(), result.tar, latest, work_); });
   result.accelerator = tools_.accelerator();
   result.accelerator.accelerator = guest().accelerator();
   guest().finish();

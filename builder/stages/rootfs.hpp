@@ -13,6 +13,7 @@
 #include "builder/guest/guest.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "builder/recipe/recipe.hpp"
+#include "builder/stages/step_runner.hpp"
 #include "builder/stages/toolbox.hpp"
 
 namespace imgforge::stages {
@@ -26,7 +27,7 @@ class GuestRun {
  public:
   /// Begins to start the appliance and returns at once. `work` takes its disks and must outlive it; `line`
   /// names the log below the cache.
-  GuestRun(Toolbox& tools, std::filesystem::path work, const std::string& line);
+  GuestRun(Toolbox& tools, StepRunner& runner, std::filesystem::path work, const std::string& line);
 
   /// What apk would do on the base, by its own resolver and the verified indexes.
   std::vector<guest::PlannedPackage> resolve(const artifacts::VerifiedFile& base,
@@ -44,6 +45,7 @@ class GuestRun {
   void unpack(const artifacts::VerifiedFile& base);
 
   Toolbox& tools_;
+  StepRunner& runner_;
   std::filesystem::path work_;
   guest::PendingGuest pending_;
   std::optional<guest::Guest> guest_;

@@ -52,7 +52,7 @@ void StepRunner::report(const plan::Step& step, StepState state, double seconds,
   tools_.progress.end(
       step.id(), detail,
       state == StepState::kKnown ? core::Progress::Outcome::kCached : core::Progress::Outcome::kDone);
-  reports_.push_back({step.id(), state, seconds, std::move(detail)});
+  reports_.push_back({step.id(), state, seconds, std::move(detail), std::exchange(phases_, {})});
 }
 
 }  // namespace imgforge::stages

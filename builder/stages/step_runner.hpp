@@ -2,9 +2,11 @@
 // and tells the watcher. What every step has in common is said here once.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "builder/plan/plan.hpp"
@@ -21,6 +23,7 @@ struct StepReport {
   StepState state = StepState::kKnown;
   double seconds = 0;
   std::string detail;
+  std::vector<std::pair<std::string, double>> phases = {};  ///< parts of a long step, in seconds
 };
 
 class StepRunner {
@@ -41,13 +44,30 @@ class StepRunner {
   /// Runs something that is asked anew every time and has no record, such as the release.
   void always(const plan::Step& step, const std::function<std::string()>& body);
 
+  /// Measures a part of the step that runs now; the parts appear in its report.
+  template <class Body>
+  decltype(auto) phase(std::string name, Body&& body) {
+    const Timer timer{*this, std::move(name), std::chrono::steady_clock::now()};
+    return std::forward<Body>(body)();
+  }
+
   const std::vector<StepReport>& reports() const { return reports_; }
 
  private:
+  struct Timer {
+    StepRunner& runner;
+    std::string name;
+    std::chrono::steady_clock::time_point start;
+    ~Timer() {
+      const auto end = std::chrono::steady_clock::now();
+      runner.phases_.emplace_back(std::move(name), std::chrono::duration<double>(end - start).count());
+    }
+  };
   void report(const plan::Step& step, StepState state, double seconds, std::string detail);
 
   Toolbox& tools_;
   std::vector<StepReport> reports_;
+  std::vector<std::pair<std::string, double>> phases_;
 };
 
 }  // namespace imgforge::stages
