@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "builder/guest/base.hpp"
 #include "builder/guest/clean.hpp"
 #include "builder/guest/customize.hpp"
@@ -28,6 +31,9 @@ guest::LaunchOptions launch_options(Toolbox& tools, const std::filesystem::path&
   options.cache_dir = tools.cache_dir / "appliance";
   options.log_file = fresh_log(tools, line);
   options.accelerator = tools.accelerator().accelerator;
+  // The appliance's start is half waiting for device managers: a second processor helps, a third one does
+  // not.
+  options.cpus = std::clamp(std::thread::hardware_concurrency(), 1U, 2U);
   options.cancel = tools.cancel;
   return options;
 }
