@@ -117,8 +117,8 @@ class Spine(Case):
         self.assertEqual(self.snapshot(), before)
 
     def test_09_a_boot_that_does_not_get_there_quotes_the_console(self):
-        result = self.fails(1, "boot", self.manifest_image(), "--firmware", "bios", "--memory", "128M", "--timeout",
-                            "60", "--expect", "no such text ever", "--stall", "6")
+        result = self.fails(1, "boot", self.manifest_image(), "--firmware", "bios", "--memory", "256M", "--timeout",
+                            "170", "--expect", "no such text ever", "--stall", "25")
         self.assertIn("login:", result.stderr)
 
     def test_10_interrupted_leaves_the_store_as_it_was(self):
