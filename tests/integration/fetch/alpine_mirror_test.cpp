@@ -154,7 +154,8 @@ TEST_F(AlpineMirrorTest, FaultyMirrorsOfPackages) {
   EXPECT_EQ(gone.message(),
             "package jq-1.7.1-r0 is no longer on " + mirror_->url("/fault/status=404/v3.19/main"));
   EXPECT_FALSE(gone.hint().empty());
-  EXPECT_EQ(with("/fault/corrupt=-1000").kind(), core::Kind::kPackage) << "the gzip check sum sees it first";
+  EXPECT_EQ(with("/fault/corrupt=-1000").kind(), core::Kind::kIntegrity)
+      << "the gzip check sum sees it first";
   EXPECT_EQ(with("/fault/badlength=1").kind(), core::Kind::kIntegrity);
   EXPECT_EQ(with("/fault/truncate=2000").kind(), core::Kind::kFetch);
   std::vector<Repository> two = good;

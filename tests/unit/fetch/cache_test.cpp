@@ -225,9 +225,11 @@ TEST_F(DownloaderTest, OfflineNeedsTheCache) {
 }
 
 TEST_F(DownloaderTest, FoldersOfKilledRunsAreRemoved) {
-  std::filesystem::create_directories(lab_.blobs.staging() / "download.1.dead");
-  core::write_file_atomically(lab_.blobs.staging() / "download.1.dead" / ".owner", "");
-  core::write_file_atomically(lab_.blobs.staging() / "download.1.dead" / "0", "half");
+  // Process numbers end at 4194304 on Linux, so nobody has this one.
+  const std::filesystem::path dead = lab_.blobs.staging() / "download.4194305.0123456789ab";
+  std::filesystem::create_directories(dead);
+  core::write_file_atomically(dead / ".owner", "");
+  core::write_file_atomically(dead / "0", "half");
   const Downloader downloader(lab_.context);
   EXPECT_EQ(lab_.leftovers(), 0u);
 }

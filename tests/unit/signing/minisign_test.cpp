@@ -127,7 +127,9 @@ TEST_F(Minisign, PlainKeyOfTheToolSignsAndVerifies) {
   const auto made = run("minisign", {"-G", "-W", "-p", "t.pub", "-s", "t.key"});
   ASSERT_EQ(made.exit_code, 0) << made.err;
   const PublicKey pub = PublicKey::parse(core::read_text_file(folder_ / "t.pub"));
-  EXPECT_NE(pub.untrusted_comment().find(pub.id()), std::string::npos);
+  // minisign 0.11 leaves out leading zeros of the id in the comment.
+  const std::string id = pub.id();
+  EXPECT_NE(pub.untrusted_comment().find(id.substr(id.find_first_not_of('0'))), std::string::npos);
   const SecretKey key = SecretKey::parse(core::read_text_file(folder_ / "t.key"));
   EXPECT_EQ(key.public_key(), pub);
   write("m", "message");
