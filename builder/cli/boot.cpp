@@ -67,8 +67,10 @@ int boot(Context& context, const Arguments& arguments) {
   }
   const machine::AcceleratorVerdict accelerator =
       machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel);
+  context.progress.begin("boot");
   const auto boots = stages::boot_through_firmware(
       request, accelerator.accelerator, context.options.cache_dir / "tmp", context.progress, context.cancel);
+  context.progress.end("boot", request.name, core::Progress::Outcome::kDone);
   if (!context.options.json) {
     print(render(boots, context.out));
     return 0;
