@@ -171,7 +171,7 @@ const artifacts::VerifiedFile& ProfileBuild::base() {
     base_ = tools_.blobs.find(result_digest(result));
     return base_.has_value();
   };
-  runner_.run(
+  const core::Json known = runner_.run(
       step(StepKind::kBase), where.identity, core::Json::object(), usable,
       [&] {
         base_ = obtain_base(tools_, where);
@@ -180,6 +180,7 @@ const artifacts::VerifiedFile& ProfileBuild::base() {
         return result;
       },
       [&](const core::Json& result) { return where.title + " · " + size_text(result); });
+  base_newest_ = known.at("newest");
   return *base_;
 }
 
@@ -235,7 +236,8 @@ core::Json ProfileBuild::rootfs_result() {
 /// Files that are newer than the newest input are clamped to it: a build's own moment leaves no trace.
 std::int64_t ProfileBuild::epoch() {
   if (const auto given = source_date_epoch()) return *given;
-  std::int64_t newest = newest_in(base());
+  base();
+  std::int64_t newest = base_newest_;
   for (const guest::PlannedPackage& planned : plan_from(packages_result())) {
     if (planned.action == Action::kRemove) continue;
     const fetch::IndexEntry& entry = find_entry(indexes(), planned.name, planned.version);

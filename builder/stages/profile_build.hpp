@@ -2,6 +2,7 @@
 // needs is not run: with the image in the cache neither appliance nor downloads are touched.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,6 +78,7 @@ class ProfileBuild {
   core::TempDir work_;
   std::optional<BaseOrigin> origin_;
   std::optional<artifacts::VerifiedFile> base_;
+  std::int64_t base_newest_ = 0;  ///< newest time inside the base; known with base_
   std::optional<std::vector<fetch::Repository>> indexes_;
   std::optional<core::Json> packages_, rootfs_, boot_;
   std::optional<std::filesystem::path> raw_;
