@@ -43,7 +43,8 @@ struct ManifestArtifact {
   std::uint64_t virtual_size = 0;  ///< bytes that a machine sees; 0: the same as `size`
   core::Digest sha256;
   core::Digest sha512;
-  std::map<std::string, std::string> media;  ///< details of the format, such as "compression": "zstd"
+  /// Details of the format, such as "compression": "zstd"; "role" tells the files of one format apart.
+  std::map<std::string, std::string> media;
   bool operator==(const ManifestArtifact&) const = default;
 };
 

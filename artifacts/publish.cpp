@@ -11,6 +11,7 @@
 #include <set>
 #include <system_error>
 
+#include "artifacts/formats.hpp"
 #include "artifacts/release_check.hpp"
 #include "artifacts/store.hpp"
 #include "core/atomic_file.hpp"
@@ -87,7 +88,9 @@ std::vector<FlatLink> flat_links(const Store& store, const Manifest& manifest) {
 /// Removes flat names through `current` that lead nowhere since it was turned (a format no longer made).
 void drop_dangling_links(const Store& store, const std::string& line) {
   const std::string prefix = std::string(kReleases) + line + "/current/";
-  for (const char* folder : {"images", "isos", "usb"}) {
+  std::set<std::string_view> folders;
+  for (const Format& format : formats()) folders.insert(format.folder);
+  for (const std::string_view folder : folders) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(store.root() / folder, error)) {
       if (!entry.is_symlink(error) || fs::exists(entry.path(), error)) continue;

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <thread>
 
+#include "artifacts/formats.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -129,10 +130,8 @@ std::filesystem::path Store::release_directory(std::string_view line, const Vers
 }
 
 std::string Store::flat_folder(std::string_view format) {
-  if (format == "qcow2" || format == "raw" || format == "zst" || format == "img.zst") return "images";
-  if (format == "iso") return "isos";
-  if (format == "usb") return "usb";
-  throw Error(Kind::kInternal, "no folder for artifacts of format " + std::string(format));
+  if (const Format* known = find_format(format)) return std::string(known->folder);
+  throw Error(Kind::kStore, "no folder for artifacts of the format " + core::escaped(format));
 }
 
 std::vector<std::string> Store::lines() const {

@@ -23,7 +23,7 @@ namespace imgforge::artifacts {
 struct StagedArtifact {
   std::filesystem::path path;
   std::string suffix;  ///< ends the published name: ".qcow2", ".iso", ".img.zst", "-usb.img"
-  std::string format;  ///< "qcow2", "raw", "zst", "iso" or "usb"; decides the flat folder
+  std::string format;  ///< of the table in formats.hpp; decides the flat folder
   std::uint64_t virtual_size = 0;
   std::map<std::string, std::string> media;
 };
@@ -83,7 +83,7 @@ class Store {
   std::filesystem::path releases() const { return root_ / "releases"; }
   std::filesystem::path line_directory(std::string_view line) const { return releases() / line; }
   std::filesystem::path release_directory(std::string_view line, const Version& version) const;
-  /// "images", "isos" or "usb". Throws kInternal for an unknown format.
+  /// "images", "isos", ...: where the flat names of a format stand. Throws kStore for an unknown format.
   static std::string flat_folder(std::string_view format);
 
   /// Names under releases/, sorted.

@@ -166,7 +166,7 @@ class Verifier {
       if (fs::symlink_status(file, error).type() != fs::file_type::regular) {
         throw Error(Kind::kIntegrity, "not a regular file");
       }
-      return options_.format(file, artifact.format);
+      return options_.format(file, artifact);
     });
   }
 

@@ -16,8 +16,9 @@ namespace imgforge::artifacts {
 
 /// Checks the text of a .minisig file over `data`; returns who signed, or throws core::Error (kSignature).
 using SignatureCheck = std::function<std::string(std::string_view data, std::string_view minisig_text)>;
-/// Looks into an artifact of a format; returns a detail to show, or throws core::Error.
-using FormatCheck = std::function<std::string(const std::filesystem::path& file, std::string_view format)>;
+/// Looks into an artifact; returns a detail to show, or throws core::Error.
+using FormatCheck =
+    std::function<std::string(const std::filesystem::path& file, const ManifestArtifact& artifact)>;
 
 /// What to do about files beside a release that its manifest does not list.
 enum class Extras { kNote, kRefuse };

@@ -128,6 +128,7 @@ class SystemProcesses : public ProcessRunner {
     Pipe err = make_pipe();
     Fd file;
     if (command.output_file) file = open_file(*command.output_file, O_WRONLY | O_CREAT | O_TRUNC);
+    if (command.input_file) in.read = open_regular(*command.input_file);
     const pid_t pid = spawn(command, {in.read.get(), file ? file.get() : out.write.get(), err.write.get()});
     in.read.reset();
     out.write.reset();

@@ -23,10 +23,11 @@ namespace imgforge::core {
 struct Command {
   std::string program;  ///< name looked up in PATH (with /usr/sbin and /sbin added), or a path
   std::vector<std::string> args;
-  std::map<std::string, std::string> environment;    ///< added to the clean environment
-  std::filesystem::path directory;                   ///< working directory; empty: unchanged
-  std::string input;                                 ///< fed to standard input
-  std::optional<std::filesystem::path> output_file;  ///< standard output goes there instead of `out`
+  std::map<std::string, std::string> environment;        ///< added to the clean environment
+  std::filesystem::path directory;                       ///< working directory; empty: unchanged
+  std::string input;                                     ///< fed to standard input
+  std::optional<std::filesystem::path> input_file = {};  ///< is standard input, instead of `input`
+  std::optional<std::filesystem::path> output_file;      ///< standard output goes there instead of `out`
   std::chrono::milliseconds timeout{std::chrono::minutes(10)};
   std::size_t output_limit = 4 << 20;  ///< bytes kept of each stream (the tail is kept)
 };

@@ -74,9 +74,13 @@ std::string table(const std::vector<ProfileOutcome>& outcomes) {
   std::string text;
   for (const ProfileOutcome& outcome : outcomes) {
     text += fmt::format("{:<28} {:<12}", outcome.line, outcome.manifest.version);
+    std::vector<std::pair<std::string, std::uint64_t>> sizes;  // a format may be several files
     for (const artifacts::ManifestArtifact& artifact : outcome.manifest.artifacts) {
-      text += fmt::format("  {} {}", artifact.format, core::Bytes{artifact.size}.human());
+      if (sizes.empty() || sizes.back().first != artifact.format) sizes.emplace_back(artifact.format, 0);
+      sizes.back().second += artifact.size;
     }
+    for (const auto& [format, size] : sizes)
+      text += fmt::format("  {} {}", format, core::Bytes{size}.human());
     text += outcome.manifest.is_unsigned ? "   unsigned" : "   signed";
     for (const artifacts::ManifestBoot& boot : outcome.boots) {
       const double seconds =

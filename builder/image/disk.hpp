@@ -7,38 +7,23 @@
 #include <string>
 #include <vector>
 
-#include "builder/image/initramfs.hpp"
+#include "builder/image/boot_menu.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 
 namespace imgforge::image {
 
-/// What a boot loader loads.
-struct BootFiles {
-  std::filesystem::path kernel;
-  std::filesystem::path initramfs;
-  std::string release;  ///< of the kernel
-  InitramfsCompression compression = InitramfsCompression::kGzip;
-  std::size_t modules = 0;  ///< in the initramfs
-};
-
-/// Takes the kernel out of the rootfs and makes the initramfs, as `vmlinuz` and `initramfs.img` in
-/// `work_dir`.
-BootFiles make_boot_files(const std::filesystem::path& rootfs_tar, const InitramfsOptions& options,
-                          const std::filesystem::path& work_dir);
-
 /// kReadOnly: root is mounted read-only below an overlay in memory.
 enum class RootAccess { kReadOnly, kWritable };
 
 struct DiskSpec {
   core::Bytes size;
-  std::string
-      identity;  ///< text that all identifiers of the disk derive from: equal texts, equal identifiers
+  /// Text that all identifiers of the disk derive from: equal texts, equal identifiers.
+  std::string identity;
   RootAccess root_access = RootAccess::kReadOnly;
-  std::vector<std::string> cmdline;  ///< words after imgforge's own
-  std::int64_t epoch = 0;            ///< the time that the file systems tell
-  std::string title = "imgforge";    ///< name of the boot entry
+  MenuOptions menu;
+  std::int64_t epoch = 0;  ///< the time that the file systems tell
 };
 
 /// What was made where.
@@ -51,7 +36,7 @@ struct DiskLayout {
   std::uint64_t esp_size = 0;
   std::uint64_t root_start = 0;
   std::uint64_t root_size = 0;
-  std::vector<std::string> cmdline;  ///< whole kernel command line
+  std::vector<std::string> cmdline;  ///< whole kernel command line of the first entry
 };
 
 /// Makes the raw image `output` (which must not exist; removed again on failure). `work_dir` takes small
@@ -60,5 +45,9 @@ struct DiskLayout {
 DiskLayout make_disk(const std::filesystem::path& rootfs_tar, const BootFiles& boot, const DiskSpec& spec,
                      const std::filesystem::path& output, const std::filesystem::path& work_dir,
                      core::ProcessRunner& processes, const core::CancelToken& cancel);
+
+/// Boot code for the protective MBR that starts the partition with the attribute LegacyBIOSBootable. Throws
+/// kMachine when it is not installed.
+std::string gpt_boot_code();
 
 }  // namespace imgforge::image

@@ -19,6 +19,7 @@ using core::Error;
 using core::Kind;
 
 constexpr std::uint64_t kMinimumSize = 32 * kMebibyte;
+constexpr std::uint64_t kLeastFat16 = 4 * kMebibyte;  // FAT16 has at least 4085 clusters
 constexpr std::uint64_t kSlack = 8 * kMebibyte;
 constexpr std::uint64_t kLargestFile = 0xFFFFFFFF;     // FAT's size field has 32 bits
 constexpr std::uint64_t kFat32From = 512 * kMebibyte;  // below, FAT16 has small enough clusters
@@ -63,9 +64,9 @@ void format_fat(const std::filesystem::path& image, const EspOptions& options, c
 }
 
 /// All folders above the files, outer ones first.
-std::vector<std::string> folders_of(const std::vector<EspFile>& files) {
+std::vector<std::string> folders_of(const std::vector<MediumFile>& files) {
   std::set<std::string> folders;
-  for (const EspFile& file : files) {
+  for (const MediumFile& file : files) {
     for (std::size_t slash = file.path.find('/'); slash != std::string::npos;
          slash = file.path.find('/', slash + 1)) {
       folders.insert("::/" + file.path.substr(0, slash));
@@ -76,9 +77,9 @@ std::vector<std::string> folders_of(const std::vector<EspFile>& files) {
 
 }  // namespace
 
-std::uint64_t esp_size(const std::vector<EspFile>& files) {
+std::uint64_t esp_size(const std::vector<MediumFile>& files, EspRoom room) {
   std::uint64_t contents = 0;
-  for (const EspFile& file : files) {
+  for (const MediumFile& file : files) {
     const core::Fd fd = core::open_regular(file.source);
     const std::uint64_t size = core::file_size(fd.get(), file.source.native());
     if (size > kLargestFile) {
@@ -88,16 +89,17 @@ std::uint64_t esp_size(const std::vector<EspFile>& files) {
     }
     contents += round_up(size, 64 << 10);
   }
+  if (room == EspRoom::kNone) return std::max(kLeastFat16, round_up(contents + kMebibyte, kMebibyte));
   return std::max(kMinimumSize, round_up(contents + kSlack, kMebibyte));
 }
 
-void make_esp(const std::filesystem::path& image, const std::vector<EspFile>& files,
+void make_esp(const std::filesystem::path& image, const std::vector<MediumFile>& files,
               const EspOptions& options, core::ProcessRunner& processes, const core::CancelToken& cancel) {
   format_fat(image, options, processes, cancel);
   if (const std::vector<std::string> folders = folders_of(files); !folders.empty()) {
     run_mtools("mmd", folders, image, options, processes, cancel);
   }
-  for (const EspFile& file : files) {
+  for (const MediumFile& file : files) {
     run_mtools("mcopy", {std::filesystem::absolute(file.source).native(), "::/" + file.path}, image, options,
                processes, cancel);
   }

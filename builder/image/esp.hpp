@@ -7,16 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "builder/image/boot_menu.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 
 namespace imgforge::image {
-
-/// A file of the partition, copied from `source`.
-struct EspFile {
-  std::string path;  ///< "loader/loader.conf"
-  std::filesystem::path source;
-};
 
 struct EspOptions {
   std::string label;            ///< at most 11 upper-case characters
@@ -26,12 +21,14 @@ struct EspOptions {
   std::int64_t epoch = 0;       ///< modification time of all files
 };
 
-/// Size of a partition for these files: contents and a little room, at least 32 MiB, whole MiB. Throws kImage
-/// when a file is too large for FAT (4 GiB).
-std::uint64_t esp_size(const std::vector<EspFile>& files);
+/// kMore: some MiB for later kernels and loaders. kNone: a medium that nobody writes to.
+enum class EspRoom { kMore, kNone };
+
+/// Size of a partition for these files, whole MiB. Throws kImage when a file is too large for FAT (4 GiB).
+std::uint64_t esp_size(const std::vector<MediumFile>& files, EspRoom room = EspRoom::kMore);
 
 /// Makes the file system in an existing image file. Equal arguments give equal bytes. Throws kImage.
-void make_esp(const std::filesystem::path& image, const std::vector<EspFile>& files,
+void make_esp(const std::filesystem::path& image, const std::vector<MediumFile>& files,
               const EspOptions& options, core::ProcessRunner& processes, const core::CancelToken& cancel);
 
 /// Makes it bootable for BIOS: the files and the boot sector of syslinux, configured by syslinux.cfg in

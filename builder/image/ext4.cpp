@@ -44,6 +44,10 @@ void make_file_system(const std::filesystem::path& image, const Ext4Options& opt
                       std::int64_t now, core::ProcessRunner& processes, const core::CancelToken& cancel) {
   // Room for half as many members again, so that a writable root can grow.
   const std::uint64_t inodes = std::max(options.size / kBytesPerInode, entries + entries / 2 + 512);
+  // Room for more group descriptors, in blocks of the size that it may have one day.
+  const std::string growth = options.largest_size == 0
+                                 ? ""
+                                 : fmt::format(",resize={}", options.largest_size / Ext4Writer::kBlockSize);
   core::Command command;
   command.program = "mke2fs";
   command.args = {"-q",
@@ -64,8 +68,8 @@ void make_file_system(const std::filesystem::path& image, const Ext4Options& opt
                   options.label,
                   "-E",
                   fmt::format("offset={},nodiscard,lazy_itable_init=1,lazy_journal_init=1,"
-                              "assume_storage_prezeroed=1,root_owner=0:0,hash_seed={}",
-                              options.offset, options.uuid),
+                              "assume_storage_prezeroed=1,root_owner=0:0,hash_seed={}{}",
+                              options.offset, options.uuid, growth),
                   image.native(),
                   fmt::format("{}k", options.size / 1024)};
   command.environment = {{"E2FSPROGS_FAKE_TIME", std::to_string(now)}, {"MKE2FS_CONFIG", "/dev/null"}};
@@ -94,6 +98,11 @@ void make_ext4(const std::filesystem::path& tar, const std::filesystem::path& im
     writer.add(entry, [&reader](std::span<std::byte> buffer) { return reader.read(buffer); });
   }
   writer.finish();
+}
+
+void make_empty_ext4(const std::filesystem::path& image, const Ext4Options& options,
+                     core::ProcessRunner& processes, const core::CancelToken& cancel) {
+  make_file_system(image, options, 0, std::max<std::int64_t>(options.epoch, 1), processes, cancel);
 }
 
 }  // namespace imgforge::image

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/cancel.hpp"
 #include "core/process.hpp"
@@ -13,16 +14,31 @@
 namespace imgforge::image {
 
 struct Ext4Options {
-  std::string uuid;          ///< of the file system; also seeds its directory hashes
-  std::string label;         ///< at most 16 bytes
-  std::uint64_t offset = 0;  ///< bytes from the start of the image
-  std::uint64_t size = 0;    ///< bytes
-  std::int64_t epoch = 0;    ///< the time at which the file system says it was made
+  std::string uuid;                ///< of the file system; also seeds its directory hashes
+  std::string label;               ///< at most 16 bytes
+  std::uint64_t offset = 0;        ///< bytes from the start of the image
+  std::uint64_t size = 0;          ///< bytes
+  std::int64_t epoch = 0;          ///< the time at which the file system says it was made
+  std::uint64_t largest_size = 0;  ///< bytes that it can grow to while mounted; 0: mke2fs decides
 };
 
 /// Makes the file system in an existing image file and fills it with the members of `tar`. Equal arguments
 /// give equal bytes. Throws kImage with the hint to raise disk.size when it does not fit.
 void make_ext4(const std::filesystem::path& tar, const std::filesystem::path& image,
                const Ext4Options& options, core::ProcessRunner& processes, const core::CancelToken& cancel);
+
+/// Makes an empty file system. Throws kImage.
+void make_empty_ext4(const std::filesystem::path& image, const Ext4Options& options,
+                     core::ProcessRunner& processes, const core::CancelToken& cancel);
+
+/// A part of a file, in bytes.
+struct ByteRange {
+  std::uint64_t start = 0;
+  std::uint64_t size = 0;
+};
+
+/// Parts of the image that the file system at `offset` does not use, by its own block bitmap, in rising
+/// order: what they hold does not matter. Throws kImage.
+std::vector<ByteRange> unused_ext4_ranges(const std::filesystem::path& image, std::uint64_t offset);
 
 }  // namespace imgforge::image

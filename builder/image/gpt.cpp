@@ -52,7 +52,7 @@ void add_partition(fdisk_context* context, const GptPartition& wanted, std::size
   check(fdisk_partition_size_explicit(partition.get(), 1), "size a partition", image);
   check(fdisk_partition_set_uuid(partition.get(), wanted.uuid.c_str()), "identify a partition", image);
   check(fdisk_partition_set_name(partition.get(), wanted.name.c_str()), "name a partition", image);
-  if (wanted.bios_boot == BiosBoot::kYes) {
+  if (wanted.legacy_boot == LegacyBoot::kYes) {
     check(fdisk_partition_set_attrs(partition.get(), "LegacyBIOSBootable"), "mark a partition", image);
   }
   check(fdisk_add_partition(context, partition.get(), nullptr), "add a partition", image);

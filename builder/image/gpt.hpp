@@ -15,15 +15,18 @@ namespace imgforge::image {
 inline constexpr const char* kEspType = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
 inline constexpr const char* kRootX86Type = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709";
 
-enum class BiosBoot { kNo, kYes };
+inline constexpr const char* kLinuxDataType = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
+
+/// Attribute LegacyBIOSBootable: where gptmbr looks for a boot sector.
+enum class LegacyBoot { kNo, kYes };
 
 struct GptPartition {
   std::string name;
   std::string type_uuid;
   std::string uuid;
-  std::uint64_t start = 0;             ///< bytes, whole MiB
-  std::uint64_t size = 0;              ///< bytes, whole MiB
-  BiosBoot bios_boot = BiosBoot::kNo;  ///< attribute LegacyBIOSBootable: where gptmbr looks for a boot sector
+  std::uint64_t start = 0;  ///< bytes, whole MiB
+  std::uint64_t size = 0;   ///< bytes, whole MiB
+  LegacyBoot legacy_boot = LegacyBoot::kNo;
 };
 
 /// Writes both copies of the table and the protective MBR, in which `boot_code` (at most 440 bytes, may be

@@ -7,12 +7,15 @@ std::string_view init_script() {
 # imgforge's first program: finds the root file system, mounts it, starts its init.
 #
 # Words of the kernel command line that it understands:
-#   root=UUID=...|LABEL=...|/dev/...   where the root file system is (needed)
+#   root=UUID=...|LABEL=...|PARTLABEL=...|/dev/...   the block device that holds root
+#   root=medium:ID                     the squashfs on the ISO 9660 medium that has the file imgforge/ID
+#   root=file:/root.squashfs           a squashfs in this initramfs
 #   rootfstype=ext4                    its type
 #   rootflags=...                      more mount options
 #   rootwait=SECONDS                   how long to look for it (default 20)
 #   ro | rw                            how to mount it when there is no overlay
-#   imgforge.overlay=tmpfs|none        tmpfs: root stays read-only, changes live in memory
+#   imgforge.overlay=tmpfs|none|PARTLABEL=...   tmpfs: root stays read-only, changes live in memory;
+#                                      a partition: changes are kept there, it grows to the end of its disk
 #   imgforge.overlay_size=50%          bound of that memory
 #   init=/sbin/init                    what to start
 #   imgforge.shell                     a shell before root is looked for, and when something fails
@@ -55,12 +58,64 @@ load_modules() {
   done < "/modules/$1"
 }
 
+# Devices of the kernel, without what it makes itself.
+block_devices() {
+  set +f
+  for entry in /sys/class/block/*; do
+    case "${entry##*/}" in
+      loop* | ram* | zram* | dm-*) ;;
+      *) echo "${entry##*/}" ;;
+    esac
+  done
+}
+
+# partition_named NAME: the device of the GPT partition of that name.
+partition_named() {
+  for name in $(block_devices); do
+    while read -r line; do
+      if [ "$line" = "PARTNAME=$1" ]; then
+        echo "/dev/$name"
+        return 0
+      fi
+    done < "/sys/class/block/$name/uevent"
+  done
+  return 1
+}
+
+# device_of SPEC: the block device that a root= or imgforge.overlay= means.
+device_of() {
+  case "$1" in
+    PARTLABEL=*) partition_named "${1#PARTLABEL=}" ;;
+    UUID=* | LABEL=*) findfs "$1" 2>/dev/null ;;
+    *) echo "$1" ;;
+  esac
+}
+
+# find_medium ID: mounts the ISO 9660 medium that has the file imgforge/ID.
+find_medium() {
+  for name in $(block_devices); do
+    mount -t iso9660 -o ro "/dev/$name" /medium 2>/dev/null || continue
+    [ ! -f "/medium/imgforge/$1" ] || return 0
+    umount /medium
+  done
+  return 1
+}
+
 find_root() {
   case "$root" in
-    UUID=* | LABEL=*) device=$(findfs "$root" 2>/dev/null) ;;
-    *) device=$root ;;
+    medium:*)
+      find_medium "${root#medium:}" || return 1
+      device=/medium/imgforge/root.squashfs
+      ;;
+    file:*)
+      device=${root#file:}
+      [ -f "$device" ]
+      ;;
+    *)
+      device=$(device_of "$root")
+      [ -b "$device" ]
+      ;;
   esac
-  [ -b "$device" ]
 }
 
 # wait_for_root TENTHS: looks ten times a second.
@@ -74,10 +129,23 @@ wait_for_root() {
 }
 
 look_for_root() {
-  load_modules filesystem
+  load_modules extra
+  load_modules "$type"
+  case "$root" in
+    medium:* | file:*)
+      load_modules loop
+      flags=$flags,loop
+      ;;
+  esac
+  case "$root" in
+    medium:*) load_modules iso9660 ;;
+  esac
   # Each bus gets the time that its devices need to appear; virtio disks are there at once.
   for step in virtio:3 disk:20 usb:50; do
-    load_modules "${step%:*}"
+    case "$root" in
+      file:*) ;;
+      *) load_modules "${step%:*}" ;;
+    esac
     wait_for_root "${step#*:}" && return 0
   done
   while [ "$(seconds_up)" -lt "$deadline" ]; do
@@ -86,22 +154,53 @@ look_for_root() {
   return 1
 }
 
+# grow_partition DEVICE: lets the partition reach the end of its disk.
+grow_partition() {
+  [ -x /bin/early ] || return 0
+  read -r number < "/sys/class/block/${1##*/}/partition" || return 0
+  link=$(readlink -f "/sys/class/block/${1##*/}")
+  disk=${link%/*}
+  early grow "/dev/${disk##*/}" "$number" || say "the data partition does not grow"
+}
+
+# mount_changes: what the overlay is written to, at /overlay.
+mount_changes() {
+  case "$overlay" in
+    tmpfs) ;;
+    *)
+      load_modules ext4
+      changes=$(device_of "$overlay")
+      if [ -b "$changes" ]; then
+        grow_partition "$changes"
+        if mount -t ext4 "$changes" /overlay; then
+          [ ! -x /bin/early ] || early resize /overlay "$changes" || say "the data file system does not grow"
+          return
+        fi
+      fi
+      say "WARNING: $overlay cannot be used, changes are lost at the end"
+      ;;
+  esac
+  mount -t tmpfs -o "mode=0755,size=$overlay_size" tmpfs /overlay || give_up "cannot mount a tmpfs"
+}
+
 mount_root() {
   if [ "$overlay" = none ]; then
     mount -t "$type" -o "$access$flags" "$device" /sysroot || give_up "cannot mount $device ($type) as root"
     return
   fi
+  load_modules overlay
   mount -t "$type" -o "ro$flags" "$device" /lower || give_up "cannot mount $device ($type) as root"
-  mount -t tmpfs -o "mode=0755,size=$overlay_size" tmpfs /overlay || give_up "cannot mount a tmpfs"
-  mkdir /overlay/upper /overlay/work
+  mount_changes
+  mkdir -p /overlay/upper /overlay/work
   mount -t overlay -o lowerdir=/lower,upperdir=/overlay/upper,workdir=/overlay/work overlay /sysroot ||
     give_up "cannot mount the overlay over root"
   # The parts stay visible below /run, so that the running system can tell what it stands on.
   mkdir -p /sysroot/run
   mount -t tmpfs -o mode=0755,nosuid,nodev tmpfs /sysroot/run
-  mkdir -p /sysroot/run/imgforge/lower /sysroot/run/imgforge/overlay
-  mount -o move /lower /sysroot/run/imgforge/lower
-  mount -o move /overlay /sysroot/run/imgforge/overlay
+  for part in lower overlay medium; do
+    mkdir -p "/sysroot/run/imgforge/$part"
+    mount -o move "/$part" "/sysroot/run/imgforge/$part" 2>/dev/null || rmdir "/sysroot/run/imgforge/$part"
+  done
 }
 
 hand_over() {
@@ -140,8 +239,8 @@ done
 [ -z "$shell" ] || recovery_shell
 [ -n "$root" ] || give_up "the kernel command line has no root="
 case "$overlay" in
-  tmpfs | none) ;;
-  *) give_up "imgforge.overlay=$overlay is neither tmpfs nor none" ;;
+  tmpfs | none | PARTLABEL=* | UUID=* | LABEL=* | /dev/*) ;;
+  *) give_up "imgforge.overlay=$overlay is neither tmpfs nor none nor a partition" ;;
 esac
 deadline=$(($(seconds_up) + wait))
 look_for_root || give_up "$root did not appear within $wait seconds"

@@ -25,13 +25,15 @@ struct ModuleGroup {
 };
 
 std::vector<ModuleGroup> module_groups(const InitramfsOptions& options) {
-  // crc32c: ext4 asks for it through the crypto API, which no module dependency tells.
-  std::vector<std::string> filesystem = {"crc32c_generic", "crc32c_intel"};
-  filesystem.insert(filesystem.end(), options.filesystems.begin(), options.filesystems.end());
-  filesystem.insert(filesystem.end(), options.extra_modules.begin(), options.extra_modules.end());
   return {
-      {"filesystem", filesystem},
-      {"virtio", {"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "sd_mod"}},
+      {"extra", options.extra_modules},
+      // crc32c: ext4 asks for it through the crypto API, which no module dependency tells.
+      {"ext4", {"crc32c_generic", "crc32c_intel", "ext4"}},
+      {"squashfs", {"squashfs"}},
+      {"iso9660", {"isofs"}},
+      {"loop", {"loop"}},
+      {"overlay", {"overlay"}},
+      {"virtio", {"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "sd_mod", "sr_mod"}},
       {"disk",
        {"ata_piix", "ata_generic", "ahci", "nvme", "sd_mod", "sr_mod", "vmw_pvscsi", "hv_storvsc",
         "xen_blkfront"}},
@@ -39,9 +41,13 @@ std::vector<ModuleGroup> module_groups(const InitramfsOptions& options) {
   };
 }
 
+bool can(const KernelFiles& kernel, std::string_view module) {
+  return kernel.modules.has(module) || kernel.modules.is_builtin(module);
+}
+
 /// What init_script() calls.
-constexpr const char* kApplets[] = {"cat",   "findfs", "insmod", "mkdir",
-                                    "mount", "sh",     "sleep",  "switch_root"};
+constexpr const char* kApplets[] = {"cat",   "findfs", "insmod", "mkdir",       "mount", "readlink",
+                                    "rmdir", "sh",     "sleep",  "switch_root", "umount"};
 
 constexpr const char* kLibraryFolders[] = {
     "lib", "usr/lib", "lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/lib64"};
@@ -51,9 +57,9 @@ class Builder {
   explicit Builder(const RootfsArchive& rootfs) : rootfs_(rootfs) {}
 
   void add_base() {
-    for (const char* folder : {"bin", "dev", "lower", "overlay", "proc", "sys", "sysroot"})
+    for (const char* folder : {"bin", "dev", "lower", "medium", "overlay", "proc", "sys", "sysroot"})
       cpio_.directory(folder);
-    made_ = {"bin", "dev", "lower", "overlay", "proc", "sys", "sysroot"};
+    made_ = {"bin", "dev", "lower", "medium", "overlay", "proc", "sys", "sysroot"};
     // The kernel opens the console before devtmpfs is mounted.
     cpio_.character_device("dev/console", 0600, 5, 1);
     cpio_.character_device("dev/null", 0666, 1, 3);
@@ -80,14 +86,15 @@ class Builder {
     std::set<std::string> paths;
     for (const ModuleGroup& group : module_groups(options)) {
       for (const std::string& relative : kernel.modules.closure(group.wanted)) {
-        if (!seen.insert(relative).second) continue;
+        // Every list is complete by itself, because the script loads only some of them.
         const std::string file = module_name(relative) + ".ko";
+        lists[group.name] += file + "\n";
+        if (!seen.insert(relative).second) continue;
         const std::optional<std::string> path = rootfs_.resolve(kernel.modules_folder + "/" + relative);
         if (!path) {
           throw Error(Kind::kImage, fmt::format("the rootfs has no {}/{}, which modules.dep names",
                                                 kernel.modules_folder, core::escaped(relative)));
         }
-        lists[group.name] += file + "\n";
         files.emplace_back("modules/" + file, *path);
         paths.insert(*path);
       }
@@ -173,9 +180,15 @@ class Builder {
 
 Initramfs make_initramfs(const RootfsArchive& rootfs, const KernelFiles& kernel,
                          const InitramfsOptions& options) {
-  for (const std::string& name : options.filesystems) {
-    if (!kernel.modules.has(name) && !kernel.modules.is_builtin(name)) {
-      throw Error(Kind::kImage, fmt::format("the kernel {} has no file system {}", kernel.release, name));
+  if (!can(kernel, "ext4") && !can(kernel, "squashfs")) {
+    throw Error(Kind::kImage,
+                fmt::format("the kernel {} can read neither ext4 nor squashfs", kernel.release));
+  }
+  for (const std::string& name : options.extra_modules) {
+    if (!can(kernel, name)) {
+      throw Error(Kind::kImage,
+                  fmt::format("the kernel {} has no module {}", kernel.release, core::escaped(name)))
+          .hint("check kernel.initramfs_modules");
     }
   }
   Builder builder(rootfs);
@@ -183,6 +196,9 @@ Initramfs make_initramfs(const RootfsArchive& rootfs, const KernelFiles& kernel,
   builder.add_busybox();
   Initramfs initramfs;
   initramfs.modules = builder.add_modules(kernel, options);
+  for (const char* name : {"ext4", "squashfs", "isofs", "loop", "overlay"}) {
+    if (!can(kernel, name)) initramfs.lacks.emplace_back(name);
+  }
   const std::string archive = builder.finish();
   initramfs.unpacked_size = archive.size();
   initramfs.compression = kernel.initramfs_compression();

@@ -15,9 +15,7 @@
 namespace imgforge::image {
 
 struct InitramfsOptions {
-  /// File systems (module names) that root may need.
-  std::vector<std::string> filesystems = {"ext4", "overlay"};
-  /// Modules loaded together with the file systems, before any device is looked for.
+  /// Modules that are loaded before any device is looked for; the kernel must have them.
   std::vector<std::string> extra_modules;
 };
 
@@ -26,10 +24,11 @@ struct Initramfs {
   InitramfsCompression compression = InitramfsCompression::kGzip;
   std::size_t modules = 0;          ///< how many are inside
   std::uint64_t unpacked_size = 0;  ///< memory it takes while booting
+  std::vector<std::string> lacks;   ///< modules that the script may load and the kernel does not have
 };
 
-/// Equal rootfs and options give equal bytes. Throws kImage when the rootfs has no busybox or a part is
-/// missing.
+/// Equal rootfs and options give equal bytes. Throws kImage when the rootfs has no busybox, a part is
+/// missing, the kernel can read neither ext4 nor squashfs, or it lacks one of the extra modules.
 Initramfs make_initramfs(const RootfsArchive& rootfs, const KernelFiles& kernel,
                          const InitramfsOptions& options);
 

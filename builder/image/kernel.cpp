@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <string.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -92,6 +93,18 @@ std::string kernel_release(std::string_view image, std::string_view name) {
     throw Error(Kind::kImage, fmt::format("{} does not say which kernel release it is", core::escaped(name)));
   }
   return release;
+}
+
+std::vector<std::string> kernel_releases(const RootfsArchive& rootfs) {
+  std::vector<std::string> releases;
+  for (const Candidate& candidate : candidates_of(rootfs)) {
+    if (rootfs.resolve("lib/modules/" + candidate.release + "/modules.dep"))
+      releases.push_back(candidate.release);
+  }
+  std::sort(releases.begin(), releases.end(), [](const std::string& a, const std::string& b) {
+    return ::strverscmp(a.c_str(), b.c_str()) > 0;
+  });
+  return releases;
 }
 
 KernelFiles find_kernel(const RootfsArchive& rootfs, std::string_view release) {

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "builder/image/compression.hpp"
 #include "builder/image/module_closure.hpp"
@@ -26,6 +27,9 @@ struct KernelFiles {
 /// The kernel with that `release`, or, when empty, the one with the newest release that has its modules.
 /// Throws kImage when the rootfs has no kernel or no modules for it.
 KernelFiles find_kernel(const RootfsArchive& rootfs, std::string_view release = {});
+
+/// Releases of the kernels that have their modules, newest first.
+std::vector<std::string> kernel_releases(const RootfsArchive& rootfs);
 
 /// Release text inside an x86 kernel image (Linux x86 boot protocol, field kernel_version). Throws kImage.
 std::string kernel_release(std::string_view image, std::string_view name);

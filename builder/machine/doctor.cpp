@@ -27,6 +27,7 @@ constexpr DataFile kFiles[] = {
     {"UEFI firmware", "/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf"},
     {"systemd-boot", "/usr/lib/systemd/boot/efi/systemd-bootx64.efi", "systemd-boot-efi"},
     {"BIOS boot code", "/usr/lib/syslinux/mbr/gptmbr.bin", "syslinux-common"},
+    {"BIOS boot code for CDs", "/usr/lib/ISOLINUX/isolinux.bin", "isolinux"},
     {"static busybox", "/bin/busybox", "busybox-static"},
 };
 

@@ -40,7 +40,7 @@ std::string ask(const Tool& tool, const fs::path& program, core::ProcessRunner& 
 
 }  // namespace
 
-core::Json tool_versions(std::initializer_list<std::string_view> names, core::ProcessRunner& processes,
+core::Json tool_versions(std::span<const std::string_view> names, core::ProcessRunner& processes,
                          const fs::path& cache_dir, const core::CancelToken& cancel) {
   const fs::path file = cache_dir / "tools.json";
   core::Json known = load(file);

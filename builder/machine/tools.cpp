@@ -22,8 +22,10 @@ constexpr std::array kTools{
     Tool{"mcopy", "fills the EFI system partition without mounting it", "mtools", "--version", "4.0.24",
          "SOURCE_DATE_EPOCH"},
     Tool{"syslinux", "makes the EFI system partition boot on BIOS", "syslinux", "--version", "", ""},
-    Tool{"mksquashfs", "hands packages to the appliance read-only", "squashfs-tools", "-version", "4.4",
-         "reproducible images"},
+    Tool{"mksquashfs", "hands packages to the appliance; makes the root of live images", "squashfs-tools",
+         "-version", "4.5", "reproducible images, sqfstar"},
+    Tool{"xorriso", "writes and checks ISO images", "xorriso", "-version", "1.5.4",
+         "appended GPT partitions"},
 };
 
 }  // namespace

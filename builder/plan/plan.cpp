@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "artifacts/formats.hpp"
 #include "builder/recipe/show.hpp"
 #include "core/error.hpp"
 
@@ -15,11 +18,13 @@ int version_of(StepKind kind) {
     case StepKind::kIndexes:
     case StepKind::kPackages:
     case StepKind::kRootfs:
-    case StepKind::kBootFiles:
-    case StepKind::kArtifact:
+    case StepKind::kSquashfs:
     case StepKind::kBootTest:
     case StepKind::kRelease:
       return 1;
+    case StepKind::kBootFiles:
+    case StepKind::kArtifact:
+      return 2;
   }
   return 1;
 }
@@ -37,6 +42,13 @@ std::string base_summary(const recipe::Base& base) {
     return fmt::format("Alpine {} {} minirootfs", alpine->release, alpine->arch);
   }
   return "the host's static busybox and Debian kernel";
+}
+
+using artifacts::Carrier;
+
+Carrier carrier_of(const std::string& format) {
+  if (const artifacts::Format* known = artifacts::find_format(format)) return known->carrier;
+  throw core::Error(core::Kind::kInternal, "no format " + format);
 }
 
 class Planner {
@@ -58,7 +70,15 @@ class Planner {
     }
     add(StepKind::kRootfs, "packages and customisation, in the appliance", rootfs_parameters(),
         rootfs_inputs);
-    add(StepKind::kBootFiles, "kernel and initramfs", core::Json::object(), {id(StepKind::kRootfs)});
+    add(StepKind::kBootFiles, "kernel and initramfs",
+        {{"initramfs_modules", json_.at("kernel").at("initramfs_modules")}}, {id(StepKind::kRootfs)});
+    const bool live =
+        std::any_of(recipe_.formats.begin(), recipe_.formats.end(),
+                    [](const recipe::Marked& format) { return carrier_of(format.value) == Carrier::kLive; });
+    if (live) {
+      add(StepKind::kSquashfs, "root file system of live formats", core::Json::object(),
+          {id(StepKind::kRootfs)});
+    }
     std::vector<std::string> artifacts;
     for (const recipe::Marked& format : recipe_.formats) {
       add_artifact(format.value);
@@ -78,11 +98,24 @@ class Planner {
   }
 
   void add_artifact(const std::string& format) {
-    core::Json parameters = pick(json_, {"name", "profile", "disk"});
-    parameters["cmdline"] = json_.at("kernel").at("cmdline");
-    if (format == "qcow2" && json_.contains("qcow2")) parameters["qcow2"] = json_.at("qcow2");
-    add(StepKind::kArtifact, fmt::format("{} disk, {}", recipe_.disk.size.to_string(), format),
-        std::move(parameters), {id(StepKind::kRootfs), id(StepKind::kBootFiles)});
+    const Carrier carrier = carrier_of(format);
+    core::Json parameters = pick(json_, {"name", "profile"});
+    std::vector<std::string> after{id(StepKind::kRootfs)};
+    if (carrier == Carrier::kArchive) {
+      parameters["description"] = recipe_.description;
+    } else {
+      parameters["cmdline"] = json_.at("kernel").at("cmdline");
+      parameters["menu"] = json_.at("boot");
+      parameters["menu"].erase("expect");
+      after.push_back(id(StepKind::kBootFiles));
+    }
+    if (carrier == Carrier::kDisk) parameters["disk"] = json_.at("disk");
+    if (carrier == Carrier::kLive) after.push_back(id(StepKind::kSquashfs));
+    if (json_.contains(format)) parameters[format] = json_.at(format);
+    const std::string summary = carrier == Carrier::kDisk
+                                    ? fmt::format("{} disk, {}", recipe_.disk.size.to_string(), format)
+                                    : std::string(artifacts::find_format(format)->description);
+    add(StepKind::kArtifact, summary, std::move(parameters), std::move(after));
     plan_.steps.back().format = format;
   }
 
@@ -150,6 +183,8 @@ std::string_view step_name(StepKind kind) {
       return "rootfs";
     case StepKind::kBootFiles:
       return "boot files";
+    case StepKind::kSquashfs:
+      return "squashfs";
     case StepKind::kArtifact:
       return "artifact";
     case StepKind::kBootTest:

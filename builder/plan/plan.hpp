@@ -21,7 +21,17 @@ struct Fingerprint {
   bool operator==(const Fingerprint&) const = default;
 };
 
-enum class StepKind { kBase, kIndexes, kPackages, kRootfs, kBootFiles, kArtifact, kBootTest, kRelease };
+enum class StepKind {
+  kBase,
+  kIndexes,
+  kPackages,
+  kRootfs,
+  kBootFiles,
+  kSquashfs,
+  kArtifact,
+  kBootTest,
+  kRelease
+};
 
 /// "base", "indexes", ...: used in progress, plans and file names.
 std::string_view step_name(StepKind kind);

@@ -100,8 +100,19 @@ struct Service {
 };
 
 struct Kernel {
-  std::string package;               ///< Alpine: "linux-virt"; embedded: ignored
-  std::vector<std::string> cmdline;  ///< words added to the kernel command line
+  std::string package;                         ///< Alpine: "linux-virt"; embedded: ignored
+  std::vector<std::string> cmdline;            ///< words added to the kernel command line
+  std::vector<std::string> initramfs_modules;  ///< loaded before the root file system is looked for
+};
+
+enum class Toggle { kOff, kOn };
+
+/// What the boot loaders show.
+struct BootMenu {
+  unsigned timeout = 0;  ///< seconds; 0: no menu
+  Toggle recovery = Toggle::kOn;
+  Toggle recovery_by_default = Toggle::kOff;
+  Toggle quiet = Toggle::kOff;
 };
 
 enum class RootMode { kReadOnly, kWritable };  ///< kReadOnly: tmpfs overlay over a read-only root
@@ -148,6 +159,9 @@ struct ResolvedRecipe {
   Requirements requirements;
   std::vector<Marked> formats;
   Qcow2Compression qcow2_compression = Qcow2Compression::kZstd;
+  std::string iso_volume_id;  ///< empty: made from the line
+  core::Bytes usb_data_size = core::mib(64);
+  BootMenu boot_menu;
   std::vector<std::string>
       boot_expect;               ///< regular expressions for the serial console; empty: default marker
   std::filesystem::path folder;  ///< the recipe file's folder, absolute

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "artifacts/formats.hpp"
 #include "builder/recipe/schema.hpp"
 
 namespace imgforge::recipe {
@@ -176,6 +177,19 @@ std::string accepted_texts() {
   return out;
 }
 
+std::string formats_table() {
+  std::string out =
+      "## Formats\n\n| format | files | folder of the store | what it is |\n|---|---|---|---|\n";
+  for (const artifacts::Format& format : artifacts::formats()) {
+    std::string files;
+    for (const artifacts::FormatFile& file : format.files) {
+      files += fmt::format("{}`*{}`", files.empty() ? "" : " ", file.suffix);
+    }
+    out += fmt::format("| `{}` | {} | `{}/` | {} |\n", format.name, files, format.folder, format.description);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string reference_markdown() {
@@ -184,7 +198,7 @@ std::string reference_markdown() {
       "## Fields\n\nOf the items of a list of mappings, `files.path` is the `path` of each.\n\n"
       "| field | takes | default | meaning |\n|---|---|---|---|\n";
   for (const Field* field : fields_below("")) add_rows(out, *field);
-  out += "\n" + accepted_texts() + "\n";
+  out += "\n" + formats_table() + "\n" + accepted_texts() + "\n";
   out += kProfiles;
   return out;
 }

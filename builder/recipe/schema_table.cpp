@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "artifacts/formats.hpp"
 #include "builder/recipe/schema.hpp"
 
 namespace imgforge::recipe {
@@ -15,7 +16,7 @@ constexpr std::array kArchitectures{"x86_64"sv};
 constexpr std::array kYesNo{"true"sv, "false"sv};
 constexpr std::array kFileSystems{"ext4"sv};
 constexpr std::array kRootModes{"read-only"sv, "writable"sv};
-constexpr std::array kFormats{"qcow2"sv, "raw"sv};
+constexpr std::array kEntries{"normal"sv, "recovery"sv};
 constexpr std::array kQcow2Compressions{"zstd"sv, "zlib"sv, "none"sv};
 
 constexpr std::array kFields{
@@ -279,6 +280,11 @@ constexpr std::array kFields{
           .type = Type::kWord,
           .description = "Words added to the kernel's command line.",
           .example = "cmdline: [quiet, mitigations=auto]"},
+    Field{.path = "kernel.initramfs_modules",
+          .shape = Shape::kList,
+          .type = Type::kModule,
+          .description = "Kernel modules that the initramfs loads before it looks for the root file system.",
+          .example = "initramfs_modules: [dm_crypt]"},
     Field{.path = "run",
           .shape = Shape::kList,
           .type = Type::kLines,
@@ -319,10 +325,10 @@ constexpr std::array kFields{
     Field{.path = "formats",
           .shape = Shape::kList,
           .type = Type::kChoice,
-          .description = "File formats to make.",
+          .description = "Formats to make; the section \"Formats\" says what each is.",
           .fallback = "qcow2",
-          .example = "formats: [qcow2, raw]",
-          .choices = kFormats},
+          .example = "formats: [qcow2, iso]",
+          .choices = artifacts::kFormatNames},
     Field{.path = "qcow2",
           .shape = Shape::kRecord,
           .description = "Settings of the format qcow2.",
@@ -332,10 +338,51 @@ constexpr std::array kFields{
           .description = "Compression of its clusters. Old programs read only `zlib`.",
           .fallback = "zstd",
           .choices = kQcow2Compressions},
+    Field{.path = "iso",
+          .shape = Shape::kRecord,
+          .description = "Settings of the format iso.",
+          .fallback = "{}"},
+    Field{.path = "iso.volume_id",
+          .type = Type::kVolumeId,
+          .description = "Name of the medium.",
+          .fallback_note = "the line of releases in capitals",
+          .example = "iso: { volume_id: UNHINGED_OS }"},
+    Field{.path = "usb",
+          .shape = Shape::kRecord,
+          .description = "Settings of the format usb.",
+          .fallback = "{}"},
+    Field{.path = "usb.data_size",
+          .type = Type::kSize,
+          .description =
+              "Size of the data partition in the image, 16M to 64G; on the stick it grows to the end.",
+          .fallback = "64M",
+          .example = "usb: { data_size: 256M }"},
     Field{.path = "boot",
           .shape = Shape::kRecord,
-          .description = "The boot test of the finished image.",
+          .description = "How the image starts, and the boot test of it.",
           .fallback = "{}"},
+    Field{.path = "boot.timeout",
+          .type = Type::kCount,
+          .description = "Seconds for which the boot menu is shown. With 0 the image starts at once.",
+          .fallback = "0",
+          .example = "timeout: 3"},
+    Field{.path = "boot.default",
+          .type = Type::kChoice,
+          .description = "Entry of the menu that starts by itself.",
+          .fallback = "normal",
+          .choices = kEntries},
+    Field{.path = "boot.recovery",
+          .type = Type::kChoice,
+          .description =
+              "Whether the menu has an entry that opens a shell before the root file system is looked for. "
+              "Whoever reaches the console gets in through it.",
+          .fallback = "true",
+          .choices = kYesNo},
+    Field{.path = "boot.quiet",
+          .type = Type::kChoice,
+          .description = "Whether the kernel keeps its messages to itself.",
+          .fallback = "false",
+          .choices = kYesNo},
     Field{.path = "boot.expect",
           .shape = Shape::kList,
           .type = Type::kRegex,

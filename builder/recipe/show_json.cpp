@@ -123,7 +123,9 @@ Json to_json(const ResolvedRecipe& recipe) {
   out["modules"] = recipe.modules;
   out["sysctl"] = Json::object();
   for (const auto& [key, value] : recipe.sysctl) out["sysctl"][key] = value;
-  out["kernel"] = Json{{"package", recipe.kernel.package}, {"cmdline", recipe.kernel.cmdline}};
+  out["kernel"] = Json{{"package", recipe.kernel.package},
+                       {"cmdline", recipe.kernel.cmdline},
+                       {"initramfs_modules", recipe.kernel.initramfs_modules}};
   out["run"] = Json::array();
   for (const RunStep& step : recipe.run) out["run"].push_back(step.script);
   out["disk"] = Json{{"size", recipe.disk.size.value},
@@ -133,7 +135,14 @@ Json to_json(const ResolvedRecipe& recipe) {
       Json{{"memory", recipe.requirements.memory.value}, {"cpus", recipe.requirements.cpus}};
   out["formats"] = values(recipe.formats);
   out["qcow2"] = Json{{"compression", compression_word(recipe.qcow2_compression)}};
-  out["boot"] = Json{{"expect", recipe.boot_expect}};
+  out["iso"] = Json::object();
+  if (!recipe.iso_volume_id.empty()) out["iso"]["volume_id"] = recipe.iso_volume_id;
+  out["usb"] = Json{{"data_size", recipe.usb_data_size.value}};
+  out["boot"] = Json{{"timeout", recipe.boot_menu.timeout},
+                     {"default", recipe.boot_menu.recovery_by_default == Toggle::kOn ? "recovery" : "normal"},
+                     {"recovery", recipe.boot_menu.recovery == Toggle::kOn},
+                     {"quiet", recipe.boot_menu.quiet == Toggle::kOn},
+                     {"expect", recipe.boot_expect}};
   return out;
 }
 

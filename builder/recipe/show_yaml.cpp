@@ -118,6 +118,7 @@ Json as_recipe(const ResolvedRecipe& recipe) {
     entry["content"] = without_templates(content);
   }
   out["disk"]["size"] = recipe.disk.size.to_string();
+  out["usb"]["data_size"] = recipe.usb_data_size.to_string();
   out["requirements"]["memory"] = recipe.requirements.memory.to_string();
   return out;
 }

@@ -153,6 +153,8 @@ const std::array kTypes{
              "[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", 64, false, Controls::kNone, nullptr},
     TypeInfo{Type::kModule, "module", "the name of a kernel module such as virtio_snd", "[A-Za-z0-9_-]+", 64,
              true, Controls::kNone, nullptr},
+    TypeInfo{Type::kVolumeId, "volume id", "a volume id of at most 32 characters out of A-Z, 0-9 and _",
+             "[A-Z0-9_]{1,32}", 32, true, Controls::kNone, nullptr},
     TypeInfo{Type::kWord, "word", "one word, without spaces, quotes or backslashes", "[!#-&(-\\[\\]-~]+", 200,
              true, Controls::kNone, nullptr},
     TypeInfo{Type::kRegex, "regular expression", "a regular expression of at most 200 bytes", ".+", 200, true,

@@ -44,6 +44,7 @@ enum class Type {
   kHostname,
   kTimezone,
   kModule,
+  kVolumeId,
   kWord,
   kRegex,
   kVariableName,

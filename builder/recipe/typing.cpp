@@ -181,8 +181,23 @@ void read_accounts(const Node& top, ResolvedRecipe& out) {
   }
 }
 
+void read_formats(const Node& top, ResolvedRecipe& out) {
+  const std::string& compression = at(at(top, "qcow2"), "compression").text();
+  out.qcow2_compression = compression == "zstd"   ? Qcow2Compression::kZstd
+                          : compression == "zlib" ? Qcow2Compression::kZlib
+                                                  : Qcow2Compression::kNone;
+  out.iso_volume_id = text_or(at(top, "iso"), "volume_id", "");
+  const Node& data = at(at(top, "usb"), "data_size");
+  out.usb_data_size = read_size(data);
+  if (out.usb_data_size < core::mib(16) || out.usb_data_size > core::gib(64)) {
+    throw recipe_error(
+        data, fmt::format("usb.data_size must be from 16M to 64G, not {}", out.usb_data_size.to_string()));
+  }
+}
+
 void read_machine(const Node& top, ResolvedRecipe& out) {
-  out.kernel = {at(at(top, "kernel"), "package").text(), texts(at(top, "kernel"), "cmdline")};
+  out.kernel = {at(at(top, "kernel"), "package").text(), texts(at(top, "kernel"), "cmdline"),
+                texts(at(top, "kernel"), "initramfs_modules")};
   const Node& disk = at(top, "disk");
   out.disk.size = read_size(at(disk, "size"));
   out.disk.root_filesystem = at(disk, "root_filesystem").text();
@@ -205,10 +220,27 @@ void read_machine(const Node& top, ResolvedRecipe& out) {
     throw recipe_error(at(requirements, "cpus"),
                        fmt::format("requirements.cpus must be from 1 to 256, not {}", out.requirements.cpus));
   }
-  const std::string& compression = at(at(top, "qcow2"), "compression").text();
-  out.qcow2_compression = compression == "zstd"   ? Qcow2Compression::kZstd
-                          : compression == "zlib" ? Qcow2Compression::kZlib
-                                                  : Qcow2Compression::kNone;
+  read_formats(top, out);
+}
+
+Toggle toggle_of(const Node& node) {
+  return node.text() == "true" ? Toggle::kOn : Toggle::kOff;
+}
+
+void read_boot(const Node& boot, ResolvedRecipe& out) {
+  constexpr unsigned kLongestTimeout = 3600;
+  out.boot_menu.timeout = read_number(at(boot, "timeout"));
+  if (out.boot_menu.timeout > kLongestTimeout) {
+    throw recipe_error(at(boot, "timeout"),
+                       fmt::format("boot.timeout must be at most {} s", kLongestTimeout));
+  }
+  out.boot_menu.recovery = toggle_of(at(boot, "recovery"));
+  out.boot_menu.quiet = toggle_of(at(boot, "quiet"));
+  out.boot_menu.recovery_by_default = at(boot, "default").text() == "recovery" ? Toggle::kOn : Toggle::kOff;
+  if (out.boot_menu.recovery_by_default == Toggle::kOn && out.boot_menu.recovery == Toggle::kOff) {
+    throw recipe_error(at(boot, "default"), "boot.default is recovery, but boot.recovery is false");
+  }
+  out.boot_expect = texts(boot, "expect");
 }
 
 /// Refuses two entries at one path, and entries below a file or a link.
@@ -288,7 +320,7 @@ ResolvedRecipe typed(const Node& top, const TypingContext& context) {
   read_machine(top, out);
   out.formats = marked(top, "formats");
   if (out.formats.empty()) throw recipe_error(at(top, "formats"), "formats needs at least one format");
-  out.boot_expect = texts(at(top, "boot"), "expect");
+  read_boot(at(top, "boot"), out);
   check_paths(out);
   return out;
 }

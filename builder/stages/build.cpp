@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "artifacts/formats.hpp"
 #include "builder/stages/boot_test.hpp"
 #include "builder/stages/profile_build.hpp"
 #include "core/error.hpp"
@@ -42,6 +43,7 @@ class Release {
   std::vector<ManifestBoot> boot(const BuiltProfile& built) {
     std::vector<ManifestBoot> boots;
     for (const BuiltArtifact& artifact : built.artifacts) {
+      if (artifact.format != "qcow2" && artifact.format != "raw") continue;
       const core::Json inputs{{"artifact", artifact.file.digest().hex()}};
       const core::Json parameters{
           {"memory", recipe_.requirements.memory.value},
@@ -76,9 +78,12 @@ class Release {
     publish.cancel = tools_.cancel;
     publish.sign = request_.sign;
     for (const BuiltArtifact& artifact : built.artifacts) {
-      const std::string suffix = artifact.format == "raw" ? ".img" : "." + artifact.format;
-      publish.artifacts.push_back(
-          {artifact.file.path(), suffix, artifact.format, artifact.virtual_size, artifact.media});
+      const artifacts::Format& format = *artifacts::find_format(artifact.format);
+      std::map<std::string, std::string> media = artifact.media;
+      if (format.files.size() > 1) media["role"] = artifact.role;
+      publish.artifacts.push_back({artifact.file.path(),
+                                   std::string(artifacts::format_suffix(format, artifact.role)),
+                                   artifact.format, artifact.virtual_size, std::move(media)});
     }
     publish.finalise = [&](artifacts::Manifest& manifest) {
       complete(manifest, built, boots);

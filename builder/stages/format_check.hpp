@@ -1,4 +1,4 @@
-// Looks into finished artifacts: one row a format, used by verify.
+// Looks into finished artifacts through the table of formats; used by verify.
 #pragma once
 
 #include "artifacts/verify.hpp"

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "artifacts/formats.hpp"
 #include "builder/stages/sources.hpp"
 #include "builder/stages/step_inputs.hpp"
 #include "core/error.hpp"
@@ -66,14 +67,25 @@ class Preview {
       case StepKind::kBootFiles:
         return rootfs_ ? judge(step, boot_files_inputs(*rootfs_), core::Json::object())
                        : waiting(step, "it depends on rootfs");
+      case StepKind::kSquashfs:
+        return rootfs_ ? judge(step, squashfs_inputs(*rootfs_), squashfs_tools(tools_))
+                       : waiting(step, "it depends on rootfs");
       case StepKind::kArtifact:
         if (!boot_files_) return waiting(step, "it depends on rootfs and boot files");
-        return judge(step, artifact_inputs(*rootfs_, *boot_files_), artifact_tools(tools_));
+        if (needs_squashfs(step) && !squashfs_) return waiting(step, "it depends on squashfs");
+        return judge(
+            step,
+            artifact_inputs(step.format, *rootfs_, *boot_files_, squashfs_.value_or(core::Json::object())),
+            artifact_tools(tools_, step.format));
       case StepKind::kBootTest:
       case StepKind::kRelease:
         return {step, Outlook::kAsked, "", ""};
     }
     return {step, Outlook::kRun, "", ""};
+  }
+
+  static bool needs_squashfs(const plan::Step& step) {
+    return artifacts::find_format(step.format)->carrier == artifacts::Carrier::kLive;
   }
 
   StepOutlook waiting(const plan::Step& step, std::string why) const {
@@ -86,6 +98,7 @@ class Preview {
       if (step.kind == StepKind::kPackages) packages_ = *record;
       if (step.kind == StepKind::kRootfs) rootfs_ = *record;
       if (step.kind == StepKind::kBootFiles) boot_files_ = *record;
+      if (step.kind == StepKind::kSquashfs) squashfs_ = *record;
       return {step, Outlook::kKnown, key.hex(), ""};
     }
     const auto last = tools_.steps.last_text(step);
@@ -100,7 +113,7 @@ class Preview {
   std::optional<BaseOrigin> origin_;
   std::optional<artifacts::VerifiedFile> base_;
   std::optional<std::vector<fetch::Repository>> repositories_;
-  std::optional<core::Json> packages_, rootfs_, boot_files_;
+  std::optional<core::Json> packages_, rootfs_, boot_files_, squashfs_;
   std::vector<StepOutlook> rows_;
 };
 

@@ -3,9 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <thread>
 
+#include "artifacts/formats.hpp"
 #include "builder/fetch/url.hpp"
-#include "builder/image/qcow2.hpp"
+#include "builder/formats/format.hpp"
+#include "builder/image/boot_files.hpp"
+#include "builder/image/squashfs.hpp"
 #include "builder/stages/step_inputs.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
@@ -70,30 +76,6 @@ core::Json package_row(const fetch::FetchedPackage& package) {
           {"size", package.file.size()}};
 }
 
-image::ClusterCompression cluster_compression(recipe::Qcow2Compression wanted) {
-  switch (wanted) {
-    case recipe::Qcow2Compression::kZstd:
-      return image::ClusterCompression::kZstd;
-    case recipe::Qcow2Compression::kZlib:
-      return image::ClusterCompression::kZlib;
-    case recipe::Qcow2Compression::kNone:
-      return image::ClusterCompression::kNone;
-  }
-  return image::ClusterCompression::kNone;
-}
-
-std::string_view compression_name(recipe::Qcow2Compression compression) {
-  switch (compression) {
-    case recipe::Qcow2Compression::kZstd:
-      return "zstd";
-    case recipe::Qcow2Compression::kZlib:
-      return "zlib";
-    case recipe::Qcow2Compression::kNone:
-      return "none";
-  }
-  return "none";
-}
-
 }  // namespace
 
 ProfileBuild::ProfileBuild(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner)
@@ -108,17 +90,20 @@ ProfileBuild::~ProfileBuild() = default;
 BuiltProfile ProfileBuild::run() {
   start_appliance_if_surely_needed();
   BuiltProfile built;
-  for (const recipe::Marked& format : recipe_.formats) {
-    const core::Json result = artifact_result(format.value);
-    auto file = tools_.blobs.find_again(result_digest(result));
-    if (!file) throw core::Error(core::Kind::kIo, "the cache lost " + format.value + " while it was used");
-    BuiltArtifact artifact{format.value, *file, result.at("virtual_size"), {}};
-    for (const auto& [key, value] : result.at("media").items()) artifact.media[key] = value;
-    built.kernel_cmdline = result.at("cmdline");
-    built.artifacts.push_back(std::move(artifact));
+  const std::vector<core::Json> results = artifact_results();
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const std::string& format = recipe_.formats[i].value;
+    if (built.kernel_cmdline.empty()) built.kernel_cmdline = results[i].at("cmdline");
+    for (const core::Json& row : results[i].at("files")) {
+      auto file = tools_.blobs.find_again(result_digest(row));
+      if (!file) throw core::Error(core::Kind::kIo, "the cache lost " + format + " while it was used");
+      BuiltArtifact artifact{format, row.at("role"), *file, row.at("virtual_size"), {}};
+      for (const auto& [key, value] : row.at("media").items()) artifact.media[key] = value;
+      built.artifacts.push_back(std::move(artifact));
+    }
   }
   const core::Json rootfs = rootfs_result();
-  built.kernel_release = boot_result().at("release");
+  built.kernel_release = boot_result().at("kernels").at(0).at("release");
   built.accelerator = rootfs.at("accelerator");
   built.accelerator_reason = rootfs.at("accelerator_reason");
   for (const core::Json& row : rootfs.at("packages")) {
@@ -291,91 +276,166 @@ core::Json ProfileBuild::boot_result() {
       step(StepKind::kBootFiles), inputs, core::Json::object(), [](const core::Json&) { return true; },
       [&] { return make_boot_files(); },
       [](const core::Json& result) {
-        return fmt::format("{} · initramfs {} with {} modules", result.at("release").get<std::string>(),
-                           core::Bytes{result.at("initramfs_size").get<std::uint64_t>()}.human(),
-                           result.at("modules").get<std::size_t>());
+        const core::Json& newest = result.at("kernels").at(0);
+        return fmt::format("{} · initramfs {} with {} modules{}", newest.at("release").get<std::string>(),
+                           core::Bytes{newest.at("initramfs_size").get<std::uint64_t>()}.human(),
+                           newest.at("modules").get<std::size_t>(),
+                           result.at("kernels").size() > 1 ? " · and the kernel before it" : "");
       });
   return *boot_;
 }
 
 core::Json ProfileBuild::make_boot_files() {
   const core::TempDir folder(work_.path(), "boot");
-  const image::BootFiles files = image::make_boot_files(rootfs().path(), {}, folder.path());
-  const auto kernel = tools_.blobs.adopt(files.kernel);
-  const auto initramfs = tools_.blobs.adopt(files.initramfs);
-  return {{"release", files.release},
-          {"modules", files.modules},
-          {"kernel", kernel.digest().hex()},
-          {"initramfs", initramfs.digest().hex()},
-          {"initramfs_size", initramfs.size()}};
+  image::InitramfsOptions options;
+  options.extra_modules = recipe_.kernel.initramfs_modules;
+  core::Json kernels = core::Json::array();
+  for (const image::BootKernel& row :
+       image::make_boot_files(rootfs().path(), options, folder.path()).kernels) {
+    const auto kernel = tools_.blobs.adopt(row.kernel);
+    const auto initramfs = tools_.blobs.adopt(row.initramfs);
+    kernels.push_back({{"release", row.release},
+                       {"modules", row.modules},
+                       {"lacks", row.lacks},
+                       {"kernel", kernel.digest().hex()},
+                       {"initramfs", initramfs.digest().hex()},
+                       {"initramfs_size", initramfs.size()}});
+  }
+  return {{"kernels", kernels}};
 }
 
 image::BootFiles ProfileBuild::boot_files() {
   const core::Json result = boot_result();
-  auto kernel = tools_.blobs.find(result_digest(result, "kernel"));
-  auto initramfs = tools_.blobs.find(result_digest(result, "initramfs"));
-  if (!kernel || !initramfs) {
-    make_boot_files();
-    kernel = tools_.blobs.find_again(result_digest(result, "kernel"));
-    initramfs = tools_.blobs.find_again(result_digest(result, "initramfs"));
-  }
-  if (!kernel || !initramfs) throw core::Error(core::Kind::kInternal, "the boot files came out different");
+  const auto there = [&] {
+    return std::all_of(result.at("kernels").begin(), result.at("kernels").end(), [&](const core::Json& row) {
+      return tools_.blobs.find(result_digest(row, "kernel")) &&
+             tools_.blobs.find(result_digest(row, "initramfs"));
+    });
+  };
+  if (!there()) make_boot_files();
   image::BootFiles files;
-  files.kernel = kernel->path();
-  files.initramfs = initramfs->path();
-  files.release = result.at("release");
+  for (const core::Json& row : result.at("kernels")) {
+    const auto kernel = tools_.blobs.find_again(result_digest(row, "kernel"));
+    const auto initramfs = tools_.blobs.find_again(result_digest(row, "initramfs"));
+    if (!kernel || !initramfs) throw core::Error(core::Kind::kInternal, "the boot files came out different");
+    image::BootKernel boot;
+    boot.kernel = kernel->path();
+    boot.initramfs = initramfs->path();
+    boot.release = row.at("release");
+    boot.lacks = row.at("lacks");
+    files.kernels.push_back(std::move(boot));
+  }
   return files;
 }
 
-const fs::path& ProfileBuild::raw_disk() {
-  if (raw_) return *raw_;
-  const core::TempDir folder(work_.path(), "disk");
-  image::DiskSpec spec;
-  spec.size = recipe_.disk.size;
-  spec.identity = fmt::format("{} {}", recipe_.line(), rootfs_result().at("sha256").get<std::string>());
-  spec.root_access = recipe_.disk.root_mode == recipe::RootMode::kReadOnly ? image::RootAccess::kReadOnly
-                                                                           : image::RootAccess::kWritable;
-  spec.cmdline = recipe_.kernel.cmdline;
-  spec.epoch = rootfs_result().at("epoch");
-  spec.title = recipe_.line();
-  const fs::path output = work_ / "disk.raw";
-  const image::DiskLayout layout = image::make_disk(rootfs().path(), boot_files(), spec, output,
-                                                    folder.path(), tools_.processes, tools_.cancel);
-  cmdline_ = layout.cmdline;
-  return raw_.emplace(output);
+bool ProfileBuild::wants_live_formats() const {
+  return std::any_of(recipe_.formats.begin(), recipe_.formats.end(), [](const recipe::Marked& format) {
+    return artifacts::find_format(format.value)->carrier == artifacts::Carrier::kLive;
+  });
 }
 
-core::Json ProfileBuild::artifact_result(const std::string& format) {
-  const core::Json inputs = artifact_inputs(rootfs_result(), boot_result());
-  return runner_.run(
-      step(StepKind::kArtifact, format), inputs, artifact_tools(tools_),
+core::Json ProfileBuild::squashfs_result() {
+  if (squashfs_) return *squashfs_;
+  if (!wants_live_formats()) return squashfs_.emplace(core::Json::object());
+  squashfs_ = runner_.run(
+      step(StepKind::kSquashfs), squashfs_inputs(rootfs_result()), squashfs_tools(tools_),
       [&](const core::Json& result) { return tools_.blobs.find(result_digest(result)).has_value(); },
-      [&] { return make_artifact(format); },
-      [](const core::Json& result) {
-        return fmt::format("{} for a disk of {}", size_text(result),
-                           core::Bytes{result.at("virtual_size").get<std::uint64_t>()}.to_string());
+      [&] {
+        const fs::path output = work_ / "root.squashfs";
+        image::make_squashfs(rootfs().path(), output, rootfs_result().at("epoch"), tools_.processes,
+                             tools_.cancel);
+        return blob_json(tools_.blobs.adopt(output));
+      },
+      size_text);
+  return *squashfs_;
+}
+
+formats::Ingredients ProfileBuild::ingredients() {
+  formats::Ingredients parts{recipe_,      rootfs(),         boot_files(), {}, rootfs_result().at("epoch"),
+                             work_.path(), tools_.processes, tools_.cancel};
+  if (wants_live_formats()) parts.squashfs = tools_.blobs.find_again(result_digest(squashfs_result()));
+  return parts;
+}
+
+std::vector<core::Json> ProfileBuild::artifact_results() {
+  std::vector<core::Json> results(recipe_.formats.size());
+  std::vector<std::size_t> missing;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const std::string& format = recipe_.formats[i].value;
+    const bool live = artifacts::find_format(format)->carrier == artifacts::Carrier::kLive;
+    const core::Json inputs = artifact_inputs(format, rootfs_result(), boot_result(),
+                                              live ? squashfs_result() : core::Json::object());
+    const auto known =
+        runner_.known(step(StepKind::kArtifact, format), inputs, artifact_tools(tools_, format));
+    if (known && has_files(*known)) {
+      results[i] = run_artifact(nullptr, format);
+    } else {
+      missing.push_back(i);
+    }
+  }
+  if (!missing.empty()) make_missing(missing, results);
+  return results;
+}
+
+bool ProfileBuild::has_files(const core::Json& artifact) {
+  return std::all_of(artifact.at("files").begin(), artifact.at("files").end(), [&](const core::Json& row) {
+    return tools_.blobs.find(result_digest(row)).has_value();
+  });
+}
+
+/// All threads end before the first error goes on, so that nothing is written behind anybody's back.
+void ProfileBuild::make_missing(const std::vector<std::size_t>& missing, std::vector<core::Json>& results) {
+  formats::Sources sources(ingredients());
+  std::atomic<std::size_t> next = 0;
+  std::vector<std::exception_ptr> errors(missing.size());
+  const auto work = [&] {
+    for (std::size_t i = next++; i < missing.size(); i = next++) {
+      try {
+        results[missing[i]] = run_artifact(&sources, recipe_.formats[missing[i]].value);
+      } catch (...) {
+        errors[i] = std::current_exception();
+      }
+    }
+  };
+  const std::size_t count =
+      std::min<std::size_t>({missing.size(), std::max(1u, std::thread::hardware_concurrency()), tools_.jobs});
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 1; i < count; ++i) threads.emplace_back(work);
+    work();
+  }
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+core::Json ProfileBuild::run_artifact(formats::Sources* sources, const std::string& format) {
+  return runner_.run(
+      step(StepKind::kArtifact, format),
+      artifact_inputs(format, *rootfs_, *boot_, squashfs_.value_or(core::Json::object())),
+      artifact_tools(tools_, format), [&](const core::Json& result) { return has_files(result); },
+      [&] { return make_artifact(*sources, format); },
+      [&](const core::Json& result) {
+        std::uint64_t size = 0;
+        for (const core::Json& row : result.at("files")) size += row.at("size").get<std::uint64_t>();
+        const std::uint64_t disk = result.at("files").at(0).at("virtual_size");
+        return core::Bytes{size}.human() +
+               (disk == 0 ? "" : fmt::format(" for a disk of {}", core::Bytes{disk}.to_string()));
       });
 }
 
-core::Json ProfileBuild::make_artifact(const std::string& format) {
-  const fs::path& raw = raw_disk();
-  core::Json result;
-  if (format == "raw") {
-    const fs::path copy = work_ / "artifact.raw";
-    core::clone_file(raw, copy);
-    result = blob_json(tools_.blobs.adopt(copy));
-    result["virtual_size"] = recipe_.disk.size.value;
-    result["media"] = core::Json::object();
-  } else {
-    const fs::path output = work_ / "artifact.qcow2";
-    const image::Qcow2Facts facts = image::write_qcow2(
-        raw, output, cluster_compression(recipe_.qcow2_compression), tools_.processes, tools_.cancel);
-    result = blob_json(tools_.blobs.adopt(output));
-    result["virtual_size"] = facts.virtual_size.value;
-    result["media"] = {{"compression", compression_name(recipe_.qcow2_compression)}};
+core::Json ProfileBuild::make_artifact(formats::Sources& sources, const std::string& format) {
+  const core::TempDir folder(work_.path(), "format");
+  const formats::MadeFormat made = formats::find(format).make(sources, folder.path());
+  core::Json files = core::Json::array();
+  for (const formats::MadeFile& file : made.files) {
+    core::Json row = blob_json(tools_.blobs.adopt(file.path));
+    row["role"] = file.role;
+    row["virtual_size"] = file.virtual_size;
+    row["media"] = file.media;
+    files.push_back(std::move(row));
   }
-  result["cmdline"] = fmt::format("{}", fmt::join(cmdline_, " "));
-  return result;
+  return {{"files", files}, {"cmdline", fmt::format("{}", fmt::join(made.cmdline, " "))}};
 }
 
 }  // namespace imgforge::stages

@@ -11,7 +11,8 @@
 #include "artifacts/blob_store.hpp"
 #include "artifacts/manifest.hpp"
 #include "artifacts/store.hpp"
-#include "builder/image/disk.hpp"
+#include "builder/formats/sources.hpp"
+#include "builder/image/boot_menu.hpp"
 #include "builder/plan/plan.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/rootfs.hpp"
@@ -22,9 +23,10 @@
 
 namespace imgforge::stages {
 
-/// A format of the profile, finished and in the blob store.
+/// A file of a format of the profile, finished and in the blob store.
 struct BuiltArtifact {
   std::string format;
+  std::string role;  ///< "image", or which of the format's files it is
   artifacts::VerifiedFile file;
   std::uint64_t virtual_size = 0;
   std::map<std::string, std::string> media;
@@ -54,21 +56,27 @@ class ProfileBuild {
   core::Json packages_result();
   core::Json rootfs_result();
   core::Json boot_result();
-  core::Json artifact_result(const std::string& format);
+  core::Json squashfs_result();
+  /// Results of all formats, in the order of the recipe; what is missing is made at the same time.
+  std::vector<core::Json> artifact_results();
+  bool wants_live_formats() const;
 
   const BaseOrigin& origin();
   const artifacts::VerifiedFile& base();
   const std::vector<fetch::Repository>& indexes();
   artifacts::VerifiedFile rootfs();
   image::BootFiles boot_files();
-  const std::filesystem::path& raw_disk();
+  formats::Ingredients ingredients();
   GuestRun& guest();
   std::int64_t epoch();
 
   core::Json make_packages();
   core::Json make_rootfs();
   core::Json make_boot_files();
-  core::Json make_artifact(const std::string& format);
+  core::Json make_artifact(formats::Sources& sources, const std::string& format);
+  core::Json run_artifact(formats::Sources* sources, const std::string& format);
+  bool has_files(const core::Json& artifact);
+  void make_missing(const std::vector<std::size_t>& missing, std::vector<core::Json>& results);
   void start_appliance_if_surely_needed();
 
   Toolbox& tools_;
@@ -80,9 +88,7 @@ class ProfileBuild {
   std::optional<artifacts::VerifiedFile> base_;
   std::int64_t base_newest_ = 0;  ///< newest time inside the base; known with base_
   std::optional<std::vector<fetch::Repository>> indexes_;
-  std::optional<core::Json> packages_, rootfs_, boot_;
-  std::optional<std::filesystem::path> raw_;
-  std::vector<std::string> cmdline_;
+  std::optional<core::Json> packages_, rootfs_, boot_, squashfs_;
   std::unique_ptr<GuestRun> guest_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "artifacts/formats.hpp"
+#include "builder/formats/format.hpp"
 #include "builder/machine/tool_versions.hpp"
 #include "builder/stages/sources.hpp"
 #include "core/clock.hpp"
@@ -22,15 +24,25 @@ core::Json boot_files_inputs(const core::Json& rootfs) {
   return {{"rootfs", rootfs.at("sha256")}};
 }
 
-core::Json artifact_inputs(const core::Json& rootfs, const core::Json& boot_files) {
-  return {{"rootfs", rootfs.at("sha256")},
-          {"kernel", boot_files.at("kernel")},
-          {"initramfs", boot_files.at("initramfs")}};
+core::Json squashfs_inputs(const core::Json& rootfs) {
+  return {{"rootfs", rootfs.at("sha256")}};
 }
 
-core::Json artifact_tools(Toolbox& tools) {
-  return machine::tool_versions({"mke2fs", "mkfs.vfat", "mcopy", "syslinux", "qemu-img"}, tools.processes,
-                                tools.cache_dir, tools.cancel);
+core::Json artifact_inputs(const std::string& format, const core::Json& rootfs, const core::Json& boot_files,
+                           const core::Json& squashfs) {
+  core::Json inputs{{"rootfs", rootfs.at("sha256")}};
+  const artifacts::Carrier carrier = artifacts::find_format(format)->carrier;
+  if (carrier != artifacts::Carrier::kArchive) inputs["boot files"] = boot_files.at("kernels");
+  if (carrier == artifacts::Carrier::kLive) inputs["squashfs"] = squashfs.at("sha256");
+  return inputs;
+}
+
+core::Json artifact_tools(Toolbox& tools, const std::string& format) {
+  return machine::tool_versions(formats::find(format).tools, tools.processes, tools.cache_dir, tools.cancel);
+}
+
+core::Json squashfs_tools(Toolbox& tools) {
+  return machine::tool_versions({"mksquashfs"}, tools.processes, tools.cache_dir, tools.cancel);
 }
 
 std::optional<std::int64_t> source_date_epoch() {

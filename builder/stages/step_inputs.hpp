@@ -15,9 +15,13 @@ core::Json packages_inputs(const core::Digest& base, const std::vector<fetch::Re
 /// SOURCE_DATE_EPOCH, when set, clamps file times and so is an input too.
 core::Json rootfs_inputs(const core::Digest& base, const core::Json& packages);
 core::Json boot_files_inputs(const core::Json& rootfs);
-core::Json artifact_inputs(const core::Json& rootfs, const core::Json& boot_files);
-/// Versions of the programs that write disks.
-core::Json artifact_tools(Toolbox& tools);
+core::Json squashfs_inputs(const core::Json& rootfs);
+/// `squashfs`: the result of that step, needed when the format is a live one.
+core::Json artifact_inputs(const std::string& format, const core::Json& rootfs, const core::Json& boot_files,
+                           const core::Json& squashfs);
+/// Versions of the programs that write a format, and of the one that writes squashfs.
+core::Json artifact_tools(Toolbox& tools, const std::string& format);
+core::Json squashfs_tools(Toolbox& tools);
 
 /// SOURCE_DATE_EPOCH in seconds, if set.
 std::optional<std::int64_t> source_date_epoch();

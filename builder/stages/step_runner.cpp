@@ -46,6 +46,7 @@ void StepRunner::always(const plan::Step& step, const std::function<std::string(
 }
 
 void StepRunner::report(const plan::Step& step, StepState state, double seconds, std::string detail) {
+  const std::lock_guard lock(mutex_);
   const bool seen = std::any_of(reports_.begin(), reports_.end(),
                                 [&](const StepReport& row) { return row.id == step.id(); });
   if (seen) return;

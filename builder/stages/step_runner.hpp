@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -44,7 +45,8 @@ class StepRunner {
   /// Runs something that is asked anew every time and has no record, such as the release.
   void always(const plan::Step& step, const std::function<std::string()>& body);
 
-  /// Measures a part of the step that runs now; the parts appear in its report.
+  /// Measures a part of the step that runs now; the parts appear in its report. Not for steps that run at the
+  /// same time.
   template <class Body>
   decltype(auto) phase(std::string name, Body&& body) {
     const Timer timer{*this, std::move(name), std::chrono::steady_clock::now()};
@@ -66,6 +68,7 @@ class StepRunner {
   void report(const plan::Step& step, StepState state, double seconds, std::string detail);
 
   Toolbox& tools_;
+  std::mutex mutex_;  ///< formats are made at the same time
   std::vector<StepReport> reports_;
   std::vector<std::pair<std::string, double>> phases_;
 };

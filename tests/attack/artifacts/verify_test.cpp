@@ -196,8 +196,8 @@ TEST_F(Verify, SingleFilesThroughEveryName) {
 
 TEST_F(Verify, FormatsAreLookedInto) {
   VerifyOptions options = strict_options();
-  options.format = [](const fs::path& file, std::string_view format) -> std::string {
-    if (format == "iso") throw Error(Kind::kImage, "bad iso " + file.filename().native());
+  options.format = [](const fs::path& file, const ManifestArtifact& artifact) -> std::string {
+    if (artifact.format == "iso") throw Error(Kind::kImage, "bad iso " + file.filename().native());
     return "fine";
   };
   const VerifyReport report = verify_release(directory_, options);

@@ -1,3 +1,4 @@
+#include "builder/image/boot_files.hpp"
 #include "builder/image/disk.hpp"
 
 #include <gmock/gmock.h>
@@ -74,7 +75,7 @@ class DiskTest : public testing::ImageTest {
     out.size = core::mib(80);
     out.identity = "test 1";
     out.epoch = 1763600000;
-    out.cmdline = {"quiet"};
+    out.menu.cmdline = {"quiet"};
     return out;
   }
 
@@ -88,9 +89,9 @@ class DiskTest : public testing::ImageTest {
 TEST_F(DiskTest, TheInitramfsHoldsBusyboxItsLibrariesAndTheModules) {
   add_libraries();
   const BootFiles boot = make_boot_files(path("rootfs.tar"), {}, path("work"));
-  EXPECT_EQ(boot.release, "6.6.1-virt");
-  EXPECT_EQ(boot.compression, InitramfsCompression::kGzip);
-  EXPECT_EQ(boot.modules, 2u);
+  EXPECT_EQ(boot.kernels.at(0).release, "6.6.1-virt");
+  EXPECT_EQ(boot.kernels.at(0).compression, InitramfsCompression::kGzip);
+  EXPECT_EQ(boot.kernels.at(0).modules, 2u);
   run("gzip", {"-d", "-k", "-S", ".img", "work/initramfs.img"});
   const std::string listing = run("busybox", {"cpio", "-t"}, slurp(path("work/initramfs")));
   for (const char* name :

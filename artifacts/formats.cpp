@@ -1,0 +1,62 @@
+#include "artifacts/formats.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "core/error.hpp"
+
+namespace imgforge::artifacts {
+namespace {
+
+constexpr std::array kQcow2Files{FormatFile{"image", ".qcow2"}};
+constexpr std::array kRawFiles{FormatFile{"image", ".img"}};
+constexpr std::array kVmdkFiles{FormatFile{"image", ".vmdk"}};
+constexpr std::array kVhdxFiles{FormatFile{"image", ".vhdx"}};
+constexpr std::array kVdiFiles{FormatFile{"image", ".vdi"}};
+constexpr std::array kIsoFiles{FormatFile{"image", ".iso"}};
+constexpr std::array kUsbFiles{FormatFile{"image", "-usb.img"}, FormatFile{"bmap", "-usb.img.bmap"}};
+constexpr std::array kNetbootFiles{FormatFile{"script", ".ipxe"}, FormatFile{"kernel", "-vmlinuz"},
+                                   FormatFile{"initramfs", "-initramfs.img"},
+                                   FormatFile{"root", "-root.squashfs"}};
+constexpr std::array kRootfsFiles{FormatFile{"image", ".rootfs.tar.zst"}};
+constexpr std::array kOciFiles{FormatFile{"image", ".oci.tar"}};
+
+constexpr std::array kFormats{
+    Format{"qcow2", "images", Carrier::kDisk, kQcow2Files, "disk for QEMU and libvirt, compressed"},
+    Format{"raw", "images", Carrier::kDisk, kRawFiles, "disk byte for byte, sparse"},
+    Format{"vmdk", "images", Carrier::kDisk, kVmdkFiles, "disk for VMware, stream-optimised"},
+    Format{"vhdx", "images", Carrier::kDisk, kVhdxFiles, "disk for Hyper-V"},
+    Format{"vdi", "images", Carrier::kDisk, kVdiFiles, "disk for VirtualBox"},
+    Format{"iso", "isos", Carrier::kLive, kIsoFiles, "live system for CD and stick, BIOS and UEFI"},
+    Format{"usb", "usb", Carrier::kLive, kUsbFiles,
+           "stick with read-only system and a data partition that grows, and its block map"},
+    Format{"netboot", "netboot", Carrier::kLive, kNetbootFiles,
+           "kernel, initramfs, root and a script for iPXE"},
+    Format{"rootfs", "rootfs", Carrier::kArchive, kRootfsFiles, "root file system as a tar, zstd compressed"},
+    Format{"oci", "oci", Carrier::kArchive, kOciFiles, "container image, an OCI layout in a tar"},
+};
+
+static_assert(std::equal(kFormats.begin(), kFormats.end(), kFormatNames.begin(), kFormatNames.end(),
+                         [](const Format& format, std::string_view name) { return format.name == name; }));
+
+}  // namespace
+
+std::span<const Format> formats() {
+  return kFormats;
+}
+
+const Format* find_format(std::string_view name) {
+  const auto* found =
+      std::find_if(kFormats.begin(), kFormats.end(), [&](const Format& f) { return f.name == name; });
+  return found == kFormats.end() ? nullptr : found;
+}
+
+std::string_view format_suffix(const Format& format, std::string_view role) {
+  for (const FormatFile& file : format.files) {
+    if (file.role == role) return file.suffix;
+  }
+  throw core::Error(core::Kind::kInternal,
+                    "the format " + std::string(format.name) + " has no file " + std::string(role));
+}
+
+}  // namespace imgforge::artifacts

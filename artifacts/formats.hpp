@@ -1,0 +1,43 @@
+// The table of formats that a release may consist of: name, files, folder in the store, what is inside. All
+// that must agree about formats (the recipe's choices, names of files, flat folders, help) reads this table;
+// how a format is made, checked and booted stands in builder/stages/formats/<name>.cpp.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace imgforge::artifacts {
+
+/// What the root file system is carried by, and so which intermediate result a format is made from.
+enum class Carrier {
+  kDisk,     ///< the raw disk: boot partition and ext4 root
+  kLive,     ///< squashfs
+  kArchive,  ///< the tar itself
+};
+
+/// A file of a format. The first one of a format is the image itself.
+struct FormatFile {
+  std::string_view role;    ///< "image", "bmap", "kernel", ...
+  std::string_view suffix;  ///< ends the published name: ".qcow2", "-usb.img"
+};
+
+struct Format {
+  std::string_view name;
+  std::string_view folder;  ///< of the flat names in the store: "images", "isos", ...
+  Carrier carrier = Carrier::kDisk;
+  std::span<const FormatFile> files;
+  std::string_view description;
+};
+
+/// All formats, in the order of the reference.
+std::span<const Format> formats();
+/// The format of that name, or nullptr.
+const Format* find_format(std::string_view name);
+/// Names of all formats, in the same order.
+inline constexpr std::array<std::string_view, 10> kFormatNames{"qcow2", "raw", "vmdk",    "vhdx",   "vdi",
+                                                               "iso",   "usb", "netboot", "rootfs", "oci"};
+/// Suffix of a file of a format. Throws kInternal when the format has no such file.
+std::string_view format_suffix(const Format& format, std::string_view role);
+
+}  // namespace imgforge::artifacts

@@ -1,0 +1,34 @@
+// vmdk, vhdx and vdi: the same steps with another name.
+#include <fmt/format.h>
+
+#include "builder/formats/records.hpp"
+#include "builder/formats/tool_lists.hpp"
+#include "builder/image/foreign_disk.hpp"
+
+namespace imgforge::formats {
+namespace {
+
+template <image::ForeignFormat kKind>
+MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
+  const Sources::Disk& disk = sources.disk();
+  // The name stands inside a vmdk, so it is always the same.
+  const std::filesystem::path output = folder / fmt::format("disk.{}", image::foreign_format_name(kKind));
+  image::write_foreign_disk(disk.path, output, kKind, sources.identity(), sources.processes(),
+                            sources.cancel());
+  return {{{"image", output, sources.recipe().disk.size.value}}, disk.layout.cmdline};
+}
+
+template <image::ForeignFormat kKind>
+std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner& processes,
+                  const core::CancelToken& cancel) {
+  const core::Bytes size = image::check_foreign_disk(file, kKind, processes, cancel);
+  return fmt::format("{}, {} disk, no errors found", image::foreign_format_name(kKind), size.to_string());
+}
+
+}  // namespace
+
+const Format kVmdk{"vmdk", kDiskTools, make<image::ForeignFormat::kVmdk>, check<image::ForeignFormat::kVmdk>};
+const Format kVhdx{"vhdx", kDiskTools, make<image::ForeignFormat::kVhdx>, check<image::ForeignFormat::kVhdx>};
+const Format kVdi{"vdi", kDiskTools, make<image::ForeignFormat::kVdi>, check<image::ForeignFormat::kVdi>};
+
+}  // namespace imgforge::formats

@@ -1,0 +1,49 @@
+// How formats are made and checked: one file per format in this folder, each with a record that this table
+// lists. What a format is called and consists of stands in artifacts/formats.hpp.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "builder/formats/sources.hpp"
+#include "core/cancel.hpp"
+#include "core/process.hpp"
+
+namespace imgforge::formats {
+
+/// A finished file of a format.
+struct MadeFile {
+  std::string role;  ///< of artifacts::Format::files
+  std::filesystem::path path;
+  std::uint64_t virtual_size = 0;  ///< bytes that a machine sees; 0: the same as the file
+  std::map<std::string, std::string> media = {};
+};
+
+struct MadeFormat {
+  std::vector<MadeFile> files;
+  std::vector<std::string> cmdline;  ///< of the kernel, first entry; empty when the format does not boot
+};
+
+struct Format {
+  std::string_view name;
+  /// Programs whose version shapes the bytes, by their names in machine::tools().
+  std::span<const std::string_view> tools;
+  /// Makes the files in `folder`. Formats of a profile are made at the same time, each in a folder of its
+  /// own.
+  MadeFormat (*make)(Sources& sources, const std::filesystem::path& folder);
+  /// Looks into a finished file; returns a few words about it. Throws kImage for damage.
+  std::string (*check)(const std::filesystem::path& file, std::string_view role,
+                       core::ProcessRunner& processes, const core::CancelToken& cancel);
+};
+
+/// Formats that this program makes, in the order of artifacts::formats().
+std::span<const Format* const> all();
+/// Throws kImage when this program does not know the format.
+const Format& find(std::string_view name);
+
+}  // namespace imgforge::formats

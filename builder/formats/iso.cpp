@@ -1,0 +1,43 @@
+#include "builder/image/iso.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/formats/records.hpp"
+#include "builder/formats/tool_lists.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::formats {
+namespace {
+
+constexpr std::array<std::string_view, 2> kMediumModules{"isofs", "loop"};
+
+MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
+  require_modules(sources.boot(), kLiveModules, "iso");
+  require_modules(sources.boot(), kMediumModules, "iso");
+  image::IsoSpec spec;
+  const std::string& chosen = sources.recipe().iso_volume_id;
+  spec.volume_id = chosen.empty() ? image::volume_id_for(sources.recipe().line()) : chosen;
+  spec.identity = sources.identity();
+  spec.menu = sources.menu();
+  spec.epoch = sources.epoch();
+  const std::filesystem::path output = folder / "artifact.iso";
+  const image::IsoResult iso = image::make_iso(sources.squashfs(), sources.boot(), spec, output, folder,
+                                               sources.processes(), sources.cancel());
+  return {{{"image", output, 0, {{"volume_id", spec.volume_id}}}}, iso.cmdline};
+}
+
+std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner& processes,
+                  const core::CancelToken& cancel) {
+  const image::IsoFacts facts = image::check_iso(file, processes, cancel);
+  if (!facts.bios || !facts.uefi) {
+    throw core::Error(core::Kind::kImage,
+                      fmt::format("{} does not start on both BIOS and UEFI", file.native()));
+  }
+  return fmt::format("ISO 9660 \"{}\", El Torito for BIOS and UEFI", facts.volume_id);
+}
+
+}  // namespace
+
+const Format kIso{"iso", kIsoTools, make, check};
+
+}  // namespace imgforge::formats

@@ -1,0 +1,34 @@
+#include "builder/image/oci.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/formats/records.hpp"
+
+namespace imgforge::formats {
+namespace {
+
+MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
+  const recipe::ResolvedRecipe& recipe = sources.recipe();
+  image::OciSpec spec;
+  spec.name = recipe.profile.empty() ? recipe.name : recipe.profile;
+  spec.rootfs = sources.rootfs().digest();
+  spec.epoch = sources.epoch();
+  spec.annotations = {{"org.opencontainers.image.title", recipe.line()}};
+  if (!recipe.description.empty())
+    spec.annotations["org.opencontainers.image.description"] = recipe.description;
+  const std::filesystem::path output = folder / "artifact.oci.tar";
+  const core::Digest manifest = image::write_oci(sources.packed_rootfs(), spec, output, sources.cancel());
+  return {{{"image", output, 0, {{"manifest", manifest.to_string()}}}}, {}};
+}
+
+std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
+                  const core::CancelToken& cancel) {
+  const std::size_t layers = image::check_oci(file, cancel);
+  return fmt::format("OCI layout, {} layer{}", layers, layers == 1 ? "" : "s");
+}
+
+}  // namespace
+
+const Format kOci{"oci", {}, make, check};
+
+}  // namespace imgforge::formats

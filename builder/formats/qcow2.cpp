@@ -1,0 +1,53 @@
+#include "builder/image/qcow2.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/formats/qcow2.hpp"
+#include "builder/formats/records.hpp"
+#include "builder/formats/tool_lists.hpp"
+
+namespace imgforge::formats {
+namespace {
+
+struct Choice {
+  recipe::Qcow2Compression wanted;
+  image::ClusterCompression clusters;
+  std::string_view name;
+};
+
+constexpr Choice kChoices[] = {
+    {recipe::Qcow2Compression::kZstd, image::ClusterCompression::kZstd, "zstd"},
+    {recipe::Qcow2Compression::kZlib, image::ClusterCompression::kZlib, "zlib"},
+    {recipe::Qcow2Compression::kNone, image::ClusterCompression::kNone, "none"},
+};
+
+const Choice& choice_of(recipe::Qcow2Compression wanted) {
+  for (const Choice& choice : kChoices) {
+    if (choice.wanted == wanted) return choice;
+  }
+  return kChoices[0];
+}
+
+MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
+  const Sources::Disk& disk = sources.disk();
+  return {{write_qcow2_file(sources, folder / "artifact.qcow2")}, disk.layout.cmdline};
+}
+
+std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner& processes,
+                  const core::CancelToken& cancel) {
+  const image::Qcow2Facts facts = image::check_qcow2(file, processes, cancel);
+  return fmt::format("qcow2, {} disk, no errors found", facts.virtual_size.to_string());
+}
+
+}  // namespace
+
+MadeFile write_qcow2_file(Sources& sources, const std::filesystem::path& output) {
+  const Choice& choice = choice_of(sources.recipe().qcow2_compression);
+  const image::Qcow2Facts facts =
+      image::write_qcow2(sources.disk().path, output, choice.clusters, sources.processes(), sources.cancel());
+  return {"image", output, facts.virtual_size.value, {{"compression", std::string(choice.name)}}};
+}
+
+const Format kQcow2{"qcow2", kDiskTools, make, check};
+
+}  // namespace imgforge::formats

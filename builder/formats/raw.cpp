@@ -1,0 +1,27 @@
+#include <fmt/format.h>
+
+#include "builder/formats/records.hpp"
+#include "builder/formats/tool_lists.hpp"
+#include "builder/image/gpt.hpp"
+#include "core/fd.hpp"
+
+namespace imgforge::formats {
+namespace {
+
+MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
+  const Sources::Disk& disk = sources.disk();
+  const std::filesystem::path output = folder / "artifact.raw";
+  core::clone_file(disk.path, output);
+  return {{{"image", output, sources.recipe().disk.size.value}}, disk.layout.cmdline};
+}
+
+std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
+                  const core::CancelToken&) {
+  return fmt::format("GPT, {} partitions", image::check_gpt(file));
+}
+
+}  // namespace
+
+const Format kRaw{"raw", kDiskTools, make, check};
+
+}  // namespace imgforge::formats

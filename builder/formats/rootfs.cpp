@@ -1,0 +1,30 @@
+#include <fmt/format.h>
+
+#include "artifacts/compression.hpp"
+#include "builder/formats/records.hpp"
+#include "core/fd.hpp"
+
+namespace imgforge::formats {
+namespace {
+
+/// Far above any root file system; it only bounds what a hostile file may cost.
+constexpr core::Bytes kLargestTar = core::gib(64);
+
+MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
+  const std::filesystem::path output = folder / "artifact.rootfs.tar.zst";
+  core::clone_file(sources.packed_rootfs(), output);
+  return {{{"image", output, 0, {{"compression", "zstd"}, {"tar_sha256", sources.rootfs().digest().hex()}}}},
+          {}};
+}
+
+std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
+                  const core::CancelToken& cancel) {
+  return fmt::format("zstd, unpacks to {}",
+                     core::Bytes{artifacts::test_zstd(file, kLargestTar, cancel)}.human());
+}
+
+}  // namespace
+
+const Format kRootfs{"rootfs", {}, make, check};
+
+}  // namespace imgforge::formats

@@ -1,0 +1,78 @@
+#include "builder/formats/sources.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "artifacts/compression.hpp"
+#include "core/error.hpp"
+#include "core/temp_dir.hpp"
+
+namespace imgforge::formats {
+namespace {
+
+/// Level of published tars: small, and still faster than a disk reads them back.
+constexpr int kZstdLevel = 9;
+
+}  // namespace
+
+const std::filesystem::path& Sources::squashfs() const {
+  if (!parts_.squashfs) throw core::Error(core::Kind::kInternal, "the plan has no squashfs");
+  return parts_.squashfs->path();
+}
+
+std::string Sources::identity() const {
+  return fmt::format("{} {}", recipe().line(), rootfs().digest().hex());
+}
+
+image::MenuOptions Sources::menu() const {
+  const recipe::BootMenu& wanted = recipe().boot_menu;
+  image::MenuOptions menu;
+  menu.title = recipe().line();
+  menu.timeout = wanted.timeout;
+  menu.recovery = wanted.recovery == recipe::Toggle::kOn ? image::Recovery::kYes : image::Recovery::kNo;
+  menu.default_entry = wanted.recovery_by_default == recipe::Toggle::kOn ? image::DefaultEntry::kRecovery
+                                                                         : image::DefaultEntry::kNormal;
+  menu.quiet = wanted.quiet == recipe::Toggle::kOn ? image::Quiet::kYes : image::Quiet::kNo;
+  menu.cmdline = recipe().kernel.cmdline;
+  return menu;
+}
+
+const Sources::Disk& Sources::disk() {
+  const std::lock_guard lock(disk_mutex_);
+  if (disk_) return *disk_;
+  const core::TempDir folder(parts_.work, "disk");
+  image::DiskSpec spec;
+  spec.size = recipe().disk.size;
+  spec.identity = identity();
+  spec.root_access = recipe().disk.root_mode == recipe::RootMode::kReadOnly ? image::RootAccess::kReadOnly
+                                                                            : image::RootAccess::kWritable;
+  spec.menu = menu();
+  spec.epoch = epoch();
+  const std::filesystem::path output = parts_.work / "disk.raw";
+  image::DiskLayout layout =
+      image::make_disk(rootfs().path(), boot(), spec, output, folder.path(), processes(), cancel());
+  return disk_.emplace(Disk{output, std::move(layout)});
+}
+
+const std::filesystem::path& Sources::packed_rootfs() {
+  const std::lock_guard lock(rootfs_mutex_);
+  if (packed_) return *packed_;
+  const std::filesystem::path output = parts_.work / "rootfs.tar.zst";
+  artifacts::compress_zstd(rootfs().path(), output, kZstdLevel, artifacts::LongMode::kOn, cancel());
+  return packed_.emplace(output);
+}
+
+void require_modules(const image::BootFiles& boot, std::span<const std::string_view> modules,
+                     std::string_view format) {
+  const image::BootKernel& kernel = boot.kernels.front();
+  for (const std::string_view module : modules) {
+    if (std::find(kernel.lacks.begin(), kernel.lacks.end(), module) == kernel.lacks.end()) continue;
+    throw core::Error(core::Kind::kImage,
+                      fmt::format("the kernel {} has no module {}, which the format {} needs", kernel.release,
+                                  module, format))
+        .hint("choose another kernel.package, or leave the format out");
+  }
+}
+
+}  // namespace imgforge::formats

@@ -1,0 +1,71 @@
+// What the formats of one profile are made from. What several formats need is made once, by the one that asks
+// first.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/blob_store.hpp"
+#include "builder/image/boot_menu.hpp"
+#include "builder/image/disk.hpp"
+#include "builder/recipe/recipe.hpp"
+#include "core/cancel.hpp"
+#include "core/process.hpp"
+
+namespace imgforge::formats {
+
+/// What is there before any format is made.
+struct Ingredients {
+  const recipe::ResolvedRecipe& recipe;
+  artifacts::VerifiedFile rootfs;  ///< the normalised tar
+  image::BootFiles boot;
+  std::optional<artifacts::VerifiedFile> squashfs;  ///< of the rootfs; there when a live format is made
+  std::int64_t epoch = 0;                           ///< time that file systems tell, seconds
+  std::filesystem::path work;  ///< folder for shared results, on the file system of the blobs
+  core::ProcessRunner& processes;
+  core::CancelToken cancel;
+};
+
+class Sources {
+ public:
+  explicit Sources(Ingredients ingredients) : parts_(std::move(ingredients)) {}
+
+  const recipe::ResolvedRecipe& recipe() const { return parts_.recipe; }
+  const artifacts::VerifiedFile& rootfs() const { return parts_.rootfs; }
+  const image::BootFiles& boot() const { return parts_.boot; }
+  std::int64_t epoch() const { return parts_.epoch; }
+  core::ProcessRunner& processes() const { return parts_.processes; }
+  const core::CancelToken& cancel() const { return parts_.cancel; }
+
+  /// Path of the squashfs. kInternal when the plan did not foresee it.
+  const std::filesystem::path& squashfs() const;
+  /// Text that identifiers inside images derive from: the line and the rootfs.
+  std::string identity() const;
+  image::MenuOptions menu() const;
+  /// The raw disk, made when first asked for; shared, so nobody may change it.
+  struct Disk {
+    std::filesystem::path path;
+    image::DiskLayout layout;
+  };
+  const Disk& disk();
+  /// The rootfs tar, zstd compressed; made when first asked for, shared likewise.
+  const std::filesystem::path& packed_rootfs();
+
+ private:
+  Ingredients parts_;
+  std::mutex disk_mutex_, rootfs_mutex_;
+  std::optional<Disk> disk_;
+  std::optional<std::filesystem::path> packed_;
+};
+
+/// Throws kImage when the first kernel lacks one of the modules that `format` needs to start.
+void require_modules(const image::BootFiles& boot, std::span<const std::string_view> modules,
+                     std::string_view format);
+
+}  // namespace imgforge::formats

@@ -1,0 +1,44 @@
+#include "builder/image/usb.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/formats/records.hpp"
+#include "builder/formats/tool_lists.hpp"
+#include "builder/image/bmap.hpp"
+#include "builder/image/gpt.hpp"
+#include "builder/image/write_file.hpp"
+#include "core/bytes.hpp"
+
+namespace imgforge::formats {
+namespace {
+
+MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
+  require_modules(sources.boot(), kLiveModules, "usb");
+  image::UsbSpec spec;
+  spec.identity = sources.identity();
+  spec.data_size = sources.recipe().usb_data_size;
+  spec.menu = sources.menu();
+  spec.epoch = sources.epoch();
+  const std::filesystem::path output = folder / "artifact-usb.img";
+  const image::UsbLayout layout = image::make_usb(sources.squashfs(), sources.boot(), spec, output, folder,
+                                                  sources.processes(), sources.cancel());
+  const std::filesystem::path bmap = folder / "artifact-usb.img.bmap";
+  image::write_file(bmap, image::make_bmap(output, layout.unused, sources.cancel()));
+  return {{{"image", output}, {"bmap", bmap}}, layout.cmdline};
+}
+
+std::string check(const std::filesystem::path& file, std::string_view role, core::ProcessRunner&,
+                  const core::CancelToken& cancel) {
+  if (role != "bmap") return fmt::format("GPT, {} partitions", image::check_gpt(file));
+  std::filesystem::path image = file;
+  image.replace_extension();
+  const std::uint64_t blocks = image::check_bmap(file, image, cancel);
+  return fmt::format("block map of {}, every range agrees with the image",
+                     core::Bytes{blocks * 4096}.human());
+}
+
+}  // namespace
+
+const Format kUsb{"usb", kUsbTools, make, check};
+
+}  // namespace imgforge::formats

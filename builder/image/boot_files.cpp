@@ -1,0 +1,38 @@
+#include "builder/image/boot_files.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/image/kernel.hpp"
+#include "builder/image/rootfs_archive.hpp"
+#include "builder/image/write_file.hpp"
+
+namespace imgforge::image {
+
+BootFiles make_boot_files(const std::filesystem::path& rootfs_tar, const InitramfsOptions& options,
+                          const std::filesystem::path& work_dir) {
+  constexpr std::size_t kMostKernels = 2;  // the newest and the one before it
+  const RootfsArchive rootfs(rootfs_tar);
+  std::vector<KernelFiles> kernels{find_kernel(rootfs)};
+  for (const std::string& release : kernel_releases(rootfs)) {
+    if (kernels.size() < kMostKernels && release != kernels.front().release) {
+      kernels.push_back(find_kernel(rootfs, release));
+    }
+  }
+  BootFiles boot;
+  for (const KernelFiles& kernel : kernels) {
+    const Initramfs initramfs = make_initramfs(rootfs, kernel, options);
+    const std::string number = boot.kernels.empty() ? "" : fmt::format("-{}", boot.kernels.size());
+    BootKernel made{kernel.release,
+                    work_dir / ("vmlinuz" + number),
+                    work_dir / ("initramfs" + number + ".img"),
+                    initramfs.compression,
+                    initramfs.modules,
+                    initramfs.lacks};
+    write_file(made.kernel, kernel.image);
+    write_file(made.initramfs, initramfs.bytes);
+    boot.kernels.push_back(std::move(made));
+  }
+  return boot;
+}
+
+}  // namespace imgforge::image

@@ -1,0 +1,56 @@
+#include "builder/image/squashfs.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "artifacts/tar.hpp"
+#include "builder/image/rootfs_archive.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::image {
+namespace {
+
+/// sqfstar passes over the member "." and takes the attributes of the root directory from its arguments.
+std::vector<std::string> root_arguments(const std::filesystem::path& tar) {
+  artifacts::TarReader reader(tar, rootfs_policy());
+  artifacts::TarEntry entry;
+  entry.path.clear();
+  if (!reader.next(entry) || entry.path != ".") {
+    throw core::Error(core::Kind::kImage,
+                      fmt::format("{} does not begin with the root directory", tar.native()));
+  }
+  return {"-root-mode", fmt::format("{:o}", entry.mode), "-root-uid",  std::to_string(entry.uid),
+          "-root-gid",  std::to_string(entry.gid),       "-root-time", std::to_string(entry.mtime)};
+}
+
+}  // namespace
+
+void make_squashfs(const std::filesystem::path& tar, const std::filesystem::path& output, std::int64_t epoch,
+                   core::ProcessRunner& processes, const core::CancelToken& cancel) {
+  core::Command command;
+  command.program = "sqfstar";
+  command.args = {"-comp", "zstd", "-quiet", "-no-progress", "-mkfs-time", std::to_string(epoch)};
+  for (std::string& word : root_arguments(tar)) command.args.push_back(std::move(word));
+  command.args.push_back(std::filesystem::absolute(output).native());
+  command.input_file = tar;
+  try {
+    processes.check(command, cancel, core::Kind::kImage);
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove(output, ignored);
+    throw;
+  }
+}
+
+std::size_t check_squashfs(const std::filesystem::path& file, core::ProcessRunner& processes,
+                           const core::CancelToken& cancel) {
+  core::Command command;
+  command.program = "unsquashfs";
+  command.args = {"-quiet", "-no-progress", "-lc", std::filesystem::absolute(file).native()};
+  command.output_limit = 256u << 20;
+  const core::ProcessResult result = processes.check(command, cancel, core::Kind::kImage);
+  return static_cast<std::size_t>(std::count(result.out.begin(), result.out.end(), '\n'));
+}
+
+}  // namespace imgforge::image

@@ -1,0 +1,23 @@
+// The squashfs root of live images, made from the rootfs tar by sqfstar (squashfs-tools) on the host without
+// root.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "core/cancel.hpp"
+#include "core/process.hpp"
+
+namespace imgforge::image {
+
+/// Makes `output` (removed again on failure) with zstd compression and all that the tar tells. `epoch`: the
+/// time at which the file system says it was made. Equal arguments give equal bytes. Throws kImage.
+void make_squashfs(const std::filesystem::path& tar, const std::filesystem::path& output, std::int64_t epoch,
+                   core::ProcessRunner& processes, const core::CancelToken& cancel);
+
+/// Reads the superblock and the whole tree of names (`unsquashfs`). Returns the number of inodes. Throws
+/// kImage.
+std::size_t check_squashfs(const std::filesystem::path& file, core::ProcessRunner& processes,
+                           const core::CancelToken& cancel);
+
+}  // namespace imgforge::image
