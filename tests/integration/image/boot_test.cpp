@@ -100,7 +100,7 @@ class BootTest : public testing::ImageTest {
   BootSpec spec(Firmware firmware) const {
     BootSpec out;
     out.image = path("disk.qcow2");
-    out.firmware = firmware;
+    out.path = {Attachment::kDisk, firmware};
     out.memory = core::mib(192);
     out.log = path("console.log");
     out.work_dir = path("work");
