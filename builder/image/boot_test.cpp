@@ -39,7 +39,7 @@ void append_file(const core::Fd& out, const fs::path& source, const fs::path& ta
 fs::path joined_initrds(const BootSpec& spec) {
   const std::vector<fs::path>& parts = spec.kernel.initrds;
   if (parts.size() < 2) return parts.empty() ? fs::path() : parts.front();
-  const fs::path target = spec.work_dir / "initramfs.img";
+  const fs::path target = spec.work_dir / "joined-initrds.img";
   core::Fd out = core::open_file(target, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
   for (const fs::path& part : parts) append_file(out, part, target);
   out.close(target.native());

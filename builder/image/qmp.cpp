@@ -48,7 +48,12 @@ std::optional<Qmp> Qmp::connect(const std::filesystem::path& folder, const std::
     if (errno == ENOENT || errno == ECONNREFUSED) return std::nullopt;
     if (errno != EINTR) throw core::system_error(errno, "cannot reach", "QEMU's monitor");
   }
-  return Qmp(std::move(socket), cancel);
+  try {
+    return Qmp(std::move(socket), cancel);
+  } catch (const Error& error) {
+    if (error.kind() != Kind::kBoot) throw;
+    return std::nullopt;  // QEMU listened and ended before it greeted
+  }
 }
 
 Qmp::Qmp(core::Fd socket, const core::CancelToken& cancel) : socket_(std::move(socket)) {
@@ -66,7 +71,7 @@ core::Json Qmp::message(const core::CancelToken& cancel) {
   const auto deadline = Clock::now() + kPatience;
   while (received_.find('\n') == std::string::npos) {
     cancel.check();
-    if (Clock::now() > deadline) throw Error(Kind::kBoot, "QEMU's monitor does not answer");
+    if (Clock::now() > deadline) throw Error(Kind::kTimeout, "QEMU's monitor does not answer");
     pollfd poll{socket_.get(), POLLIN, 0};
     if (::poll(&poll, 1, 100) <= 0) continue;
     std::array<char, 4096> buffer;

@@ -21,7 +21,8 @@ class Qmp {
 
   /// Of the running QEMU: "7.2.18 (Debian 1:7.2+dfsg-7+deb12u18)".
   const std::string& version() const { return version_; }
-  /// Runs a command and returns what it gives. Throws kBoot when QEMU refuses it, ends or stays silent.
+  /// Runs a command and returns what it gives. Throws kBoot when QEMU refuses it or ends, kTimeout
+  /// when it stays silent.
   core::Json execute(const std::string& command, const core::Json& arguments,
                      const core::CancelToken& cancel);
 
