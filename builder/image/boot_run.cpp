@@ -21,6 +21,18 @@ using std::chrono::milliseconds;
 constexpr std::size_t kQuotedLines = 40;
 constexpr const char* kPicture = "screen.png";
 
+/// Lines after which nothing more can be hoped for.
+struct DeadEnd {
+  const char* text;
+  const char* meaning;
+};
+constexpr DeadEnd kDeadEnds[] = {
+    {"Kernel panic - not syncing", "the kernel panicked"},
+    {"No bootable device.", "the firmware found nothing to boot"},       // SeaBIOS
+    {"UEFI Interactive Shell v", "the firmware found nothing to boot"},  // OVMF's last choice
+    {"!!!! X64 Exception Type", "the firmware crashed"},                 // or a program that it started
+};
+
 std::string seconds_text(milliseconds time) {
   return fmt::format("{:g} s", static_cast<double>(time.count()) / 1000);
 }
@@ -83,7 +95,7 @@ void BootRun::run_commands() {
     if (!shell.failure().empty()) fail(shell.failure());
     if (shell.steps_done() != before) step_start = Clock::now();
     if (shell.finished()) break;
-    check_panic(lines);
+    check_dead_end(lines);
     check_end("while " + shell.step());
     const auto now = Clock::now();
     const std::string text = shell.type(std::chrono::duration_cast<milliseconds>(now - last_output_));
@@ -132,7 +144,7 @@ void BootRun::examine(const std::string& line) {
     type(reply);
     answered_ = line;  // what follows must be new text
   }
-  if (met_ < patterns_.size()) check_panic({line});
+  if (met_ < patterns_.size()) check_dead_end({line});
 }
 
 void BootRun::type(const std::string& text) {
@@ -143,9 +155,11 @@ void BootRun::type(const std::string& text) {
   }
 }
 
-void BootRun::check_panic(const std::vector<std::string>& lines) const {
+void BootRun::check_dead_end(const std::vector<std::string>& lines) const {
   for (const std::string& line : lines) {
-    if (line.find("Kernel panic - not syncing") != std::string::npos) fail("the kernel panicked");
+    for (const DeadEnd& end : kDeadEnds) {
+      if (line.find(end.text) != std::string::npos) fail(end.meaning);
+    }
   }
 }
 

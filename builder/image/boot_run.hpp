@@ -35,7 +35,7 @@ class BootRun {
   std::vector<std::string> read_lines();
   void type(const std::string& text);
   void examine(const std::string& line);
-  void check_panic(const std::vector<std::string>& lines) const;
+  void check_dead_end(const std::vector<std::string>& lines) const;
   void check_end(const std::string& unfinished) const;
   void mark(const char* name);
   [[noreturn]] void fail(const std::string& why) const;

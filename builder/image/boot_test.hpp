@@ -36,9 +36,9 @@ struct BootEvidence {
 };
 
 /// Returns when all expectations are met and all commands have run. Throws kBoot, quoting the console's last
-/// 40 lines, on a kernel panic, on silence, when QEMU ends, at the deadline, and when a command fails; kUsage
-/// when a pattern is no regular expression or the specification lacks what its path needs; kMachine when QEMU
-/// or the firmware is missing.
+/// 40 lines, on a kernel panic, when the firmware finds nothing to boot or crashes, on silence, when QEMU
+/// ends, at the deadline, and when a command fails; kUsage when a pattern is no regular expression or the
+/// specification lacks what its path needs; kMachine when QEMU or the firmware is missing.
 BootEvidence boot(const BootSpec& spec, const core::CancelToken& cancel);
 
 }  // namespace imgforge::image

@@ -86,8 +86,23 @@ TEST_F(BootTest, SaysWhenRootDoesNotAppear) {
   EXPECT_THAT(error.quote(), HasSubstr("block devices: "));
 }
 
-TEST_F(BootTest, ADiskWithoutAnythingRunsIntoTheDeadline) {
+TEST_F(BootTest, ADiskWithoutABootLoaderIsToldAtOnce) {
   spill(path("disk.img"), std::string(1 << 20, '\0'));
+  for (const Firmware firmware : {Firmware::kBios, Firmware::kUefi}) {
+    BootSpec wanted = spec(firmware);
+    wanted.image = path("disk.img");
+    wanted.format = ImageFormat::kRaw;
+    const core::Error error = error_of([&] { boot(wanted, {}); });
+    EXPECT_EQ(error.kind(), core::Kind::kBoot);
+    EXPECT_THAT(error.message(), HasSubstr("found nothing to boot"));
+  }
+}
+
+TEST_F(BootTest, ADiskThatLoopsRunsIntoTheDeadline) {
+  std::string disk(1 << 20, '\0');
+  disk.replace(0, 2, "\xeb\xfe");  // jmp to itself
+  disk.replace(510, 2, "\x55\xaa");
+  spill(path("disk.img"), disk);
   BootSpec wanted = spec(Firmware::kBios);
   wanted.image = path("disk.img");
   wanted.format = ImageFormat::kRaw;
