@@ -28,7 +28,8 @@ struct DeadEnd {
 };
 constexpr DeadEnd kDeadEnds[] = {
     {"Kernel panic - not syncing", "the kernel panicked"},
-    {"No bootable device.", "the firmware found nothing to boot"},       // SeaBIOS
+    {"No bootable device.", "the firmware found nothing to boot"},  // SeaBIOS
+    {"No bootable option or device was found.", "the firmware found nothing to boot"},
     {"UEFI Interactive Shell v", "the firmware found nothing to boot"},  // OVMF's last choice
     {"!!!! X64 Exception Type", "the firmware crashed"},                 // or a program that it started
 };

@@ -128,7 +128,7 @@ std::string GuestShell::typed_command() {
   // The markers are typed in two words, so that the echo of this line is none. A subshell keeps syntax
   // errors, exit and cd to the command; eval makes it one word.
   return fmt::format(
-      "printf '\\n%s%s\\n' IMGFORGE-BE GIN-{0}-{1}; (eval {2}) </dev/null; "
+      "printf '\\n%s%s\\n' IMGFORGE-BE GIN-{0}-{1}; : | (eval {2}); "
       "printf '\\n%s%s %s\\n' IMGFORGE-E ND-{0}-{1} \"$?\"\n",
       nonce_, next_, single_quoted(text));
 }

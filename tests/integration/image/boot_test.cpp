@@ -86,6 +86,23 @@ TEST_F(BootTest, SaysWhenRootDoesNotAppear) {
   EXPECT_THAT(error.quote(), HasSubstr("block devices: "));
 }
 
+TEST_F(BootTest, SecureBootRefusesAnUnsignedImageOnceKeysAreEnrolled) {
+  write_rootfs();
+  make_image(RootAccess::kReadOnly);
+  BootSpec wanted = spec(Firmware::kSecureBoot);
+  wanted.variables = path("variables.fd");
+  // Microsoft's keys are enrolled in these, none in the others.
+  std::filesystem::copy_file("/usr/share/OVMF/OVMF_VARS_4M.ms.fd", wanted.variables);
+  const core::Error error = error_of([&] { boot(wanted, {}); });
+  EXPECT_EQ(error.kind(), core::Kind::kBoot);
+  EXPECT_THAT(error.quote(), HasSubstr("Security Violation"));
+
+  std::filesystem::remove(wanted.variables);
+  std::filesystem::copy_file("/usr/share/OVMF/OVMF_VARS_4M.fd", wanted.variables);
+  EXPECT_EQ(boot(wanted, {}).path_name, "disk UEFI Secure Boot");
+  EXPECT_NE(slurp(wanted.variables), slurp("/usr/share/OVMF/OVMF_VARS_4M.fd")) << "used in place";
+}
+
 TEST_F(BootTest, ADiskWithoutABootLoaderIsToldAtOnce) {
   spill(path("disk.img"), std::string(1 << 20, '\0'));
   for (const Firmware firmware : {Firmware::kBios, Firmware::kUefi}) {
