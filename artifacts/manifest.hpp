@@ -60,7 +60,7 @@ struct ManifestDocument {
 /// One observed boot.
 struct ManifestBoot {
   std::string artifact;     ///< file name
-  std::string path;         ///< "disk BIOS", "disk UEFI", "cdrom BIOS", ...
+  std::string path;         ///< "disk BIOS", "disk UEFI", "cd BIOS", ...
   std::string accelerator;  ///< "kvm", "tcg"
   core::Bytes memory;
   unsigned cpus = 0;

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "artifacts/manifest.hpp"
 #include "builder/cli/command.hpp"
 #include "builder/machine/accelerator.hpp"
+#include "builder/stages/boot_paths.hpp"
 #include "builder/stages/boot_test.hpp"
+#include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -17,95 +20,206 @@ namespace fs = std::filesystem;
 
 struct Arguments {
   fs::path artifact;
+  std::vector<std::string> paths;
   std::string firmware = "both";
   std::string memory;
   unsigned cpus = 0;
   int timeout = 180;
   int stall = 60;
   std::vector<std::string> expect;
+  std::vector<std::string> commands;
+  std::string log_in = "root";
+  fs::path screenshot;
+  fs::path log;
+  fs::path shared;
+  fs::path variables;
+  bool find_minimum_memory = false;
 };
 
-/// What the release says that the image needs and shows. The manifest is only asked for defaults here,
-/// nothing is trusted because of it.
-void take_defaults(stages::BootRequest& request, const fs::path& artifact) {
+/// The manifest beside the artifact. It is only asked for defaults here, nothing is trusted because of it.
+std::optional<artifacts::Manifest> manifest_beside(const fs::path& artifact) {
+  const fs::path file = artifact.parent_path() / "manifest.json";
+  if (!fs::exists(file)) return std::nullopt;
+  return artifacts::parse_manifest(core::read_text_file(file, artifacts::kMaxManifestBytes));
+}
+
+/// What the artifact is: the manifest says so, or its content.
+void describe(stages::BootRequest& request, const fs::path& named) {
   std::error_code error;
-  const fs::path file = fs::weakly_canonical(artifact, error).parent_path() / "manifest.json";
-  if (!error && fs::exists(file)) {
-    const artifacts::Manifest manifest =
-        artifacts::parse_manifest(core::read_text_file(file, artifacts::kMaxManifestBytes));
-    request.requirements.memory = manifest.required_memory;
-    request.requirements.cpus = manifest.required_cpus;
-    request.expect = manifest.boot_expect;
-  }
-}
-
-std::string render(const std::vector<artifacts::ManifestBoot>& boots, const Style& style) {
-  std::string text;
-  for (const artifacts::ManifestBoot& boot : boots) {
-    text += fmt::format("  {} {:<12}", style.good("✓"), boot.path);
-    for (const auto& [name, milliseconds] : boot.markers) {
-      text += fmt::format(" {} {:.1f} s ·", name, static_cast<double>(milliseconds) / 1000);
+  const fs::path artifact = fs::canonical(named, error);
+  if (error) throw core::system_error(error.value(), "cannot read", named.native());
+  const std::optional<artifacts::Manifest> manifest = manifest_beside(artifact);
+  request.image = artifact;
+  request.name = named.filename();
+  if (manifest) {
+    request.requirements.memory = manifest->required_memory;
+    request.requirements.cpus = manifest->required_cpus;
+    request.expect = manifest->boot_expect;
+    for (const artifacts::ManifestArtifact& row : manifest->artifacts) {
+      if (row.file == artifact.filename()) request.format = row.format;
     }
-    text += fmt::format(" {} · {} · {} cpu\n", boot.accelerator, boot.memory.to_string(), boot.cpus);
   }
-  return text;
+  if (request.format.empty()) request.format = stages::detect_format(artifact);
+  if (request.format == "netboot")
+    request.netboot = stages::find_netboot_files(artifact, manifest ? &*manifest : nullptr);
 }
 
-int boot(Context& context, const Arguments& arguments) {
+/// The paths named, or all that the format claims; `--firmware` filters them.
+std::vector<image::BootPath> chosen_paths(const Arguments& arguments, const std::string& format) {
+  std::vector<image::BootPath> paths;
+  for (const std::string& name : arguments.paths) {
+    paths.push_back(image::parse_boot_path(name));
+    stages::check_path_fits(paths.back(), format);
+  }
+  if (paths.empty()) paths = stages::boot_paths_of(format);
+  if (paths.empty())
+    throw core::Error(core::Kind::kUsage, fmt::format("the format {} does not boot", format));
+  if (arguments.firmware != "both") {
+    std::erase_if(paths, [&](const image::BootPath& path) {
+      return image::is_uefi(path) != (arguments.firmware == "uefi");
+    });
+  }
+  if (paths.empty()) {
+    throw core::Error(core::Kind::kUsage,
+                      fmt::format("none of the paths boots by --firmware {}", arguments.firmware));
+  }
+  return paths;
+}
+
+stages::BootRequest make_request(const Arguments& arguments) {
   stages::BootRequest request;
-  request.image = arguments.artifact;
-  request.format = arguments.artifact.extension() == ".qcow2" ? "qcow2" : "raw";
-  request.name = arguments.artifact.filename();
-  take_defaults(request, arguments.artifact);
+  describe(request, arguments.artifact);
+  request.paths = chosen_paths(arguments, request.format);
   if (!arguments.memory.empty()) request.requirements.memory = core::Bytes::parse(arguments.memory);
   if (arguments.cpus > 0) request.requirements.cpus = arguments.cpus;
   if (!arguments.expect.empty()) request.expect = arguments.expect;
   request.deadline = std::chrono::seconds(arguments.timeout);
   request.silence = std::chrono::seconds(arguments.stall);
-  if (arguments.firmware != "both") {
-    request.firmware = {arguments.firmware == "bios" ? image::Firmware::kBios : image::Firmware::kUefi};
+  const std::size_t colon = arguments.log_in.find(':');
+  request.log_in.user = arguments.log_in.substr(0, colon);
+  if (colon != std::string::npos) request.log_in.password = arguments.log_in.substr(colon + 1);
+  for (const std::string& command : arguments.commands) request.commands.push_back({command});
+  request.screenshot = arguments.screenshot;
+  request.log = arguments.log;
+  request.shared = arguments.shared;
+  request.variables = arguments.variables;
+  if (!request.shared.empty() && !fs::is_directory(request.shared))
+    throw core::Error(core::Kind::kUsage, request.shared.native() + " is no folder");
+  return request;
+}
+
+std::string render(const image::BootEvidence& boot, const Style& style) {
+  std::string text = fmt::format("  {} {:<12}", style.good("✓"), boot.path_name);
+  for (const image::BootMarker& marker : boot.markers)
+    text += fmt::format(" {} {:.1f} s ·", marker.name, marker.seconds);
+  text += fmt::format(" {} · {} · {} cpu\n", boot.accelerator, boot.memory.to_string(), boot.cpus);
+  for (const image::CommandResult& result : boot.commands) {
+    text += fmt::format("    {} status {}, {:.1f} s\n", style.bold("# " + core::escaped(result.command)),
+                        result.status, result.seconds);
+    for (const std::string& line : core::split(core::trimmed(result.output), '\n')) {
+      if (!line.empty()) text += fmt::format("    {}\n", core::escaped(line));
+    }
   }
-  const machine::AcceleratorVerdict accelerator =
-      machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel);
-  context.progress.begin("boot");
-  const auto boots = stages::boot_through_firmware(
-      request, accelerator.accelerator, context.options.cache_dir / "tmp", context.progress, context.cancel);
-  context.progress.end("boot", request.name, core::Progress::Outcome::kDone);
-  if (!context.options.json) {
-    print(render(boots, context.out));
-    return 0;
-  }
+  if (!boot.log.empty()) text += fmt::format("    console in {}\n", boot.log.native());
+  if (!boot.screenshot.empty()) text += fmt::format("    screen in {}\n", boot.screenshot.native());
+  return text;
+}
+
+void print_boots(const Context& context, const std::vector<image::BootEvidence>& boots) {
+  std::string text;
   core::Json rows = core::Json::array();
-  for (const artifacts::ManifestBoot& row : boots) {
-    rows.push_back({{"path", row.path},
-                    {"accelerator", row.accelerator},
-                    {"memory", row.memory.value},
-                    {"cpus", row.cpus},
-                    {"markers", row.markers}});
+  for (const image::BootEvidence& boot : boots) {
+    rows.push_back(stages::evidence_json(boot));
+    text += render(boot, context.out);
   }
-  print(core::print_json({{"schema", 1}, {"boots", rows}}));
+  print(context.options.json ? core::print_json({{"schema", 1}, {"boots", rows}}) : text);
+}
+
+void print_minimums(const Context& context, const std::vector<stages::MinimumMemory>& minimums) {
+  std::string text;
+  core::Json rows = core::Json::array();
+  for (const stages::MinimumMemory& row : minimums) {
+    rows.push_back({{"path", row.path_name}, {"memory", row.memory.value}, {"boots", row.boots}});
+    text += fmt::format("  {} {:<12} boots with {} or more · {} boots\n", context.out.good("✓"),
+                        row.path_name, row.memory.to_string(), row.boots);
+  }
+  print(context.options.json ? core::print_json({{"schema", 1}, {"minimum_memory", rows}}) : text);
+}
+
+int boot(Context& context, const Arguments& arguments) {
+  const stages::BootRequest request = make_request(arguments);
+  const machine::Accelerator accelerator =
+      machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel).accelerator;
+  const fs::path scratch = context.options.cache_dir / "tmp";
+  context.progress.begin("boot");
+  const auto done = [&] { context.progress.end("boot", request.name, core::Progress::Outcome::kDone); };
+  if (arguments.find_minimum_memory) {
+    const auto minimums =
+        stages::find_minimum_memory(request, accelerator, scratch, context.progress, context.cancel);
+    done();
+    print_minimums(context, minimums);
+  } else {
+    const auto boots = stages::boot_artifact(request, accelerator, scratch, context.progress, context.cancel);
+    done();
+    print_boots(context, boots);
+  }
   return 0;
+}
+
+void declare_machine(CLI::App& app, Arguments& arguments) {
+  app.add_option("-m,--memory", arguments.memory, "RAM, as in 128M [what the release's manifest says]");
+  app.add_option("--cpus", arguments.cpus, "processors [what the release's manifest says]");
+  app.add_option("--shared", arguments.shared,
+                 "folder that the guest may mount: -t 9p -o trans=virtio shared /mnt");
+  app.add_option("--uefi-variables", arguments.variables,
+                 "file of UEFI's variables, used in place [fresh ones for each boot]");
+}
+
+void declare_limits(CLI::App& app, Arguments& arguments) {
+  app.add_option("--timeout", arguments.timeout, "seconds for each boot, and for each command")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  app.add_option("--stall", arguments.stall, "seconds without output that count as hung")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+}
+
+void declare_actions(CLI::App& app, Arguments& arguments) {
+  app.add_option("--expect", arguments.expect,
+                 "regular expression that the console must show; repeatable [login:]")
+      ->allow_extra_args(false);
+  CLI::Option* run = app.add_option("--run", arguments.commands,
+                                    "shell command to run once it is ready; must end with 0; repeatable")
+                         ->allow_extra_args(false);
+  app.add_option("--log-in", arguments.log_in, "who runs the commands: USER or USER:PASSWORD")
+      ->capture_default_str();
+  CLI::Option* shot =
+      app.add_option("--screenshot", arguments.screenshot, "writes a PNG of the screen at the end");
+  CLI::Option* log = app.add_option("--log", arguments.log, "writes what the serial console showed");
+  app.add_flag("--find-minimum-memory", arguments.find_minimum_memory,
+               "finds the smallest memory that boots, for each path")
+      ->excludes(run)
+      ->excludes(shot)
+      ->excludes(log);
 }
 
 }  // namespace
 
 Runner declare_boot(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("artifact", arguments->artifact, "qcow2 or raw image; it is not changed")->required();
-  app.add_option("--firmware", arguments->firmware, "bios, uefi or both")
+  app.add_option("artifact", arguments->artifact,
+                 "disk image (qcow2, raw, vmdk, vhdx, vdi), ISO, stick or a file of a netboot set; it is not "
+                 "changed")
+      ->required();
+  app.add_option("--path", arguments->paths,
+                 "way to boot, as in \"cd UEFI\"; repeatable [all that the format claims]")
+      ->allow_extra_args(false);
+  app.add_option("--firmware", arguments->firmware, "only paths of this firmware: bios, uefi or both")
       ->check(CLI::IsMember({"bios", "uefi", "both"}))
       ->capture_default_str();
-  app.add_option("-m,--memory", arguments->memory, "RAM, as in 128M [what the release's manifest says]");
-  app.add_option("--cpus", arguments->cpus, "processors [what the release's manifest says]");
-  app.add_option("--expect", arguments->expect,
-                 "regular expression that the console must show; repeatable [login:]")
-      ->allow_extra_args(false);
-  app.add_option("--timeout", arguments->timeout, "seconds for each boot")
-      ->check(CLI::Range(1, 86400))
-      ->capture_default_str();
-  app.add_option("--stall", arguments->stall, "seconds without output that count as hung")
-      ->check(CLI::Range(1, 86400))
-      ->capture_default_str();
+  declare_machine(app, *arguments);
+  declare_limits(app, *arguments);
+  declare_actions(app, *arguments);
   return [arguments](Context& context) { return boot(context, *arguments); };
 }
 

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
-#include <regex>
+#include <array>
 
-#include "builder/image/console.hpp"
+#include "builder/image/boot_run.hpp"
 #include "builder/image/init_script.hpp"
+#include "builder/image/qemu_arguments.hpp"
 #include "builder/machine/tools.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -18,111 +18,68 @@
 namespace imgforge::image {
 namespace {
 
+namespace fs = std::filesystem;
 using core::Error;
 using core::Kind;
-using SteadyClock = std::chrono::steady_clock;
 
-constexpr const char* kOvmfCode = "/usr/share/OVMF/OVMF_CODE_4M.fd";
-constexpr const char* kOvmfVariables = "/usr/share/OVMF/OVMF_VARS_4M.fd";
-constexpr std::size_t kQuotedLines = 40;
-
-/// A comma inside a value of QEMU's option syntax is written twice.
-std::string option_value(const std::filesystem::path& path) {
-  const std::string name = std::filesystem::absolute(path).native();
-  std::string out;
-  for (const char c : name) out.append(c == ',' ? 2 : 1, c);
-  return out;
+void append_file(const core::Fd& out, const fs::path& source, const fs::path& target) {
+  const core::Fd in = core::open_regular(source);
+  std::vector<std::byte> buffer(1 << 20);
+  std::size_t size = 0;
+  while (const std::size_t n = core::read_some(in.get(), buffer, source.native())) {
+    core::write_all(out.get(), std::span(buffer.data(), n), target.native());
+    size += n;
+  }
+  const std::array<std::byte, 4> zeros{};
+  core::write_all(out.get(), std::span(zeros.data(), (4 - size % 4) % 4), target.native());
 }
 
-std::regex compiled(const std::string& pattern) {
-  try {
-    return std::regex(pattern, std::regex::ECMAScript);
-  } catch (const std::regex_error& error) {
+/// The kernel takes several archives one after the other, each at a multiple of 4 bytes (kernel
+/// documentation, "initramfs buffer format").
+fs::path joined_initrds(const BootSpec& spec) {
+  const std::vector<fs::path>& parts = spec.kernel.initrds;
+  if (parts.size() < 2) return parts.empty() ? fs::path() : parts.front();
+  const fs::path target = spec.work_dir / "joined-initrds.img";
+  core::Fd out = core::open_file(target, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+  for (const fs::path& part : parts) append_file(out, part, target);
+  out.close(target.native());
+  return target;
+}
+
+fs::path writable_variables(const BootSpec& spec) {
+  if (!spec.variables.empty()) {
+    if (!fs::is_regular_file(spec.variables))
+      throw Error(Kind::kUsage, fmt::format("{} is no file of UEFI variables", spec.variables.native()));
+    return spec.variables;
+  }
+  if (spec.path.firmware == Firmware::kSecureBoot) {
     throw Error(Kind::kUsage,
-                fmt::format("\"{}\" is not a regular expression: {}", core::escaped(pattern), error.what()));
+                "a boot with Secure Boot needs a file of UEFI variables in which keys are enrolled");
   }
+  const fs::path variables = spec.work_dir / "ovmf-variables.fd";
+  fs::remove(variables);
+  core::clone_file(machine::require_file(fresh_variables(spec).native(), "ovmf"), variables);
+  return variables;
 }
 
-/// One run: what is being waited for and what was seen.
-class BootRun {
- public:
-  BootRun(const BootSpec& spec, BootEvidence& evidence, core::ChildProcess& qemu)
-      : spec_(spec), evidence_(evidence), qemu_(qemu), start_(SteadyClock::now()), last_output_(start_) {
-    for (const Expectation& expectation : spec.expect) patterns_.push_back(compiled(expectation.pattern));
-    if (!spec.log.empty()) log_ = core::open_file(spec.log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+PreparedFiles prepare(const BootSpec& spec) {
+  PreparedFiles files;
+  if (is_uefi(spec.path)) {
+    machine::require_file(firmware_code(spec).native(), "ovmf");
+    files.variables = writable_variables(spec);
   }
-
-  void run(const core::CancelToken& cancel) {
-    while (met_ < patterns_.size()) {
-      cancel.check();
-      const std::string raw = qemu_.read(std::chrono::milliseconds(50));
-      if (!raw.empty()) take(raw);
-      if (met_ < patterns_.size()) check_alive();
-    }
-    mark("ready");
-    if (log_) log_.close(spec_.log.native());
+  if (spec.path.attachment == Attachment::kKernel) {
+    if (spec.kernel.kernel.empty()) throw Error(Kind::kUsage, "the path \"kernel\" needs a kernel");
+    files.initramfs = joined_initrds(spec);
   }
-
- private:
-  double seconds_since_start() const {
-    return std::chrono::duration<double>(SteadyClock::now() - start_).count();
+  if (spec.path.attachment == Attachment::kNetwork) {
+    if (spec.network.folder.empty() || spec.network.file.find(',') != std::string::npos)
+      throw Error(Kind::kUsage, "the path \"network\" needs a folder and a file name without a comma");
+    machine::require_file("/usr/lib/ipxe/qemu/pxe-virtio.rom", "ipxe-qemu");
   }
-
-  void mark(const char* name) {
-    if (evidence_.seconds_to(name) < 0) evidence_.markers.push_back({name, seconds_since_start()});
-  }
-
-  [[noreturn]] void fail(const std::string& why) const {
-    std::string message = fmt::format("{}: {}", evidence_.path_name, why);
-    if (met_ < spec_.expect.size()) {
-      message += fmt::format(" (waiting for \"{}\")", core::escaped(spec_.expect[met_].pattern));
-    }
-    throw Error(Kind::kBoot, message).quote(console_.tail(kQuotedLines));
-  }
-
-  void take(const std::string& raw) {
-    last_output_ = SteadyClock::now();
-    if (log_) core::write_all(log_.get(), raw, spec_.log.native());
-    mark("firmware");
-    for (const std::string& line : console_.feed(raw)) examine(line);
-  }
-
-  void examine(const std::string& line) {
-    if (line.find("Linux version ") != std::string::npos) mark("kernel");
-    if (line.find(kHandOverMarker) != std::string::npos) mark("hand-over");
-    // A line may meet several expectations in a row; an unfinished one is looked at again when it grows.
-    while (met_ < patterns_.size() && line != answered_ && std::regex_search(line, patterns_[met_])) {
-      const std::string& reply = spec_.expect[met_++].reply;
-      if (reply.empty()) continue;
-      qemu_.write(reply);
-      answered_ = line;  // what follows must be new text
-    }
-    if (met_ < patterns_.size() && line.find("Kernel panic - not syncing") != std::string::npos) {
-      fail("the kernel panicked");
-    }
-  }
-
-  void check_alive() const {
-    // What QEMU wrote last is read before its end counts.
-    if (const std::optional<int> code = qemu_.poll_exit(); code && qemu_.at_end()) {
-      fail(fmt::format("QEMU ended with exit code {} before the image was ready", *code));
-    }
-    const auto now = SteadyClock::now();
-    if (now - start_ > spec_.deadline) fail(fmt::format("not ready within {} s", spec_.deadline.count()));
-    if (now - last_output_ > spec_.silence) fail(fmt::format("no output for {} s", spec_.silence.count()));
-  }
-
-  const BootSpec& spec_;
-  BootEvidence& evidence_;
-  core::ChildProcess& qemu_;
-  SteadyClock::time_point start_;
-  SteadyClock::time_point last_output_;
-  std::vector<std::regex> patterns_;
-  std::size_t met_ = 0;
-  std::string answered_;
-  ConsoleText console_;
-  core::Fd log_;
-};
+  fs::remove(spec.work_dir / kMonitorSocket);
+  return files;
+}
 
 }  // namespace
 
@@ -132,47 +89,24 @@ double BootEvidence::seconds_to(std::string_view name) const {
   return found == markers.end() ? -1 : found->seconds;
 }
 
-std::vector<std::string> qemu_arguments(const BootSpec& spec, const std::filesystem::path& variables) {
-  const bool kvm = spec.accelerator == machine::Accelerator::kKvm;
-  std::vector<std::string> args = {
-      "-machine", "q35,graphics=off", "-accel", std::string(machine::accelerator_name(spec.accelerator)),
-      // "max" costs more to emulate; a guest without RDRAND waits for entropy.
-      "-cpu", kvm ? "host" : "qemu64,+rdrand", "-m", fmt::format("{}M", spec.memory.value >> 20), "-smp",
-      std::to_string(spec.cpus), "-nodefaults", "-no-user-config", "-display", "none", "-vga", "none", "-nic",
-      "none", "-serial", "stdio", "-no-reboot"};
-  if (spec.firmware == Firmware::kUefi) {
-    args.insert(args.end(),
-                {"-drive", fmt::format("if=pflash,unit=0,format=raw,readonly=on,file={}", kOvmfCode),
-                 "-drive", fmt::format("if=pflash,unit=1,format=raw,file={}", option_value(variables))});
-  }
-  args.insert(args.end(), {"-drive", fmt::format("if=virtio,format={},snapshot=on,file={}",
-                                                 spec.format == ImageFormat::kRaw ? "raw" : "qcow2",
-                                                 option_value(spec.image))});
-  return args;
-}
-
 BootEvidence boot(const BootSpec& wanted, const core::CancelToken& cancel) {
   BootSpec spec = wanted;
   if (spec.expect.empty()) spec.expect.push_back({std::string(kHandOverMarker)});
   BootEvidence evidence;
-  evidence.path_name = spec.firmware == Firmware::kUefi ? "disk UEFI" : "disk BIOS";
+  evidence.path_name = boot_path_name(spec.path);
   evidence.accelerator = machine::accelerator_name(spec.accelerator);
   evidence.memory = spec.memory;
   evidence.cpus = spec.cpus;
   evidence.log = spec.log;
-  const std::filesystem::path variables = spec.work_dir / "ovmf-variables.fd";
-  if (spec.firmware == Firmware::kUefi) {
-    machine::require_file(kOvmfCode, "ovmf");
-    std::filesystem::remove(variables);
-    core::clone_file(machine::require_file(kOvmfVariables, "ovmf"), variables);
-  }
+  const PreparedFiles files = prepare(spec);
   core::Command command;
   command.program = machine::require_program("qemu-system-x86_64").native();
-  command.args = qemu_arguments(spec, variables);
-  command.environment["TMPDIR"] = std::filesystem::absolute(spec.work_dir).native();  // of the overlay
+  command.args = qemu_arguments(spec, files);
+  command.directory = fs::absolute(spec.work_dir);             // of the monitor's socket and the picture
+  command.environment["TMPDIR"] = command.directory.native();  // of the overlay
   evidence.command_line = "qemu-system-x86_64 " + core::join(command.args, " ");
   core::ChildProcess qemu(command);
-  BootRun(spec, evidence, qemu).run(cancel);
+  BootRun(spec, evidence, qemu, cancel).run();
   return evidence;
 }
 

@@ -2,86 +2,135 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
 
+#include "builder/image/minimum_memory.hpp"
+#include "builder/stages/boot_paths.hpp"
+#include "core/error.hpp"
+#include "core/fd.hpp"
 #include "core/temp_dir.hpp"
 
 namespace imgforge::stages {
 
-using artifacts::ManifestBoot;
+namespace fs = std::filesystem;
 
 namespace {
 
 constexpr const char* kLoginPrompt = "login:";
+constexpr std::uint64_t kMaxScript = 1 << 16;
+
+/// The files of a netboot set, as the two paths take them.
+void add_netboot(image::BootSpec& spec, const NetbootFiles& files) {
+  if (spec.path.attachment == image::Attachment::kNetwork) {
+    spec.network = {fs::absolute(files.script).parent_path(), files.script.filename()};
+    return;
+  }
+  spec.kernel.kernel = files.kernel;
+  spec.kernel.initrds = {files.initramfs};
+  spec.kernel.cmdline = netboot_cmdline(core::read_text_file(files.script, kMaxScript));
+  if (!files.root.empty()) {
+    spec.kernel.initrds.push_back(spec.work_dir / "root.cpio");
+    write_root_archive(files.root, spec.kernel.initrds.back());
+  }
+}
+
+image::BootSpec spec_for(const BootRequest& request, const image::BootPath& path,
+                         machine::Accelerator accelerator, const fs::path& work) {
+  check_path_fits(path, request.format);
+  image::BootSpec spec;
+  spec.path = path;
+  spec.image = fs::absolute(request.image);
+  spec.format = disk_format_of(request.format);
+  spec.variables = request.variables;
+  spec.memory = request.requirements.memory;
+  spec.cpus = request.requirements.cpus;
+  spec.accelerator = accelerator;
+  spec.deadline = request.deadline;
+  spec.silence = request.silence;
+  for (const std::string& pattern : request.expect) spec.expect.push_back({pattern, ""});
+  if (request.expect.empty()) spec.expect.push_back({kLoginPrompt, ""});
+  spec.log_in = request.log_in;
+  spec.commands = request.commands;
+  spec.shared = request.shared;
+  if (!request.screenshot.empty())
+    spec.screenshot = file_of_path(fs::absolute(request.screenshot), path, request.paths.size());
+  if (!request.log.empty()) spec.log = file_of_path(fs::absolute(request.log), path, request.paths.size());
+  spec.work_dir = work;
+  if (request.format == "netboot") add_netboot(spec, request.netboot);
+  return spec;
+}
+
+/// Bisects below one boot that went well.
+MinimumMemory find_minimum(image::BootSpec spec, core::Progress& progress, const core::CancelToken& cancel) {
+  MinimumMemory minimum{image::boot_path_name(spec.path), {}, 1};
+  progress.update("boot", fmt::format("{} with {}", minimum.path_name, spec.memory.to_string()));
+  const double ready = image::boot(spec, cancel).seconds_to("ready");
+  // A guest with too little memory may panic, hang or never speak.
+  spec.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(ready * 3000) + 5000);
+  spec.silence = spec.deadline;
+  minimum.memory = image::find_minimum_memory(spec.memory, [&](core::Bytes memory) {
+    ++minimum.boots;
+    spec.memory = memory;
+    progress.update("boot", fmt::format("{} with {}", minimum.path_name, memory.to_string()));
+    try {
+      image::boot(spec, cancel);
+      return true;
+    } catch (const core::Error& error) {
+      if (error.kind() != core::Kind::kBoot) throw;
+      return false;
+    }
+  });
+  return minimum;
+}
 
 }  // namespace
 
-core::Json boots_json(const std::vector<ManifestBoot>& boots) {
-  core::Json rows = core::Json::array();
-  for (const ManifestBoot& boot : boots) {
-    core::Json markers = core::Json::array();
-    for (const auto& [name, milliseconds] : boot.markers) markers.push_back({name, milliseconds});
-    rows.push_back({{"artifact", boot.artifact},
-                    {"path", boot.path},
-                    {"accelerator", boot.accelerator},
-                    {"memory", boot.memory.value},
-                    {"cpus", boot.cpus},
-                    {"markers", markers}});
-  }
-  return rows;
+fs::path file_of_path(const fs::path& file, const image::BootPath& path, std::size_t paths) {
+  if (paths < 2) return file;
+  std::string suffix = "-" + image::boot_path_name(path);
+  std::replace(suffix.begin(), suffix.end(), ' ', '-');
+  fs::path name = file.stem();
+  name += suffix;
+  name += file.extension();
+  return file.parent_path() / name;
 }
 
-std::vector<ManifestBoot> boots_from(const core::Json& rows) {
-  std::vector<ManifestBoot> boots;
-  for (const core::Json& row : rows) {
-    ManifestBoot boot{row.at("artifact"),    row.at("path"),
-                      row.at("accelerator"), core::Bytes{row.at("memory").get<std::uint64_t>()},
-                      row.at("cpus"),        {}};
-    for (const core::Json& marker : row.at("markers")) boot.markers.emplace_back(marker.at(0), marker.at(1));
-    boots.push_back(std::move(boot));
-  }
-  return boots;
-}
-
-std::string boots_text(const std::vector<ManifestBoot>& boots) {
-  std::vector<std::string> words;
-  for (const ManifestBoot& boot : boots) {
-    const double seconds = boot.markers.empty() ? 0 : static_cast<double>(boot.markers.back().second) / 1000;
-    words.push_back(fmt::format("{} {:.1f} s", boot.path, seconds));
-  }
-  return fmt::format("{}", fmt::join(words, " · "));
-}
-
-std::vector<ManifestBoot> boot_through_firmware(const BootRequest& request, machine::Accelerator accelerator,
-                                                const std::filesystem::path& scratch,
-                                                core::Progress& progress, const core::CancelToken& cancel) {
-  std::vector<ManifestBoot> boots;
-  for (const image::Firmware firmware : request.firmware) {
-    progress.update("boot",
-                    request.name + (firmware == image::Firmware::kBios ? " with BIOS" : " with UEFI"));
+std::vector<image::BootEvidence> boot_artifact(const BootRequest& request, machine::Accelerator accelerator,
+                                               const fs::path& scratch, core::Progress& progress,
+                                               const core::CancelToken& cancel) {
+  std::vector<image::BootEvidence> seen;
+  for (const image::BootPath& path : request.paths) {
+    progress.update("boot", fmt::format("{} by {}", request.name, image::boot_path_name(path)));
     const core::TempDir work(scratch, "boot");
-    image::BootSpec spec;
-    spec.image = std::filesystem::absolute(request.image);
-    spec.format = request.format == "qcow2" ? image::ImageFormat::kQcow2 : image::ImageFormat::kRaw;
-    spec.firmware = firmware;
-    spec.memory = request.requirements.memory;
-    spec.cpus = request.requirements.cpus;
-    spec.accelerator = accelerator;
-    spec.deadline = request.deadline;
-    spec.silence = request.silence;
-    for (const std::string& pattern : request.expect) spec.expect.push_back({pattern, ""});
-    if (request.expect.empty()) spec.expect.push_back({kLoginPrompt, ""});
-    spec.log = work / "console.log";
-    spec.work_dir = work.path();
-    const image::BootEvidence evidence = image::boot(spec, cancel);
-    ManifestBoot boot{request.name,    evidence.path_name, evidence.accelerator,
-                      evidence.memory, evidence.cpus,      {}};
-    for (const image::BootMarker& marker : evidence.markers) {
-      boot.markers.emplace_back(marker.name, static_cast<std::uint64_t>(std::llround(marker.seconds * 1000)));
-    }
-    boots.push_back(std::move(boot));
+    seen.push_back(image::boot(spec_for(request, path, accelerator, work.path()), cancel));
+  }
+  return seen;
+}
+
+std::vector<artifacts::ManifestBoot> boot_through_firmware(const BootRequest& request,
+                                                           machine::Accelerator accelerator,
+                                                           const fs::path& scratch, core::Progress& progress,
+                                                           const core::CancelToken& cancel) {
+  std::vector<artifacts::ManifestBoot> boots;
+  for (const image::BootEvidence& evidence : boot_artifact(request, accelerator, scratch, progress, cancel)) {
+    boots.push_back(manifest_boot(request.name, evidence));
   }
   return boots;
+}
+
+std::vector<MinimumMemory> find_minimum_memory(const BootRequest& request, machine::Accelerator accelerator,
+                                               const fs::path& scratch, core::Progress& progress,
+                                               const core::CancelToken& cancel) {
+  std::vector<MinimumMemory> found;
+  for (const image::BootPath& path : request.paths) {
+    const core::TempDir work(scratch, "boot");
+    image::BootSpec spec = spec_for(request, path, accelerator, work.path());
+    spec.commands.clear();
+    spec.screenshot.clear();
+    spec.log.clear();
+    found.push_back(find_minimum(std::move(spec), progress, cancel));
+  }
+  return found;
 }
 
 }  // namespace imgforge::stages

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "artifacts/formats.hpp"
+#include "builder/stages/boot_paths.hpp"
 #include "builder/stages/boot_test.hpp"
 #include "builder/stages/profile_build.hpp"
 #include "core/error.hpp"
@@ -58,6 +59,7 @@ class Release {
             BootRequest request;
             request.image = artifact.file.path();
             request.format = artifact.format;
+            request.paths = boot_paths_of(artifact.format);
             request.name = artifact.format;
             request.requirements = recipe_.requirements;
             request.expect = recipe_.boot_expect;

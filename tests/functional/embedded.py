@@ -2,6 +2,7 @@
 """Everything that can be shown without a mirror: the embedded base, mistakes in recipes, run steps that fail,
 full disks, unprivileged users."""
 
+import json
 import os
 import pathlib
 import pwd
@@ -33,6 +34,18 @@ class Embedded(Case):
         self.assertIn("disk UEFI", result.stdout + result.stderr)
         self.ok("verify")
         self.assertTrue((self.out / "images" / "hello-boot.qcow2").exists())
+
+    def test_01a_boot_by_one_path_runs_commands_and_takes_a_picture(self):
+        picture = self.scratch / "screen.png"
+        image = self.out / "images" / "hello-boot.qcow2"
+        result = self.ok("boot", image, "--path", "disk bios", "--run", "uname -r", "--screenshot", picture, "--json")
+        boots = json.loads(result.stdout)["boots"]
+        self.assertEqual([boot["path"] for boot in boots], ["disk BIOS"])
+        self.assertEqual([row["status"] for row in boots[0]["commands"]], [0])
+        self.assertRegex(boots[0]["commands"][0]["output"], r"^\d+\.\d+")
+        self.assertEqual(picture.read_bytes()[:4], b"\x89PNG")
+        for words in (["--path", "cd BIOS"], ["--path", "disk"], ["--path", "disk BIOS", "--firmware", "uefi"]):
+            self.fails(2, "boot", image, *words)
 
     def test_02_again_is_nothing_to_do(self):
         before = self.snapshot()

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "builder/image/boot_test.hpp"
 #include "unit/image/image_testing.hpp"
 
 namespace imgforge::image {
@@ -28,14 +27,6 @@ TEST(Console, AnEndlessLineIsBounded) {
   ConsoleText console;
   EXPECT_EQ(console.feed(std::string(10000, 'x')).size(), 3u);
   EXPECT_LT(console.tail(40).size(), 30000u);
-}
-
-TEST(BootArguments, KeepTheImageUnchangedAndItsNameAName) {
-  BootSpec spec;
-  spec.image = "/srv/a,readonly=on:b.qcow2";
-  const std::vector<std::string> args = qemu_arguments(spec, {});
-  EXPECT_EQ(args.back(), "if=virtio,format=qcow2,snapshot=on,file=/srv/a,,readonly=on:b.qcow2");
-  EXPECT_NE(std::find(args.begin(), args.end(), "-nic"), args.end());
 }
 
 }  // namespace

@@ -1,0 +1,140 @@
+#include "builder/stages/boot_paths.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "builder/stages/netboot_files.hpp"
+#include "core/error.hpp"
+#include "core/fd.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+using core::Error;
+using core::Kind;
+using image::Attachment;
+using image::BootPath;
+using image::Firmware;
+using image::ImageFormat;
+
+enum class Claim { kDisk, kHybrid, kStick, kKernel };
+
+/// One format: what it claims and how QEMU reads it.
+struct Row {
+  std::string_view format;
+  Claim claim;
+  ImageFormat disk_format;
+};
+
+constexpr std::array kRows{
+    Row{"qcow2", Claim::kDisk, ImageFormat::kQcow2}, Row{"raw", Claim::kDisk, ImageFormat::kRaw},
+    Row{"vmdk", Claim::kDisk, ImageFormat::kVmdk},   Row{"vhdx", Claim::kDisk, ImageFormat::kVhdx},
+    Row{"vdi", Claim::kDisk, ImageFormat::kVdi},     Row{"iso", Claim::kHybrid, ImageFormat::kRaw},
+    Row{"usb", Claim::kStick, ImageFormat::kRaw},    Row{"netboot", Claim::kKernel, ImageFormat::kRaw},
+};
+
+const Row* find_row(std::string_view format) {
+  const auto* row =
+      std::find_if(kRows.begin(), kRows.end(), [&](const Row& r) { return r.format == format; });
+  return row == kRows.end() ? nullptr : row;
+}
+
+std::vector<BootPath> paths_of(Claim claim) {
+  switch (claim) {
+    case Claim::kDisk:
+      return {{Attachment::kDisk, Firmware::kBios}, {Attachment::kDisk, Firmware::kUefi}};
+    case Claim::kHybrid:
+      return {{Attachment::kCd, Firmware::kBios},
+              {Attachment::kCd, Firmware::kUefi},
+              {Attachment::kStick, Firmware::kBios},
+              {Attachment::kStick, Firmware::kUefi}};
+    case Claim::kStick:
+      return {{Attachment::kStick, Firmware::kBios}, {Attachment::kStick, Firmware::kUefi}};
+    case Claim::kKernel:
+      return {{Attachment::kKernel, Firmware::kBios}};
+  }
+  return {};
+}
+
+/// What a file begins with.
+struct Magic {
+  std::string_view format;  ///< empty: not to be booted, for the reason given
+  std::size_t offset;
+  std::string_view bytes;
+  std::string_view reason = {};
+};
+
+using namespace std::string_view_literals;
+constexpr std::string_view kCompressed = "is compressed: unpack it first";
+constexpr std::array kMagics{
+    Magic{"qcow2", 0, "QFI\xfb"sv},
+    Magic{"vmdk", 0, "KDMV"sv},                       // VMware Virtual Disk Format 5.0, sparse extent
+    Magic{"vmdk", 0, "# Disk DescriptorFile"sv},      // the same, descriptor
+    Magic{"vhdx", 0, "vhdxfile"sv},                   // [MS-VHDX] 2.2.1
+    Magic{"vdi", 64, "\x7f\x10\xda\xbe"sv},           // VirtualBox, VDICore.h
+    Magic{"iso", 32769, "CD001"sv},                   // ECMA-119, volume descriptor
+    Magic{"", 0, "\x1f\x8b"sv, kCompressed},          // gzip
+    Magic{"", 0, "\x28\xb5\x2f\xfd"sv, kCompressed},  // zstd
+    Magic{"", 0,
+          "\xfd"
+          "7zXZ\0"sv,
+          kCompressed},  // xz
+    Magic{"", 514, "HdrS"sv, "is a kernel without the other files of a netboot set beside it"},
+    Magic{"raw", 510, "\x55\xaa"sv},  // MBR, also before a GPT
+};
+
+std::string read_head(const std::filesystem::path& file) {
+  const core::Fd fd = core::open_regular(file);
+  std::string head(36 << 10, '\0');
+  std::size_t size = 0;
+  while (size < head.size()) {
+    const std::span rest(head.data() + size, head.size() - size);
+    const std::size_t n = core::read_some(fd.get(), std::as_writable_bytes(rest), file.native());
+    if (n == 0) break;
+    size += n;
+  }
+  head.resize(size);
+  return head;
+}
+
+}  // namespace
+
+std::vector<BootPath> boot_paths_of(std::string_view format) {
+  const Row* row = find_row(format);
+  return row == nullptr ? std::vector<BootPath>{} : paths_of(row->claim);
+}
+
+ImageFormat disk_format_of(std::string_view format) {
+  const Row* row = find_row(format);
+  return row == nullptr ? ImageFormat::kRaw : row->disk_format;
+}
+
+void check_path_fits(const BootPath& path, std::string_view format) {
+  const bool set = format == "netboot";
+  const bool wants_set = path.attachment == Attachment::kKernel || path.attachment == Attachment::kNetwork;
+  const bool wants_raw = path.attachment == Attachment::kCd || path.attachment == Attachment::kStick;
+  if (set != wants_set || (wants_raw && disk_format_of(format) != ImageFormat::kRaw)) {
+    throw Error(Kind::kUsage,
+                fmt::format("an artifact of the format {} has no path \"{}\"", format, boot_path_name(path)));
+  }
+}
+
+std::string detect_format(const std::filesystem::path& file) {
+  if (is_netboot_set(file)) return "netboot";
+  const std::string head = read_head(file);
+  for (const Magic& magic : kMagics) {
+    if (head.size() < magic.offset + magic.bytes.size() ||
+        head.compare(magic.offset, magic.bytes.size(), magic.bytes) != 0)
+      continue;
+    if (magic.format.empty()) throw Error(Kind::kUsage, fmt::format("{} {}", file.native(), magic.reason));
+    if (magic.format == "raw" && file.native().ends_with("-usb.img")) return "usb";
+    return std::string(magic.format);
+  }
+  throw Error(Kind::kUsage, fmt::format("{} is no image that can be booted", file.native()))
+      .hint("bootable are disk images (raw, qcow2, vmdk, vhdx, vdi), ISO images and netboot sets");
+}
+
+}  // namespace imgforge::stages

@@ -1,0 +1,29 @@
+// How each format of a release is booted: one table, and its counterpart for files that no manifest
+// describes.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "builder/image/boot_path.hpp"
+#include "builder/image/boot_spec.hpp"
+
+namespace imgforge::stages {
+
+/// All paths that an artifact of this format claims to boot by; empty for formats that do not boot.
+std::vector<image::BootPath> boot_paths_of(std::string_view format);
+
+/// What QEMU must take the file of a format for.
+image::ImageFormat disk_format_of(std::string_view format);
+
+/// Throws kUsage when an artifact of this format cannot be attached as `path` wants it.
+void check_path_fits(const image::BootPath& path, std::string_view format);
+
+/// Format of a file by its content: "qcow2", "vmdk", "vhdx", "vdi", "iso", "netboot" (a file of a whole
+/// netboot set), "usb" or "raw" (both begin with a partition table; a name that ends in "-usb.img" says
+/// which). Throws kUsage for a compressed image and for what is no image.
+std::string detect_format(const std::filesystem::path& file);
+
+}  // namespace imgforge::stages
