@@ -7,6 +7,7 @@
 #include <set>
 
 #include "builder/image/cpio.hpp"
+#include "builder/image/early_program.hpp"
 #include "builder/image/elf.hpp"
 #include "builder/image/init_script.hpp"
 #include "core/error.hpp"
@@ -58,6 +59,7 @@ class Builder {
     cpio_.character_device("dev/console", 0600, 5, 1);
     cpio_.character_device("dev/null", 0666, 1, 3);
     cpio_.file("init", init_script(), 0755);
+    cpio_.file("bin/early", early_program(), 0755);
   }
 
   void add_busybox() {
