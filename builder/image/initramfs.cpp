@@ -32,6 +32,7 @@ std::vector<ModuleGroup> module_groups(const InitramfsOptions& options) {
   filesystem.insert(filesystem.end(), options.extra_modules.begin(), options.extra_modules.end());
   return {
       {"filesystem", filesystem},
+      {"verity", {"sha256_ssse3", "dm_mod", "dm_verity"}},
       {"virtio", {"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "sd_mod"}},
       {"disk",
        {"ata_piix", "ata_generic", "ahci", "nvme", "sd_mod", "sr_mod", "vmw_pvscsi", "hv_storvsc",

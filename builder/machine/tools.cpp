@@ -22,6 +22,11 @@ constexpr std::array kTools{
     Tool{"mcopy", "fills the EFI system partition without mounting it", "mtools", "--version", "4.0.24",
          "SOURCE_DATE_EPOCH"},
     Tool{"syslinux", "makes the EFI system partition boot on BIOS", "syslinux", "--version", "", ""},
+    Tool{"objcopy", "makes unified kernel images", "binutils", "--version", "2.35",
+         "sections of EFI programs"},
+    Tool{"veritysetup", "makes the hash tree of a root that never changes", "cryptsetup-bin", "--version",
+         "2.3", "one superblock format"},
+    Tool{"sbverify", "checks the signatures of EFI programs", "sbsigntool", "--version", "0.9.2", ""},
     Tool{"mksquashfs", "hands packages to the appliance read-only", "squashfs-tools", "-version", "4.4",
          "reproducible images"},
 };

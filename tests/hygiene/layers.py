@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "builder/recipe": ["core"],
     "builder/fetch": ["builder/recipe", "artifacts", "signing", "core"],
     "builder/guest": ["builder/machine", "builder/recipe", "artifacts", "core"],
-    "builder/image": ["builder/machine", "artifacts", "core"],
+    "builder/image": ["builder/machine", "artifacts", "signing", "core"],
     "builder/plan": ["builder/recipe", "core"],
     "builder/stages": ["builder/plan", "builder/fetch", "builder/guest", "builder/image", "builder/machine",
                        "builder/recipe", "artifacts", "signing", "core"],
