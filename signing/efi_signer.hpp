@@ -22,7 +22,7 @@ using Bytes = std::vector<std::uint8_t>;
 class EfiSigner {
  public:
   /// A new RSA-2048 key (what all firmware takes) with a certificate for `common_name`, valid from the day
-  /// before `made` for 30 years.
+  /// before `made` for 20 years.
   static EfiSigner generate(std::string_view common_name, core::UnixTime made);
   /// Loads a PEM key (not encrypted, checked like every secret key file) and its PEM certificate. Throws
   /// kPermission, kIo, or kSignature when they do not belong together or are no RSA key of 2048 bits or more.

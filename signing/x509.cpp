@@ -9,7 +9,7 @@ namespace imgforge::signing {
 namespace {
 
 constexpr long kX509Version3 = 2;
-constexpr std::chrono::days kValidity{30 * 365};
+constexpr std::chrono::days kValidity{20 * 365};
 
 void require(bool done) {
   if (!done) throw_openssl_failure("cannot make a certificate");

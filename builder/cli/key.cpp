@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "builder/cli/keys.hpp"
+#include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 #include "signing/key_files.hpp"
@@ -48,6 +49,10 @@ int generate(Context& context, const KeyArguments& arguments) {
 }
 
 int generate_secure_boot(Context& context, const KeyArguments& arguments) {
+  if (!arguments.passphrase.file.empty() || arguments.passphrase.fd >= 0) {
+    throw core::Error(core::Kind::kUsage, "Secure Boot keys are stored without a passphrase")
+        .hint("leave the passphrase out, and keep the folder private");
+  }
   const fs::path folder = keys_folder() / (arguments.name + std::string(signing::kSecureBootSuffix));
   signing::create_secure_boot_keys(folder, arguments.name, context.clock.now());
   if (context.options.json) {
