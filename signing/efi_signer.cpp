@@ -78,6 +78,14 @@ void set_indirect_data(PKCS7* pkcs7, const Bytes& octets) {
   static_cast<void>(content.release());
 }
 
+/// No signature leaves the process unchecked: against the certificate in it, over what was to be signed.
+void require_valid(PKCS7* pkcs7, std::span<const std::uint8_t> content) {
+  const BioHandle bio(BIO_new_mem_buf(content.data(), static_cast<int>(content.size())));
+  require(bio != nullptr);
+  // Whether the certificate is trusted (NOVERIFY) is the firmware's question.
+  require(PKCS7_verify(pkcs7, nullptr, nullptr, bio.get(), nullptr, PKCS7_NOVERIFY | PKCS7_BINARY) == 1);
+}
+
 }  // namespace
 
 struct EfiSigner::State {
@@ -174,6 +182,7 @@ Bytes EfiSigner::sign_program(const core::Digest& digest) const {
   require(PKCS7_add1_attrib_digest(signer, content.bytes().data(),
                                    static_cast<int>(content.bytes().size())) == 1);
   require(PKCS7_SIGNER_INFO_sign(signer) == 1);
+  require_valid(pkcs7.get(), octets);
   return der_of(&i2d_PKCS7, pkcs7.get());
 }
 
@@ -185,6 +194,7 @@ Bytes EfiSigner::sign_message(std::span<const std::uint8_t> message) const {
   const Pkcs7Handle pkcs7(
       PKCS7_sign(state_->certificate.get(), state_->key.get(), nullptr, bio.get(), flags));
   require(pkcs7 != nullptr);
+  require_valid(pkcs7.get(), message);
   return der_of(&i2d_PKCS7_SIGNED, pkcs7->d.sign);
 }
 

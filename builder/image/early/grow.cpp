@@ -137,7 +137,7 @@ void tell_kernel(const Device& disk, const GptEntry& entry, std::uint64_t number
 void grow(const char* disk_path, const char* number_text) {
   std::uint64_t number = 0;
   if (!parse_number(number_text, 3, number)) fail(number_text, " is no partition number");
-  const Device disk(disk_path, Access::kReadWrite);
+  const Device disk(disk_path, Access::kRead);
   if (disk.sector_size() != kSectorSize) fail(disk_path, ": only sectors of 512 bytes are supported");
   const std::uint64_t sectors = disk.size() / kSectorSize;
   if (sectors < 2 * sizeof(GptFront) / kSectorSize) fail(disk_path, ": no GPT");
@@ -153,12 +153,14 @@ void grow(const char* disk_path, const char* number_text) {
   const std::uint64_t last_usable = last - 1 - sectors_of_entries(front.header);
   if (last_usable <= front.header.last_usable) return;  // too little to gain
 
+  // Opened for writing only now: a disk that is write-protected and has its size is no fault.
+  const Device writable(disk_path, Access::kReadWrite);
   GptEntry& entry = front.entries[number - 1];
   entry.last = last_usable;
   front.header.last_usable = last_usable;
   put_32(protective.sectors, last > 0xFFFFFFFF ? 0xFFFFFFFF : static_cast<std::uint32_t>(last));
-  write_table(disk, front, number, last);
-  if (disk.kind() == DeviceKind::kBlock) tell_kernel(disk, entry, number);
+  write_table(writable, front, number, last);
+  if (writable.kind() == DeviceKind::kBlock) tell_kernel(writable, entry, number);
 }
 
 }  // namespace imgforge::early

@@ -154,6 +154,10 @@ TEST_F(EarlyTest, SaysAndDoesNothingWhenNothingIsToDo) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.out + result.err, IsEmpty());
   EXPECT_TRUE(slurp(path("disk")) == before);
+  // A write-protected disk is no fault then.
+  const std::string calls =
+      run("strace", {"-e", "trace=open", path("early").native(), "grow", path("disk").native(), "2"});
+  EXPECT_THAT(calls, AllOf(HasSubstr("O_RDONLY"), Not(HasSubstr("O_RDWR"))));
 }
 
 TEST_F(EarlyTest, RefusesADamagedTable) {
@@ -245,7 +249,7 @@ TEST_F(EarlyTest, RefusesWhatIsNoGpt) {
   expect_refused("no GPT", "1");
   const core::ProcessResult folder = early({"grow", "/tmp", "1"});
   EXPECT_EQ(folder.exit_code, 1);
-  EXPECT_THAT(folder.err, HasSubstr("cannot open /tmp: error 21"));
+  EXPECT_THAT(folder.err, HasSubstr("/tmp is neither a block device nor a file"));
 }
 
 /// Every byte of MBR, header and first entries, damaged in turn: either it is refused and nothing changes, or
