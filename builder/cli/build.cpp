@@ -26,6 +26,7 @@ struct Arguments {
   PassphraseArguments passphrase;
   bool is_unsigned = false;
   bool boot_test = false;
+  std::vector<std::string> boot_paths;
 };
 
 /// Signs with the user's key; the passphrase is asked now, before hours of work.
@@ -121,7 +122,10 @@ int build(Context& context, const Arguments& arguments) {
   request.profiles = resolve_profiles(*arguments.build->recipe, request.build_time);
   request.output_dir = context.options.output_dir;
   request.recipe_sha256 = core::digest_of_file(core::HashAlgorithm::kSha256, arguments.build->recipe->file);
-  request.boot_test = arguments.boot_test ? stages::BootTest::kYes : stages::BootTest::kNo;
+  for (const std::string& path : arguments.boot_paths)
+    request.boot_paths.push_back(image::parse_boot_path(path));
+  const bool boots = arguments.boot_test || !request.boot_paths.empty();
+  request.boot_test = boots ? stages::BootTest::kYes : stages::BootTest::kNo;
   request.sign = make_signer(context, arguments);
   // A store that cannot be written is told now, not after the work.
   artifacts::Store::create(request.output_dir);
@@ -147,7 +151,10 @@ Runner declare_build(CLI::App& app) {
   declare_passphrase(app, arguments->passphrase);
   app.add_flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
   app.add_flag("--boot-test", arguments->boot_test,
-               "boot each image in SeaBIOS and OVMF before it is published");
+               "boot each image by every path that it claims before it is published");
+  app.add_option("--boot-path", arguments->boot_paths,
+                 "boot by this path only, such as \"cd UEFI\"; repeatable")
+      ->allow_extra_args(false);
   return [arguments](Context& context) { return build(context, *arguments); };
 }
 

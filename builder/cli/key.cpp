@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "builder/cli/keys.hpp"
+#include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 #include "signing/key_files.hpp"
+#include "signing/secure_boot_keys.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -16,6 +18,7 @@ struct KeyArguments {
   std::string name;
   std::string key;
   bool no_passphrase = false;
+  bool secure_boot = false;
   PassphraseArguments passphrase;
 };
 
@@ -42,6 +45,26 @@ int generate(Context& context, const KeyArguments& arguments) {
                   "  trusted {}   so that imgforge verify accepts it here\n",
                   arguments.name, key.public_key().abbreviated(), secret.native(),
                   arguments.no_passphrase ? ", no passphrase" : "", public_half.native(), trusted.native()));
+  return 0;
+}
+
+int generate_secure_boot(Context& context, const KeyArguments& arguments) {
+  if (!arguments.passphrase.file.empty() || arguments.passphrase.fd >= 0) {
+    throw core::Error(core::Kind::kUsage, "Secure Boot keys are stored without a passphrase")
+        .hint("leave the passphrase out, and keep the folder private");
+  }
+  const fs::path folder = keys_folder() / (arguments.name + std::string(signing::kSecureBootSuffix));
+  signing::create_secure_boot_keys(folder, arguments.name, context.clock.now());
+  if (context.options.json) {
+    print(core::print_json({{"schema", 1}, {"name", arguments.name}, {"folder", folder.native()}}));
+    return 0;
+  }
+  print(
+      fmt::format("made Secure Boot keys {} in {}\n"
+                  "  db.key   signs boot loaders and kernels; mode 0600, no passphrase\n"
+                  "  KEK.key  signs changes of db; PK.key signs changes of KEK: keep both offline\n"
+                  "  *.auth   enrol the keys in firmware that is in setup mode; *.cer do it by hand\n",
+                  arguments.name, folder.native()));
   return 0;
 }
 
@@ -81,6 +104,8 @@ Runner declare_key(CLI::App& app) {
   CLI::App* generating = app.add_subcommand("generate", "make a signing key and trust it");
   generating->add_option("name", arguments->name, "name of the key, such as release@example")->required();
   generating->add_flag("--no-passphrase", arguments->no_passphrase, "store the key unencrypted (for CI)");
+  generating->add_flag("--secure-boot", arguments->secure_boot,
+                       "make the keys of UEFI Secure Boot (PK, KEK, db) instead, without passphrase");
   declare_passphrase(*generating, arguments->passphrase);
   CLI::App* showing = app.add_subcommand("show", "list your keys and the keys you trust");
   CLI::App* trusting = app.add_subcommand("trust", "trust a public key");
@@ -88,7 +113,8 @@ Runner declare_key(CLI::App& app) {
   trusting->add_option("--name", arguments->name, "name to show for it [the file's name]");
   return [=](Context& context) {
     if (showing->parsed()) return show(context);
-    return generating->parsed() ? generate(context, *arguments) : trust(context, *arguments);
+    if (!generating->parsed()) return trust(context, *arguments);
+    return arguments->secure_boot ? generate_secure_boot(context, *arguments) : generate(context, *arguments);
   };
 }
 

@@ -13,6 +13,8 @@ std::string_view init_script() {
 #   rootfstype=ext4                    its type
 #   rootflags=...                      more mount options
 #   rootwait=SECONDS                   how long to look for it (default 20)
+#   imgforge.verity=ROOTHASH           root must be what this hash of dm-verity was made of
+#   imgforge.verity_device=...         where the hash tree is, written as root= is
 #   ro | rw                            how to mount it when there is no overlay
 #   imgforge.overlay=tmpfs|none|PARTLABEL=...   tmpfs: root stays read-only, changes live in memory;
 #                                      a partition: changes are kept there, it grows to the end of its disk
@@ -183,6 +185,16 @@ mount_changes() {
   mount -t tmpfs -o "mode=0755,size=$overlay_size" tmpfs /overlay || give_up "cannot mount a tmpfs"
 }
 
+# Puts dm-verity over root's device, when the command line names a root hash.
+open_verity() {
+  [ -n "$verity" ] || return 0
+  load_modules verity
+  data=$device root=$verity_device
+  wait_for_root 50 || give_up "the hash tree $verity_device did not appear"
+  early verity root "$data" "$device" "$verity" || give_up "$data does not pass as the root that was built"
+  device=/dev/mapper/root
+}
+
 mount_root() {
   if [ "$overlay" = none ]; then
     mount -t "$type" -o "$access$flags" "$device" /sysroot || give_up "cannot mount $device ($type) as root"
@@ -220,7 +232,7 @@ mount -t proc -o nosuid,nodev,noexec proc /proc
 mount -t sysfs -o nosuid,nodev,noexec sys /sys
 exec < /dev/console > /dev/console 2>&1
 
-root='' type=ext4 flags='' access=ro overlay=none overlay_size=50% init=/sbin/init wait=20 shell=''
+root='' type=ext4 flags='' access=ro overlay=none overlay_size=50% init=/sbin/init wait=20 shell='' verity='' verity_device=''
 for word in $(cat /proc/cmdline); do
   case "$word" in
     root=*) root=${word#root=} ;;
@@ -230,6 +242,8 @@ for word in $(cat /proc/cmdline); do
     ro | rw) access=$word ;;
     imgforge.overlay=*) overlay=${word#imgforge.overlay=} ;;
     imgforge.overlay_size=*) overlay_size=${word#imgforge.overlay_size=} ;;
+    imgforge.verity=*) verity=${word#imgforge.verity=} ;;
+    imgforge.verity_device=*) verity_device=${word#imgforge.verity_device=} ;;
     init=*) init=${word#init=} ;;
     imgforge.shell) shell=yes ;;
     imgforge.debug) set -x ;;
@@ -244,6 +258,7 @@ case "$overlay" in
 esac
 deadline=$(($(seconds_up) + wait))
 look_for_root || give_up "$root did not appear within $wait seconds"
+open_verity
 mount_root
 hand_over "$@"
 )script";

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "builder/image/cpio.hpp"
+#include "builder/image/early_program.hpp"
 #include "builder/image/elf.hpp"
 #include "builder/image/init_script.hpp"
 #include "core/error.hpp"
@@ -34,6 +35,7 @@ std::vector<ModuleGroup> module_groups(const InitramfsOptions& options) {
       {"loop", {"loop"}},
       {"overlay", {"overlay"}},
       {"virtio", {"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "sd_mod", "sr_mod"}},
+      {"verity", {"sha256_ssse3", "dm_mod", "dm_verity"}},
       {"disk",
        {"ata_piix", "ata_generic", "ahci", "nvme", "sd_mod", "sr_mod", "vmw_pvscsi", "hv_storvsc",
         "xen_blkfront"}},
@@ -64,6 +66,7 @@ class Builder {
     cpio_.character_device("dev/console", 0600, 5, 1);
     cpio_.character_device("dev/null", 0666, 1, 3);
     cpio_.file("init", init_script(), 0755);
+    cpio_.file("bin/early", early_program(), 0755);
   }
 
   void add_busybox() {
@@ -196,7 +199,7 @@ Initramfs make_initramfs(const RootfsArchive& rootfs, const KernelFiles& kernel,
   builder.add_busybox();
   Initramfs initramfs;
   initramfs.modules = builder.add_modules(kernel, options);
-  for (const char* name : {"ext4", "squashfs", "isofs", "loop", "overlay"}) {
+  for (const char* name : {"ext4", "squashfs", "isofs", "loop", "overlay", "usb_storage", "xhci_hcd"}) {
     if (!can(kernel, name)) initramfs.lacks.emplace_back(name);
   }
   const std::string archive = builder.finish();

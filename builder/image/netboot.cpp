@@ -2,16 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
+#include <vector>
+
 #include "builder/image/live_root.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
-namespace {
 
-constexpr std::string_view kKernelWord = "kernel ";
-
-}  // namespace
+using core::Error;
+using core::Kind;
 
 NetbootScript make_netboot_script(const BootFiles& boot, const MenuOptions& options,
                                   const NetbootNames& names) {
@@ -34,11 +35,20 @@ NetbootScript make_netboot_script(const BootFiles& boot, const MenuOptions& opti
 
 std::string netboot_cmdline(std::string_view script) {
   for (const std::string& line : core::split(script, '\n')) {
-    if (!line.starts_with(kKernelWord)) continue;
-    const std::size_t file_end = line.find(' ', kKernelWord.size());
-    if (file_end != std::string::npos) return line.substr(file_end + 1);
+    std::istringstream words(line);
+    std::string word;
+    if (!(words >> word) || word != "kernel") continue;
+    while (words >> word && word.starts_with("--")) words >> word;  // an option and its value
+    std::vector<std::string> cmdline;
+    while (words >> word) cmdline.push_back(word);
+    std::string text = core::join(cmdline, " ");
+    if (text.find("${") != std::string::npos) {
+      throw Error(Kind::kImage, fmt::format("the kernel's command line depends on a variable of iPXE: {}",
+                                            core::escaped(text)));
+    }
+    return text;
   }
-  throw core::Error(core::Kind::kImage, "the script for iPXE names no kernel");
+  throw Error(Kind::kImage, "the iPXE script has no line that begins with \"kernel\"");
 }
 
 }  // namespace imgforge::image

@@ -26,7 +26,8 @@ struct NetbootScript {
 /// The script for the first kernel. Throws kImage when a name or word cannot stand in it.
 NetbootScript make_netboot_script(const BootFiles& boot, const MenuOptions& menu, const NetbootNames& names);
 
-/// The kernel's command line inside a script that make_netboot_script wrote. Throws kImage when it has none.
+/// The kernel's command line in the text of an iPXE script: the words after the file name of its `kernel`
+/// line. Throws kImage when there is none, or when it needs a variable of iPXE.
 std::string netboot_cmdline(std::string_view script);
 
 }  // namespace imgforge::image

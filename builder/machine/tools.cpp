@@ -26,6 +26,11 @@ constexpr std::array kTools{
          "-version", "4.5", "reproducible images, sqfstar"},
     Tool{"xorriso", "writes and checks ISO images", "xorriso", "-version", "1.5.4",
          "appended GPT partitions"},
+    Tool{"objcopy", "makes unified kernel images", "binutils", "--version", "2.35",
+         "sections of EFI programs"},
+    Tool{"veritysetup", "makes the hash tree of a root that never changes", "cryptsetup-bin", "--version",
+         "2.3", "one superblock format"},
+    Tool{"sbverify", "checks the signatures of EFI programs", "sbsigntool", "--version", "0.9.2", ""},
 };
 
 }  // namespace

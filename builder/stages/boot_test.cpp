@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "builder/image/minimum_memory.hpp"
+#include "builder/image/netboot.hpp"
 #include "builder/stages/boot_paths.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -27,7 +28,7 @@ void add_netboot(image::BootSpec& spec, const NetbootFiles& files) {
   }
   spec.kernel.kernel = files.kernel;
   spec.kernel.initrds = {files.initramfs};
-  spec.kernel.cmdline = netboot_cmdline(core::read_text_file(files.script, kMaxScript));
+  spec.kernel.cmdline = image::netboot_cmdline(core::read_text_file(files.script, kMaxScript));
   if (!files.root.empty()) {
     spec.kernel.initrds.push_back(spec.work_dir / "root.cpio");
     write_root_archive(files.root, spec.kernel.initrds.back());

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "artifacts/formats.hpp"
 #include "builder/stages/boot_paths.hpp"
 #include "builder/stages/boot_test.hpp"
@@ -39,37 +41,79 @@ class Release {
   }
 
  private:
-  /// The step that boots an artifact; its evidence stands for as long as image, firmware and demands are the
+  /// The steps that boot the formats; their evidence stands for as long as image, paths and demands are the
   /// same.
   std::vector<ManifestBoot> boot(const BuiltProfile& built) {
     std::vector<ManifestBoot> boots;
-    for (const BuiltArtifact& artifact : built.artifacts) {
-      if (artifact.format != "qcow2" && artifact.format != "raw") continue;
-      const core::Json inputs{{"artifact", artifact.file.digest().hex()}};
+    for (const recipe::Marked& format : recipe_.formats) {
+      const std::vector<image::BootPath> paths = boot_paths(built, format.value);
+      if (paths.empty()) continue;
+      core::Json names = core::Json::array();
+      for (const image::BootPath& path : paths) names.push_back(image::boot_path_name(path));
+      core::Json files = core::Json::array();
+      for (const BuiltArtifact& artifact : built.artifacts) {
+        if (artifact.format == format.value) files.push_back(artifact.file.digest().hex());
+      }
       const core::Json parameters{
           {"memory", recipe_.requirements.memory.value},
           {"cpus", recipe_.requirements.cpus},
           {"accelerator", machine::accelerator_name(tools_.accelerator().accelerator)},
+          {"paths", names},
           {"expect", recipe_.boot_expect}};
-      const plan::Step step{StepKind::kBootTest,      recipe_.line(), artifact.format,
-                            "boots in each firmware", parameters,     {}};
+      const plan::Step step{StepKind::kBootTest,          recipe_.line(), format.value,
+                            "boots by each of its paths", parameters,     {}};
       const core::Json result = runner_.run(
-          step, inputs, core::Json::object(), [](const core::Json&) { return true; },
+          step, {{"files", files}}, core::Json::object(), [](const core::Json&) { return true; },
           [&] {
-            BootRequest request;
-            request.image = artifact.file.path();
-            request.format = artifact.format;
-            request.paths = boot_paths_of(artifact.format);
-            request.name = artifact.format;
-            request.requirements = recipe_.requirements;
-            request.expect = recipe_.boot_expect;
-            return boots_json(boot_through_firmware(request, tools_.accelerator().accelerator,
-                                                    tools_.scratch(), tools_.progress, tools_.cancel));
+            return boots_json(boot_through_firmware(boot_request(built, format.value, paths),
+                                                    tools_.accelerator().accelerator, tools_.scratch(),
+                                                    tools_.progress, tools_.cancel));
           },
           [](const core::Json& rows) { return boots_text(boots_from(rows)); });
       for (ManifestBoot& row : boots_from(result)) boots.push_back(std::move(row));
     }
     return boots;
+  }
+
+  /// The paths that a format claims, the kernel can take and the request wants.
+  std::vector<image::BootPath> boot_paths(const BuiltProfile& built, const std::string& format) const {
+    std::vector<image::BootPath> paths = boot_paths_of(format);
+    const auto unwanted = [&](const image::BootPath& path) {
+      const auto& wanted = request_.boot_paths;
+      return !wanted.empty() && std::find(wanted.begin(), wanted.end(), path) == wanted.end();
+    };
+    std::erase_if(paths, unwanted);
+    const auto lacks = [&](const char* module) {
+      return std::find(built.kernel_lacks.begin(), built.kernel_lacks.end(), module) !=
+             built.kernel_lacks.end();
+    };
+    const auto is_stick = [](const image::BootPath& path) {
+      return path.attachment == image::Attachment::kStick;
+    };
+    if ((lacks("usb_storage") || lacks("xhci_hcd")) && std::erase_if(paths, is_stick) > 0) {
+      tools_.progress.note(fmt::format("the kernel {} has no USB storage: {} is not booted as a stick",
+                                       built.kernel_release, format));
+    }
+    return paths;
+  }
+
+  BootRequest boot_request(const BuiltProfile& built, const std::string& format,
+                           const std::vector<image::BootPath>& paths) const {
+    BootRequest request;
+    request.format = format;
+    request.name = format;
+    request.requirements = recipe_.requirements;
+    request.expect = recipe_.boot_expect;
+    request.paths = paths;
+    for (const BuiltArtifact& artifact : built.artifacts) {
+      if (artifact.format != format) continue;
+      if (request.image.empty()) request.image = artifact.file.path();
+      if (artifact.role == "kernel") request.netboot.kernel = artifact.file.path();
+      if (artifact.role == "initramfs") request.netboot.initramfs = artifact.file.path();
+      if (artifact.role == "root") request.netboot.root = artifact.file.path();
+      if (artifact.role == "script") request.netboot.script = artifact.file.path();
+    }
+    return request;
   }
 
   artifacts::PublishResult publish(const BuiltProfile& built, const std::vector<ManifestBoot>& boots) {

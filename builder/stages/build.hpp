@@ -9,6 +9,7 @@
 
 #include "artifacts/manifest.hpp"
 #include "artifacts/store.hpp"
+#include "builder/image/boot_path.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/step_runner.hpp"
 #include "builder/stages/toolbox.hpp"
@@ -25,6 +26,8 @@ struct BuildRequest {
   core::Digest recipe_sha256;  ///< of the recipe file's bytes
   core::UnixTime build_time;
   BootTest boot_test = BootTest::kNo;
+  /// Only these paths are booted; empty: all that each format claims.
+  std::vector<image::BootPath> boot_paths = {};
   /// Text of the .minisig for a file of that name and content; empty: an unsigned release, which its manifest
   /// says.
   std::function<std::string(std::string_view file, std::string_view bytes)> sign;

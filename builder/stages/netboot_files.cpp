@@ -5,7 +5,6 @@
 
 #include <array>
 #include <optional>
-#include <sstream>
 
 #include "builder/image/cpio.hpp"
 #include "core/error.hpp"
@@ -77,24 +76,6 @@ NetbootFiles find_netboot_files(const fs::path& file, const artifacts::Manifest*
                                             needed.filename().native()));
   }
   return files;
-}
-
-std::string netboot_cmdline(std::string_view script) {
-  for (const std::string& line : core::split(script, '\n')) {
-    std::istringstream words(line);
-    std::string word;
-    if (!(words >> word) || word != "kernel") continue;
-    while (words >> word && word.starts_with("--")) words >> word;  // an option and its value
-    std::vector<std::string> cmdline;
-    while (words >> word) cmdline.push_back(word);
-    std::string text = core::join(cmdline, " ");
-    if (text.find("${") != std::string::npos) {
-      throw Error(Kind::kImage, fmt::format("the kernel's command line depends on a variable of iPXE: {}",
-                                            core::escaped(text)));
-    }
-    return text;
-  }
-  throw Error(Kind::kImage, "the iPXE script has no line that begins with \"kernel\"");
 }
 
 void write_root_archive(const fs::path& root, const fs::path& archive) {

@@ -25,10 +25,6 @@ bool is_netboot_set(const std::filesystem::path& file);
 /// Throws kUsage when a file is missing.
 NetbootFiles find_netboot_files(const std::filesystem::path& file, const artifacts::Manifest* manifest);
 
-/// The kernel's command line in the text of an iPXE script: the words after the file name of its `kernel`
-/// line. Throws kImage when there is none, or when it needs a variable of iPXE.
-std::string netboot_cmdline(std::string_view script);
-
 /// Writes `root` as /root.squashfs of a cpio archive, to be unpacked beside the initramfs.
 void write_root_archive(const std::filesystem::path& root, const std::filesystem::path& archive);
 

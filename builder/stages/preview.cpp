@@ -65,7 +65,7 @@ class Preview {
         return judge(step, rootfs_inputs(base_->digest(), packages_.value_or(core::Json::array())),
                      core::Json::object());
       case StepKind::kBootFiles:
-        return rootfs_ ? judge(step, boot_files_inputs(*rootfs_), core::Json::object())
+        return rootfs_ ? judge(step, boot_files_inputs(*rootfs_), boot_files_tools())
                        : waiting(step, "it depends on rootfs");
       case StepKind::kSquashfs:
         return rootfs_ ? judge(step, squashfs_inputs(*rootfs_), squashfs_tools(tools_))

@@ -104,6 +104,7 @@ BuiltProfile ProfileBuild::run() {
   }
   const core::Json rootfs = rootfs_result();
   built.kernel_release = boot_result().at("kernels").at(0).at("release");
+  built.kernel_lacks = boot_result().at("kernels").at(0).at("lacks");
   built.accelerator = rootfs.at("accelerator");
   built.accelerator_reason = rootfs.at("accelerator_reason");
   for (const core::Json& row : rootfs.at("packages")) {
@@ -273,7 +274,7 @@ core::Json ProfileBuild::boot_result() {
   if (boot_) return *boot_;
   const core::Json inputs = boot_files_inputs(rootfs_result());
   boot_ = runner_.run(
-      step(StepKind::kBootFiles), inputs, core::Json::object(), [](const core::Json&) { return true; },
+      step(StepKind::kBootFiles), inputs, boot_files_tools(), [](const core::Json&) { return true; },
       [&] { return make_boot_files(); },
       [](const core::Json& result) {
         const core::Json& newest = result.at("kernels").at(0);

@@ -38,6 +38,7 @@ struct BuiltProfile {
   artifacts::ManifestBase base;
   std::vector<artifacts::ManifestPackage> packages;
   std::string kernel_release;
+  std::vector<std::string> kernel_lacks;  ///< modules that some boot paths need and the kernel does not have
   std::string kernel_cmdline;
   std::string accelerator;  ///< that customised the root file system, now or when it was cached
   std::string accelerator_reason;

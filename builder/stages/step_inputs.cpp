@@ -4,6 +4,8 @@
 
 #include "artifacts/formats.hpp"
 #include "builder/formats/format.hpp"
+#include "builder/image/early_program.hpp"
+#include "builder/image/init_script.hpp"
 #include "builder/machine/tool_versions.hpp"
 #include "builder/stages/sources.hpp"
 #include "core/clock.hpp"
@@ -22,6 +24,13 @@ core::Json rootfs_inputs(const core::Digest& base, const core::Json& packages) {
 
 core::Json boot_files_inputs(const core::Json& rootfs) {
   return {{"rootfs", rootfs.at("sha256")}};
+}
+
+core::Json boot_files_tools() {
+  const auto digest = [](std::string_view bytes) {
+    return core::digest_of(core::HashAlgorithm::kSha256, bytes).hex();
+  };
+  return {{"early", digest(image::early_program())}, {"init", digest(image::init_script())}};
 }
 
 core::Json squashfs_inputs(const core::Json& rootfs) {

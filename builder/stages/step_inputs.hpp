@@ -15,6 +15,8 @@ core::Json packages_inputs(const core::Digest& base, const std::vector<fetch::Re
 /// SOURCE_DATE_EPOCH, when set, clamps file times and so is an input too.
 core::Json rootfs_inputs(const core::Digest& base, const core::Json& packages);
 core::Json boot_files_inputs(const core::Json& rootfs);
+/// What imgforge itself puts into every initramfs, by digest.
+core::Json boot_files_tools();
 core::Json squashfs_inputs(const core::Json& rootfs);
 /// `squashfs`: the result of that step, needed when the format is a live one.
 core::Json artifact_inputs(const std::string& format, const core::Json& rootfs, const core::Json& boot_files,

@@ -47,6 +47,22 @@ class Embedded(Case):
         for words in (["--path", "cd BIOS"], ["--path", "disk"], ["--path", "disk BIOS", "--firmware", "uefi"]):
             self.fails(2, "boot", image, *words)
 
+    def test_01_secure_boot_keys_are_made_once(self):
+        made = self.ok("key", "generate", "boot@test", "--secure-boot").stdout
+        folder = pathlib.Path(re.search(r" in (/.*)", made).group(1))
+        self.assertEqual(folder.name, "boot@test.secure-boot")
+        self.assertEqual(len(list(folder.iterdir())), 13)
+        before = (folder / "db.key").read_bytes()
+        again = self.run_imgforge("key", "generate", "boot@test", "--secure-boot")
+        self.assertEqual(again.returncode, 2)
+        self.assertIn("is not overwritten", again.stderr)
+        self.assertEqual((folder / "db.key").read_bytes(), before)
+        words = self.run_imgforge("key", "generate", "other", "--secure-boot", "--passphrase-file", "/dev/null")
+        self.assertEqual(words.returncode, 2)
+        self.assertIn("without a passphrase", words.stderr)
+        # They are no signing keys of releases: the one key is still found without being named.
+        self.assertNotIn("boot@test", self.ok("key", "show").stdout)
+
     def test_02_again_is_nothing_to_do(self):
         before = self.snapshot()
         self.assertIn("nothing to do", self.ok("build", HELLO, "--boot-test").stderr)

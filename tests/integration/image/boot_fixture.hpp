@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "builder/image/boot_files.hpp"
 #include "builder/image/boot_test.hpp"
 #include "builder/image/disk.hpp"
 #include "builder/image/qcow2.hpp"
@@ -95,7 +96,7 @@ class BootTest : public ImageTest {
     spec.identity = "boot test";
     spec.root_access = access;
     spec.epoch = 1763600000;
-    spec.cmdline = {"panic=1"};
+    spec.menu.cmdline = {"panic=1"};
     make_disk(path("rootfs.tar"), boot, spec, path("disk.img"), path("work"), core::system_processes(), {});
     write_qcow2(path("disk.img"), path("disk.qcow2"), ClusterCompression::kZstd, core::system_processes(),
                 {});

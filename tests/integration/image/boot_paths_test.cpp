@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "builder/image/boot_files.hpp"
 #include "builder/image/cpio.hpp"
 #include "builder/image/init_script.hpp"
 #include "builder/image/minimum_memory.hpp"
@@ -26,9 +27,7 @@ class IsoBootTest : public testing::BootTest {
   /// more.
   void make_iso() const {
     write_rootfs();
-    InitramfsOptions options;
-    options.filesystems = {"overlay", "isofs"};
-    make_boot_files(path("rootfs.tar"), options, path("work"));
+    make_boot_files(path("rootfs.tar"), {}, path("work"));
     unpack_rootfs(path("tree"));
     for (const char* file : {"vmlinuz", "initramfs.img"})
       std::filesystem::copy_file(path("work") / file, path("tree") / file);

@@ -1,8 +1,8 @@
-#include "builder/image/boot_files.hpp"
 #include "builder/image/disk.hpp"
 
 #include <gmock/gmock.h>
 
+#include "builder/image/boot_files.hpp"
 #include "builder/image/elf.hpp"
 #include "builder/image/esp.hpp"
 #include "builder/image/qcow2.hpp"

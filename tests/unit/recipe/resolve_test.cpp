@@ -92,7 +92,7 @@ hostname: every.thing
 timezone: Europe/Berlin
 modules: [virtio_snd]
 sysctl: { vm.swappiness: 10, kernel.panic: "-1" }
-kernel: { package: linux-lts, cmdline: [quiet, mitigations=auto] }
+kernel: { package: linux-lts, cmdline: [quiet, mitigations=auto], initramfs_modules: [dm_crypt] }
 run:
   - |
     echo one
@@ -102,7 +102,9 @@ disk: { size: 2G, root_filesystem: ext4, root: writable }
 requirements: { memory: 256M, cpus: 2 }
 formats: [qcow2, raw]
 qcow2: { compression: zlib }
-boot: { expect: ["login:", "voice .* ready"] }
+iso: { volume_id: MY_MEDIUM }
+usb: { data_size: 128M }
+boot: { timeout: 3, default: recovery, recovery: true, quiet: true, expect: ["login:", "voice .* ready"] }
 profiles:
   only:
 )";
@@ -167,6 +169,13 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(all.requirements.cpus, 2U);
   EXPECT_EQ(values(all.formats), (Words{"qcow2", "raw"}));
   EXPECT_EQ(all.qcow2_compression, Qcow2Compression::kZlib);
+  EXPECT_EQ(all.iso_volume_id, "MY_MEDIUM");
+  EXPECT_EQ(all.usb_data_size, core::mib(128));
+  EXPECT_EQ(all.kernel.initramfs_modules, Words{"dm_crypt"});
+  EXPECT_EQ(all.boot_menu.timeout, 3u);
+  EXPECT_EQ(all.boot_menu.recovery_by_default, Toggle::kOn);
+  EXPECT_EQ(all.boot_menu.recovery, Toggle::kOn);
+  EXPECT_EQ(all.boot_menu.quiet, Toggle::kOn);
   EXPECT_EQ(all.boot_expect, (Words{"login:", "voice .* ready"}));
 }
 

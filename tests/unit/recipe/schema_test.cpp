@@ -73,6 +73,11 @@ TEST(Check, UnknownFieldsNameTheNearestWord) {
   expect_refused("imgforge: 1\nname: a\nbase: embedded\nzzzzzzzzz: 1\n", 4, 1, "a recipe has imgforge, name");
   expect_refused("imgforge: 1\nname: a\nbase: embedded\nprofiles: { p: { dsk: {} } }\n", 4, 18, "\"disk\"");
   expect_refused("imgforge: 1\nname: a\nbase: embedded\nformats: [qcow]\n", 4, 11, "did you mean \"qcow2\"?");
+  expect_refused(
+      "imgforge: 1\nname: a\nbase: embedded\niso: { volume_id: A_NAME_THAT_IS_LONGER_THAN_32_CHARS }\n", 4,
+      19, "at most 32 characters");
+  expect_refused("imgforge: 1\nname: a\nbase: embedded\nboot: { recovery: false, default: recovery }\n", 4,
+                 35, "boot.recovery is false");
 }
 
 TEST(Check, MarksCoverTheWholeWord) {
@@ -85,7 +90,8 @@ TEST(Check, WrongShapesSayWhatIsAccepted) {
   expect_refused("imgforge: 1\nname: [a]\n", 2, 7, "name takes a name");
   expect_refused("imgforge: 1\nname: a\ndisk: 1G\n", 3, 7, "a mapping with size, root_filesystem, root");
   expect_refused("imgforge: 1\nname: a\nformats: qcow2\n", 3, 10,
-                 "formats takes a list of qcow2, raw, not a single text");
+                 "formats takes a list of qcow2, raw, vmdk, vhdx, vdi, iso, usb, netboot, rootfs, oci, not a "
+                 "single text");
   expect_refused("imgforge: 1\nname: a\npackages: { add: [[a]] }\n", 3, 19, "packages.add takes a list");
   expect_refused("imgforge: 1\nname: a\nfiles: [/etc/motd]\n", 3, 9, "files takes a list of mappings");
   expect_refused("imgforge: 1\nname: a\nhostname:\n", 3, 1, "hostname has no value");

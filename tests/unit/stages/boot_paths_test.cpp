@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "builder/image/netboot.hpp"
 #include "builder/stages/boot_test.hpp"
 #include "builder/stages/netboot_files.hpp"
 #include "unit/image/image_testing.hpp"
@@ -128,13 +129,13 @@ TEST_F(Netboot, TheManifestsRolesComeFirst) {
 }
 
 TEST_F(Netboot, TheScriptHoldsTheCommandLine) {
-  EXPECT_EQ(
-      netboot_cmdline("#!ipxe\n# kernel none\n  kernel os-vmlinuz a=1  console=ttyS0\ninitrd x\nboot\n"),
-      "a=1 console=ttyS0");
-  EXPECT_EQ(netboot_cmdline("kernel --name k ${base}/vmlinuz quiet"), "quiet");
-  EXPECT_EQ(netboot_cmdline("kernel vmlinuz"), "");
-  EXPECT_EQ(error_of([] { netboot_cmdline("#!ipxe\nboot\n"); }).kind(), core::Kind::kImage);
-  EXPECT_EQ(error_of([] { netboot_cmdline("kernel v root=${root}"); }).kind(), core::Kind::kImage);
+  EXPECT_EQ(image::netboot_cmdline(
+                "#!ipxe\n# kernel none\n  kernel os-vmlinuz a=1  console=ttyS0\ninitrd x\nboot\n"),
+            "a=1 console=ttyS0");
+  EXPECT_EQ(image::netboot_cmdline("kernel --name k ${base}/vmlinuz quiet"), "quiet");
+  EXPECT_EQ(image::netboot_cmdline("kernel vmlinuz"), "");
+  EXPECT_EQ(error_of([] { image::netboot_cmdline("#!ipxe\nboot\n"); }).kind(), core::Kind::kImage);
+  EXPECT_EQ(error_of([] { image::netboot_cmdline("kernel v root=${root}"); }).kind(), core::Kind::kImage);
 }
 
 TEST_F(Netboot, TheRootBecomesAnArchiveThatCpioReads) {

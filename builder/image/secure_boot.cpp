@@ -1,0 +1,52 @@
+#include "builder/image/secure_boot.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include "builder/image/pe.hpp"
+#include "core/error.hpp"
+#include "core/fd.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::image {
+namespace {
+
+constexpr std::uint64_t kLargestProgram = 1u << 30;
+
+}  // namespace
+
+void sign_efi_program(const std::filesystem::path& program, const std::filesystem::path& output,
+                      const signing::EfiSigner& signer) {
+  const PeFile file(core::read_text_file(program, kLargestProgram), program.native());
+  if (file.is_signed()) {
+    throw core::Error(core::Kind::kImage, core::escaped(program.native()) + " is signed already");
+  }
+  core::Fd fd = core::open_file(output, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+  core::write_all(fd.get(), file.with_signature(signer.sign_program(file.authenticode_sha256())),
+                  output.native());
+  fd.close(output.native());
+}
+
+void verify_efi_program(const std::filesystem::path& program, const std::filesystem::path& certificate,
+                        core::ProcessRunner& processes, const core::CancelToken& cancel) {
+  core::Command command;
+  command.program = "sbverify";
+  command.args = {"--cert", std::filesystem::absolute(certificate).native(),
+                  std::filesystem::absolute(program).native()};
+  const core::ProcessResult result = processes.run(command, cancel);
+  if (result.exit_code == 0 && result.out.find("Signature verification OK") != std::string::npos) return;
+  throw core::Error(core::Kind::kSignature,
+                    fmt::format("{} is not signed by the key of {}", core::escaped(program.native()),
+                                core::escaped(certificate.native())))
+      .quote(core::tail_lines(result.err));
+}
+
+std::vector<MediumFile> enrolment_files(const std::filesystem::path& keys) {
+  std::vector<MediumFile> files;
+  for (const char* name : {"PK.auth", "KEK.auth", "db.auth"}) {
+    files.push_back({fmt::format("loader/keys/auto/{}", name), keys / name});
+  }
+  return files;
+}
+
+}  // namespace imgforge::image
