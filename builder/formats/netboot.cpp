@@ -41,7 +41,7 @@ MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
 std::string check(const std::filesystem::path& file, std::string_view role, core::ProcessRunner& processes,
                   const core::CancelToken& cancel) {
   if (role == "root")
-    return fmt::format("squashfs, {} names", image::check_squashfs(file, processes, cancel));
+    return fmt::format("squashfs, {} files", image::check_squashfs(file, processes, cancel));
   if (role == "kernel") {
     return "Linux " + image::kernel_release(core::read_text_file(file, 256u << 20), file.native());
   }

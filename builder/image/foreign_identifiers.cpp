@@ -84,6 +84,8 @@ bool holds(std::span<const std::uint8_t> bytes, std::size_t offset, const Guid& 
 
 void set_vhdx_headers(Patch& patch, const std::string& name) {
   constexpr std::size_t kHeaderSize = 4096;
+  constexpr std::uint64_t kLongestLog = 64 << 20;
+  std::uint8_t sequence = 0;
   for (const std::uint64_t offset : {std::uint64_t{64} << 10, std::uint64_t{128} << 10}) {
     std::vector<std::uint8_t> header = patch.read(offset, kHeaderSize);
     if (std::memcmp(header.data(), "head", 4) != 0) throw patch.malformed();
@@ -91,14 +93,18 @@ void set_vhdx_headers(Patch& patch, const std::string& name) {
     const Guid data_write = derived_guid(name + " data write");
     std::copy(file_write.begin(), file_write.end(), header.begin() + 16);
     std::copy(data_write.begin(), data_write.end(), header.begin() + 32);
+    // The header with the higher number counts. qemu-img begins with a random one; both say the same.
+    std::memset(header.data() + 8, 0, 8);
+    header[8] = ++sequence;
     std::memset(header.data() + 4, 0, 4);
     const std::uint32_t sum = crc32c(header);
     for (int i = 0; i < 4; ++i)
       header[static_cast<std::size_t>(4 + i)] = static_cast<std::uint8_t>(sum >> 8 * i);
     // A log GUID of zero says that the log is empty, so what stands in it means nothing.
     if (!holds(header, 48, Guid{})) throw patch.malformed();
-    const std::uint64_t log = little_endian(header, 72, 8);
-    patch.write(log, std::vector<std::uint8_t>(kHeaderSize, 0));
+    const std::uint64_t length = little_endian(header, 68, 4);
+    if (length > kLongestLog) throw patch.malformed();
+    patch.write(little_endian(header, 72, 8), std::vector<std::uint8_t>(length, 0));
     patch.write(offset, header);
   }
 }

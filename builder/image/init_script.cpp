@@ -142,8 +142,8 @@ look_for_root() {
   case "$root" in
     medium:*) load_modules iso9660 ;;
   esac
-  # Each bus gets the time that its devices need to appear; virtio disks are there at once.
-  for step in virtio:3 disk:20 usb:50; do
+  # Virtio disks are there at once; what stands on slower buses is waited for once all drivers are loaded.
+  for step in virtio:3 disk:5 usb:70; do
     case "$root" in
       file:*) ;;
       *) load_modules "${step%:*}" ;;

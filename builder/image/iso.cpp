@@ -38,6 +38,14 @@ fs::path make_boot_image(const BootFiles& boot, const BootMenu& menu, const IsoS
   const std::vector<MediumFile> files = boot_partition_files(boot, menu, BiosBoot::kNo, work_dir);
   const std::string uuid = core::derived_uuid("imgforge iso esp " + spec.identity);
   const EspOptions esp{"IMGFORGE", fat_volume_id(uuid), 0, esp_size(files, EspRoom::kNone), spec.epoch};
+  // El Torito counts the sectors of a boot image in 16 bits; OVMF finds nothing in a larger one.
+  constexpr std::uint64_t kLargestImage = 31 * kMebibyte;
+  if (esp.size > kLargestImage) {
+    throw Error(Kind::kImage,
+                fmt::format("kernel and initramfs take {}, the EFI boot image of a CD holds {}",
+                            core::Bytes{esp.size}.to_string(), core::Bytes{kLargestImage}.to_string()))
+        .hint("choose a smaller kernel.package, or leave the format iso out");
+  }
   RawImage image(work_dir / "esp.img", core::Bytes{esp.size});
   make_boot_partition(image.path(), files, esp, BiosBoot::kNo, work_dir, processes, cancel);
   image.keep();
@@ -181,10 +189,12 @@ std::string volume_id_for(const std::string& line) {
   return id.substr(0, kLongestVolumeId - 9) + "_" + end;
 }
 
-IsoResult make_iso(const fs::path& squashfs, const BootFiles& boot, const IsoSpec& spec,
+IsoResult make_iso(const fs::path& squashfs, const BootFiles& all, const IsoSpec& spec,
                    const fs::path& output, const fs::path& work_dir, core::ProcessRunner& processes,
                    const core::CancelToken& cancel) {
   check_volume_id(spec.volume_id);
+  // A medium that is never updated has no use for the kernel before.
+  const BootFiles boot{{all.kernels.front()}};
   const std::string id = core::derived_uuid("imgforge medium " + spec.identity);
   const BootMenu menu = make_menu(boot, spec.menu, root_on_medium(id));
   const fs::path boot_image = make_boot_image(boot, menu, spec, work_dir, processes, cancel);

@@ -28,10 +28,10 @@ NEEDS_ALPINE = unittest.skipUnless(
 class Mirror:
     """A signed Alpine mirror served over HTTP, with faults on demand."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options):
         self.folder = pathlib.Path(folder) / "mirror"
         self.log = pathlib.Path(folder) / "requests.log"
-        subprocess.run([ALPINE / "make-mirror", self.folder], check=True, capture_output=True)
+        subprocess.run([ALPINE / "make-mirror", self.folder, *options], check=True, capture_output=True)
         self.process = subprocess.Popen(
             [ALPINE / "serve", self.folder, "--stdin", "--log", self.log],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

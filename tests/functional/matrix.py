@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Alpine images of the shipped recipes booted by every path that they claim. By default one profile on all paths;
+IMGFORGE_TEST_FULL=1 (ci/test --full) boots the qcow2 of all profiles too. Sticks need a kernel with USB, which Debian's cloud
+kernel is not: the mirror gets Debian's generic one."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from harness import ALPINE, Case, Mirror, NEEDS_ALPINE, RELEASE, SOURCE  # noqa: E402
+
+FULL = os.environ.get("IMGFORGE_TEST_FULL") == "1"
+RECIPE = SOURCE / "recipes" / "unhinged-os.yaml"
+PATHS = ["disk BIOS", "disk UEFI", "cd BIOS", "cd UEFI", "stick BIOS", "stick UEFI", "stick BIOS", "stick UEFI", "kernel"]
+
+
+def generic_kernel():
+    """Debian's generic kernel as a package file, fetched once per build folder."""
+    folder = pathlib.Path(os.environ.get("IMGFORGE_TEST_KERNEL", SOURCE / "build" / "test-kernel"))
+    folder.mkdir(parents=True, exist_ok=True)
+    if not list(folder.glob("linux-image-*.deb")):
+        depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True, check=True)
+        name = re.search(r"Depends: (linux-image-6\S+)", depends.stdout).group(1)
+        subprocess.run(["apt-get", "download", "-q", name], cwd=folder, check=True, capture_output=True)
+    return sorted(folder.glob("linux-image-*.deb"))[-1]
+
+
+def served_names(mirror):
+    """Names of the packages that the mirror has."""
+    names = set()
+    for index in mirror.folder.glob(f"v{RELEASE}/*/x86_64/APKINDEX.tar.gz"):
+        with tarfile.open(index) as tar:
+            text = tar.extractfile("APKINDEX").read().decode()
+        names.update(re.findall(r"^P:(.*)$", text, re.M))
+    return names
+
+
+@NEEDS_ALPINE
+class Matrix(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.mirror = Mirror(cls.scratch, "--kernel-from", generic_kernel())
+        cls.addClassCleanup(cls.mirror.close)
+        cls.run_imgforge("key", "generate", "matrix@test", "--no-passphrase").check_returncode()
+
+    @classmethod
+    def recipe(cls):
+        """The shipped recipe with the packages that the mirror has; tests of the resolver see the rest."""
+        names = served_names(cls.mirror)
+
+        def served(match):
+            kept = [name for name in re.split(r",\s*", match.group(2)) if name in names]
+            return f"{match.group(1)}[{', '.join(kept)}]"
+
+        text = re.sub(r"(\+add: )\[([^\]]*)\]", served, RECIPE.read_text())
+        text = re.sub(r"\n    services: \{ \+default: \[dbus, seatd\] \}", "", text)
+        text = text.replace("input, seat]", "input]")
+        copy = SOURCE / "recipes" / ".matrix-test.yaml"
+        copy.write_text(text)
+        cls.addClassCleanup(copy.unlink, True)
+        return copy
+
+    def build(self, *words):
+        return json.loads(self.ok(
+            "build", self.recipe(), "--mirror", self.mirror.url(), "--set", f"base.alpine.release={RELEASE}", "--set",
+            f"packages.keys={self.mirror.key}", "--json", *words, timeout=1400).stdout)["profiles"]
+
+    def test_01_one_profile_boots_by_every_path(self):
+        (outcome,) = self.build("--profile", "minimal", "--set", "requirements.memory=384M", "--boot-test", "--format", "qcow2",
+                                "--format", "iso", "--format", "usb", "--format", "netboot")
+        self.assertEqual([boot["path"] for boot in outcome["boots"]], PATHS)
+        for boot in outcome["boots"]:
+            self.assertEqual(boot["markers"][-1][0], "ready", boot)
+        release = pathlib.Path(outcome["directory"])
+        manifest = json.loads((release / "manifest.json").read_text())
+        self.assertEqual([boot["path"] for boot in manifest["boots"]], PATHS)
+        self.ok("verify", release)
+
+    def test_02_nothing_listens_and_root_is_read_only(self):
+        result = self.ok("boot", self.out / "images" / "unhinged-os-minimal.qcow2", "--path", "disk BIOS", "--log-in", "unhinged",
+                         "--json", "--run", "netstat -lntuw | tail -n +3", "--run", "grep ' /run/imgforge/lower ' /proc/mounts")
+        listening, lower = json.loads(result.stdout)["boots"][0]["commands"]
+        self.assertEqual(listening["output"].strip(), "")
+        self.assertRegex(lower["output"], r"ext4 ro,")
+
+    @unittest.skipUnless(FULL, "IMGFORGE_TEST_FULL is not 1")
+    def test_03_every_profile_boots_on_both_firmwares(self):
+        outcomes = self.build("--profile", "minimal", "--profile", "server", "--profile", "desktop", "--profile", "dev", "--set",
+                              "requirements.memory=384M", "--format", "qcow2", "--boot-test")
+        self.assertEqual([outcome["line"].rsplit("-", 1)[1] for outcome in outcomes], ["minimal", "server", "desktop", "dev"])
+        for outcome in outcomes:
+            self.assertEqual([boot["path"] for boot in outcome["boots"]], ["disk BIOS", "disk UEFI"])
+            print({boot["path"]: boot["markers"][-1][1] / 1000 for boot in outcome["boots"]}, outcome["line"], file=sys.stderr)
+
+
+if __name__ == "__main__":
+    if not (ALPINE / "make-mirror").is_file():
+        print(f"no Alpine test material in {ALPINE} (set IMGFORGE_TEST_ALPINE)")
+        sys.exit(77)
+    unittest.main(verbosity=2)
