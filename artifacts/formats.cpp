@@ -13,6 +13,7 @@ constexpr std::array kRawFiles{FormatFile{"image", ".img"}};
 constexpr std::array kVmdkFiles{FormatFile{"image", ".vmdk"}};
 constexpr std::array kVhdxFiles{FormatFile{"image", ".vhdx"}};
 constexpr std::array kVdiFiles{FormatFile{"image", ".vdi"}};
+constexpr std::array kVmFiles{FormatFile{"image", ".vm.tar"}};
 constexpr std::array kIsoFiles{FormatFile{"image", ".iso"}};
 constexpr std::array kUsbFiles{FormatFile{"image", "-usb.img"}, FormatFile{"bmap", "-usb.img.bmap"}};
 constexpr std::array kNetbootFiles{FormatFile{"script", ".ipxe"}, FormatFile{"kernel", "-vmlinuz"},
@@ -27,6 +28,8 @@ constexpr std::array kFormats{
     Format{"vmdk", "images", Carrier::kDisk, kVmdkFiles, "disk for VMware, stream-optimised"},
     Format{"vhdx", "images", Carrier::kDisk, kVhdxFiles, "disk for Hyper-V"},
     Format{"vdi", "images", Carrier::kDisk, kVdiFiles, "disk for VirtualBox"},
+    Format{"vm", "vms", Carrier::kDisk, kVmFiles,
+           "virtual machine: a tar with the qcow2 disk, its settings, a start script and a libvirt domain"},
     Format{"iso", "isos", Carrier::kLive, kIsoFiles, "live system for CD and stick, BIOS and UEFI"},
     Format{"usb", "usb", Carrier::kLive, kUsbFiles,
            "stick with read-only system and a data partition that grows, and its block map"},

@@ -35,8 +35,8 @@ std::span<const Format> formats();
 /// The format of that name, or nullptr.
 const Format* find_format(std::string_view name);
 /// Names of all formats, in the same order.
-inline constexpr std::array<std::string_view, 10> kFormatNames{"qcow2", "raw", "vmdk",    "vhdx",   "vdi",
-                                                               "iso",   "usb", "netboot", "rootfs", "oci"};
+inline constexpr std::array<std::string_view, 11> kFormatNames{
+    "qcow2", "raw", "vmdk", "vhdx", "vdi", "vm", "iso", "usb", "netboot", "rootfs", "oci"};
 /// Suffix of a file of a format. Throws kInternal when the format has no such file.
 std::string_view format_suffix(const Format& format, std::string_view role);
 

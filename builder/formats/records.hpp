@@ -10,6 +10,7 @@ extern const Format kRaw;
 extern const Format kVmdk;
 extern const Format kVhdx;
 extern const Format kVdi;
+extern const Format kVm;
 extern const Format kIso;
 extern const Format kUsb;
 extern const Format kNetboot;

@@ -11,7 +11,7 @@
 namespace imgforge::formats {
 namespace {
 
-constexpr std::array<const Format*, 10> kAll{&kQcow2, &kRaw, &kVmdk,    &kVhdx,   &kVdi,
+constexpr std::array<const Format*, 11> kAll{&kQcow2, &kRaw, &kVmdk,    &kVhdx,   &kVdi, &kVm,
                                              &kIso,   &kUsb, &kNetboot, &kRootfs, &kOci};
 
 }  // namespace

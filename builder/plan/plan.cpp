@@ -112,6 +112,11 @@ class Planner {
     if (carrier == Carrier::kDisk) parameters["disk"] = json_.at("disk");
     if (carrier == Carrier::kLive) after.push_back(id(StepKind::kSquashfs));
     if (json_.contains(format)) parameters[format] = json_.at(format);
+    if (format == "vm") {
+      parameters["description"] = recipe_.description;
+      parameters["requirements"] = json_.at("requirements");
+      parameters["qcow2"] = json_.at("qcow2");
+    }
     const std::string summary = carrier == Carrier::kDisk
                                     ? fmt::format("{} disk, {}", recipe_.disk.size.to_string(), format)
                                     : std::string(artifacts::find_format(format)->description);

@@ -136,6 +136,15 @@ struct RunStep {
 /// Compression of the clusters of a qcow2.
 enum class Qcow2Compression { kZstd, kZlib, kNone };
 
+/// Network card of a virtual machine: QEMU's own translation, a bridge of the host, or no card.
+enum class VmNetwork { kUser, kBridge, kNone };
+
+/// Settings of the format vm beyond `requirements`.
+struct VirtualMachine {
+  VmNetwork network = VmNetwork::kUser;
+  core::Bytes maximum_memory = core::mib(512);  ///< up to which memory can be added while it runs
+};
+
 struct ResolvedRecipe {
   std::string name;
   std::string description;
@@ -159,6 +168,7 @@ struct ResolvedRecipe {
   Requirements requirements;
   std::vector<Marked> formats;
   Qcow2Compression qcow2_compression = Qcow2Compression::kZstd;
+  VirtualMachine vm;
   std::string iso_volume_id;  ///< empty: made from the line
   core::Bytes usb_data_size = core::mib(64);
   BootMenu boot_menu;

@@ -18,6 +18,7 @@ constexpr std::array kFileSystems{"ext4"sv};
 constexpr std::array kRootModes{"read-only"sv, "writable"sv};
 constexpr std::array kEntries{"normal"sv, "recovery"sv};
 constexpr std::array kQcow2Compressions{"zstd"sv, "zlib"sv, "none"sv};
+constexpr std::array kVmNetworks{"user"sv, "bridge"sv, "none"sv};
 
 constexpr std::array kFields{
     Field{.path = "imgforge",
@@ -338,6 +339,22 @@ constexpr std::array kFields{
           .description = "Compression of its clusters. Old programs read only `zlib`.",
           .fallback = "zstd",
           .choices = kQcow2Compressions},
+    Field{.path = "vm",
+          .shape = Shape::kRecord,
+          .description = "Settings of the format vm; memory and processors are those of `requirements`.",
+          .fallback = "{}"},
+    Field{.path = "vm.network",
+          .type = Type::kChoice,
+          .description = "Network card of the machine: `user` needs no rights on the host, `bridge` joins a "
+                         "bridge of it, `none` is no card.",
+          .fallback = "user",
+          .example = "vm: { network: none }",
+          .choices = kVmNetworks},
+    Field{.path = "vm.maximum_memory",
+          .type = Type::kSize,
+          .description = "Up to where memory can be added while the machine runs, at most 16T.",
+          .fallback_note = "4 x `requirements.memory`",
+          .example = "vm: { maximum_memory: 1G }"},
     Field{.path = "iso",
           .shape = Shape::kRecord,
           .description = "Settings of the format iso.",

@@ -21,6 +21,18 @@ std::string_view compression_word(Qcow2Compression compression) {
   return "none";
 }
 
+std::string_view network_word(VmNetwork network) {
+  switch (network) {
+    case VmNetwork::kUser:
+      return "user";
+    case VmNetwork::kBridge:
+      return "bridge";
+    case VmNetwork::kNone:
+      break;
+  }
+  return "none";
+}
+
 Json values(const std::vector<Marked>& list) {
   Json out = Json::array();
   for (const Marked& item : list) out.push_back(item.value);
@@ -135,6 +147,8 @@ Json to_json(const ResolvedRecipe& recipe) {
       Json{{"memory", recipe.requirements.memory.value}, {"cpus", recipe.requirements.cpus}};
   out["formats"] = values(recipe.formats);
   out["qcow2"] = Json{{"compression", compression_word(recipe.qcow2_compression)}};
+  out["vm"] =
+      Json{{"network", network_word(recipe.vm.network)}, {"maximum_memory", recipe.vm.maximum_memory.value}};
   out["iso"] = Json::object();
   if (!recipe.iso_volume_id.empty()) out["iso"]["volume_id"] = recipe.iso_volume_id;
   out["usb"] = Json{{"data_size", recipe.usb_data_size.value}};

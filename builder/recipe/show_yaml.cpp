@@ -119,6 +119,7 @@ Json as_recipe(const ResolvedRecipe& recipe) {
   }
   out["disk"]["size"] = recipe.disk.size.to_string();
   out["usb"]["data_size"] = recipe.usb_data_size.to_string();
+  out["vm"]["maximum_memory"] = recipe.vm.maximum_memory.to_string();
   out["requirements"]["memory"] = recipe.requirements.memory.to_string();
   return out;
 }

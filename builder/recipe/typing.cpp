@@ -195,6 +195,21 @@ void read_formats(const Node& top, ResolvedRecipe& out) {
   }
 }
 
+void read_vm(const Node& vm, ResolvedRecipe& out) {
+  const std::string& network = at(vm, "network").text();
+  out.vm.network = network == "user"     ? VmNetwork::kUser
+                   : network == "bridge" ? VmNetwork::kBridge
+                                         : VmNetwork::kNone;
+  const Node* maximum = vm.find("maximum_memory");
+  out.vm.maximum_memory =
+      maximum == nullptr ? core::Bytes{out.requirements.memory.value * 4} : read_size(*maximum);
+  if (out.vm.maximum_memory < out.requirements.memory || out.vm.maximum_memory > core::gib(16 << 10)) {
+    throw recipe_error(*maximum,
+                       fmt::format("vm.maximum_memory must be from requirements.memory ({}) to 16T, not {}",
+                                   out.requirements.memory.to_string(), out.vm.maximum_memory.to_string()));
+  }
+}
+
 void read_machine(const Node& top, ResolvedRecipe& out) {
   out.kernel = {at(at(top, "kernel"), "package").text(), texts(at(top, "kernel"), "cmdline"),
                 texts(at(top, "kernel"), "initramfs_modules")};
@@ -220,6 +235,7 @@ void read_machine(const Node& top, ResolvedRecipe& out) {
     throw recipe_error(at(requirements, "cpus"),
                        fmt::format("requirements.cpus must be from 1 to 256, not {}", out.requirements.cpus));
   }
+  read_vm(at(top, "vm"), out);
   read_formats(top, out);
 }
 

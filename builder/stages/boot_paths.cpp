@@ -81,7 +81,8 @@ constexpr std::array kMagics{
     Magic{"", 0,
           "\xfd"
           "7zXZ\0"sv,
-          kCompressed},  // xz
+          kCompressed},                                           // xz
+    Magic{"", 257, "ustar"sv, "is an archive: unpack it first"},  // POSIX.1, ustar
     Magic{"", 514, "HdrS"sv, "is a kernel without the other files of a netboot set beside it"},
     Magic{"raw", 510, "\x55\xaa"sv},  // MBR, also before a GPT
 };

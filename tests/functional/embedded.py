@@ -9,9 +9,10 @@ import pwd
 import re
 import shutil
 import subprocess
+import time
 import unittest
 
-from harness import PROGRAM, SOURCE, Case, main
+from harness import PROGRAM, SOURCE, Case, children_of, main
 
 HELLO = SOURCE / "recipes" / "hello-boot.yaml"
 
@@ -62,6 +63,34 @@ class Embedded(Case):
         self.assertIn("without a passphrase", words.stderr)
         # They are no signing keys of releases: the one key is still found without being named.
         self.assertNotIn("boot@test", self.ok("key", "show").stdout)
+
+    def test_01b_a_virtual_machine_bundle_starts_by_its_own_script(self):
+        out = self.scratch / "vms"
+        self.ok("build", HELLO, "--format", "vm", output_dir=out)
+        self.assertIn("virtual machine, 256M memory, 1 processor, 128M disk", self.ok("verify", output_dir=out).stdout)
+        bundle = out / "vms" / "hello-boot.vm.tar"
+        self.fails(2, "boot", bundle)
+        subprocess.run(["tar", "-xf", bundle, "-C", self.scratch], check=True)
+        folder = self.scratch / "hello-boot"
+        before = self.snapshot(folder)
+        serial = self.scratch / "serial.log"
+        with open(serial, "wb") as log:
+            machine = subprocess.Popen([folder / "start.sh"], stdin=subprocess.DEVNULL, stdout=log,
+                                       stderr=subprocess.STDOUT, env=self.environment(TMPDIR=str(self.scratch)))
+        try:
+            deadline = time.monotonic() + 120
+            while b"hello world from hello-boot" not in serial.read_bytes():
+                self.assertIsNone(machine.poll(), serial.read_text(errors="replace"))
+                self.assertLess(time.monotonic(), deadline, serial.read_text(errors="replace"))
+                time.sleep(0.2)
+            started = children_of(machine.pid)
+            self.assertEqual(len(started), 1)
+        finally:
+            machine.terminate()
+            machine.wait(timeout=30)
+        self.assertFalse(pathlib.Path(f"/proc/{started[0]}").exists(), "QEMU ends with the script")
+        self.assertEqual(list(self.scratch.glob("imgforge-vm.*")), [])
+        self.assertEqual(self.snapshot(folder), before, "nothing is written without being asked for")
 
     def test_02_again_is_nothing_to_do(self):
         before = self.snapshot()

@@ -102,6 +102,7 @@ disk: { size: 2G, root_filesystem: ext4, root: writable }
 requirements: { memory: 256M, cpus: 2 }
 formats: [qcow2, raw]
 qcow2: { compression: zlib }
+vm: { network: bridge, maximum_memory: 3G }
 iso: { volume_id: MY_MEDIUM }
 usb: { data_size: 128M }
 boot: { timeout: 3, default: recovery, recovery: true, quiet: true, expect: ["login:", "voice .* ready"] }
@@ -169,6 +170,8 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(all.requirements.cpus, 2U);
   EXPECT_EQ(values(all.formats), (Words{"qcow2", "raw"}));
   EXPECT_EQ(all.qcow2_compression, Qcow2Compression::kZlib);
+  EXPECT_EQ(all.vm.network, VmNetwork::kBridge);
+  EXPECT_EQ(all.vm.maximum_memory, core::gib(3));
   EXPECT_EQ(all.iso_volume_id, "MY_MEDIUM");
   EXPECT_EQ(all.usb_data_size, core::mib(128));
   EXPECT_EQ(all.kernel.initramfs_modules, Words{"dm_crypt"});

@@ -89,9 +89,10 @@ TEST(Check, MarksCoverTheWholeWord) {
 TEST(Check, WrongShapesSayWhatIsAccepted) {
   expect_refused("imgforge: 1\nname: [a]\n", 2, 7, "name takes a name");
   expect_refused("imgforge: 1\nname: a\ndisk: 1G\n", 3, 7, "a mapping with size, root_filesystem, root");
-  expect_refused("imgforge: 1\nname: a\nformats: qcow2\n", 3, 10,
-                 "formats takes a list of qcow2, raw, vmdk, vhdx, vdi, iso, usb, netboot, rootfs, oci, not a "
-                 "single text");
+  expect_refused(
+      "imgforge: 1\nname: a\nformats: qcow2\n", 3, 10,
+      "formats takes a list of qcow2, raw, vmdk, vhdx, vdi, vm, iso, usb, netboot, rootfs, oci, not a "
+      "single text");
   expect_refused("imgforge: 1\nname: a\npackages: { add: [[a]] }\n", 3, 19, "packages.add takes a list");
   expect_refused("imgforge: 1\nname: a\nfiles: [/etc/motd]\n", 3, 9, "files takes a list of mappings");
   expect_refused("imgforge: 1\nname: a\nhostname:\n", 3, 1, "hostname has no value");

@@ -75,6 +75,8 @@ TEST(Show, JsonChangesWithEveryValue) {
                              "requirements.cpus=2",
                              "formats=raw",
                              "qcow2.compression=none",
+                             "vm.network=none",
+                             "vm.maximum_memory=3G",
                              "hostname=x",
                              "timezone=Europe/Berlin",
                              "modules=a",

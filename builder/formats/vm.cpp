@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+
+#include "builder/formats/qcow2.hpp"
+#include "builder/formats/records.hpp"
+#include "builder/formats/tool_lists.hpp"
+#include "builder/image/vm_bundle.hpp"
+
+namespace imgforge::formats {
+namespace {
+
+image::VmCard card_of(recipe::VmNetwork network) {
+  switch (network) {
+    case recipe::VmNetwork::kUser:
+      return image::VmCard::kUser;
+    case recipe::VmNetwork::kBridge:
+      return image::VmCard::kBridge;
+    case recipe::VmNetwork::kNone:
+      break;
+  }
+  return image::VmCard::kNone;
+}
+
+MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
+  const recipe::ResolvedRecipe& recipe = sources.recipe();
+  image::VmSpec spec;
+  spec.name = recipe.line();
+  spec.profile = recipe.profile;
+  spec.description = recipe.description;
+  spec.identity = sources.identity();
+  spec.memory = recipe.requirements.memory;
+  spec.maximum_memory = recipe.vm.maximum_memory;
+  spec.cpus = recipe.requirements.cpus;
+  spec.disk_size = recipe.disk.size;
+  spec.network = card_of(recipe.vm.network);
+  spec.epoch = sources.epoch();
+  const MadeFile disk = write_qcow2_file(sources, folder / "disk.qcow2");
+  const std::filesystem::path output = folder / "artifact.vm.tar";
+  image::write_vm_bundle(disk.path, spec, output, sources.cancel());
+  std::filesystem::remove(disk.path);
+  return {{{"image", output, disk.virtual_size, disk.media}}, sources.disk().layout.cmdline};
+}
+
+std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
+                  const core::CancelToken& cancel) {
+  const image::VmFacts facts = image::check_vm_bundle(file, cancel);
+  return fmt::format("virtual machine, {} memory, {} processor{}, {} disk", facts.memory.to_string(),
+                     facts.cpus, facts.cpus == 1 ? "" : "s", facts.disk_size.to_string());
+}
+
+}  // namespace
+
+const Format kVm{"vm", kDiskTools, make, check};
+
+}  // namespace imgforge::formats
