@@ -39,7 +39,9 @@ profiles:
 | recipe here | what it is |
 |---|---|
 | `hello-boot.yaml` | the smallest image that boots, from the build machine's kernel and busybox; needs no network |
-| `unhinged-os.yaml` | a voice-first system on Alpine Linux in four profiles |
+| `unhinged-os.yaml` | a voice-first system on Alpine Linux in five profiles; `custom` sets itself up from answers |
+| `quetzalcore-vm.yaml` | a server as a virtual machine |
+| `kodeimage.yaml` | a golden image for disposable clones, which make their own identity |
 
 Editors that know JSON Schema complete and check recipes with `imgforge.schema.json`; for the YAML language server,
 put `# yaml-language-server: $schema=imgforge.schema.json` on the first line.

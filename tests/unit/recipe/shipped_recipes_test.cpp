@@ -1,13 +1,10 @@
-// The recipes that come with imgforge: they resolve, and the packages that they name exist.
+// The recipes that come with imgforge: they resolve to what they promise. That their packages exist is the
+// subject of unit/fetch/shipped_packages_test.cpp.
 #include <cstdlib>
-#include <fstream>
 #include <set>
 
 #include "builder/recipe/show.hpp"
-#include "builder/recipe/types.hpp"
 #include "core/process.hpp"
-#include "core/temp_dir.hpp"
-#include "core/text.hpp"
 #include "unit/recipe/recipe_testing.hpp"
 
 namespace imgforge::recipe {
@@ -22,21 +19,6 @@ fs::path alpine_material() {
   return set != nullptr ? fs::path(set) : fs::path(IMGFORGE_SOURCE_DIR) / "../shared/alpine";
 }
 
-/// Names that the index of a repository knows: packages (P:) and what they provide (p:).
-void add_names(const fs::path& index, const fs::path& folder, std::set<std::string, std::less<>>& names) {
-  core::Command tar;
-  tar.program = "tar";
-  tar.args = {"-xzOf", index.native(), "APKINDEX"};
-  tar.output_file = folder / "index";
-  core::system_processes().check(tar, core::CancelToken());
-  std::ifstream text(*tar.output_file);
-  for (std::string line; std::getline(text, line);) {
-    if (line.starts_with("P:")) names.insert(line.substr(2));
-    if (!line.starts_with("p:")) continue;
-    for (const std::string& word : core::split(line.substr(2), ' ')) names.emplace(package_name(word));
-  }
-}
-
 TEST(ShippedRecipes, AllProfilesResolve) {
   const Recipe hello = load_recipe(kRecipes / "hello-boot.yaml");
   EXPECT_EQ(hello.profiles(), std::vector<std::string>{""});
@@ -47,7 +29,7 @@ TEST(ShippedRecipes, AllProfilesResolve) {
   EXPECT_NE(boot.files.at(1).content.find("hello world from hello-boot v19700101"), std::string::npos);
 
   const Recipe unhinged = load_recipe(kRecipes / "unhinged-os.yaml");
-  EXPECT_EQ(unhinged.profiles(), (std::vector<std::string>{"minimal", "server", "desktop", "dev"}));
+  EXPECT_EQ(unhinged.profiles(), (std::vector<std::string>{"minimal", "server", "desktop", "dev", "custom"}));
   struct Size {
     const char* profile;
     core::Bytes disk;
@@ -66,8 +48,9 @@ TEST(ShippedRecipes, AllProfilesResolve) {
 
 TEST(ShippedRecipes, NoProfileStartsANetworkService) {
   const Recipe unhinged = load_recipe(kRecipes / "unhinged-os.yaml");
-  const std::set<std::string> local{"devfs",   "dmesg",          "hostname",  "bootmisc", "syslog", "sysctl",
-                                    "modules", "unhinged-ready", "killprocs", "mount-ro", "dbus",   "seatd"};
+  const std::set<std::string> local{"devfs",  "dmesg",   "hostname",        "bootmisc",      "syslog",
+                                    "sysctl", "modules", "unhinged-ready",  "killprocs",     "mount-ro",
+                                    "dbus",   "seatd",   "unhinged-shared", "unhinged-setup"};
   for (const std::string& profile : unhinged.profiles()) {
     for (const Service& service : resolve(unhinged, profile, {}).services) {
       EXPECT_TRUE(local.contains(service.name)) << profile << " starts " << service.name;
@@ -75,22 +58,67 @@ TEST(ShippedRecipes, NoProfileStartsANetworkService) {
   }
 }
 
-TEST(ShippedRecipes, PackagesExist) {
-  const fs::path indexes = alpine_material() / "data/index";
-  if (!fs::is_directory(indexes)) GTEST_SKIP() << "no Alpine package indexes in " << indexes;
-  const core::TempDir folder(fs::temp_directory_path(), "recipe-test");
-  std::set<std::string, std::less<>> names;
-  for (const fs::directory_entry& index : fs::directory_iterator(indexes))
-    add_names(index.path(), folder.path(), names);
-  ASSERT_GT(names.size(), 20000U);
-  const Recipe unhinged = load_recipe(kRecipes / "unhinged-os.yaml");
-  for (const std::string& profile : unhinged.profiles()) {
-    const ResolvedRecipe recipe = resolve(unhinged, profile, {.set = {"base.alpine.release=3.19"}});
-    for (const Marked& package : recipe.packages.add) {
-      EXPECT_TRUE(names.contains(package_name(package.value))) << profile << ": no package " << package.value;
-    }
-    EXPECT_TRUE(names.contains(recipe.kernel.package));
+/// The content of a file of a recipe; empty when it has none.
+std::string content_of(const ResolvedRecipe& recipe, std::string_view path) {
+  for (const FileEntry& file : recipe.files) {
+    if (file.path == path) return file.content;
   }
+  return {};
+}
+
+TEST(ShippedRecipes, EveryOneResolves) {
+  std::set<std::string> lines;
+  for (const fs::directory_entry& file : fs::directory_iterator(kRecipes)) {
+    if (file.path().extension() != ".yaml") continue;
+    const Recipe recipe = load_recipe(file.path());
+    for (const std::string& profile : recipe.profiles()) {
+      const ResolvedRecipe resolved = resolve(recipe, profile, {});
+      lines.insert(resolved.line());
+      EXPECT_FALSE(resolved.description.empty()) << resolved.line();
+      EXPECT_FALSE(resolved.boot_expect.empty()) << resolved.line();
+      for (const User& user : resolved.users) EXPECT_TRUE(user.ssh_keys.empty()) << "no key is shipped";
+    }
+  }
+  EXPECT_EQ(lines, (std::set<std::string>{"hello-boot", "kodeimage", "quetzalcore-vm", "unhinged-os-custom",
+                                          "unhinged-os-desktop", "unhinged-os-dev", "unhinged-os-minimal",
+                                          "unhinged-os-server"}));
+}
+
+TEST(ShippedRecipes, FormatsAreThoseOfTheirPurpose) {
+  const auto formats = [](const char* name, const char* profile) {
+    std::vector<std::string> out;
+    for (const Marked& format : resolve(load_recipe(kRecipes / name), profile, {}).formats)
+      out.push_back(format.value);
+    return out;
+  };
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(formats("quetzalcore-vm.yaml", ""), (Words{"qcow2", "vm"}));
+  EXPECT_EQ(formats("unhinged-os.yaml", "custom"), Words{"iso"});
+  for (const char* profile : {"minimal", "server", "desktop", "dev"})
+    EXPECT_EQ(formats("unhinged-os.yaml", profile), (Words{"qcow2", "iso"})) << profile;
+}
+
+TEST(ShippedRecipes, ServiceScriptsAreShellWithoutMistakes) {
+  int scripts = 0;
+  for (const fs::directory_entry& file : fs::recursive_directory_iterator(kRecipes / "files")) {
+    if (file.path().extension() != ".initd") continue;
+    ++scripts;
+    core::Command command;
+    command.program = "busybox";
+    command.args = {"sh", "-n", file.path().native()};
+    const core::ProcessResult result = core::system_processes().run(command, core::CancelToken());
+    EXPECT_EQ(result.exit_code, 0) << file.path() << result.err;
+  }
+  EXPECT_EQ(scripts, 4);
+}
+
+TEST(ShippedRecipes, ClonesMakeTheirOwnIdentity) {
+  const ResolvedRecipe kode = resolve(load_recipe(kRecipes / "kodeimage.yaml"), "", {});
+  EXPECT_EQ(kode.disk.root_mode, RootMode::kWritable);
+  EXPECT_EQ(content_of(kode, "/etc/machine-id"), "");
+  EXPECT_NE(content_of(kode, "/etc/init.d/clone-identity").find("opt/org.imgforge/hostname/raw"),
+            std::string::npos);
+  for (const FileEntry& file : kode.files) EXPECT_EQ(file.path.find("ssh_host"), std::string::npos);
 }
 
 TEST(ShippedRecipes, MinimalProfileInstallsFromTheOfflineMirror) {
