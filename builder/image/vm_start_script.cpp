@@ -239,6 +239,9 @@ fi
 
 set -- "$@" -device virtio-balloon-pci,id=balloon,deflate-on-oom=on \
   -object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng
+# Where qemu-guest-agent, if the machine has it, listens.
+set -- "$@" -device virtio-serial-pci -chardev "socket,id=agent,path=$(value "$work/agent.sock"),server=on,wait=off" \
+  -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0
 if [ -n "$shared" ]; then
   # Owners and modes that the guest sets are kept as attributes: no file of the guest gets rights here.
   set -- "$@" -fsdev "local,id=shared,security_model=mapped-xattr,path=$(value "$shared")" \

@@ -149,18 +149,22 @@ TEST_F(VmBundle, ADryRunPrintsTheCommand) {
   for (const char* shell : {"sh", "busybox"}) {
     const core::ProcessResult plain = start(folder, {"--dry-run", "--accel", "tcg"}, shell);
     ASSERT_EQ(plain.exit_code, 0) << plain.err;
-    EXPECT_EQ(plain.out,
-              "mkdir -p /var/tmp/imgforge-vm.demo-server\n"
-              "qemu-system-x86_64 -name demo-server -machine q35,graphics=off -accel tcg -cpu qemu64,+rdrand "
-              "-m 256M,slots=4,maxmem=1024M -smp 2 -uuid " +
-                  core::parse_json(slurp(folder / "config.json"), "config").at("uuid").get<std::string>() +
-                  " -nodefaults -no-user-config -display none -vga none -serial mon:stdio "
-                  "-qmp unix:/var/tmp/imgforge-vm.demo-server/qmp.sock,server=on,wait=off "
-                  "-drive if=virtio,format=qcow2,discard=unmap,snapshot=on,file=" +
-                  folder.native() + "/disk.qcow2 -netdev user,id=net -device virtio-net-pci,netdev=net,mac=" +
-                  vm_hardware_address(spec) +
-                  " -device virtio-balloon-pci,id=balloon,deflate-on-oom=on "
-                  "-object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng\n");
+    EXPECT_EQ(
+        plain.out,
+        "mkdir -p /var/tmp/imgforge-vm.demo-server\n"
+        "qemu-system-x86_64 -name demo-server -machine q35,graphics=off -accel tcg -cpu qemu64,+rdrand "
+        "-m 256M,slots=4,maxmem=1024M -smp 2 -uuid " +
+            core::parse_json(slurp(folder / "config.json"), "config").at("uuid").get<std::string>() +
+            " -nodefaults -no-user-config -display none -vga none -serial mon:stdio "
+            "-qmp unix:/var/tmp/imgforge-vm.demo-server/qmp.sock,server=on,wait=off "
+            "-drive if=virtio,format=qcow2,discard=unmap,snapshot=on,file=" +
+            folder.native() + "/disk.qcow2 -netdev user,id=net -device virtio-net-pci,netdev=net,mac=" +
+            vm_hardware_address(spec) +
+            " -device virtio-balloon-pci,id=balloon,deflate-on-oom=on "
+            "-object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng -device "
+            "virtio-serial-pci "
+            "-chardev socket,id=agent,path=/var/tmp/imgforge-vm.demo-server/agent.sock,server=on,wait=off "
+            "-device virtserialport,chardev=agent,name=org.qemu.guest_agent.0\n");
   }
   EXPECT_FALSE(fs::exists("/var/tmp/imgforge-vm.demo-server"));
 }
