@@ -15,8 +15,8 @@ namespace imgforge::image {
 void make_squashfs(const std::filesystem::path& tar, const std::filesystem::path& output, std::int64_t epoch,
                    core::ProcessRunner& processes, const core::CancelToken& cancel);
 
-/// Reads the superblock and the whole tree of names (`unsquashfs`). Returns the number of files and empty directories. Throws
-/// kImage.
+/// Reads the superblock and the whole tree of names (`unsquashfs`). Returns the number of files and empty
+/// directories. Throws kImage.
 std::size_t check_squashfs(const std::filesystem::path& file, core::ProcessRunner& processes,
                            const core::CancelToken& cancel);
 
