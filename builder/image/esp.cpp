@@ -19,7 +19,7 @@ using core::Error;
 using core::Kind;
 
 constexpr std::uint64_t kMinimumSize = 32 * kMebibyte;
-constexpr std::uint64_t kLeastFat16 = 4 * kMebibyte;  // FAT16 has at least 4085 clusters
+constexpr std::uint64_t kLeastFat16 = 10 * kMebibyte;  // at least 4085 clusters of 2 KiB
 constexpr std::uint64_t kSlack = 8 * kMebibyte;
 constexpr std::uint64_t kLargestFile = 0xFFFFFFFF;     // FAT's size field has 32 bits
 constexpr std::uint64_t kFat32From = 512 * kMebibyte;  // below, FAT16 has small enough clusters

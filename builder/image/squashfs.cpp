@@ -20,8 +20,8 @@ std::vector<std::string> root_arguments(const std::filesystem::path& tar) {
     throw core::Error(core::Kind::kImage,
                       fmt::format("{} does not begin with the root directory", tar.native()));
   }
-  return {"-root-mode", fmt::format("{:o}", entry.mode), "-root-uid",  std::to_string(entry.uid),
-          "-root-gid",  std::to_string(entry.gid),       "-root-time", std::to_string(entry.mtime)};
+  return {"-root-mode", fmt::format("{:o}", entry.mode), "-root-uid", std::to_string(entry.uid),
+          "-root-gid",  std::to_string(entry.gid)};
 }
 
 }  // namespace
@@ -30,9 +30,11 @@ void make_squashfs(const std::filesystem::path& tar, const std::filesystem::path
                    core::ProcessRunner& processes, const core::CancelToken& cancel) {
   core::Command command;
   command.program = "sqfstar";
-  command.args = {"-comp", "zstd", "-quiet", "-no-progress", "-mkfs-time", std::to_string(epoch)};
+  command.args = {"-comp", "zstd", "-quiet", "-no-progress"};
   for (std::string& word : root_arguments(tar)) command.args.push_back(std::move(word));
   command.args.push_back(std::filesystem::absolute(output).native());
+  // Also the time of the root directory, for which sqfstar 4.5 takes no notice of -root-time.
+  command.environment["SOURCE_DATE_EPOCH"] = std::to_string(epoch);
   command.input_file = tar;
   try {
     processes.check(command, cancel, core::Kind::kImage);

@@ -18,11 +18,11 @@ int version_of(StepKind kind) {
     case StepKind::kIndexes:
     case StepKind::kPackages:
     case StepKind::kRootfs:
-    case StepKind::kSquashfs:
     case StepKind::kBootTest:
     case StepKind::kRelease:
       return 1;
     case StepKind::kBootFiles:
+    case StepKind::kSquashfs:
     case StepKind::kArtifact:
       return 2;
   }

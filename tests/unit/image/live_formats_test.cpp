@@ -41,6 +41,7 @@ class LiveFormats : public testing::ImageTest {
 TEST_F(LiveFormats, SquashfsHoldsOwnersModesAndTheRootDirectory) {
   write_tar();
   make_squashfs(path("rootfs.tar"), path("a.squashfs"), 1700000000, core::system_processes(), {});
+  ::usleep(1100000);  // the time of the making must not be inside
   make_squashfs(path("rootfs.tar"), path("b.squashfs"), 1700000000, core::system_processes(), {});
   run("cmp", {"a.squashfs", "b.squashfs"});
   const std::string listing = run("unsquashfs", {"-lln", "a.squashfs"});
@@ -72,6 +73,32 @@ TEST_F(LiveFormats, VolumeIdsFitAndTellLongLinesApart) {
   for (const char* id : {"", "lower", "A B", "A;1"}) {
     EXPECT_EQ(error_of([&] { check_volume_id(id); }).kind(), core::Kind::kImage) << id;
   }
+}
+
+TEST_F(LiveFormats, TheSameIsoComesOutWhateverOrderItsFilesWereMadeIn) {
+  const std::vector<std::string> names{"vmlinuz", "initramfs.img", "root.squashfs"};
+  const auto make = [&](const std::string& folder, bool backwards) {
+    std::filesystem::create_directories(path(folder) / "work");
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const std::string& name = names[backwards ? names.size() - 1 - i : i];
+      spill(path(folder) / name, std::string(50000, name.front()));
+    }
+    BootFiles boot;
+    boot.kernels.resize(1);
+    boot.kernels[0].kernel = path(folder) / names[0];
+    boot.kernels[0].initramfs = path(folder) / names[1];
+    IsoSpec spec;
+    spec.volume_id = "DEMO";
+    spec.identity = "demo";
+    spec.epoch = 1700000000;
+    make_iso(path(folder) / names[2], boot, spec, path(folder) / "demo.iso", path(folder) / "work",
+             core::system_processes(), {});
+  };
+  make("a", false);
+  make("b", true);
+  run("cmp", {"a/demo.iso", "b/demo.iso"});
+  const IsoFacts facts = check_iso(path("a") / "demo.iso", core::system_processes(), {});
+  EXPECT_TRUE(facts.bios && facts.uefi);
 }
 
 TEST_F(LiveFormats, WhatIsNoWholeIsoIsRefused) {
