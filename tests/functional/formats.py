@@ -148,7 +148,7 @@ class Formats(Case):
         self.assertFalse((out / "releases" / "hello-boot").exists())
         iso = self.scratch / "cut.iso"
         iso.write_bytes(self.file(".iso").read_bytes()[:20_000_000])
-        self.fails(1, "boot", iso, "--path", "cd BIOS", "--expect", "never", "--timeout", "60")
+        self.fails(1, "boot", iso, "--path", "cd BIOS", "--expect", "never", "--timeout", "30")
 
 
 if __name__ == "__main__":
