@@ -202,7 +202,9 @@ std::string_view step_name(StepKind kind) {
 
 std::string Step::id() const {
   std::string name(step_name(kind));
-  if (kind == StepKind::kArtifact) name = format;
+  // The format rootfs shares its name with the step that it is made from.
+  if (kind == StepKind::kArtifact)
+    name = format == step_name(StepKind::kRootfs) ? format + " archive" : format;
   if (kind == StepKind::kBootTest) name = "boot " + format;
   return fmt::format("{}/{}", line, name);
 }

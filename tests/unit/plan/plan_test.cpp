@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "artifacts/formats.hpp"
+
 namespace imgforge::plan {
 namespace {
 
@@ -103,6 +107,16 @@ TEST(Why, SaysWhatChangedInWords) {
                                               canonical_text(after.at("demo-minimal/packages"), none, none));
   EXPECT_NE(text.find("add gained \"chrony\""), std::string::npos) << text;
   EXPECT_EQ(explain_difference("{}", "{}"), "");
+}
+
+TEST(PlanOfAllFormats, NoTwoStepsHaveTheSameId) {
+  recipe::ResolvedRecipe recipe;
+  recipe.name = "demo";
+  recipe.base = recipe::EmbeddedBase{};
+  for (const std::string_view name : artifacts::kFormatNames)
+    recipe.formats.push_back({std::string(name), {}});
+  std::set<std::string> ids;
+  for (const Step& step : make_plan(recipe).steps) EXPECT_TRUE(ids.insert(step.id()).second) << step.id();
 }
 
 }  // namespace
