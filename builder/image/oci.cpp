@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "artifacts/tar.hpp"
+#include "builder/image/tar_members.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -28,12 +29,7 @@ constexpr const char* kBlobs = "blobs/sha256";
 constexpr std::uint64_t kLargestDocument = 4u << 20;
 
 TarEntry member(std::string path, EntryType type, std::int64_t epoch) {
-  TarEntry entry;
-  entry.path = std::move(path);
-  entry.type = type;
-  entry.mode = type == EntryType::kDirectory ? 0755 : 0644;
-  entry.mtime = epoch;
-  return entry;
+  return tar_member(std::move(path), type, type == EntryType::kDirectory ? 0755 : 0644, epoch);
 }
 
 std::string blob_path(const core::Digest& digest) {
@@ -42,19 +38,6 @@ std::string blob_path(const core::Digest& digest) {
 
 Json descriptor(const char* type, const core::Digest& digest, std::uint64_t size) {
   return {{"mediaType", type}, {"digest", digest.to_string()}, {"size", size}};
-}
-
-void copy_into(artifacts::TarWriter& tar, const fs::path& file, std::int64_t epoch,
-               const core::Digest& digest, const core::CancelToken& cancel) {
-  const core::Fd fd = core::open_regular(file);
-  TarEntry entry = member(blob_path(digest), EntryType::kFile, epoch);
-  entry.size = core::file_size(fd.get(), file.native());
-  tar.begin(entry);
-  std::vector<std::byte> buffer(1 << 20);
-  while (const std::size_t n = core::read_some(fd.get(), buffer, file.native())) {
-    cancel.check();
-    tar.write(std::span(buffer).first(n));
-  }
 }
 
 Json read_document(const std::map<std::string, std::string>& documents, const std::string& path,
@@ -103,7 +86,7 @@ core::Digest write_oci(const fs::path& layer, const OciSpec& spec, const fs::pat
     tar.add(member("blobs", EntryType::kDirectory, spec.epoch));
     tar.add(member(kBlobs, EntryType::kDirectory, spec.epoch));
     tar.add(member(blob_path(config_digest), EntryType::kFile, spec.epoch), config_text);
-    copy_into(tar, layer, spec.epoch, layer_digest, cancel);
+    add_file(tar, layer, member(blob_path(layer_digest), EntryType::kFile, spec.epoch), cancel);
     tar.add(member(blob_path(manifest_digest), EntryType::kFile, spec.epoch), manifest_text);
     tar.add(member("index.json", EntryType::kFile, spec.epoch), index.dump());
     tar.add(member("oci-layout", EntryType::kFile, spec.epoch), R"({"imageLayoutVersion":"1.0.0"})");

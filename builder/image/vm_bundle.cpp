@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "artifacts/tar.hpp"
+#include "builder/image/tar_members.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
@@ -39,27 +40,6 @@ std::string_view card_name(VmCard card) {
       break;
   }
   return "none";
-}
-
-TarEntry member(std::string path, EntryType type, std::uint32_t mode, std::int64_t epoch) {
-  TarEntry entry;
-  entry.path = std::move(path);
-  entry.type = type;
-  entry.mode = mode;
-  entry.mtime = epoch;
-  return entry;
-}
-
-void copy_disk(artifacts::TarWriter& tar, const fs::path& disk, TarEntry entry,
-               const core::CancelToken& cancel) {
-  const core::Fd fd = core::open_regular(disk);
-  entry.size = core::file_size(fd.get(), disk.native());
-  tar.begin(entry);
-  std::vector<std::byte> buffer(1 << 20);
-  while (const std::size_t n = core::read_some(fd.get(), buffer, disk.native())) {
-    cancel.check();
-    tar.write(std::span(buffer).first(n));
-  }
 }
 
 /// What reading a bundle through found.
@@ -158,14 +138,14 @@ void write_vm_bundle(const fs::path& disk, const VmSpec& spec, const fs::path& o
   const core::Digest digest = core::digest_of_file(HashAlgorithm::kSha256, disk);
   const core::Bytes stored{fs::file_size(disk)};
   const auto text = [&](const char* name, std::uint32_t mode = 0644) {
-    return member(spec.name + "/" + name, EntryType::kFile, mode, spec.epoch);
+    return tar_member(spec.name + "/" + name, EntryType::kFile, mode, spec.epoch);
   };
   core::Fd fd = core::open_file(output, O_WRONLY | O_CREAT | O_EXCL);
   try {
     artifacts::TarWriter tar(fd.get(), output.native());
-    tar.add(member(spec.name, EntryType::kDirectory, 0755, spec.epoch));
+    tar.add(tar_member(spec.name, EntryType::kDirectory, 0755, spec.epoch));
     tar.add(text("config.json"), vm_config(spec, digest, stored));
-    copy_disk(tar, disk, text(kDisk), cancel);
+    add_file(tar, disk, text(kDisk), cancel);
     tar.add(text("domain.xml"), vm_domain_xml(spec));
     tar.add(text("network.conf"), vm_network_conf(spec));
     tar.add(text("start.sh", 0755), vm_start_script(spec));
