@@ -275,4 +275,15 @@ Manifest parse_manifest(std::string_view text) {
   return manifest;
 }
 
+Manifest parse_manifest_overview(std::string_view text) {
+  // The packages stand last, and no other member begins a line like this: strings hold no newlines.
+  const std::size_t packages = text.find("\n  \"packages\": [");
+  if (packages == std::string_view::npos) return parse_manifest(text);
+  try {
+    return parse_manifest(std::string(text.substr(0, packages)) + "\n  \"packages\": []\n}\n");
+  } catch (const Error&) {
+    return parse_manifest(text);  // members in another order, or damaged: then this says how
+  }
+}
+
 }  // namespace imgforge::artifacts

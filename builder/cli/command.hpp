@@ -71,6 +71,7 @@ Runner declare_verify(CLI::App& app);
 Runner declare_boot(CLI::App& app);
 Runner declare_key(CLI::App& app);
 Runner declare_doctor(CLI::App& app);
+Runner declare_list(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli

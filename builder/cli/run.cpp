@@ -22,6 +22,7 @@ constexpr std::array kCommands{
     std::tuple{"verify", "Trust", "check signature, digests and structure of releases or files",
                &declare_verify},
     std::tuple{"key", "Trust", "make signing keys and choose whom to trust", &declare_key},
+    std::tuple{"list", "Store", "list the releases of the output folder, newest first", &declare_list},
     std::tuple{"boot", "Test", "boot an artifact headless and wait for its marker", &declare_boot},
     std::tuple{"doctor", "Machine", "list what this machine has and lacks, with the mend", &declare_doctor},
     std::tuple{"help", "Machine", "print help on a command or a topic", &declare_help},
