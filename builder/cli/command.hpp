@@ -72,6 +72,12 @@ Runner declare_boot(CLI::App& app);
 Runner declare_key(CLI::App& app);
 Runner declare_doctor(CLI::App& app);
 Runner declare_list(CLI::App& app);
+Runner declare_du(CLI::App& app);
+Runner declare_log(CLI::App& app);
+Runner declare_promote(CLI::App& app);
+Runner declare_rollback(CLI::App& app);
+Runner declare_pin(CLI::App& app);
+Runner declare_unpin(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli
