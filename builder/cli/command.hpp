@@ -78,6 +78,7 @@ Runner declare_promote(CLI::App& app);
 Runner declare_rollback(CLI::App& app);
 Runner declare_pin(CLI::App& app);
 Runner declare_unpin(CLI::App& app);
+Runner declare_clean(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli

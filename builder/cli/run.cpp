@@ -29,6 +29,7 @@ constexpr std::array kCommands{
     std::tuple{"rollback", "Store", "go back to the release before the current one", &declare_rollback},
     std::tuple{"pin", "Store", "keep a release whatever retention says", &declare_pin},
     std::tuple{"unpin", "Store", "take the pin of a release away", &declare_unpin},
+    std::tuple{"clean", "Store", "remove what killed runs left behind", &declare_clean},
     std::tuple{"boot", "Test", "boot an artifact headless and wait for its marker", &declare_boot},
     std::tuple{"doctor", "Machine", "list what this machine has and lacks, with the mend", &declare_doctor},
     std::tuple{"help", "Machine", "print help on a command or a topic", &declare_help},
