@@ -68,7 +68,8 @@ class Fsck {
     VerifyOptions options;
     options.signature = options_.signature;
     options.contents = Contents::kLeave;
-    for (const CheckRow& row : verify_release(release.directory, options).rows) {
+    const VerifyReport report = verify_release(release.directory, options);
+    for (const CheckRow& row : report.rows) {
       if (row.check == "extra") {
         const bool link = row.kind.has_value();
         add(link ? Damage::kPlainLink : Damage::kForeign, release.directory / row.subject, row.detail,
@@ -79,7 +80,10 @@ class Fsck {
     }
     Manifest manifest;
     try {
-      manifest = parse_manifest(core::read_text_file(release.directory / kManifestFile, kMaxManifestBytes));
+      manifest =
+          report.manifest
+              ? report.manifest->manifest()
+              : parse_manifest(core::read_text_file(release.directory / kManifestFile, kMaxManifestBytes));
     } catch (const Error&) {
       return;  // a row above says so
     }

@@ -79,6 +79,8 @@ Runner declare_rollback(CLI::App& app);
 Runner declare_pin(CLI::App& app);
 Runner declare_unpin(CLI::App& app);
 Runner declare_clean(CLI::App& app);
+Runner declare_repair(CLI::App& app);
+Runner declare_checksum(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli
