@@ -44,7 +44,7 @@ struct Finding {
 
 struct FsckOptions {
   SignatureCheck signature;            ///< none: every signature is a finding
-  Digests digests = Digests::kSha256;  ///< kBoth costs about three times as much
+  Digests digests = Digests::kSha256;  ///< kBoth takes about 1.7 times as long
   unsigned threads = 0;                ///< 0: one a core
   core::CancelToken cancel;
   /// Called now and then from any thread with the bytes hashed so far and of all; may be empty.

@@ -81,6 +81,8 @@ const std::unordered_map<std::string_view, Place>& places() {
       {"/boots/*/accelerator",
        {Type::kText, [](M& m, V& v, const K&) { boot(m).accelerator = std::move(v.text); }}},
       {"/boots/*/memory", {Type::kNumber, [](M& m, V& v, const K&) { boot(m).memory.value = v.number; }}},
+      {"/boots/*/cpus",
+       {Type::kNumber, [](M& m, V& v, const K&) { boot(m).cpus = static_cast<unsigned>(v.number); }}},
       {"/boots/*/markers/*/marker",
        {Type::kText, [](M& m, V& v, const K&) { boot(m).markers.back().first = std::move(v.text); }}},
       {"/boots/*/markers/*/milliseconds",

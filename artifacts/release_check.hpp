@@ -22,8 +22,8 @@ struct CheckRow {
   std::optional<core::Kind> kind;  ///< class of the failure
 };
 
-/// Which of the two digests of a file are computed. sha256 alone binds every byte and is about three times as
-/// fast as both; sha512 is there should sha256 ever be broken.
+/// Which of the two digests of a file are computed. sha256 alone binds every byte and takes a good half of
+/// the time of both; sha512 is there should sha256 ever be broken.
 enum class Digests { kBoth, kSha256 };
 
 /// Size, sha256 and sha512 of a regular file (no symlink, no FIFO) against the promise, over one descriptor.

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <optional>
+#include <set>
 #include <system_error>
 
 #include "artifacts/flat_names.hpp"
@@ -36,7 +37,11 @@ class Repair {
       : store_(store), options_(options), inventory_(read_inventory(store)) {}
 
   RepairResult run() {
-    for (const Finding& finding : check_store(store_, options_.check).findings) {
+    std::vector<Finding> findings = check_store(store_, options_.check).findings;
+    // Files before the links that lead to them.
+    std::stable_partition(findings.begin(), findings.end(),
+                          [](const Finding& finding) { return finding.damage == Damage::kFile; });
+    for (const Finding& finding : findings) {
       if (is_note(finding.damage)) continue;
       options_.change.cancel.check();
       RepairStep step{finding, false, false, ""};
@@ -54,6 +59,7 @@ class Repair {
         step.what = error.message();
       }
       if (step.done) note(step);
+      if (step.possible && finding.damage == Damage::kFile) mended_.insert(finding.path.parent_path());
       result_.steps.push_back(std::move(step));
     }
     return std::move(result_);
@@ -200,9 +206,17 @@ class Repair {
         check_flat_link(link);
         if (!finding.detail.starts_with("missing") &&
             !fs::exists(release->directory / fs::path(link.target).filename()))
-          return {"its file is missing from the release", {}};
+          return {"is right again once the release's file is back",
+                  mended_.contains(release->directory) ? std::function<void()>([] {}) : nullptr};
         return {"link it to " + link.target, [link] { make_flat_link(link); }};
       }
+    }
+    std::error_code error;
+    const std::string target = fs::read_symlink(finding.path, error).native();
+    for (const InventoryLine& line : inventory_.lines) {
+      if (line.current || !target.starts_with(std::string(kFlatTarget) + line.name + "/current/")) continue;
+      const std::string what = "is right again once " + line.name + " has a current release";
+      return options_.heads.contains(line.name) ? Mend{what, [] {}} : Mend{what, {}};
     }
     return {"remove it: no release has that file", [path = finding.path] {
               if (::unlink(path.c_str()) != 0)
@@ -246,6 +260,7 @@ class Repair {
   const RepairOptions& options_;
   const Inventory inventory_;
   RepairResult result_;
+  std::set<fs::path> mended_;  ///< folders of releases that get files back
 };
 
 }  // namespace

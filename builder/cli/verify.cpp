@@ -85,7 +85,7 @@ Runner declare_verify(CLI::App& app) {
                                   "check the whole output folder: every release, also archived ones, every "
                                   "link, and what else lies there");
   app.add_flag("--thorough", arguments->thorough,
-               "with --all: sha512 too, which takes about three times as long")
+               "with --all: sha512 too, which takes about 1.7 times as long")
       ->needs(all);
   app.footer(
       "Without --all the current release of each line is checked, with both digests and its image "
