@@ -81,6 +81,13 @@ Runner declare_unpin(CLI::App& app);
 Runner declare_clean(CLI::App& app);
 Runner declare_repair(CLI::App& app);
 Runner declare_checksum(CLI::App& app);
+Runner declare_archive(CLI::App& app);
+Runner declare_restore(CLI::App& app);
+Runner declare_prune(CLI::App& app);
+Runner declare_remove(CLI::App& app);
+Runner declare_backup(CLI::App& app);
+Runner declare_clone(CLI::App& app);
+Runner declare_gc(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli
