@@ -79,7 +79,7 @@ class Archiving {
       return;
     }
     std::vector<std::string> reasons = protections(*line, *release);
-    if (std::string user = in_use(release->directory); !user.empty()) reasons.push_back(std::move(user));
+    if (std::string user = in_use(*release); !user.empty()) reasons.push_back(std::move(user));
     if (!reasons.empty()) {
       const bool damaged = std::any_of(reasons.begin(), reasons.end(), [](const std::string& reason) {
         return reason.starts_with("damaged: ");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "artifacts/parallel.hpp"
 #include "artifacts/release_reference.hpp"
 #include "artifacts/removal.hpp"
 #include "core/bytes.hpp"
@@ -58,12 +59,12 @@ std::vector<PlannedRelease> plan_retention(const Inventory& inventory, Where whe
       items.push_back({built(release), protections(line, release)});
     }
     std::vector<std::vector<std::string>> reasons = apply_policy(policy, items);
-    for (std::size_t i = 0; i < releases.size(); ++i) {
-      if (reasons[i].empty()) {
-        if (std::string user = in_use(releases[i]->directory); !user.empty()) reasons[i].push_back(user);
-      }
+    for_each_parallel(releases.size(), [&](std::size_t i) {
+      if (!reasons[i].empty()) return;
+      if (std::string user = in_use(*releases[i]); !user.empty()) reasons[i].push_back(std::move(user));
+    });
+    for (std::size_t i = 0; i < releases.size(); ++i)
       planned.push_back({*releases[i], std::move(reasons[i]), 0, false});
-    }
   }
   count_frees(planned);
   return planned;
@@ -99,7 +100,7 @@ PruneResult remove_releases(const Store& store, const std::vector<std::string>& 
     std::vector<std::string> reasons = protections(*line, *release);
     // A named release may go although it is damaged; nothing is guessed then.
     std::erase_if(reasons, [](const std::string& reason) { return reason.starts_with("damaged: "); });
-    if (std::string user = in_use(release->directory); !user.empty()) reasons.push_back(std::move(user));
+    if (std::string user = in_use(*release); !user.empty()) reasons.push_back(std::move(user));
     if (!reasons.empty()) {
       throw Error(Kind::kStore, release->reference() + " stays: " + core::join(reasons, ", "))
           .hint("current ones change with promote, pins with unpin, clones with remove");

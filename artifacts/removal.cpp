@@ -65,16 +65,15 @@ std::vector<std::string> protections(const InventoryLine& line, const InventoryR
   return reasons;
 }
 
-std::string in_use(const fs::path& directory) {
-  const core::Fd manifest(::open((directory / kManifestFile).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+std::string in_use(const InventoryRelease& release) {
+  const core::Fd manifest(
+      ::open((release.directory / kManifestFile).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (manifest && ::flock(manifest.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
     return "being read";
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    std::error_code ignored;
-    const bool regular = entry.symlink_status(ignored).type() == fs::file_type::regular;
-    if (regular && is_open_in_qemu(entry.path()))
-      return entry.path().filename().native() + " is open in a running machine";
+  if (!release.manifest) return "";
+  for (const ManifestArtifact& artifact : release.manifest->artifacts) {
+    if (is_open_in_qemu(release.directory / artifact.file))
+      return artifact.file + " is open in a running machine";
   }
   return "";
 }

@@ -17,7 +17,7 @@ std::vector<std::string> protections(const InventoryLine& line, const InventoryR
 
 /// Who uses a release right now: a program that holds a lock on its manifest.json (a long copy), or a running
 /// QEMU that has one of its files open. Empty: nobody.
-std::string in_use(const std::filesystem::path& directory);
+std::string in_use(const InventoryRelease& release);
 
 /// A shared lock on the manifest of a release for as long as a long copy runs; while it is held the release
 /// is `in_use`.
