@@ -14,6 +14,7 @@ namespace imgforge::image {
 /// Partition types (Discoverable Partitions Specification).
 inline constexpr const char* kEspType = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
 inline constexpr const char* kRootX86Type = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709";
+inline constexpr const char* kRootVerityX86Type = "2C7357ED-EBD2-46D9-AEC1-23D437EC2BF5";
 
 inline constexpr const char* kLinuxDataType = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 

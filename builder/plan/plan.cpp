@@ -51,6 +51,15 @@ Carrier carrier_of(const std::string& format) {
   throw core::Error(core::Kind::kInternal, "no format " + format);
 }
 
+}  // namespace
+
+bool carries_squashfs(const recipe::ResolvedRecipe& recipe, const std::string& format) {
+  const Carrier carrier = carrier_of(format);
+  return carrier == Carrier::kLive || (carrier == Carrier::kDisk && recipe.secure_boot);
+}
+
+namespace {
+
 class Planner {
  public:
   explicit Planner(const recipe::ResolvedRecipe& recipe)
@@ -72,11 +81,11 @@ class Planner {
         rootfs_inputs);
     add(StepKind::kBootFiles, "kernel and initramfs",
         {{"initramfs_modules", json_.at("kernel").at("initramfs_modules")}}, {id(StepKind::kRootfs)});
-    const bool live =
+    const bool squashfs =
         std::any_of(recipe_.formats.begin(), recipe_.formats.end(),
-                    [](const recipe::Marked& format) { return carrier_of(format.value) == Carrier::kLive; });
-    if (live) {
-      add(StepKind::kSquashfs, "root file system of live formats", core::Json::object(),
+                    [&](const recipe::Marked& format) { return carries_squashfs(recipe_, format.value); });
+    if (squashfs) {
+      add(StepKind::kSquashfs, "root file system that is never written to", core::Json::object(),
           {id(StepKind::kRootfs)});
     }
     std::vector<std::string> artifacts;
@@ -109,8 +118,11 @@ class Planner {
       parameters["menu"].erase("expect");
       after.push_back(id(StepKind::kBootFiles));
     }
-    if (carrier == Carrier::kDisk) parameters["disk"] = json_.at("disk");
-    if (carrier == Carrier::kLive) after.push_back(id(StepKind::kSquashfs));
+    if (carrier == Carrier::kDisk) {
+      parameters["disk"] = json_.at("disk");
+      if (recipe_.secure_boot) parameters["secure_boot"] = json_.at("secure_boot").at("enroll");
+    }
+    if (carries_squashfs(recipe_, format)) after.push_back(id(StepKind::kSquashfs));
     if (json_.contains(format)) parameters[format] = json_.at(format);
     if (format == "vm") {
       parameters["description"] = recipe_.description;

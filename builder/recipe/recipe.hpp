@@ -145,6 +145,14 @@ struct VirtualMachine {
   core::Bytes maximum_memory = core::mib(512);  ///< up to which memory can be added while it runs
 };
 
+/// How systemd-boot puts the keys into firmware that is in setup mode (its option secure-boot-enroll).
+enum class Enrolment { kOff, kManual, kForce };
+
+struct SecureBoot {
+  Marked keys;  ///< name of the user's keys, or path of their folder when it has a slash
+  Enrolment enrolment = Enrolment::kManual;
+};
+
 struct ResolvedRecipe {
   std::string name;
   std::string description;
@@ -172,6 +180,7 @@ struct ResolvedRecipe {
   std::string iso_volume_id;  ///< empty: made from the line
   core::Bytes usb_data_size = core::mib(64);
   BootMenu boot_menu;
+  std::optional<SecureBoot> secure_boot;
   std::vector<std::string>
       boot_expect;               ///< regular expressions for the serial console; empty: default marker
   std::filesystem::path folder;  ///< the recipe file's folder, absolute

@@ -18,6 +18,7 @@ constexpr std::array kFileSystems{"ext4"sv};
 constexpr std::array kRootModes{"read-only"sv, "writable"sv};
 constexpr std::array kEntries{"normal"sv, "recovery"sv};
 constexpr std::array kQcow2Compressions{"zstd"sv, "zlib"sv, "none"sv};
+constexpr std::array kEnrollments{"off"sv, "manual"sv, "force"sv};
 constexpr std::array kVmNetworks{"user"sv, "bridge"sv, "none"sv};
 
 constexpr std::array kFields{
@@ -406,6 +407,27 @@ constexpr std::array kFields{
           .description = "Regular expressions that must appear on the serial console, one after the other.",
           .fallback_note = "imgforge's own marker",
           .example = "expect: [\"login:\"]"},
+    Field{.path = "secure_boot",
+          .shape = Shape::kRecord,
+          .description =
+              "With `secure_boot.keys`, disks start by UEFI Secure Boot: boot loader and kernels are "
+              "signed, and root is a squashfs that dm-verity checks. Needs a read-only root and "
+              "disk formats (qcow2, raw, vmdk, vhdx, vdi); such disks do not start on BIOS.",
+          .fallback = "{}"},
+    Field{.path = "secure_boot.keys",
+          .type = Type::kSecureBootKeys,
+          .description =
+              "Keys made by `imgforge key generate NAME --secure-boot`: their name, or the path of "
+              "their folder (with a slash; relative to the recipe).",
+          .example = "secure_boot: { keys: release@example }"},
+    Field{.path = "secure_boot.enroll",
+          .type = Type::kChoice,
+          .description =
+              "How systemd-boot enrols the keys in firmware that is in setup mode: `manual` offers "
+              "it in the menu, `force` does it at the first start and restarts, `off` leaves the "
+              "keys out of the image.",
+          .fallback = "manual",
+          .choices = kEnrollments},
 
     Field{.path = "profiles",
           .shape = Shape::kProfiles,

@@ -103,8 +103,10 @@ std::string read_head(const std::filesystem::path& file) {
 
 }  // namespace
 
-std::vector<BootPath> boot_paths_of(std::string_view format) {
+std::vector<BootPath> boot_paths_of(std::string_view format, BootSigning signing) {
   const Row* row = find_row(format);
+  if (row != nullptr && row->claim == Claim::kDisk && signing == BootSigning::kSigned)
+    return {{Attachment::kDisk, Firmware::kUefi}, {Attachment::kDisk, Firmware::kSecureBoot}};
   return row == nullptr ? std::vector<BootPath>{} : paths_of(row->claim);
 }
 

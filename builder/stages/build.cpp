@@ -5,9 +5,11 @@
 #include <algorithm>
 
 #include "artifacts/formats.hpp"
+#include "builder/image/enrol_keys.hpp"
 #include "builder/stages/boot_paths.hpp"
 #include "builder/stages/boot_test.hpp"
 #include "builder/stages/profile_build.hpp"
+#include "builder/stages/secure_boot_keys.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 
@@ -65,9 +67,11 @@ class Release {
       const core::Json result = runner_.run(
           step, {{"files", files}}, core::Json::object(), [](const core::Json&) { return true; },
           [&] {
-            return boots_json(boot_through_firmware(boot_request(built, format.value, paths),
-                                                    tools_.accelerator().accelerator, tools_.scratch(),
-                                                    tools_.progress, tools_.cancel));
+            const core::TempDir work(tools_.scratch(), "enrol");
+            BootRequest request = boot_request(built, format.value, paths);
+            if (recipe_.secure_boot) request.enrolled = enrolled_variables(work.path());
+            return boots_json(boot_through_firmware(request, tools_.accelerator().accelerator,
+                                                    tools_.scratch(), tools_.progress, tools_.cancel));
           },
           [](const core::Json& rows) { return boots_text(boots_from(rows)); });
       for (ManifestBoot& row : boots_from(result)) boots.push_back(std::move(row));
@@ -75,9 +79,22 @@ class Release {
     return boots;
   }
 
+  /// The file of UEFI variables in which the recipe's keys are enrolled.
+  std::filesystem::path enrolled_variables(const std::filesystem::path& work) {
+    tools_.progress.update("boot", "enrolling the Secure Boot keys");
+    image::BootSpec machine;
+    machine.accelerator = tools_.accelerator().accelerator;
+    machine.work_dir = work;
+    image::enrol_keys(find_secure_boot_keys(tools_, recipe_)->folder, work / "variables.fd", machine,
+                      tools_.processes, tools_.cancel);
+    return work / "variables.fd";
+  }
+
   /// The paths that a format claims, the kernel can take and the request wants.
   std::vector<image::BootPath> boot_paths(const BuiltProfile& built, const std::string& format) const {
-    std::vector<image::BootPath> paths = boot_paths_of(format);
+    const bool is_signed = recipe_.secure_boot.has_value();
+    std::vector<image::BootPath> paths =
+        boot_paths_of(format, is_signed ? BootSigning::kSigned : BootSigning::kNone);
     const auto unwanted = [&](const image::BootPath& path) {
       const auto& wanted = request_.boot_paths;
       return !wanted.empty() && std::find(wanted.begin(), wanted.end(), path) == wanted.end();

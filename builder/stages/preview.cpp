@@ -4,7 +4,6 @@
 
 #include <optional>
 
-#include "artifacts/formats.hpp"
 #include "builder/stages/sources.hpp"
 #include "builder/stages/step_inputs.hpp"
 #include "core/error.hpp"
@@ -72,20 +71,18 @@ class Preview {
                        : waiting(step, "it depends on rootfs");
       case StepKind::kArtifact:
         if (!boot_files_) return waiting(step, "it depends on rootfs and boot files");
-        if (needs_squashfs(step) && !squashfs_) return waiting(step, "it depends on squashfs");
+        if (plan::carries_squashfs(recipe_, step.format) && !squashfs_)
+          return waiting(step, "it depends on squashfs");
         return judge(
             step,
-            artifact_inputs(step.format, *rootfs_, *boot_files_, squashfs_.value_or(core::Json::object())),
-            artifact_tools(tools_, step.format));
+            artifact_inputs(recipe_, step.format, *rootfs_, *boot_files_,
+                            squashfs_.value_or(core::Json::object()), find_secure_boot_keys(tools_, recipe_)),
+            artifact_tools(tools_, recipe_, step.format));
       case StepKind::kBootTest:
       case StepKind::kRelease:
         return {step, Outlook::kAsked, "", ""};
     }
     return {step, Outlook::kRun, "", ""};
-  }
-
-  static bool needs_squashfs(const plan::Step& step) {
-    return artifacts::find_format(step.format)->carrier == artifacts::Carrier::kLive;
   }
 
   StepOutlook waiting(const plan::Step& step, std::string why) const {
