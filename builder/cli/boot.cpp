@@ -64,9 +64,7 @@ stages::BootSigning describe(stages::BootRequest& request, const fs::path& named
     for (const artifacts::ManifestArtifact& row : manifest->artifacts) {
       if (row.file != artifact.filename()) continue;
       request.format = row.format;
-      const auto word = row.media.find(stages::kSigningKey);
-      if (word != row.media.end() && word->second == stages::kSignedValue)
-        signing = stages::BootSigning::kSigned;
+      signing = stages::signing_of(row);
     }
   }
   if (request.format.empty()) request.format = stages::detect_format(artifact);

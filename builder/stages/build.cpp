@@ -12,6 +12,7 @@
 #include "builder/stages/secure_boot_keys.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::stages {
 namespace {
@@ -33,16 +34,27 @@ class Release {
     const BuiltProfile built = ProfileBuild(tools_, recipe_, runner_).run();
     ProfileOutcome outcome;
     outcome.line = recipe_.line();
-    if (request_.boot_test == BootTest::kYes) outcome.boots = boot(built);
+    if (request_.boot_test != BootTest::kNo) outcome.boots = boot(built);
     const artifacts::PublishResult published = publish(built, outcome.boots);
     outcome.outcome = published.outcome;
     outcome.manifest = published.manifest;
+    require_boots(published.manifest);
     outcome.directory = published.directory;
     outcome.steps = runner_.reports();
     return outcome;
   }
 
  private:
+  /// A release that was there before may have been published without boot tests.
+  void require_boots(const artifacts::Manifest& manifest) const {
+    if (request_.boot_test != BootTest::kRequired) return;
+    const std::vector<std::string> unproven = unproven_boots(manifest);
+    if (unproven.empty()) return;
+    throw core::Error(core::Kind::kBoot, fmt::format("{} {} was not seen to boot: {}", manifest.line(),
+                                                     manifest.version, core::join(unproven, ", ")))
+        .hint("it was published before without boot tests: choose another version for this one");
+  }
+
   /// The steps that boot the formats; their evidence stands for as long as image, paths and demands are the
   /// same.
   std::vector<ManifestBoot> boot(const BuiltProfile& built) {
@@ -108,6 +120,13 @@ class Release {
       return path.attachment == image::Attachment::kStick;
     };
     if ((lacks("usb_storage") || lacks("xhci_hcd")) && std::erase_if(paths, is_stick) > 0) {
+      if (request_.boot_test == BootTest::kRequired) {
+        throw core::Error(
+            core::Kind::kBoot,
+            fmt::format("the kernel {} has no USB storage, so {} cannot be seen to boot as a stick",
+                        built.kernel_release, format))
+            .hint("choose another kernel.package, leave the format out, or use --boot-test");
+      }
       tools_.progress.note(fmt::format("the kernel {} has no USB storage: {} is not booted as a stick",
                                        built.kernel_release, format));
     }
