@@ -40,7 +40,7 @@ th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--soft); font-weight: 600; white-space: nowrap; border-bottom-color: var(--soft); }
 tbody th { font-weight: 600; }
 td.number, th.number { text-align: right; white-space: nowrap; }
-td.plain { white-space: nowrap; }
+td.plain, th.plain, time { white-space: nowrap; }
 th button { all: unset; cursor: pointer; color: inherit; font: inherit; }
 th button:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 th button::after { content: "\2195"; opacity: 0.45; padding-left: 0.3em; }

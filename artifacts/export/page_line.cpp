@@ -29,7 +29,7 @@ std::string boot_name(const Release& release, const ManifestBoot& boot) {
 std::string print_boot_cell(const ManifestBoot* boot) {
   if (boot == nullptr) return "<td class=\"number soft\">–</td>";
   return fmt::format("<td class=\"number\">{:.1f} s <span class=\"soft\">{}, {}</span></td>",
-                     static_cast<double>(boot_milliseconds(*boot)) / 1000, boot->memory.human(),
+                     static_cast<double>(boot_milliseconds(*boot)) / 1000, boot->memory.to_string(),
                      escape_html(boot->accelerator));
 }
 
@@ -116,7 +116,7 @@ std::string print_facts(const Release& release) {
                                  escape_html(date_of(manifest)));
   if (!manifest.kernel_release.empty())
     text += fmt::format(", kernel {}", escape_html(manifest.kernel_release));
-  text += fmt::format(", needs {} of memory", manifest.required_memory.human());
+  text += fmt::format(", needs {} of memory", manifest.required_memory.to_string());
   text += release.signer.empty() ? ". Not signed.</p>\n"
                                  : fmt::format(". Signed by {}.</p>\n", escape_html(release.signer));
   if (!manifest.insecure.empty()) {

@@ -48,8 +48,10 @@ std::string print_files(const Release& release) {
 std::string print_row(const Release& release, bool is_current) {
   const artifacts::Manifest& manifest = release.manifest;
   const artifacts::ManifestBoot* boot = fastest_boot(release);
-  const std::string base = manifest.base.kind + " " + manifest.base.release;
-  std::string text = fmt::format("<tr>\n<th scope=\"row\">{}</th>\n", escape_html(manifest.line()));
+  const std::string base =
+      manifest.base.kind == "minirootfs" ? "Alpine " + manifest.base.release : manifest.base.kind;
+  std::string text =
+      fmt::format("<tr>\n<th scope=\"row\" class=\"plain\">{}</th>\n", escape_html(manifest.line()));
   text += fmt::format("<td class=\"plain\" data-label=\"Version\" data-key=\"{}\">{}{}</td>\n",
                       escape_html(manifest.version), escape_html(manifest.version),
                       is_current ? " <span class=\"tag\">current</span>" : "");

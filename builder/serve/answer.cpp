@@ -159,7 +159,6 @@ Answer answer_error(int status, bool keep_alive, bool head_only) {
 
 Answer answer(const HttpRequest& request, StaticFiles& files) {
   const bool head_only = request.method == "HEAD";
-  if (!head_only && request.method != "GET") return answer_error(405, request.keep_alive);
   TargetPath target;
   try {
     target = parse_target(request.target);

@@ -21,7 +21,7 @@ struct Answer {
   ByteRange range;
 };
 
-/// The answer to a GET or HEAD; other methods are 405.
+/// The answer to a GET or HEAD.
 Answer answer(const HttpRequest& request, StaticFiles& files);
 /// A short page of text for a request that failed. `keep_alive`: the connection stays open.
 Answer answer_error(int status, bool keep_alive, bool head_only = false);

@@ -103,7 +103,8 @@ HttpRequest parse_request(std::string_view head) {
     if (!is_new) place->second += ", " + std::string(core::trimmed(line.substr(colon + 1)));
   }
   if (is_first || (request.keep_alive && !request.headers.contains("host"))) throw BadRequest{400};
-  // No method that is answered has a body, and a body that is not read would be taken for a request.
+  // Neither GET nor HEAD has a body, and a body that is not read would be taken for a request.
+  if (request.method != "GET" && request.method != "HEAD") throw BadRequest{405};
   const std::string_view length = request.header("content-length");
   if (!request.header("transfer-encoding").empty()) throw BadRequest{501};
   if (!length.empty() && length != "0") throw BadRequest{400};

@@ -25,7 +25,7 @@ struct HttpRequest {
 
 constexpr std::size_t kMaxRequestHead = 16 << 10;
 
-/// Parses a head up to and with its empty line. Throws BadRequest (400, 501, 505).
+/// Parses a head up to and with its empty line. Throws BadRequest (400, 405, 501, 505).
 HttpRequest parse_request(std::string_view head);
 
 /// The file that a target asks for: relative, percent-decoded, query removed, without empty and "."

@@ -97,9 +97,8 @@ void StaticFiles::read_sums(int root) {
 
 std::string StaticFiles::etag_of(const std::string& path, const struct stat& status) const {
   const auto known = sums_.find(path);
-  // The time of the last change of the inode cannot be set back, unlike that of the content.
   const bool unchanged =
-      std::tuple(std::int64_t{status.st_ctim.tv_sec}, std::int64_t{status.st_ctim.tv_nsec}) <=
+      std::tuple(std::int64_t{status.st_mtim.tv_sec}, std::int64_t{status.st_mtim.tv_nsec}) <=
       std::tuple(sums_seconds_, sums_nanoseconds_);
   if (known != sums_.end() && unchanged &&
       known->second.find_first_not_of("0123456789abcdef") == std::string::npos)
