@@ -22,10 +22,11 @@ constexpr std::uint32_t kXzPreset = 6;
 /// JSON is YAML.
 std::string metadata_yaml(const artifacts::Manifest& manifest, std::int64_t created) {
   const std::string description = fmt::format("{} {}", manifest.line(), manifest.version);
-  return core::print_json({{"architecture", arch_of(manifest)},
+  const std::string arch = core::escaped(arch_of(manifest));
+  return core::print_json({{"architecture", arch},
                            {"creation_date", created},
                            {"properties",
-                            {{"architecture", arch_of(manifest)},
+                            {{"architecture", arch},
                              {"description", description},
                              {"os", manifest.name},
                              {"release", manifest.version},

@@ -15,8 +15,13 @@ using core::Json;
 
 constexpr std::string_view kContentId = "images";
 
+/// Text of a manifest as JSON can carry it.
+std::string clean(std::string_view text) {
+  return core::escaped(text);
+}
+
 std::string product_name(const Release& release) {
-  return release.manifest.line() + ":" + arch_of(release.manifest);
+  return release.manifest.line() + ":" + clean(arch_of(release.manifest));
 }
 
 bool has_disk(const Line& line) {
@@ -46,7 +51,7 @@ Json print_product(const Line& line) {
   const Release& current = line.releases.front();
   Json product;
   product["aliases"] = line.name;
-  product["arch"] = arch_of(current.manifest);
+  product["arch"] = clean(arch_of(current.manifest));
   product["os"] = current.manifest.name;
   product["release"] = current.manifest.version;
   product["release_title"] = current.manifest.version;
@@ -84,7 +89,7 @@ std::string print_streams_index(const Catalogue& catalogue, StreamForm form) {
   for (const Line& line : catalogue.lines) {
     if (has_disk(line)) products.push_back(product_name(line.releases.front()));
   }
-  const std::string updated = newest_time(catalogue);
+  const std::string updated = clean(newest_time(catalogue));
   Json entry{{"datatype", "image-downloads"},
              {"format", "products:1.0"},
              {"path", std::string(kStreamsImages) + std::string(stream_suffix(form))},
@@ -102,7 +107,7 @@ std::string print_streams_images(const Catalogue& catalogue) {
   return core::print_json({{"format", "products:1.0"},
                            {"content_id", std::string(kContentId)},
                            {"datatype", "image-downloads"},
-                           {"updated", newest_time(catalogue)},
+                           {"updated", clean(newest_time(catalogue))},
                            {"products", products}});
 }
 

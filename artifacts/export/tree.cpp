@@ -254,6 +254,23 @@ bool is_inside(const fs::path& inner, const fs::path& outer) {
   return left == outer.end();
 }
 
+/// The folder beside the target in which trees are made, so that both are on one file system. What killed
+/// runs left in it is removed first; the folder goes with the last run that works in it.
+class Workshop {
+ public:
+  explicit Workshop(const fs::path& target)
+      : path_(target.parent_path() / ("." + target.filename().native() + ".export")) {
+    core::TempDir::reclaim(path_);
+  }
+  ~Workshop() { ::rmdir(path_.c_str()); }
+  Workshop(const Workshop&) = delete;
+  Workshop& operator=(const Workshop&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
 Catalogue collect(const artifacts::Store& store, const ExportRequest& request, Tree& tree,
                   std::vector<std::string>& left_out, core::Progress& progress) {
   Catalogue catalogue{request.title, {}};
@@ -289,26 +306,19 @@ ExportResult export_tree(const artifacts::Store& store, const ExportRequest& req
         .hint("export to a folder outside the store");
   }
   check_target(result.target);
-  const fs::path workshop =
-      result.target.parent_path() / ("." + result.target.filename().native() + ".export");
-  fs::create_directories(workshop);
-  core::TempDir::reclaim(workshop);
-  {
-    const core::TempDir temporary(workshop, "tree");
-    Tree tree(temporary / "tree", request);
-    result.catalogue = collect(store, request, tree, result.left_out, progress);
-    tree.write_indexes(result.catalogue);
-    tree.write_sums(result.catalogue);
-    tree.sync_folders();
-    request.cancel.check();
-    check_target(result.target);
-    swap_into_place(temporary / "tree", result.target);
-    result.links = tree.links();
-    result.files = tree.files();
-    result.bytes = tree.bytes();
-  }
-  std::error_code ignored;
-  fs::remove(workshop, ignored);  // stays when another export is at work in it
+  const Workshop workshop(result.target);
+  const core::TempDir temporary(workshop.path(), "tree");
+  Tree tree(temporary / "tree", request);
+  result.catalogue = collect(store, request, tree, result.left_out, progress);
+  tree.write_indexes(result.catalogue);
+  tree.write_sums(result.catalogue);
+  tree.sync_folders();
+  request.cancel.check();
+  check_target(result.target);
+  swap_into_place(temporary / "tree", result.target);
+  result.links = tree.links();
+  result.files = tree.files();
+  result.bytes = tree.bytes();
   return result;
 }
 
