@@ -9,6 +9,7 @@
 #include <new>
 
 #include "builder/cli/command.hpp"
+#include "builder/cli/examples.hpp"
 #include "core/fd.hpp"
 
 namespace imgforge::cli {
@@ -115,6 +116,7 @@ int run(int argc, const char* const* argv) {
       CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
       sub->group(std::string(command.group));
       runners.emplace_back(sub, command.declare(*sub));
+      if (sub->get_footer().empty()) sub->footer(example_of(command.name));
       add_environment(*sub);
     }
     add_environment(app);
