@@ -13,7 +13,7 @@ std::string print_head(const Catalogue& catalogue) {
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; style-src {}; "
-      "script-src {}; base-uri &#39;none&#39;; form-action &#39;none&#39;\">\n"
+      "script-src {}; img-src data:; base-uri &#39;none&#39;; form-action &#39;none&#39;\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta name=\"color-scheme\" content=\"light dark\">\n"
       "<meta name=\"referrer\" content=\"no-referrer\">\n"

@@ -49,7 +49,7 @@ th[aria-sort="descending"] button::after { content: "\2193"; opacity: 1; }
 .files { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1rem; }
 .files li { white-space: nowrap; }
 .tag { color: var(--good); font-weight: 400; font-size: 0.85em; border: 1px solid; border-radius: 0.3em; padding: 0 0.35em; }
-svg { display: block; width: 100%; height: auto; max-width: 44rem; }
+svg { display: block; width: 100%; height: auto; max-width: 44rem; min-width: 36rem; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }
 .grid { stroke: var(--line); stroke-width: 1; }
 .curve { fill: none; stroke-width: 2; stroke-linejoin: round; }
@@ -63,20 +63,19 @@ details { margin: 0.35rem 0; }
 summary { cursor: pointer; }
 pre {
   background: var(--panel); border-radius: 0.4rem; padding: 0.8rem 1rem; margin: 0.6rem 0; max-width: 52rem;
-  font: 0.86rem/1.6 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; white-space: pre-wrap;
-  overflow-wrap: anywhere; position: relative;
+  font: 0.86rem/1.6 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; position: relative;
 }
 code { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 0.92em; overflow-wrap: anywhere; }
-pre code { font-size: 1em; }
+pre code { font-size: 1em; display: block; overflow-x: auto; overflow-wrap: normal; }
 .copy {
   position: absolute; top: 0.5rem; right: 0.5rem; font: 0.8rem/1.4 system-ui, sans-serif; padding: 0.15rem 0.6rem;
   background: var(--ground); color: var(--text); border: 1px solid var(--line); border-radius: 0.3rem; cursor: pointer;
 }
 footer { margin-top: 3.5rem; border-top: 1px solid var(--line); padding-top: 1rem; }
+@media (max-width: 60rem) { pre { padding-top: 2.6rem; } }
 @media (max-width: 40rem) {
   body { padding: 1.5rem 1rem 3rem; }
   h1 { font-size: 1.55rem; }
-  pre { padding-top: 2.4rem; }
   .releases thead { position: absolute; left: -999rem; }
   .releases.sortable thead { position: static; display: block; }
   .releases.sortable thead tr { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; padding-bottom: 0.6rem; }

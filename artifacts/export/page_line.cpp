@@ -135,7 +135,10 @@ std::string print_line_section(const Line& line, std::size_t number) {
                   id, id, escape_html(line.name));
   text += print_facts(line.releases.front());
   if (const std::string chart = print_size_chart(line, id); !chart.empty())
-    text += "<h3>Sizes over time</h3>\n" + chart;
+    text +=
+        "<h3>Sizes over time</h3>\n<div class=\"scroll\" role=\"region\" aria-label=\"Sizes over time\" "
+        "tabindex=\"0\">\n" +
+        chart + "</div>\n";
   text += "<h3>Boot times</h3>\n" + print_boots(line);
   text += "<h3>Packages</h3>\n";
   for (std::size_t i = 0; i < line.releases.size(); ++i) {
