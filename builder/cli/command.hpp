@@ -70,6 +70,8 @@ Runner declare_show(CLI::App& app);
 Runner declare_verify(CLI::App& app);
 Runner declare_boot(CLI::App& app);
 Runner declare_key(CLI::App& app);
+Runner declare_export(CLI::App& app);
+Runner declare_serve(CLI::App& app);
 Runner declare_doctor(CLI::App& app);
 Runner declare_help(CLI::App& app);
 

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "builder/cli/command.hpp"
+#include "builder/cli/examples.hpp"
 #include "core/fd.hpp"
 
 namespace imgforge::cli {
@@ -22,6 +23,9 @@ constexpr std::array kCommands{
     std::tuple{"verify", "Trust", "check signature, digests and structure of releases or files",
                &declare_verify},
     std::tuple{"key", "Trust", "make signing keys and choose whom to trust", &declare_key},
+    std::tuple{"export", "Publish", "write the releases as a tree of static files for stock clients",
+               &declare_export},
+    std::tuple{"serve", "Publish", "serve a folder over HTTP, as an export or a mirror", &declare_serve},
     std::tuple{"boot", "Test", "boot an artifact headless and wait for its marker", &declare_boot},
     std::tuple{"doctor", "Machine", "list what this machine has and lacks, with the mend", &declare_doctor},
     std::tuple{"help", "Machine", "print help on a command or a topic", &declare_help},
@@ -112,6 +116,7 @@ int run(int argc, const char* const* argv) {
       CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
       sub->group(std::string(command.group));
       runners.emplace_back(sub, command.declare(*sub));
+      if (sub->get_footer().empty()) sub->footer(example_of(command.name));
       add_environment(*sub);
     }
     add_environment(app);
