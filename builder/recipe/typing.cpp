@@ -6,6 +6,7 @@
 #include <cctype>
 #include <map>
 
+#include "builder/recipe/iso_base.hpp"
 #include "builder/recipe/schema.hpp"
 #include "builder/recipe/sources.hpp"
 #include "builder/recipe/templates.hpp"
@@ -55,6 +56,7 @@ Base read_base(const Node& base) {
   AlpineBase alpine;
   alpine.release = at(node, "release").text();
   alpine.arch = at(node, "arch").text();
+  alpine.flavor = at(node, "flavor").text();
   alpine.mark = at(node, "release").mark();
   for (const Node& mirror : items_of(node, "mirrors"))
     alpine.mirrors.push_back(without_trailing_slash(mirror.text()));
@@ -338,6 +340,7 @@ ResolvedRecipe typed(const Node& top, const TypingContext& context) {
   if (out.formats.empty()) throw recipe_error(at(top, "formats"), "formats needs at least one format");
   read_boot(at(top, "boot"), out);
   check_paths(out);
+  check_iso_base(top, out);
   return out;
 }
 

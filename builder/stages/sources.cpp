@@ -27,12 +27,9 @@ BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe) {
   BaseOrigin origin;
   if (const auto* alpine = std::get_if<recipe::AlpineBase>(&recipe.base)) {
     const fetch::Context context = tools.fetch_context("base");
-    origin.alpine = fetch::find_base(context, {alpine->release,
-                                               alpine->arch,
-                                               std::string(fetch::kMiniRootFs),
-                                               alpine->mirrors,
-                                               alpine->digest,
-                                               {}});
+    origin.alpine = fetch::find_base(
+        context,
+        {alpine->release, alpine->arch, alpine->mirror_flavor(), alpine->mirrors, alpine->digest, {}});
     origin.identity = promise_identity(*origin.alpine);
     origin.title = origin.alpine->title();
   } else {

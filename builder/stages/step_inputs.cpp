@@ -46,6 +46,12 @@ core::Json artifact_inputs(const std::string& format, const core::Json& rootfs, 
   return inputs;
 }
 
+core::Json remaster_inputs(const core::Digest& base) {
+  core::Json inputs{{"base", base.hex()}};
+  if (const auto epoch = source_date_epoch()) inputs["source_date_epoch"] = *epoch;
+  return inputs;
+}
+
 core::Json artifact_tools(Toolbox& tools, const std::string& format) {
   return machine::tool_versions(formats::find(format).tools, tools.processes, tools.cache_dir, tools.cancel);
 }
