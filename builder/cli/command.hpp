@@ -67,6 +67,7 @@ Runner declare_build(CLI::App& app);
 Runner declare_plan(CLI::App& app);
 Runner declare_validate(CLI::App& app);
 Runner declare_show(CLI::App& app);
+Runner declare_fetch(CLI::App& app);
 Runner declare_verify(CLI::App& app);
 Runner declare_boot(CLI::App& app);
 Runner declare_key(CLI::App& app);

@@ -18,6 +18,7 @@ namespace {
 constexpr std::array kCommands{
     std::tuple{"build", "Build", "build a recipe's profiles, sign and publish them", &declare_build},
     std::tuple{"plan", "Build", "print the steps of a build and which of them would run", &declare_plan},
+    std::tuple{"fetch", "Build", "fetch Alpine's ISO images into the store, verified", &declare_fetch},
     std::tuple{"validate", "Recipe", "check a recipe without building it", &declare_validate},
     std::tuple{"show", "Recipe", "print a recipe with a profile and overrides applied", &declare_show},
     std::tuple{"verify", "Trust", "check signature, digests and structure of releases or files",
@@ -49,6 +50,7 @@ void add_environment(CLI::App& app) {
       option->envname(variable);
     }
   }
+  for (CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) add_environment(*sub);
 }
 
 void declare_globals(CLI::App& app, GlobalOptions& options) {
@@ -117,7 +119,6 @@ int run(int argc, const char* const* argv) {
       sub->group(std::string(command.group));
       runners.emplace_back(sub, command.declare(*sub));
       if (sub->get_footer().empty()) sub->footer(example_of(command.name));
-      add_environment(*sub);
     }
     add_environment(app);
     try {

@@ -39,7 +39,7 @@ core::Json pick(const core::Json& recipe, std::initializer_list<const char*> key
 
 std::string base_summary(const recipe::Base& base) {
   if (const auto* alpine = std::get_if<recipe::AlpineBase>(&base)) {
-    return fmt::format("Alpine {} {} minirootfs", alpine->release, alpine->arch);
+    return fmt::format("Alpine {} {} {}", alpine->release, alpine->arch, alpine->flavor);
   }
   return "the host's static busybox and Debian kernel";
 }
@@ -69,6 +69,7 @@ class Planner {
 
   Plan run() && {
     add(StepKind::kBase, base_summary(recipe_.base), base_parameters(), {});
+    if (recipe_.iso_base() != nullptr) return std::move(*this).run_remaster();
     std::vector<std::string> rootfs_inputs{id(StepKind::kBase)};
     if (alpine_) {
       add(StepKind::kIndexes, fmt::format("{} repositories", recipe_.packages.repositories.size()),
@@ -93,12 +94,31 @@ class Planner {
       add_artifact(format.value);
       artifacts.push_back(plan_.steps.back().id());
     }
-    add(StepKind::kRelease, fmt::format("{} {}", recipe_.line(), recipe_.version),
-        pick(json_, {"name", "profile", "version", "description", "requirements"}), artifacts);
+    add_release(std::move(artifacts));
     return std::move(plan_);
   }
 
  private:
+  /// Of an ISO base nothing is built but the medium.
+  Plan run_remaster() && {
+    core::Json parameters = rootfs_parameters();
+    parameters.erase("run");
+    parameters.erase("repositories");
+    parameters.erase("kernel");
+    parameters["packages"] = json_.at("packages").at("add");
+    parameters["iso"] = json_.at("iso");
+    add(StepKind::kArtifact, "Alpine's medium with the recipe's configuration", std::move(parameters),
+        {id(StepKind::kBase)});
+    plan_.steps.back().format = "iso";
+    add_release({plan_.steps.back().id()});
+    return std::move(plan_);
+  }
+
+  void add_release(std::vector<std::string> artifacts) {
+    add(StepKind::kRelease, fmt::format("{} {}", recipe_.line(), recipe_.version),
+        pick(json_, {"name", "profile", "version", "description", "requirements"}), std::move(artifacts));
+  }
+
   std::string id(StepKind kind) const { return fmt::format("{}/{}", recipe_.line(), step_name(kind)); }
 
   void add(StepKind kind, std::string summary, core::Json parameters, std::vector<std::string> after) {

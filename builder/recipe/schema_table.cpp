@@ -13,6 +13,7 @@ using namespace std::string_view_literals;
 constexpr std::array kVersions{"1"sv};
 constexpr std::array kBaseWords{"embedded"sv};
 constexpr std::array kArchitectures{"x86_64"sv};
+constexpr std::array kFlavors{"minirootfs"sv, "virt-iso"sv, "standard-iso"sv, "extended-iso"sv, "xen-iso"sv};
 constexpr std::array kYesNo{"true"sv, "false"sv};
 constexpr std::array kFileSystems{"ext4"sv};
 constexpr std::array kRootModes{"read-only"sv, "writable"sv};
@@ -63,7 +64,7 @@ constexpr std::array kFields{
           .required = true},
     Field{.path = "base.alpine",
           .shape = Shape::kRecord,
-          .description = "Alpine Linux, from its mini root file system.",
+          .description = "Alpine Linux, from its mini root file system or one of its ISO images.",
           .example = "base: { alpine: { release: 3.22 } }",
           .required = true},
     Field{.path = "base.alpine.release",
@@ -76,6 +77,14 @@ constexpr std::array kFields{
           .description = "Architecture of the image.",
           .fallback = "x86_64",
           .choices = kArchitectures},
+    Field{.path = "base.alpine.flavor",
+          .type = Type::kChoice,
+          .description =
+              "What of the release is the base. With an ISO image the only format is `iso`: Alpine's "
+              "medium with the recipe's configuration added; see \"ISO images as a base\".",
+          .fallback = "minirootfs",
+          .example = "base: { alpine: { release: 3.22, flavor: virt-iso } }",
+          .choices = kFlavors},
     Field{.path = "base.alpine.mirrors",
           .shape = Shape::kList,
           .type = Type::kUrl,

@@ -54,7 +54,10 @@ Json values(const std::vector<Marked>& list) {
 Json base_json(const Base& base) {
   const auto* alpine = std::get_if<AlpineBase>(&base);
   if (alpine == nullptr) return Json{{"embedded", {{"arch", std::get<EmbeddedBase>(base).arch}}}};
-  Json out{{"release", alpine->release}, {"arch", alpine->arch}, {"mirrors", alpine->mirrors}};
+  Json out{{"release", alpine->release},
+           {"arch", alpine->arch},
+           {"flavor", alpine->flavor},
+           {"mirrors", alpine->mirrors}};
   if (alpine->digest) out["digest"] = alpine->digest->to_string();
   return Json{{"alpine", std::move(out)}};
 }

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "artifacts/formats.hpp"
+#include "builder/recipe/iso_base.hpp"
 #include "builder/recipe/schema.hpp"
 #include "builder/recipe/sources.hpp"
 #include "builder/recipe/templates.hpp"
@@ -56,6 +57,7 @@ Base read_base(const Node& base) {
   AlpineBase alpine;
   alpine.release = at(node, "release").text();
   alpine.arch = at(node, "arch").text();
+  alpine.flavor = at(node, "flavor").text();
   alpine.mark = at(node, "release").mark();
   for (const Node& mirror : items_of(node, "mirrors"))
     alpine.mirrors.push_back(without_trailing_slash(mirror.text()));
@@ -364,6 +366,7 @@ ResolvedRecipe typed(const Node& top, const TypingContext& context) {
   read_boot(at(top, "boot"), out);
   read_secure_boot(top, out);
   check_paths(out);
+  check_iso_base(top, out);
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include "builder/stages/boot_paths.hpp"
 #include "builder/stages/boot_test.hpp"
 #include "builder/stages/profile_build.hpp"
+#include "builder/stages/remaster.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
@@ -31,7 +32,8 @@ class Release {
       : tools_(tools), request_(request), recipe_(recipe), runner_(tools) {}
 
   ProfileOutcome run() {
-    const BuiltProfile built = ProfileBuild(tools_, recipe_, runner_).run();
+    const BuiltProfile built = recipe_.iso_base() != nullptr ? remaster(tools_, recipe_, runner_)
+                                                             : ProfileBuild(tools_, recipe_, runner_).run();
     ProfileOutcome outcome;
     outcome.line = recipe_.line();
     if (request_.boot_test != BootTest::kNo) outcome.boots = boot(built);

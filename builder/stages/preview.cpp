@@ -45,7 +45,8 @@ class Preview {
     const auto record = tools_.steps.find(plan::fingerprint(step, origin_->identity, core::Json::object()));
     if (!record) return;
     base_ = tools_.blobs.find(result_digest(*record));
-    if (base_) repositories_ = if_known([&] { return load_indexes(tools_, recipe_, *origin_, *base_); });
+    if (base_ && recipe_.iso_base() == nullptr)
+      repositories_ = if_known([&] { return load_indexes(tools_, recipe_, *origin_, *base_); });
   }
 
   StepOutlook look(const plan::Step& step) {
@@ -70,6 +71,7 @@ class Preview {
         return rootfs_ ? judge(step, squashfs_inputs(*rootfs_), squashfs_tools(tools_))
                        : waiting(step, "it depends on rootfs");
       case StepKind::kArtifact:
+        if (recipe_.iso_base() != nullptr) return look_at_remastered(step);
         if (!boot_files_) return waiting(step, "it depends on rootfs and boot files");
         if (plan::carries_squashfs(recipe_, step.format) && !squashfs_)
           return waiting(step, "it depends on squashfs");
@@ -83,6 +85,11 @@ class Preview {
         return {step, Outlook::kAsked, "", ""};
     }
     return {step, Outlook::kRun, "", ""};
+  }
+
+  StepOutlook look_at_remastered(const plan::Step& step) {
+    if (!base_) return waiting(step, "it depends on base");
+    return judge(step, remaster_inputs(base_->digest()), artifact_tools(tools_, recipe_, step.format));
   }
 
   StepOutlook waiting(const plan::Step& step, std::string why) const {

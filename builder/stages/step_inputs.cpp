@@ -50,6 +50,12 @@ core::Json artifact_inputs(const recipe::ResolvedRecipe& recipe, const std::stri
   return inputs;
 }
 
+core::Json remaster_inputs(const core::Digest& base) {
+  core::Json inputs{{"base", base.hex()}};
+  if (const auto epoch = source_date_epoch()) inputs["source_date_epoch"] = *epoch;
+  return inputs;
+}
+
 core::Json artifact_tools(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const std::string& format) {
   const auto of_format = formats::find(format).tools;
   std::vector<std::string_view> names(of_format.begin(), of_format.end());

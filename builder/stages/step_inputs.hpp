@@ -25,6 +25,8 @@ core::Json squashfs_inputs(const core::Json& rootfs);
 core::Json artifact_inputs(const recipe::ResolvedRecipe& recipe, const std::string& format,
                            const core::Json& rootfs, const core::Json& boot_files, const core::Json& squashfs,
                            const std::optional<SecureBootKeys>& keys);
+/// Of the iso that is made from one of Alpine's ISO images.
+core::Json remaster_inputs(const core::Digest& base);
 /// Versions of the programs that write a format, and of the one that writes squashfs.
 core::Json artifact_tools(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const std::string& format);
 core::Json squashfs_tools(Toolbox& tools);

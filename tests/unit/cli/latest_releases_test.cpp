@@ -33,7 +33,7 @@ TEST(LatestReleases, IsReadBackFieldByField) {
 TEST(LatestReleases, IsAReleaseFileWithoutAlpinesOwnFlavor) {
   const std::string text = exports::print_latest_releases(exports::testing_support::catalogue());
   try {
-    fetch::parse_releases(text, "here", fetch::ReleaseName::parse("3.22"), "x86_64");
+    fetch::parse_releases(text, "here", fetch::ReleaseName::parse("3.22"), fetch::kMiniRootFs, "x86_64");
     FAIL() << "found a minirootfs";
   } catch (const core::Error& error) {
     EXPECT_EQ(error.message(), "here: no release of flavor alpine-minirootfs");

@@ -54,6 +54,7 @@ base:
   alpine:
     release: 3.22.2
     arch: x86_64
+    flavor: minirootfs
     mirrors: [http://mirror.example/alpine/, file:///srv/alpine]
     sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 packages:
@@ -143,7 +144,7 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(all.files[0].group, "www-data");
   EXPECT_EQ(all.files.at(1).content, "#!/bin/sh\necho v1.2.0\n");
   EXPECT_EQ(all.files[1].mode, 04755U);
-  EXPECT_EQ(all.files[1].mark.line, 19);
+  EXPECT_EQ(all.files[1].mark.line, 20);
   EXPECT_EQ(all.directories.at(0).mode, 0750U);
   EXPECT_EQ(all.links.at(0).target, "../../bin/busybox");
   EXPECT_EQ(all.groups.at(0).gid, 2000U);
