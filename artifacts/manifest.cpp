@@ -146,36 +146,6 @@ ManifestBoot read_boot(JsonObject& row) {
   return boot;
 }
 
-/// Rules that concern more than one member.
-void check_names(const Manifest& manifest) {
-  const auto refuse = [](const std::string& what, const std::string& why) {
-    return Error(Kind::kIntegrity, "manifest: " + core::escaped(what, 120) + " " + why);
-  };
-  if (!is_file_name(manifest.name)) throw refuse("name", "is not a possible name");
-  if (!manifest.profile.empty() && !is_file_name(manifest.profile))
-    throw refuse("profile", "is not a possible name");
-  if (!Version::parse(manifest.version)) throw refuse("version", "is not a version");
-  std::set<std::string> files{"manifest.json", "manifest.json.minisig", "SHA256SUMS", "SHA256SUMS.minisig"};
-  const auto check_file = [&](const std::string& file) {
-    if (!is_file_name(file)) throw refuse("file \"" + file + "\"", "is not a plain file name");
-    if (!files.insert(file).second) throw refuse("file " + file, "is listed twice or reserved");
-  };
-  const std::string stem = manifest.stem();
-  for (const ManifestArtifact& artifact : manifest.artifacts) {
-    check_file(artifact.file);
-    const std::string_view suffix =
-        std::string_view(artifact.file).substr(std::min(stem.size(), artifact.file.size()));
-    if (!artifact.file.starts_with(stem) || (!suffix.starts_with('.') && !suffix.starts_with('-'))) {
-      throw refuse("artifact " + artifact.file, "does not begin with " + stem);
-    }
-    // The link without version that stands beside it.
-    if (!files.insert(manifest.line() + std::string(suffix)).second) {
-      throw refuse("artifact " + artifact.file, "clashes with another file");
-    }
-  }
-  for (const ManifestDocument& document : manifest.documents) check_file(document.file);
-}
-
 Json to_json(const Manifest& manifest) {
   Json json;
   json["schema"] = kSchema;
@@ -239,6 +209,35 @@ void check_schema(JsonObject& root) {
 
 }  // namespace
 
+void check_manifest_names(const Manifest& manifest) {
+  const auto refuse = [](const std::string& what, const std::string& why) {
+    return Error(Kind::kIntegrity, "manifest: " + core::escaped(what, 120) + " " + why);
+  };
+  if (!is_file_name(manifest.name)) throw refuse("name", "is not a possible name");
+  if (!manifest.profile.empty() && !is_file_name(manifest.profile))
+    throw refuse("profile", "is not a possible name");
+  if (!Version::parse(manifest.version)) throw refuse("version", "is not a version");
+  std::set<std::string> files{"manifest.json", "manifest.json.minisig", "SHA256SUMS", "SHA256SUMS.minisig"};
+  const auto check_file = [&](const std::string& file) {
+    if (!is_file_name(file)) throw refuse("file \"" + file + "\"", "is not a plain file name");
+    if (!files.insert(file).second) throw refuse("file " + file, "is listed twice or reserved");
+  };
+  const std::string stem = manifest.stem();
+  for (const ManifestArtifact& artifact : manifest.artifacts) {
+    check_file(artifact.file);
+    const std::string_view suffix =
+        std::string_view(artifact.file).substr(std::min(stem.size(), artifact.file.size()));
+    if (!artifact.file.starts_with(stem) || (!suffix.starts_with('.') && !suffix.starts_with('-'))) {
+      throw refuse("artifact " + artifact.file, "does not begin with " + stem);
+    }
+    // The link without version that stands beside it.
+    if (!files.insert(manifest.line() + std::string(suffix)).second) {
+      throw refuse("artifact " + artifact.file, "clashes with another file");
+    }
+  }
+  for (const ManifestDocument& document : manifest.documents) check_file(document.file);
+}
+
 std::string print_manifest(const Manifest& manifest) {
   std::string text;
   try {
@@ -271,7 +270,7 @@ Manifest parse_manifest(std::string_view text) {
   manifest.boots = root.rows<ManifestBoot>("boots", kMaxRows, read_boot);
   manifest.packages = root.rows<ManifestPackage>("packages", kMaxPackages, read_package);
   root.finish();
-  check_names(manifest);
+  check_manifest_names(manifest);
   return manifest;
 }
 

@@ -11,7 +11,8 @@
 #include <set>
 #include <system_error>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/flat_names.hpp"
+#include "artifacts/journal.hpp"
 #include "artifacts/release_check.hpp"
 #include "artifacts/store.hpp"
 #include "core/atomic_file.hpp"
@@ -28,85 +29,11 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kStagingPrefix = "publish";
 
-/// Creates one folder whose parent exists, durably. An existing folder (or link to one) is fine.
-void make_folder(const fs::path& folder) {
-  if (::mkdir(folder.c_str(), 0755) == 0) {
-    core::sync_directory(folder.parent_path());
-  } else if (errno != EEXIST || !fs::is_directory(folder)) {
-    throw core::system_error(errno == EEXIST ? ENOTDIR : errno, "cannot create", folder.native());
-  }
-}
-
 fs::file_type type_of(const fs::path& path) {
   std::error_code error;
   const auto type = fs::symlink_status(path, error).type();
   if (type == fs::file_type::none) throw core::system_error(error.value(), "cannot examine", path.native());
   return type;
-}
-
-/// A flat name beside others: `out/<folder>/<name>` and what the link there says.
-struct FlatLink {
-  fs::path path;
-  std::string target;
-};
-
-/// Where links may point that imgforge has made itself; anything else under a flat name is somebody's.
-constexpr std::string_view kReleases = "../releases/";
-
-void check_flat_link(const FlatLink& link) {
-  const auto type = type_of(link.path);
-  if (type == fs::file_type::not_found) return;
-  if (type == fs::file_type::symlink && fs::read_symlink(link.path).native().starts_with(kReleases)) return;
-  throw Error(Kind::kStore, link.path.native() + " is in the way: it is not a link made by imgforge")
-      .hint("move it elsewhere");
-}
-
-void make_flat_link(const FlatLink& link) {
-  check_flat_link(link);
-  make_folder(link.path.parent_path());
-  if (type_of(link.path) == fs::file_type::symlink && fs::read_symlink(link.path) == link.target) return;
-  core::replace_symlink(link.path, link.target);
-}
-
-/// The unversioned name of an artifact inside a release directory.
-std::string plain_name(const Manifest& manifest, const ManifestArtifact& artifact) {
-  return manifest.line() + artifact.file.substr(manifest.stem().size());
-}
-
-std::vector<FlatLink> flat_links(const Store& store, const Manifest& manifest) {
-  std::vector<FlatLink> links;
-  for (const ManifestArtifact& artifact : manifest.artifacts) {
-    const fs::path folder = store.root() / Store::flat_folder(artifact.format);
-    const std::string line = std::string(kReleases) + manifest.line() + "/";
-    const std::string plain = plain_name(manifest, artifact);
-    links.push_back({folder / plain, line + "current/" + plain});
-    links.push_back({folder / artifact.file, line + manifest.version + "/" + artifact.file});
-  }
-  return links;
-}
-
-/// Removes flat names through `current` that lead nowhere since it was turned (a format no longer made).
-void drop_dangling_links(const Store& store, const std::string& line) {
-  const std::string prefix = std::string(kReleases) + line + "/current/";
-  std::set<std::string_view> folders;
-  for (const Format& format : formats()) folders.insert(format.folder);
-  for (const std::string_view folder : folders) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(store.root() / folder, error)) {
-      if (!entry.is_symlink(error) || fs::exists(entry.path(), error)) continue;
-      if (fs::read_symlink(entry.path(), error).native().starts_with(prefix)) ::unlink(entry.path().c_str());
-    }
-  }
-}
-
-/// Makes the flat names, then turns `current`: the commit point. What is right already is left alone.
-void point_at(const Store& store, const Manifest& manifest) {
-  for (const FlatLink& link : flat_links(store, manifest)) make_flat_link(link);
-  const std::optional<Version> before = store.current(manifest.line());
-  if (!before || before->to_string() != manifest.version) {
-    core::replace_symlink(store.line_directory(manifest.line()) / "current", manifest.version);
-  }
-  drop_dangling_links(store, manifest.line());
 }
 
 Manifest read_manifest(const fs::path& directory) {
@@ -128,8 +55,8 @@ class Publication {
     reclaim_staging();
     make_folder(store_.releases());
     make_folder(line_directory());
-    remove_leftover_links();
-    store_.current(manifest_.line());  // refuses before anything is written
+    remove_leftover_links(store_, manifest_.line());
+    before_ = store_.current(manifest_.line());  // refuses before anything is written
     hash_sources();
     if (std::optional<PublishResult> same = identical_release()) return *same;
     choose_version();
@@ -142,7 +69,7 @@ class Publication {
     move_into_place(directory);
     point_at(store_, manifest_);
     return {PublishOutcome::kPublished, version_, store_.release_directory(manifest_.line(), version_),
-            manifest_};
+            manifest_, note("done")};
   }
 
  private:
@@ -180,19 +107,6 @@ class Publication {
     }
   }
 
-  /// A killed run may have left the temporary link of a rename behind; under the lock it is nobody's.
-  void remove_leftover_links() const {
-    for (const fs::path& folder :
-         {line_directory(), store_.root() / "images", store_.root() / "isos", store_.root() / "usb"}) {
-      std::error_code error;
-      for (const auto& entry : fs::directory_iterator(folder, error)) {
-        if (!entry.is_symlink(error) || !entry.path().filename().native().starts_with('.')) continue;
-        const std::string target = fs::read_symlink(entry.path(), error).native();
-        if (target.starts_with(kReleases) || Version::parse(target)) ::unlink(entry.path().c_str());
-      }
-    }
-  }
-
   void hash_sources() {
     for (const StagedArtifact& artifact : request_.artifacts) {
       request_.cancel.check();
@@ -227,8 +141,22 @@ class Publication {
     for (const CheckRow& row : check_files(directory, existing)) {
       if (!row.ok) return std::nullopt;
     }
-    point_at(store_, existing);
-    return PublishResult{PublishOutcome::kIdentical, *latest, directory, existing};
+    manifest_.version = existing.version;
+    std::vector<std::string> warnings;
+    if (point_at(store_, existing)) warnings = note("was published already, made current");
+    return PublishResult{PublishOutcome::kIdentical, *latest, directory, existing, std::move(warnings)};
+  }
+
+  /// Into the journal; returns what has to be warned of.
+  std::vector<std::string> note(std::string outcome) const {
+    JournalEntry entry;
+    entry.command = "publish";
+    entry.line = manifest_.line();
+    entry.version = manifest_.version;
+    entry.outcome = std::move(outcome);
+    if (before_) entry.detail = before_->to_string() + " -> " + manifest_.version;
+    std::string warning = append_journal(store_.root(), std::move(entry));
+    return warning.empty() ? std::vector<std::string>{} : std::vector{std::move(warning)};
   }
 
   bool same_content(const Manifest& existing) const {
@@ -375,32 +303,13 @@ class Publication {
   Version version_;
   Manifest manifest_;
   std::map<std::string, std::string> documents_;
+  std::optional<Version> before_;  ///< current until now
 };
 
 }  // namespace
 
 PublishResult Store::publish(const PublishRequest& request) {
   return core::while_doing("publishing " + request.name, [&] { return Publication(*this, request).run(); });
-}
-
-void Store::promote(std::string_view line, const Version& version, std::chrono::milliseconds lock_timeout,
-                    const core::CancelToken& cancel) {
-  const StoreLock lock(root_, lock_timeout, cancel);
-  const fs::path directory = release_directory(line, version);
-  if (!is_file_name(line) || type_of(directory) != fs::file_type::directory) {
-    throw Error(Kind::kStore, directory.native() + " is not a release");
-  }
-  const Manifest manifest = read_manifest(directory);
-  if (manifest.line() != line || manifest.version != version.to_string()) {
-    throw Error(Kind::kIntegrity, directory.native() + " holds the manifest of " + manifest.stem());
-  }
-  for (const CheckRow& row : check_files(directory, manifest)) {
-    if (!row.ok) {
-      throw Error(row.kind.value_or(Kind::kIntegrity),
-                  (directory / row.subject).native() + ": " + row.detail);
-    }
-  }
-  point_at(*this, manifest);
 }
 
 }  // namespace imgforge::artifacts

@@ -59,6 +59,21 @@ struct PublishResult {
   Version version;
   std::filesystem::path directory;
   Manifest manifest;
+  std::vector<std::string> warnings;  ///< what did not keep the release from being published
+};
+
+/// What happened to the `current` of a line.
+struct Turn {
+  std::string line;
+  std::string from;  ///< version before; empty: there was no current
+  std::string to;
+  bool changed = false;               ///< false: `to` was current already
+  std::vector<std::string> warnings;  ///< as in PublishResult
+};
+
+struct ChangeOptions {
+  std::chrono::milliseconds lock_timeout{std::chrono::seconds(60)};
+  core::CancelToken cancel{};
 };
 
 /// Exclusive right to change a store, held until destruction.
@@ -97,10 +112,21 @@ class Store {
   /// Brings a release into the store. kStore, kLocked, kNoSpace, kPermission, kIo, kIntegrity (a file
   /// changed while it was copied) or whatever `finalise` and `sign` throw; then the store is as it was.
   PublishResult publish(const PublishRequest& request);
-  /// Turns `current` to an existing release whose files are intact (rollback and roll forward).
-  void promote(std::string_view line, const Version& version,
-               std::chrono::milliseconds lock_timeout = std::chrono::seconds(60),
-               const core::CancelToken& cancel = {});
+  /// Turns `current` to an existing release whose files are intact, archived ones excepted. kStore when
+  /// `current` is something else than a link to a release, kIntegrity when the release is damaged: then
+  /// nothing was changed.
+  Turn promote(std::string_view line, const Version& version, const ChangeOptions& options = {});
+  /// The same to the release before the current one (in the order of is_newer), or to `version`. kUsage when
+  /// there is none.
+  Turn rollback(std::string_view line, const std::optional<Version>& version = {},
+                const ChangeOptions& options = {});
+
+  /// Pins a release, in place or archived; another reason replaces an earlier one. Returns warnings.
+  std::vector<std::string> pin(std::string_view line, const Version& version, std::string_view reason,
+                               const ChangeOptions& options = {});
+  /// Takes a pin away, also of a release that is gone; false when there was none.
+  bool unpin(std::string_view line, const Version& version, std::vector<std::string>& warnings,
+             const ChangeOptions& options = {});
 
  private:
   explicit Store(std::filesystem::path root) : root_(std::move(root)) {}

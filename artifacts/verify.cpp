@@ -49,7 +49,9 @@ class Verifier {
     const std::optional<Manifest> manifest = read_manifest(directory_ / kManifestFile);
     if (manifest) {
       check_directory_name(*manifest);
-      for (CheckRow& row : check_files(directory_, *manifest)) report_.rows.push_back(std::move(row));
+      if (options_.contents == Contents::kHash) {
+        for (CheckRow& row : check_files(directory_, *manifest)) report_.rows.push_back(std::move(row));
+      }
       for (const ManifestArtifact& artifact : manifest->artifacts)
         check_format(directory_ / artifact.file, artifact);
     }
@@ -155,7 +157,12 @@ class Verifier {
         throw Error(Kind::kIntegrity,
                     "releases/" + core::escaped(parent + "/" + name, 200) + " holds " + manifest.stem());
       }
-      return in_store ? "in its place" : "outside a store";
+      const bool archived = directory_.parent_path().parent_path().filename() == "archive";
+      if (archived && name != manifest.stem()) {
+        throw Error(Kind::kIntegrity,
+                    "archive/" + core::escaped(parent + "/" + name, 200) + " holds " + manifest.stem());
+      }
+      return in_store || archived ? "in its place" : "outside a store";
     });
   }
 

@@ -23,10 +23,14 @@ using FormatCheck =
 /// What to do about files beside a release that its manifest does not list.
 enum class Extras { kNote, kRefuse };
 
+/// Whether files are hashed, or left to the caller (then a report says nothing about their content).
+enum class Contents { kHash, kLeave };
+
 struct VerifyOptions {
   SignatureCheck signature;  ///< none: every signature row fails
   FormatCheck format;        ///< none: formats are not looked into
   Extras extras = Extras::kNote;
+  Contents contents = Contents::kHash;
 };
 
 struct VerifyReport {

@@ -74,6 +74,16 @@ Runner declare_key(CLI::App& app);
 Runner declare_export(CLI::App& app);
 Runner declare_serve(CLI::App& app);
 Runner declare_doctor(CLI::App& app);
+Runner declare_list(CLI::App& app);
+Runner declare_du(CLI::App& app);
+Runner declare_log(CLI::App& app);
+Runner declare_promote(CLI::App& app);
+Runner declare_rollback(CLI::App& app);
+Runner declare_pin(CLI::App& app);
+Runner declare_unpin(CLI::App& app);
+Runner declare_clean(CLI::App& app);
+Runner declare_repair(CLI::App& app);
+Runner declare_checksum(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli

@@ -6,6 +6,7 @@
 
 #include "artifacts/store.hpp"
 #include "builder/cli/keys.hpp"
+#include "builder/cli/verify_all.hpp"
 #include "builder/stages/format_check.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -21,6 +22,8 @@ struct VerifyArguments {
   std::vector<fs::path> paths;
   std::vector<std::string> public_keys;
   bool strict = false;
+  bool all = false;
+  bool thorough = false;
 };
 
 /// What one argument stands for: the current release of every line of a store, one release, or one file.
@@ -78,12 +81,29 @@ Runner declare_verify(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_flag("--strict", arguments->strict,
                "files beside a release that its manifest does not list are a failure");
+  CLI::Option* all = app.add_flag("--all", arguments->all,
+                                  "check the whole output folder: every release, also archived ones, every "
+                                  "link, and what else lies there");
+  app.add_flag("--thorough", arguments->thorough,
+               "with --all: sha512 too, which takes about 1.7 times as long")
+      ->needs(all);
+  app.footer(
+      "Without --all the current release of each line is checked, with both digests and its image "
+      "structure.\n"
+      "Example: imgforge verify --all");
   return [arguments](Context& context) {
     const signing::TrustStore trust = load_trust(arguments->public_keys);
     artifacts::VerifyOptions options;
     options.signature = [&](std::string_view data, std::string_view minisig) {
       return trust.verify(data, minisig).signer;
     };
+    if (arguments->all) {
+      if (!arguments->paths.empty())
+        throw core::Error(core::Kind::kUsage, "--all checks the output folder: name no path")
+            .hint("choose it with --output-dir");
+      return verify_all(context, options.signature,
+                        arguments->thorough ? artifacts::Digests::kBoth : artifacts::Digests::kSha256);
+    }
     options.format = stages::format_check(context.processes, context.cancel);
     options.extras = arguments->strict ? artifacts::Extras::kRefuse : artifacts::Extras::kNote;
     std::vector<fs::path> paths = arguments->paths;

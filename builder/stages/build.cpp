@@ -180,6 +180,7 @@ class Release {
       const bool found = result.outcome == artifacts::PublishOutcome::kIdentical;
       return fmt::format("{}{}", result.manifest.version, found ? " is there already" : "");
     });
+    for (const std::string& warning : result.warnings) tools_.progress.warn(warning);
     return result;
   }
 

@@ -8,6 +8,8 @@
 #include <iostream>
 #include <map>
 
+#include "artifacts/journal.hpp"
+#include "artifacts/pins.hpp"
 #include "core/process.hpp"
 #include "core/text.hpp"
 #include "unit/artifacts/release_fixture.hpp"
@@ -19,14 +21,27 @@ using core::Error;
 using core::Kind;
 using namespace testing_support;
 
-/// This program started with IMGFORGE_TEST_PUBLISH=<folder> is the publisher: it adds to <folder>/out the
-/// images that lie in <folder>, and ends before any test runs.
-const bool kIsPublisher = [] {
-  const char* folder = std::getenv("IMGFORGE_TEST_PUBLISH");
-  if (folder == nullptr) return false;
+/// What the started program does to the store; the results' warnings go to standard error.
+void act(const std::string& action, const fs::path& folder, const std::string& content) {
+  std::vector<std::string> warnings;
+  if (action == "publish") {
+    warnings = Store::create(folder / "out").publish(request_for(folder, content)).warnings;
+  } else if (action == "promote") {
+    warnings = Store::open(folder / "out").promote("hello-minimal", {"20261120", 1}).warnings;
+  } else if (action == "pin") {
+    warnings = Store::open(folder / "out").pin("hello-minimal", {"20261120", 0}, "why not");
+  } else if (action == "unpin") {
+    Store::open(folder / "out").unpin("hello-minimal", {"20261120", 0}, warnings);
+  }
+  for (const std::string& warning : warnings) std::cerr << warning << "\n";
+}
+
+/// This program started with IMGFORGE_TEST_ACT=<action> changes <folder>/out, and ends before any test runs.
+const bool kIsActor = [] {
+  const char* action = std::getenv("IMGFORGE_TEST_ACT");
+  if (action == nullptr) return false;
   try {
-    Store::create(fs::path(folder) / "out")
-        .publish(request_for(folder, std::getenv("IMGFORGE_TEST_CONTENT")));
+    act(action, std::getenv("IMGFORGE_TEST_FOLDER"), std::getenv("IMGFORGE_TEST_CONTENT"));
     ::_exit(0);
   } catch (const Error& error) {
     std::cerr << core::kind_name(error.kind()) << " " << error.message() << "\n";
@@ -56,6 +71,11 @@ class Crash : public StoreTest {
     ASSERT_EQ(state(), "new");
   }
 
+  std::map<std::string, std::string> environment() const {
+    return {{"IMGFORGE_TEST_ACT", action_},
+            {"IMGFORGE_TEST_FOLDER", folder_.path().native()},
+            {"IMGFORGE_TEST_CONTENT", "new"}};
+  }
   void fresh() {
     fs::remove_all(out_);
     fs::copy(folder_ / "old", out_, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
@@ -66,15 +86,13 @@ class Crash : public StoreTest {
     command.args = {"-f", "-qq"};
     command.args.insert(command.args.end(), args.begin(), args.end());
     command.args.push_back(fs::read_symlink("/proc/self/exe"));
-    command.environment = {{"IMGFORGE_TEST_PUBLISH", folder_.path().native()},
-                           {"IMGFORGE_TEST_CONTENT", "new"}};
+    command.environment = environment();
     result_ = core::system_processes().run(command, {});
   }
   core::ProcessResult run_again() {
     core::Command command;
     command.program = fs::read_symlink("/proc/self/exe");
-    command.environment = {{"IMGFORGE_TEST_PUBLISH", folder_.path().native()},
-                           {"IMGFORGE_TEST_CONTENT", "new"}};
+    command.environment = environment();
     return core::system_processes().run(command, {});
   }
 
@@ -114,6 +132,7 @@ class Crash : public StoreTest {
   }
 
   core::ProcessResult result_;
+  std::string action_ = "publish";
 };
 
 TEST_F(Crash, KilledAnywhereTheStateIsOldOrNewAndTheNextRunSucceeds) {
@@ -155,9 +174,96 @@ TEST_F(Crash, EveryFailingCallIsNoticedOrHarmless) {
             "inject=" + call + ":error=EIO:when=" + std::to_string(count)});
     const std::string after = state();
     EXPECT_TRUE(after == "old" || after == "new") << after;
-    EXPECT_NE(result_.exit_code, 0) << "a lost write went unnoticed";
+    if (result_.exit_code == 0) {
+      // Only the journal may fail without undoing the release, and not in silence.
+      EXPECT_EQ(after, "new");
+      EXPECT_NE(result_.err.find("not noted in the journal"), std::string::npos)
+          << "a lost write went unnoticed";
+    }
     EXPECT_TRUE(staging_is_empty());
   }
+}
+
+/// Changes of a store that already has both releases: `current` turned, a pin set and taken away.
+class ChangeCrash : public Crash {
+ protected:
+  /// Two whole releases, the first one current; every change begins there.
+  void prepare(const std::string& action, bool pinned) {
+    action_ = action;
+    fresh();
+    publish("new");
+    Store::open(out_).promote("hello-minimal", {"20261120", 0});
+    if (pinned) Store::open(out_).pin("hello-minimal", {"20261120", 0}, "why not");
+    fs::remove_all(folder_ / "old");
+    fs::rename(out_, folder_ / "old");
+    fresh();
+    strace({"-e", std::string("trace=") + kCalls, "-o", (folder_ / "trace").native()});
+    ASSERT_EQ(result_.exit_code, 0) << result_.err;
+  }
+  bool is_pinned() const {
+    const auto pins = read_pins(out_);
+    return pins.contains("hello-minimal@v20261120") && pins.at("hello-minimal@v20261120").problem.empty();
+  }
+  /// Kills before every call, then runs again; `before` and `after` are what `seen` may say.
+  void kill_everywhere(const std::function<std::string()>& seen, const std::string& before,
+                       const std::string& after, std::size_t least) {
+    const auto all = points();
+    ASSERT_GE(all.size(), least);
+    std::map<std::string, int> counts;
+    for (const auto& [call, count] : all) {
+      SCOPED_TRACE(action_ + ", " + call + " " + std::to_string(count));
+      fresh();
+      strace({"-o", "/dev/null", "-e", "trace=" + call, "-e",
+              "inject=" + call + ":signal=KILL:when=" + std::to_string(count)});
+      EXPECT_NE(result_.exit_code, 0);
+      const std::string now = seen();
+      EXPECT_TRUE(now == before || now == after) << now;
+      ++counts[now];
+      const core::ProcessResult again = run_again();
+      EXPECT_EQ(again.exit_code, 0) << again.err;
+      EXPECT_EQ(seen(), after);
+      EXPECT_EQ(read_journal(out_).damaged, 0U);
+    }
+    EXPECT_GT(counts[before], 0);
+    EXPECT_GT(counts[after], 0);
+  }
+  /// Lets each sync, rename and write fail once: the old state or the new one, and a failure is told.
+  void fail_everywhere(const std::function<std::string()>& seen, const std::string& before,
+                       const std::string& after) {
+    for (const auto& [call, count] : points()) {
+      if (call != "fsync" && call != "rename" && call != "write" && call != "unlink") continue;
+      SCOPED_TRACE(action_ + ", " + call + " " + std::to_string(count));
+      fresh();
+      strace({"-o", "/dev/null", "-e", "trace=" + call, "-e",
+              "inject=" + call + ":error=EIO:when=" + std::to_string(count)});
+      const std::string now = seen();
+      EXPECT_TRUE(now == before || now == after) << now;
+      if (result_.exit_code == 0) {
+        EXPECT_EQ(now, after);
+        EXPECT_NE(result_.err.find("not noted in the journal"), std::string::npos);
+      }
+    }
+  }
+};
+
+TEST_F(ChangeCrash, PromoteIsSeenWholeOrNotAtAll) {
+  prepare("promote", false);
+  kill_everywhere([&] { return state(); }, "old", "new", 5);
+  fail_everywhere([&] { return state(); }, "old", "new");
+}
+
+TEST_F(ChangeCrash, APinIsThereOrNot) {
+  prepare("pin", false);
+  const auto seen = [&] { return std::string(is_pinned() ? "pinned" : "free"); };
+  kill_everywhere(seen, "free", "pinned", 5);
+  fail_everywhere(seen, "free", "pinned");
+}
+
+TEST_F(ChangeCrash, APinIsGoneOrNot) {
+  prepare("unpin", true);
+  const auto seen = [&] { return std::string(is_pinned() ? "pinned" : "free"); };
+  kill_everywhere(seen, "pinned", "free", 4);
+  fail_everywhere(seen, "pinned", "free");
 }
 
 }  // namespace

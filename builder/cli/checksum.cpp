@@ -1,0 +1,78 @@
+#include "artifacts/release_reference.hpp"
+#include "artifacts/verify.hpp"
+#include "builder/cli/keys.hpp"
+#include "builder/cli/store_arguments.hpp"
+#include "core/atomic_file.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+using artifacts::Manifest;
+
+struct Arguments {
+  std::string reference;
+  std::string algorithm = "sha256";
+  std::filesystem::path output;
+  std::vector<std::string> public_keys;
+};
+
+/// As sha512sum reads it, in the order of SHA256SUMS.
+std::string sha512_sums(const Manifest& manifest, const std::filesystem::path& directory) {
+  std::string text;
+  for (const auto& row : manifest.artifacts) text += row.sha512.hex() + "  " + row.file + "\n";
+  for (const auto& row : manifest.documents) text += row.sha512.hex() + "  " + row.file + "\n";
+  const core::Digest own =
+      core::digest_of_file(core::HashAlgorithm::kSha512, directory / artifacts::kManifestFile);
+  return text + own.hex() + "  " + artifacts::kManifestFile + "\n";
+}
+
+int checksum(Context& context, const Arguments& arguments) {
+  const artifacts::Store store = open_store(context);
+  const artifacts::ReleaseLocation release = artifacts::find_release(store, arguments.reference);
+  const signing::TrustStore trust = load_trust(arguments.public_keys);
+  artifacts::VerifyOptions options;
+  options.contents = artifacts::Contents::kLeave;
+  options.signature = [&](std::string_view data, std::string_view minisig) {
+    return trust.verify(data, minisig).signer;
+  };
+  const artifacts::VerifyReport report = artifacts::verify_release(release.directory, options);
+  if (!report.manifest) {
+    throw core::Error(core::Kind::kSignature,
+                      release.reference() + " has no manifest that a trusted key signed")
+        .hint("imgforge verify " + release.directory.native() + " says why");
+  }
+  const Manifest& manifest = report.manifest->manifest();
+  const std::string text = arguments.algorithm == "sha512"
+                               ? sha512_sums(manifest, release.directory)
+                               : artifacts::print_sums(manifest, report.manifest->digest());
+  if (!arguments.output.empty()) {
+    core::write_file_atomically(arguments.output, text);
+  } else if (context.options.json) {
+    print(core::print_json({{"schema", 1}, {"release", release.reference()}, {"sums", text}}));
+  } else {
+    print(text);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Runner declare_checksum(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("release", arguments->reference,
+                 "LINE (its current release), LINE@VERSION, LINE-VERSION or a path")
+      ->required();
+  app.add_option("--algorithm", arguments->algorithm, "sha256 or sha512")
+      ->check(CLI::IsMember({"sha256", "sha512"}))
+      ->capture_default_str();
+  app.add_option("-o,--output", arguments->output, "file to write [standard output]");
+  app.add_option("--public-key", arguments->public_keys,
+                 "a .pub file or key line to trust besides yours; repeatable")
+      ->allow_extra_args(false);
+  app.footer(
+      "The digests are those of the signed manifest; no file is hashed and nothing in the release changes.\n"
+      "Example: imgforge checksum hello-boot --algorithm sha512 --output SHA512SUMS");
+  return [arguments](Context& context) { return checksum(context, *arguments); };
+}
+
+}  // namespace imgforge::cli

@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+
+#include "artifacts/inventory.hpp"
+#include "artifacts/release_reference.hpp"
+#include "builder/cli/keys.hpp"
+#include "builder/cli/store_arguments.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+using artifacts::InventoryLine;
+using artifacts::InventoryRelease;
+
+std::vector<std::string> row_of(const InventoryRelease& release, const signing::TrustStore& trust) {
+  std::string state(artifacts::state_name(release.state));
+  if (release.pin) state += ", pinned";
+  const bool known = release.manifest.has_value();
+  return {known ? release.manifest->name : release.line,
+          known ? release.manifest->profile : "",
+          release.version,
+          state,
+          core::Bytes{release.stored()}.human(),
+          known ? formats_text(release) : "unreadable: " + release.problem,
+          signature_claim(release, trust).text(),
+          known ? boots_text(*release.manifest) : "-"};
+}
+
+int list(Context& context, const std::vector<std::string>& wanted) {
+  const artifacts::Store store = open_store(context);
+  std::vector<std::string> lines;
+  for (const std::string& name : wanted) lines.push_back(artifacts::find_line(store, name));
+  const artifacts::Inventory inventory = artifacts::read_inventory(store, lines);
+  const signing::TrustStore trust = load_trust({});
+  std::vector<std::vector<std::string>> rows{
+      {"NAME", "PROFILE", "VERSION", "STATE", "SIZE", "FORMATS", "SIGNED BY", "BOOTS"}};
+  core::Json releases = core::Json::array();
+  for (const InventoryLine& line : inventory.lines) {
+    if (!line.problem.empty()) context.progress.warn(line.problem);
+    for (const InventoryRelease& release : line.releases) {
+      if (context.options.json) {
+        releases.push_back(release_json(release, trust));
+      } else {
+        rows.push_back(row_of(release, trust));
+      }
+    }
+  }
+  if (context.options.json) {
+    print(core::print_json({{"schema", 1}, {"releases", releases}}));
+  } else if (rows.size() == 1) {
+    context.progress.note("no releases yet");
+  } else {
+    print(text_table(rows, context.out, {4}));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Runner declare_list(CLI::App& app) {
+  auto lines = std::make_shared<std::vector<std::string>>();
+  app.add_option("line", *lines, "name and profile, as in hello-boot or unhinged-os-minimal [all]");
+  app.footer(
+      "Newest first. SIZE is what the release takes on disk; FORMATS the same by format. SIGNED BY names "
+      "the\n"
+      "trusted key whose id the signature carries; only imgforge verify checks the signature. BOOTS is the "
+      "boot\n"
+      "evidence in the manifest.\n"
+      "Example: imgforge list unhinged-os-minimal");
+  return [lines](Context& context) { return list(context, *lines); };
+}
+
+}  // namespace imgforge::cli

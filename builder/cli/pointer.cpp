@@ -1,0 +1,147 @@
+// Commands that choose what a line offers and what stays: promote, rollback, pin, unpin.
+#include <fmt/format.h>
+
+#include "artifacts/release_reference.hpp"
+#include "builder/cli/store_arguments.hpp"
+#include "core/json.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+using artifacts::ReleaseLocation;
+using artifacts::Store;
+using artifacts::Turn;
+using artifacts::Version;
+
+void warn_all(Context& context, const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) context.progress.warn(warning);
+}
+
+int say_turn(Context& context, const Turn& turn) {
+  warn_all(context, turn.warnings);
+  if (context.options.json) {
+    print(core::print_json({{"schema", 1},
+                            {"line", turn.line},
+                            {"from", turn.from},
+                            {"to", turn.to},
+                            {"changed", turn.changed}}));
+  } else if (!turn.changed) {
+    print(fmt::format("{}: {} is current already\n", turn.line, turn.to));
+  } else if (turn.from.empty()) {
+    print(fmt::format("{}: {} is current now (all formats)\n", turn.line, turn.to));
+  } else {
+    print(fmt::format("{}: {} -> {} (all formats)\n", turn.line, turn.from, turn.to));
+  }
+  return 0;
+}
+
+Version version_of(const ReleaseLocation& location) {
+  const std::optional<Version> version = Version::parse(location.version);
+  if (!version) throw core::Error(core::Kind::kUsage, location.reference() + " is not a version");
+  return *version;
+}
+
+int promote(Context& context, const std::string& reference) {
+  Store store = open_store(context);
+  const ReleaseLocation location = artifacts::find_release(store, reference);
+  if (location.archived) {
+    throw core::Error(core::Kind::kStore,
+                      location.reference() + " is archived: " + location.directory.native())
+        .hint("only releases below releases/ can be current");
+  }
+  return say_turn(context, store.promote(location.line, version_of(location), {.cancel = context.cancel}));
+}
+
+int rollback(Context& context, const std::string& name, const std::string& to) {
+  Store store = open_store(context);
+  const std::string line = artifacts::find_line(store, name);
+  std::optional<Version> version;
+  if (!to.empty()) version = version_of(artifacts::find_release(store, line + "@" + to));
+  return say_turn(context, store.rollback(line, version, {.cancel = context.cancel}));
+}
+
+int pin(Context& context, const std::vector<std::string>& references, const std::string& reason) {
+  Store store = open_store(context);
+  core::Json rows = core::Json::array();
+  std::string text;
+  for (const std::string& reference : references) {
+    const ReleaseLocation location = artifacts::find_release(store, reference);
+    warn_all(context, store.pin(location.line, version_of(location), reason, {.cancel = context.cancel}));
+    rows.push_back({{"line", location.line}, {"version", location.version}, {"pinned", true}});
+    text += fmt::format("{}: pinned{}\n", location.reference(),
+                        reason.empty() ? "" : " (" + core::escaped(reason) + ")");
+  }
+  print(context.options.json ? core::print_json({{"schema", 1}, {"releases", rows}}) : text);
+  return 0;
+}
+
+/// The pin of a release that is gone is named exactly as LINE@VERSION.
+ReleaseLocation pinned_release(const Store& store, const std::string& reference) {
+  const std::size_t at = reference.find('@');
+  if (at != std::string::npos && artifacts::read_pins(store.root()).contains(reference)) {
+    return {reference.substr(0, at), reference.substr(at + 1), "", false};
+  }
+  return artifacts::find_release(store, reference);
+}
+
+int unpin(Context& context, const std::vector<std::string>& references) {
+  Store store = open_store(context);
+  core::Json rows = core::Json::array();
+  std::string text;
+  for (const std::string& reference : references) {
+    const ReleaseLocation location = pinned_release(store, reference);
+    std::vector<std::string> warnings;
+    const bool was = store.unpin(location.line, version_of(location), warnings, {.cancel = context.cancel});
+    warn_all(context, warnings);
+    rows.push_back(
+        {{"line", location.line}, {"version", location.version}, {"pinned", false}, {"changed", was}});
+    text += fmt::format("{}: {}\n", location.reference(), was ? "no longer pinned" : "was not pinned");
+  }
+  print(context.options.json ? core::print_json({{"schema", 1}, {"releases", rows}}) : text);
+  return 0;
+}
+
+constexpr const char* kReleaseHelp =
+    "a release: LINE (its current one), LINE@VERSION, LINE-VERSION or a path";
+
+}  // namespace
+
+Runner declare_promote(CLI::App& app) {
+  auto reference = std::make_shared<std::string>();
+  app.add_option("release", *reference, kReleaseHelp)->required();
+  app.footer(
+      "The release's files are hashed first; a damaged one is refused. All formats change together, by one\n"
+      "rename.\n"
+      "Example: imgforge promote hello-boot@v20261120");
+  return [reference](Context& context) { return promote(context, *reference); };
+}
+
+Runner declare_rollback(CLI::App& app) {
+  auto line = std::make_shared<std::string>();
+  auto to = std::make_shared<std::string>();
+  app.add_option("line", *line, "name and profile, as in unhinged-os-minimal")->required();
+  app.add_option("--to", *to, "VERSION to go back to [the one built before the current one]");
+  app.footer("Example: imgforge rollback unhinged-os-minimal");
+  return [line, to](Context& context) { return rollback(context, *line, *to); };
+}
+
+Runner declare_pin(CLI::App& app) {
+  auto references = std::make_shared<std::vector<std::string>>();
+  auto reason = std::make_shared<std::string>();
+  app.add_option("release", *references, kReleaseHelp)->required();
+  app.add_option("--reason", *reason, "one line that list --json, show and the journal repeat");
+  app.footer(
+      "A pinned release is never removed by retention.\n"
+      "Example: imgforge pin hello-boot@v20261120 --reason \"runs in the field\"");
+  return [=](Context& context) { return pin(context, *references, *reason); };
+}
+
+Runner declare_unpin(CLI::App& app) {
+  auto references = std::make_shared<std::vector<std::string>>();
+  app.add_option("release", *references, kReleaseHelp)->required();
+  app.footer("Example: imgforge unpin hello-boot@v20261120");
+  return [references](Context& context) { return unpin(context, *references); };
+}
+
+}  // namespace imgforge::cli

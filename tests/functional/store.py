@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""The commands about the store, on stores of tiny releases that store_maker publishes. No mirror, no images."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+from harness import PROGRAM, Case, flip_byte, main  # noqa: E402
+
+MAKER = os.environ.get("IMGFORGE_STORE_MAKER", str(pathlib.Path(PROGRAM).parent / "tests" / "store_maker"))
+LINE = "demo0-minimal"
+
+
+class StoreCase(Case):
+    """Each test has a store of its own: one line of three days, signed by a trusted key."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        result = cls.run_imgforge("key", "generate", "me", "--no-passphrase")
+        if result.returncode != 0:
+            raise RuntimeError(result.stderr)
+        cls.key = cls.home / "config" / "imgforge" / "keys" / "me.key"
+        cls.made = cls.scratch / "made"
+        cls.make(cls.made, "--releases", 3)
+
+    @classmethod
+    def make(cls, folder, *options):
+        subprocess.run([MAKER, str(folder), *map(str, options), "--key", str(cls.key)], check=True)
+
+    def setUp(self):
+        shutil.rmtree(self.out, ignore_errors=True)
+        shutil.copytree(self.made, self.out, symlinks=True)
+
+    def json(self, *args, **options):
+        return json.loads(self.ok("--json", *args, **options).stdout)
+
+    def release(self, version):
+        return self.out / "releases" / LINE / version
+
+
+class Seeing(StoreCase):
+    def test_list(self):
+        self.ok("pin", f"{LINE}@v20260101", "--reason", "field")
+        rows = self.json("list")["releases"]
+        self.assertEqual([row["version"] for row in rows], ["v20260103", "v20260102", "v20260101"])
+        self.assertEqual([row["state"] for row in rows], ["current", "old", "old"])
+        self.assertEqual(rows[0]["signature"], {"status": "trusted", "signer": "me"})
+        self.assertEqual(rows[2]["pin"]["reason"], "field")
+        self.assertEqual([a["format"] for a in rows[0]["artifacts"]], ["qcow2", "iso"])
+        text = self.ok("list", LINE).stdout
+        self.assertIn("qcow2 4.1 kB, iso 4.1 kB", text)
+        self.assertIn("old, pinned", text)
+        self.fails(2, "list", "demo0-minima", says=f"did you mean {LINE}?")
+
+    def test_show(self):
+        for reference in (LINE, f"{LINE}@v20260103", f"{LINE}-v20260103", self.out / "images" / f"{LINE}.qcow2",
+                          self.release("v20260103")):
+            self.assertIn("demo0-minimal v20260103", self.ok("show", reference).stdout)
+        shown = self.json("show", LINE)["release"]
+        self.assertEqual(len(shown["manifest"]["packages"]), 10)
+        recipe = self.recipe("imgforge: 1\nname: hello\nbase: embedded\n", "odd-name")
+        self.assertIn("name: hello", self.ok("show", recipe).stdout)
+        self.fails(2, "show", LINE, "--set", "disk.size=2G", says="nothing to override")
+        self.fails(2, "show", f"{LINE}@v2026010", says=f"did you mean {LINE}@v2026010")
+
+    def test_show_says_when_the_signature_is_not_good(self):
+        manifest = self.release("v20260103") / "manifest.json"
+        manifest.chmod(0o644)
+        manifest.write_text(manifest.read_text().replace("2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z"))
+        self.assertIn("NOBODY TRUSTED", self.ok("show", LINE).stdout)
+
+    def test_du(self):
+        self.ok("pin", f"{LINE}@v20260101")
+        usage = self.json("du")
+        line = usage["lines"][0]
+        self.assertEqual(usage["total"]["stored"], line["stored"])
+        self.assertEqual([row["freeable"] > 0 for row in line["releases"]], [False, True, False])
+        self.assertEqual(line["freeable"], line["releases"][1]["stored"])
+        blocks = sum(p.stat().st_blocks * 512 for p in self.release("v20260102").iterdir() if not p.is_symlink())
+        self.assertEqual(line["freeable"], blocks)
+
+    def test_a_read_only_store_is_read_and_not_written(self):
+        """As another user without write permission: no lock, no file."""
+        if os.geteuid() != 0:
+            self.skipTest("needs root to become somebody else")
+        before = self.snapshot()
+        self.scratch.chmod(0o755)
+        subprocess.run(["chmod", "-R", "a-w,a+rX", str(self.out)], check=True)
+        reader = dict(self.environment(), HOME="/nonexistent", XDG_CONFIG_HOME="/nonexistent", XDG_CACHE_HOME="/nonexistent")
+        public = self.scratch / "me.pub"
+        shutil.copy(self.key.with_suffix(".pub"), public)
+        public.chmod(0o644)
+        program = self.scratch / "imgforge"
+        shutil.copy(PROGRAM, program)
+        for words in (["list"], ["du"], ["log"], ["show", LINE], ["repair", "--public-key", str(public)],
+                      ["verify", "--all", "--public-key", str(public)], ["clean", "--dry-run"]):
+            done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "--output-dir", self.out,
+                                   *words], env=reader, capture_output=True, text=True, cwd="/")
+            self.assertEqual(done.returncode, 0, f"{words} {done.stdout} {done.stderr}")
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "--output-dir", self.out,
+                               "rollback", LINE], env=reader, capture_output=True, text=True, cwd="/")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("permission", done.stderr.lower())
+        self.assertEqual(self.snapshot(), before)
+
+    def test_unusual_store_paths(self):
+        for name in ("with blanks", "ümläut %s", "new\nline", "x" * 200):
+            other = self.scratch / name
+            shutil.copytree(self.made, other, symlinks=True)
+            self.ok("list", output_dir=other)
+            self.ok("rollback", LINE, output_dir=other)
+            self.ok("pin", LINE, output_dir=other)
+            self.ok("verify", "--all", output_dir=other)
+            self.assertEqual(len(self.ok("log", output_dir=other).stdout.splitlines()), 1 + 3 + 2)
+            shutil.rmtree(other)
+
+
+class Pointer(StoreCase):
+    def current(self):
+        return os.readlink(self.out / "releases" / LINE / "current")
+
+    def test_rollback_promote_log(self):
+        self.assertEqual(self.ok("rollback", LINE).stdout, f"{LINE}: v20260103 -> v20260102 (all formats)\n")
+        self.assertEqual(self.current(), "v20260102")
+        self.ok("rollback", LINE, "--to", "v20260101")
+        self.fails(2, "rollback", LINE, says="no release before v20260101")
+        self.ok("promote", f"{LINE}-v20260103")
+        self.assertIn("current already", self.ok("promote", LINE).stdout)
+        entries = self.json("log")["entries"]
+        self.assertEqual([e["command"] for e in entries[:3]], ["promote", "rollback", "rollback"])
+        self.assertEqual(entries[0]["detail"], "v20260101 -> v20260103")
+        self.assertEqual(len(self.json("log", "--last", 2)["entries"]), 2)
+        self.ok("verify", "--all")
+
+    def test_damage_is_refused(self):
+        flip_byte(self.release("v20260102") / f"{LINE}-v20260102.iso", 100)
+        before = self.snapshot()
+        self.fails(3, "rollback", LINE, says="sha256 is")
+        self.fails(3, "promote", f"{LINE}@v20260102", says="hint: a damaged release")
+        self.assertEqual(self.snapshot(), before)
+
+    def test_broken_current_is_explained(self):
+        link = self.out / "releases" / LINE / "current"
+        for target in ("v20200101", "/etc", "../..", None):
+            link.unlink() if link.is_symlink() else None
+            link.mkdir() if target is None else link.symlink_to(target)
+            before = self.snapshot()
+            self.fails(1, "promote", f"{LINE}@v20260102", says=["current", "look at what is there"])
+            self.assertEqual(self.snapshot(), before)
+            self.fails(3, "verify", "--all")
+        self.assertTrue(link.is_dir())
+
+    def test_pins(self):
+        self.ok("pin", f"{LINE}@v20260101", LINE)
+        self.assertEqual(sorted(p.name for p in (self.out / ".pins").iterdir()),
+                         [f"{LINE}@v20260101", f"{LINE}@v20260103"])
+        shutil.rmtree(self.release("v20260101"))
+        self.assertIn("no longer pinned", self.ok("unpin", f"{LINE}@v20260101").stdout)
+        self.assertIn("was not pinned", self.ok("unpin", f"{LINE}@v20260102").stdout)
+        self.fails(2, "pin", LINE, "--reason", "a\nb", says="one line")
+
+
+class Checking(StoreCase):
+    def findings(self):
+        result = self.run_imgforge("--json", "verify", "--all")
+        report = json.loads(result.stdout)
+        self.assertEqual(result.returncode, 0 if report["verified"] else 3)
+        return {(f["damage"], os.path.relpath(f["path"], self.out)) for f in report["findings"]}
+
+    def test_each_damage_is_named(self):
+        self.assertEqual(self.findings(), set())
+        flip_byte(self.release("v20260101") / f"{LINE}-v20260101.qcow2", 9)
+        (self.release("v20260102") / "boot-disk-bios.log").unlink()
+        (self.release("v20260102") / "SHA256SUMS").unlink()
+        (self.out / "isos" / f"{LINE}.iso").unlink()
+        (self.out / "notes.txt").write_text("mine")
+        (self.out / ".staging" / "publish.4194000.0123456789ab").mkdir(parents=True)
+        base = f"releases/{LINE}"
+        self.assertEqual(self.findings(), {
+            ("file", f"{base}/v20260101/{LINE}-v20260101.qcow2"), ("file", f"{base}/v20260102/boot-disk-bios.log"),
+            ("sums", f"{base}/v20260102/SHA256SUMS"), ("flat name", f"isos/{LINE}.iso"), ("foreign", "notes.txt"),
+            ("leftover", ".staging/publish.4194000.0123456789ab")})
+        before = self.snapshot()
+        self.assert_exit(self.run_imgforge("repair"), 3)
+        self.assertEqual(self.snapshot(), before)
+        self.assert_exit(self.run_imgforge("repair", "--yes"), 3)
+        self.assertIn("removed 1 leftover", self.ok("clean").stdout)
+        # The log's bytes are in the other releases too, but only as documents: those are not looked for.
+        self.assertEqual(self.findings(), {
+            ("file", f"{base}/v20260101/{LINE}-v20260101.qcow2"), ("file", f"{base}/v20260102/boot-disk-bios.log"),
+            ("foreign", "notes.txt")})
+
+    def test_a_lost_file_comes_back_from_the_cache(self):
+        lost = self.release("v20260102") / f"{LINE}-v20260102.iso"
+        data = lost.read_bytes()
+        digest = subprocess.run(["sha256sum", lost], check=True, capture_output=True, text=True).stdout[:64]
+        blob = self.home / "cache" / "imgforge" / "blobs" / "sha256" / digest[:2] / digest[2:]
+        blob.parent.mkdir(parents=True)
+        blob.write_bytes(data)
+        flip_byte(lost, 5)
+        self.ok("repair", "--yes")
+        self.assertEqual(lost.read_bytes(), data)
+        self.assertEqual(self.findings(), set())
+
+    def test_nobody_trusted(self):
+        self.fails(3, "verify", "--all", env={"XDG_CONFIG_HOME": str(self.scratch / "nobody")})
+        self.fails(3, "checksum", LINE, env={"XDG_CONFIG_HOME": str(self.scratch / "nobody")}, says="trusted key")
+
+    def test_checksum_is_what_stock_tools_check(self):
+        folder = self.release("v20260103")
+        for algorithm in ("sha256", "sha512"):
+            sums = self.scratch / "sums"
+            self.ok("checksum", LINE, "--algorithm", algorithm, "--output", sums)
+            subprocess.run([f"{algorithm}sum", "-c", "--strict", "--quiet", sums], check=True, cwd=folder)
+        self.assertEqual(self.ok("checksum", LINE).stdout, (folder / "SHA256SUMS").read_text())
+
+    def test_thorough_needs_all(self):
+        self.ok("verify", "--all", "--thorough")
+        self.fails(2, "verify", "--thorough")
+        self.fails(2, "verify", "--all", self.out, says="--output-dir")
+
+
+if __name__ == "__main__":
+    main()
