@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "builder/cli/build_arguments.hpp"
+#include "builder/cli/examples.hpp"
 #include "builder/recipe/schema.hpp"
 #include "builder/recipe/types.hpp"
 #include "builder/recipe/typing.hpp"
