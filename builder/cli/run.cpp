@@ -38,6 +38,8 @@ constexpr std::array kCommands{
     std::tuple{"repair", "Store", "say what is wrong with the store and mend what can be proven",
                &declare_repair},
     std::tuple{"checksum", "Store", "print the digests of a release's signed manifest", &declare_checksum},
+    std::tuple{"inspect", "Store", "say what is in an image: partitions, system, packages", &declare_inspect},
+    std::tuple{"diff", "Store", "say what changed between two releases", &declare_diff},
     std::tuple{"convert", "Store", "make a new release with the disk in another format", &declare_convert},
     std::tuple{"compress", "Store", "make a new release that is compressed for distribution",
                &declare_compress},
