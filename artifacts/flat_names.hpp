@@ -25,6 +25,8 @@ constexpr std::string_view kFlatTarget = "../releases/";
 std::vector<std::string> flat_folders();
 /// The name of an artifact without its version: the link beside it, and the flat name through `current`.
 std::string plain_name(const Manifest& manifest, const ManifestArtifact& artifact);
+/// The flat names with version, one for each artifact.
+std::vector<FlatLink> version_links(const Store& store, const Manifest& manifest);
 /// The flat names of a release: for each artifact the one through `current`, then the one with version.
 std::vector<FlatLink> flat_links(const Store& store, const Manifest& manifest);
 
@@ -36,6 +38,8 @@ bool make_flat_link(const FlatLink& link);
 /// flat names through `current` that lead nowhere now. True when `current` was turned. The caller holds the
 /// lock and has checked the release's files.
 bool point_at(const Store& store, const Manifest& manifest);
+/// Makes only the flat names with version: a release that is not to become current.
+void name_version(const Store& store, const Manifest& manifest);
 /// Removes the temporary links that a killed run left beside `current` and the flat names. Under the lock
 /// they are nobody's.
 void remove_leftover_links(const Store& store, const std::string& line);

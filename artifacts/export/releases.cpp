@@ -23,7 +23,7 @@ constexpr std::size_t kTimeLength = 8;
 const ManifestArtifact* find_image(const Release& release, std::string_view format) {
   const auto& all = release.manifest.artifacts;
   const auto found = std::find_if(all.begin(), all.end(), [&](const ManifestArtifact& artifact) {
-    return artifact.format == format && is_image(artifact);
+    return artifact.format == format && is_image(artifact) && !artifacts::is_packed(artifact);
   });
   return found == all.end() ? nullptr : &*found;
 }

@@ -84,6 +84,11 @@ Runner declare_unpin(CLI::App& app);
 Runner declare_clean(CLI::App& app);
 Runner declare_repair(CLI::App& app);
 Runner declare_checksum(CLI::App& app);
+Runner declare_inspect(CLI::App& app);
+Runner declare_diff(CLI::App& app);
+Runner declare_convert(CLI::App& app);
+Runner declare_compress(CLI::App& app);
+Runner declare_resize(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli

@@ -35,6 +35,19 @@ struct GptPartition {
 void write_gpt(const std::filesystem::path& image, const std::string& disk_uuid,
                const std::vector<GptPartition>& partitions, const std::string& boot_code);
 
+struct GptLayout {
+  std::string disk_uuid;
+  std::vector<GptPartition> partitions;  ///< in the order of the table; UUIDs in upper case
+};
+
+/// Reads the table of a raw image after the checks of check_gpt. Throws kImage, also when a partition has an
+/// attribute that GptPartition cannot say, or does not begin and end at whole sectors of 512 bytes.
+GptLayout read_gpt(const std::filesystem::path& image);
+/// "EFI system", "Linux root (x86-64)": what libfdisk calls a partition type, or the UUID itself.
+std::string partition_type_name(const std::string& type_uuid);
+/// The first 440 bytes: the boot code of the MBR.
+std::string read_boot_code(const std::filesystem::path& image);
+
 /// Checks both copies of the table of a raw image. Returns the number of partitions. Throws kImage when there
 /// is no GPT or it is damaged.
 std::size_t check_gpt(const std::filesystem::path& image);
