@@ -110,8 +110,8 @@ std::optional<VerifiedFile> BlobStore::find_again(const core::Digest& sha256) {
   return find(sha256);
 }
 
-VerifiedFile BlobStore::adopt(const std::filesystem::path& file,
-                              const std::optional<core::Digest>& expected) {
+VerifiedFile BlobStore::adopt(const std::filesystem::path& file, const std::optional<core::Digest>& expected,
+                              Durability durability) {
   const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
   const core::Digest actual = hash(fd.get(), file);
   if (expected && *expected != actual) {
@@ -122,12 +122,15 @@ VerifiedFile BlobStore::adopt(const std::filesystem::path& file,
   const core::Fd existing = open_blob(target);  // refuses what must not be replaced
   make_folder(target.parent_path());
   if (::fchmod(fd.get(), 0444) != 0) throw core::system_error(errno, "cannot set the mode of", file.native());
-  core::sync_fd(fd.get(), file.native());
+  const bool sync = durability == Durability::kSynced;
+  if (sync) core::sync_fd(fd.get(), file.native());
   if (::rename(file.c_str(), target.c_str()) != 0) {
     throw core::system_error(errno, "cannot move into the cache:", file.native());
   }
-  core::sync_directory(target.parent_path());
-  core::sync_directory(root_ / "sha256");
+  if (sync) {
+    core::sync_directory(target.parent_path());
+    core::sync_directory(root_ / "sha256");
+  }
   return remember(fd.get(), target, actual);
 }
 

@@ -17,6 +17,10 @@ namespace imgforge::artifacts {
 
 class BlobStore;
 
+/// Whether a blob must outlive a power cut. kRemade: what a build makes can be made again, and a blob whose
+/// bytes were lost is found out when it is hashed before its next use; so nobody waits for the disk.
+enum class Durability { kSynced, kRemade };
+
 /// A file whose content was hashed and found equal to `digest`. Made only by BlobStore.
 class VerifiedFile {
  public:
@@ -44,9 +48,10 @@ class BlobStore {
   std::optional<VerifiedFile> find(const core::Digest& sha256);
   /// Like find without hashing again, for a blob hashed by this process already; size must match then.
   std::optional<VerifiedFile> find_again(const core::Digest& sha256);
-  /// Adopts a finished file on the same file system (renamed into place, fsynced, mode 0444). Hashes it; when
-  /// `expected` is given a difference is kIntegrity and the file is left alone.
-  VerifiedFile adopt(const std::filesystem::path& file, const std::optional<core::Digest>& expected = {});
+  /// Adopts a finished file on the same file system (renamed into place, mode 0444, fsynced unless it is
+  /// kRemade). Hashes it; when `expected` is given a difference is kIntegrity and the file is left alone.
+  VerifiedFile adopt(const std::filesystem::path& file, const std::optional<core::Digest>& expected = {},
+                     Durability durability = Durability::kSynced);
   VerifiedFile put(std::string_view content);
   /// Folder for unfinished files, on the same file system.
   std::filesystem::path staging() const { return root_ / "staging"; }

@@ -183,4 +183,12 @@ std::uint64_t test_zstd(const std::filesystem::path& source, core::Bytes limit,
   return unpack(source, limit, cancel, [](std::span<const std::byte>) {});
 }
 
+UnpackedDigest digest_zstd(const std::filesystem::path& source, core::Bytes limit,
+                           const core::CancelToken& cancel) {
+  core::Hasher hasher(core::HashAlgorithm::kSha256);
+  const std::uint64_t size =
+      unpack(source, limit, cancel, [&](std::span<const std::byte> data) { hasher.update(data); });
+  return {size, hasher.finish()};
+}
+
 }  // namespace imgforge::artifacts

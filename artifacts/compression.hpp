@@ -7,6 +7,7 @@
 
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
+#include "core/digest.hpp"
 
 namespace imgforge::artifacts {
 
@@ -32,5 +33,14 @@ std::uint64_t decompress_zstd(const std::filesystem::path& source, const std::fi
 /// Unpacks without keeping anything: the same checks. Returns the unpacked size.
 std::uint64_t test_zstd(const std::filesystem::path& source, core::Bytes limit,
                         const core::CancelToken& cancel = {});
+
+/// What a zstd file unpacks to.
+struct UnpackedDigest {
+  std::uint64_t size = 0;
+  core::Digest sha256;
+};
+/// Unpacks and hashes without keeping anything: the same checks.
+UnpackedDigest digest_zstd(const std::filesystem::path& source, core::Bytes limit,
+                           const core::CancelToken& cancel = {});
 
 }  // namespace imgforge::artifacts

@@ -66,6 +66,16 @@ std::string plain_name(const Manifest& manifest, const ManifestArtifact& artifac
   return manifest.line() + artifact.file.substr(manifest.stem().size());
 }
 
+std::vector<FlatLink> version_links(const Store& store, const Manifest& manifest) {
+  std::vector<FlatLink> links;
+  for (const ManifestArtifact& artifact : manifest.artifacts) {
+    links.push_back(
+        {store.root() / Store::flat_folder(artifact.format) / artifact.file,
+         std::string(kFlatTarget) + manifest.line() + "/" + manifest.version + "/" + artifact.file});
+  }
+  return links;
+}
+
 std::vector<FlatLink> flat_links(const Store& store, const Manifest& manifest) {
   std::vector<FlatLink> links;
   for (const ManifestArtifact& artifact : manifest.artifacts) {
@@ -115,6 +125,12 @@ bool point_at(const Store& store, const Manifest& manifest) {
   if (turn) core::replace_symlink(store.line_directory(manifest.line()) / "current", manifest.version);
   drop_dangling_links(store, manifest.line());
   return turn;
+}
+
+bool name_version(const Store& store, const Manifest& manifest) {
+  bool changed = false;
+  for (const FlatLink& link : version_links(store, manifest)) changed = make_flat_link(link) || changed;
+  return changed;
 }
 
 void remove_leftover_links(const Store& store, const std::string& line) {

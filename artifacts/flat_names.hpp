@@ -25,6 +25,8 @@ constexpr std::string_view kFlatTarget = "../releases/";
 std::vector<std::string> flat_folders();
 /// The name of an artifact without its version: the link beside it, and the flat name through `current`.
 std::string plain_name(const Manifest& manifest, const ManifestArtifact& artifact);
+/// The flat names with version, one for each artifact.
+std::vector<FlatLink> version_links(const Store& store, const Manifest& manifest);
 /// The flat names of a release: for each artifact the one through `current`, then the one with version.
 std::vector<FlatLink> flat_links(const Store& store, const Manifest& manifest);
 
@@ -39,6 +41,8 @@ bool point_at(const Store& store, const Manifest& manifest);
 /// Removes flat names into releases of that line (empty: of all lines) that are not there, and those through
 /// the line's `current` that lead nowhere since it was turned (a format that is no longer made).
 void drop_dangling_links(const Store& store, const std::string& line);
+/// Makes only the flat names with version: a release that is not to become current. True when one changed.
+bool name_version(const Store& store, const Manifest& manifest);
 /// Removes the temporary links that a killed run left beside `current` and the flat names. Under the lock
 /// they are nobody's.
 void remove_leftover_links(const Store& store, const std::string& line);

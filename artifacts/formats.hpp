@@ -1,6 +1,6 @@
 // The table of formats that a release may consist of: name, files, folder in the store, what is inside. All
 // that must agree about formats (the recipe's choices, names of files, flat folders, help) reads this table;
-// how a format is made, checked and booted stands in builder/stages/formats/<name>.cpp.
+// how a format is made and checked stands in builder/formats/<name>.cpp.
 #pragma once
 
 #include <array>
@@ -16,6 +16,9 @@ enum class Carrier {
   kArchive,  ///< the tar itself
 };
 
+/// Whether a format can be signed for UEFI Secure Boot. kNone: it starts nothing.
+enum class SecureBoot { kNone, kImpossible, kPossible };
+
 /// A file of a format. The first one of a format is the image itself.
 struct FormatFile {
   std::string_view role;    ///< "image", "bmap", "kernel", ...
@@ -26,6 +29,7 @@ struct Format {
   std::string_view name;
   std::string_view folder;  ///< of the flat names in the store: "images", "isos", ...
   Carrier carrier = Carrier::kDisk;
+  SecureBoot secure_boot = SecureBoot::kNone;
   std::span<const FormatFile> files;
   std::string_view description;
 };

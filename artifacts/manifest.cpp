@@ -55,6 +55,15 @@ Json to_json(const ManifestDocument& document) {
   return row;
 }
 
+Json to_json(const ManifestDerivation& derivation) {
+  Json row;
+  row["release"] = derivation.release;
+  row["operation"] = derivation.operation;
+  row["artifacts"] = Json::array();
+  for (const core::Digest& digest : derivation.artifacts) row["artifacts"].push_back(digest.hex());
+  return row;
+}
+
 Json to_json(const ManifestBoot& boot) {
   Json row;
   row["artifact"] = boot.artifact;
@@ -131,6 +140,24 @@ ManifestDocument read_document(JsonObject& row) {
   return document;
 }
 
+ManifestDerivation read_derivation(JsonObject object) {
+  ManifestDerivation derivation;
+  derivation.release = object.text("release");
+  const std::size_t at = derivation.release.find('@');
+  if (at == std::string::npos || !is_file_name(derivation.release.substr(0, at)) ||
+      !Version::parse(derivation.release.substr(at + 1))) {
+    object.refuse("release", "does not name a release");
+  }
+  derivation.operation = object.text("operation");
+  for (const std::string& hex : object.texts("artifacts", kMaxFiles)) {
+    derivation.artifacts.push_back(core::Digest::from_hex(HashAlgorithm::kSha256, hex));
+    if (derivation.artifacts.back().hex() != hex) object.refuse("artifacts", "is not lower-case hex");
+  }
+  if (derivation.artifacts.empty()) object.refuse("artifacts", "is empty");
+  object.finish();
+  return derivation;
+}
+
 ManifestBoot read_boot(JsonObject& row) {
   ManifestBoot boot;
   boot.artifact = row.text("artifact");
@@ -157,6 +184,7 @@ Json to_json(const Manifest& manifest) {
   json["insecure"] = manifest.insecure;
   json["tool"] = {{"name", manifest.tool_name}, {"version", manifest.tool_version}};
   json["recipe"] = {{"sha256", manifest.recipe_sha256.hex()}};
+  if (manifest.derived_from) json["derived_from"] = to_json(*manifest.derived_from);
   const ManifestBase& base = manifest.base;
   json["base"] = {{"kind", base.kind},
                   {"release", base.release},
@@ -182,6 +210,7 @@ void read_groups(JsonObject& root, Manifest& manifest) {
   JsonObject recipe = root.object("recipe");
   manifest.recipe_sha256 = recipe.digest("sha256", HashAlgorithm::kSha256);
   recipe.finish();
+  if (root.has("derived_from")) manifest.derived_from = read_derivation(root.object("derived_from"));
   manifest.base = read_base(root.object("base"));
   JsonObject kernel = root.object("kernel");
   manifest.kernel_release = kernel.text("release");

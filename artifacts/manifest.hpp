@@ -48,6 +48,14 @@ struct ManifestArtifact {
   bool operator==(const ManifestArtifact&) const = default;
 };
 
+/// Members of `media` for a disk that is published as a zstd file: what it unpacks to.
+inline constexpr const char* kUnpackedSize = "unpacked_size";
+inline constexpr const char* kUnpackedSha256 = "unpacked_sha256";
+/// True for such a disk; nothing but unpacking can be done with it.
+inline bool is_packed(const ManifestArtifact& artifact) {
+  return artifact.media.contains(kUnpackedSha256);
+}
+
 /// A further file of the release, such as the SBOM or a boot log.
 struct ManifestDocument {
   std::string file;
@@ -68,12 +76,22 @@ struct ManifestBoot {
   bool operator==(const ManifestBoot&) const = default;
 };
 
+/// What a release was made from, when that is another release and not a recipe.
+struct ManifestDerivation {
+  std::string release;                  ///< "hello-boot@v20261120"
+  std::string operation;                ///< "convert to vmdk", "resize to 8G", "compress"
+  std::vector<core::Digest> artifacts;  ///< sha256 of the files of that release that were read
+  bool operator==(const ManifestDerivation&) const = default;
+};
+
 struct Manifest {
   std::string name;
   std::string profile;
   std::string version;
   std::string created;  ///< "2026-11-20T01:02:03Z", time of the build
   core::Digest recipe_sha256;
+  /// The member is there only when it says something: programs that do not know it refuse such a release.
+  std::optional<ManifestDerivation> derived_from;
   ManifestBase base;
   std::vector<ManifestPackage> packages;
   std::string kernel_release;

@@ -19,6 +19,8 @@ class JsonObject {
   /// `where` is the path shown in errors, such as "artifacts[2]". Throws kIntegrity unless it is an object.
   JsonObject(const core::Json& value, std::string where);
 
+  /// Whether there is such a member; it is not taken by that.
+  bool has(const char* member) const { return value_.contains(member); }
   std::string text(const char* member);
   std::uint64_t number(const char* member);
   bool truth(const char* member);

@@ -36,6 +36,10 @@ using Type = Value::Type;
 ManifestArtifact& artifact(Manifest& manifest) {
   return manifest.artifacts.back();
 }
+ManifestDerivation& derivation(Manifest& manifest) {
+  if (!manifest.derived_from) manifest.derived_from.emplace();
+  return *manifest.derived_from;
+}
 ManifestBoot& boot(Manifest& manifest) {
   return manifest.boots.back();
 }
@@ -51,6 +55,15 @@ const std::unordered_map<std::string_view, Place>& places() {
       {"/version", {Type::kText, [](M& m, V& v, const K&) { m.version = std::move(v.text); }}},
       {"/created", {Type::kText, [](M& m, V& v, const K&) { m.created = std::move(v.text); }}},
       {"/unsigned", {Type::kTruth, [](M& m, V& v, const K&) { m.is_unsigned = v.truth; }}},
+      {"/derived_from/release",
+       {Type::kText, [](M& m, V& v, const K&) { derivation(m).release = std::move(v.text); }}},
+      {"/derived_from/operation",
+       {Type::kText, [](M& m, V& v, const K&) { derivation(m).operation = std::move(v.text); }}},
+      {"/derived_from/artifacts/*",
+       {Type::kText,
+        [](M& m, V& v, const K&) {
+          derivation(m).artifacts.push_back(Digest::from_hex(HashAlgorithm::kSha256, v.text));
+        }}},
       {"/insecure/*", {Type::kText, [](M& m, V& v, const K&) { m.insecure.push_back(std::move(v.text)); }}},
       {"/tool/version", {Type::kText, [](M& m, V& v, const K&) { m.tool_version = std::move(v.text); }}},
       {"/base/kind", {Type::kText, [](M& m, V& v, const K&) { m.base.kind = std::move(v.text); }}},

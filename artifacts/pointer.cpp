@@ -81,8 +81,11 @@ Version before_current(const Store& store, const std::string& name) {
     throw refuse("has no current release to go back from").hint("name one with --to VERSION");
   const auto current = std::find_if(line->releases.begin(), line->releases.end(),
                                     [](const auto& row) { return row.state == ReleaseState::kCurrent; });
-  const auto older = std::find_if(current, line->releases.end(),
-                                  [](const auto& row) { return row.state == ReleaseState::kOld; });
+  // What was converted from another release is gone back to only from its like: it rarely was current.
+  const auto derived = [](const InventoryRelease& row) { return row.manifest && row.manifest->derived_from; };
+  const auto older = std::find_if(current, line->releases.end(), [&](const auto& row) {
+    return row.state == ReleaseState::kOld && (derived(*current) || !derived(row));
+  });
   if (older == line->releases.end()) {
     throw refuse("has no release before " + *line->current).hint("imgforge list " + name);
   }

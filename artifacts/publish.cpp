@@ -47,6 +47,7 @@ class Publication {
     manifest_.name = request.name;
     manifest_.profile = request.profile;
     manifest_.is_unsigned = !request.sign;
+    manifest_.derived_from = request.derived_from;
   }
 
   PublishResult run() {
@@ -60,19 +61,25 @@ class Publication {
     hash_sources();
     if (std::optional<PublishResult> same = identical_release()) return *same;
     choose_version();
-    for (const FlatLink& link : flat_links(store_, manifest_)) check_flat_link(link);
+    for (const FlatLink& link : turns() ? flat_links(store_, manifest_) : version_links(store_, manifest_))
+      check_flat_link(link);
     check_space();
     const core::TempDir temporary(staging(), kStagingPrefix);
     const fs::path directory = temporary / "release";
     stage(directory);
     request_.cancel.check();
     move_into_place(directory);
-    point_at(store_, manifest_);
+    if (turns()) {
+      point_at(store_, manifest_);
+    } else {
+      name_version(store_, manifest_);
+    }
     return {PublishOutcome::kPublished, version_, store_.release_directory(manifest_.line(), version_),
             manifest_, note("done")};
   }
 
  private:
+  bool turns() const { return request_.current == Current::kTurn; }
   fs::path staging() const { return store_.root() / ".staging"; }
   fs::path line_directory() const { return store_.line_directory(manifest_.line()); }
 
@@ -114,27 +121,37 @@ class Publication {
     }
   }
 
-  /// A dated version stands for all of its day.
+  /// A dated version stands for all of its day, a chosen one with revisions for all of these.
   bool is_candidate(const Version& version) const {
+    if (request_.numbering == Numbering::kNextRevision && !request_.version.chosen.empty())
+      return version.chosen.starts_with(request_.version.chosen + ".");
     return version.chosen == request_.version.chosen && version.date == request_.version.date;
   }
 
-  /// The latest release of the day (or the one of the chosen version) if its files, hashed again from disk,
-  /// are those of this request. A run that was killed between the two renames is completed here: `current` is
-  /// turned to it.
-  std::optional<PublishResult> identical_release() {
+  /// The latest release of the day (or the one of the chosen version) that was made from the same; none when
+  /// a damaged one comes first, which is no reason to reuse anything: `verify` tells.
+  std::optional<std::pair<Version, Manifest>> latest_alike() const {
     const std::vector<Version> versions = store_.versions(manifest_.line());
-    const auto latest = std::find_if(versions.rbegin(), versions.rend(),
-                                     [&](const Version& version) { return is_candidate(version); });
-    if (latest == versions.rend()) return std::nullopt;
-    const fs::path directory = store_.release_directory(manifest_.line(), *latest);
-    Manifest existing;
-    try {
-      existing = read_manifest(directory);
-    } catch (const Error&) {
-      return std::nullopt;  // damaged: no reason to reuse it; `verify` tells
+    for (auto version = versions.rbegin(); version != versions.rend(); ++version) {
+      if (!is_candidate(*version)) continue;
+      try {
+        Manifest existing = read_manifest(store_.release_directory(manifest_.line(), *version));
+        if (existing.derived_from == request_.derived_from) return std::pair(*version, std::move(existing));
+      } catch (const Error&) {
+        return std::nullopt;
+      }
     }
-    if (existing.version != latest->to_string() || existing.line() != manifest_.line() ||
+    return std::nullopt;
+  }
+
+  /// That release if its files, hashed again from disk, are those of this request. A run that was killed
+  /// between the two renames is completed here: `current` is turned to it.
+  std::optional<PublishResult> identical_release() {
+    const auto latest = latest_alike();
+    if (!latest) return std::nullopt;
+    const auto& [version, existing] = *latest;
+    const fs::path directory = store_.release_directory(manifest_.line(), version);
+    if (existing.version != version.to_string() || existing.line() != manifest_.line() ||
         !same_content(existing)) {
       return std::nullopt;
     }
@@ -143,18 +160,23 @@ class Publication {
     }
     manifest_.version = existing.version;
     std::vector<std::string> warnings;
-    if (point_at(store_, existing)) warnings = note("was published already, made current");
-    return PublishResult{PublishOutcome::kIdentical, *latest, directory, existing, std::move(warnings)};
+    if (!turns()) {
+      name_version(store_, existing);
+    } else if (point_at(store_, existing)) {
+      warnings = note("was published already, made current");
+    }
+    return PublishResult{PublishOutcome::kIdentical, version, directory, existing, std::move(warnings)};
   }
 
   /// Into the journal; returns what has to be warned of.
   std::vector<std::string> note(std::string outcome) const {
     JournalEntry entry;
-    entry.command = "publish";
+    entry.command = request_.command;
     entry.line = manifest_.line();
     entry.version = manifest_.version;
     entry.outcome = std::move(outcome);
-    if (before_) entry.detail = before_->to_string() + " -> " + manifest_.version;
+    if (request_.derived_from) entry.detail = "from " + request_.derived_from->release;
+    if (!request_.derived_from && before_) entry.detail = before_->to_string() + " -> " + manifest_.version;
     std::string warning = append_journal(store_.root(), std::move(entry));
     return warning.empty() ? std::vector<std::string>{} : std::vector{std::move(warning)};
   }
@@ -183,14 +205,18 @@ class Publication {
 
   void choose_version() {
     version_ = request_.version;
+    if (request_.numbering == Numbering::kNextRevision && !version_.chosen.empty()) {
+      for (unsigned revision = 1; is_taken(version_); ++revision)
+        version_.chosen = request_.version.chosen + "." + std::to_string(revision);
+    }
     if (!version_.chosen.empty() && is_taken(version_)) {
       throw Error(Kind::kStore,
                   manifest_.line() + " " + version_.to_string() +
                       " was published already with different content; releases are never replaced")
-          .hint("raise `version` in the recipe");
+          .hint(request_.derived_from ? "choose another --version" : "raise `version` in the recipe");
     }
     for (const Version& version : store_.versions(manifest_.line())) {
-      if (is_candidate(version)) version_.revision = version.revision + 1;
+      if (version_.chosen.empty() && is_candidate(version)) version_.revision = version.revision + 1;
     }
     while (is_taken(version_)) ++version_.revision;
     manifest_.version = version_.to_string();

@@ -43,7 +43,7 @@ class Restoring {
     } else {
       const Manifest manifest = read_release_manifest(result.directory, result.line, result.version);
       require_intact(result.directory, manifest);
-      result.changed = link_versions(manifest);
+      result.changed = name_version(store_, manifest);
     }
     if (!copy.empty()) {
       take_out(store_, *release, copy);
@@ -56,7 +56,7 @@ class Restoring {
  private:
   void unpack(const fs::path& archived, const RestoreResult& result) const {
     const Manifest manifest = read_release_manifest(archived, result.line, result.version);
-    for (const FlatLink& link : version_links(manifest)) check_flat_link(link);
+    for (const FlatLink& link : version_links(store_, manifest)) check_flat_link(link);
     const core::TempDir staging(store_.root() / ".staging", "restore");
     const fs::path fresh = staging / "release";
     if (::mkdir(fresh.c_str(), 0755) != 0) throw core::system_error(errno, "cannot create", fresh.native());
@@ -74,7 +74,7 @@ class Restoring {
     make_folder(store_.releases());
     make_folder(store_.line_directory(result.line));
     move_into_place(fresh, result.directory);
-    link_versions(manifest);
+    name_version(store_, manifest);
   }
 
   void bring(const fs::path& archived, const fs::path& fresh, const std::string& file,
@@ -99,18 +99,6 @@ class Restoring {
       throw Error(row.kind.value_or(Kind::kIntegrity), "the archived " + row.subject + ": " + row.detail)
           .hint("imgforge verify --all says what else is damaged");
     }
-  }
-
-  std::vector<FlatLink> version_links(const Manifest& manifest) const {
-    std::vector<FlatLink> links = flat_links(store_, manifest);
-    std::erase_if(links,
-                  [](const FlatLink& link) { return link.target.find("/current/") != std::string::npos; });
-    return links;
-  }
-  bool link_versions(const Manifest& manifest) const {
-    bool changed = false;
-    for (const FlatLink& link : version_links(manifest)) changed = make_flat_link(link) || changed;
-    return changed;
   }
 
   const Store& store_;

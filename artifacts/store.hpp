@@ -34,11 +34,25 @@ struct Document {
   std::string content;
 };
 
+/// What a new release's version is.
+enum class Numbering {
+  kAsGiven,       ///< a dated version may get a revision, a chosen one is taken as it is
+  kNextRevision,  ///< a further revision of the given one: v20261120.1 after v20261120, 1.4.2.1 after 1.4.2
+};
+
+/// Whether a new release becomes the current one of its line.
+enum class Current { kTurn, kLeave };
+
 struct PublishRequest {
   std::string name;
   std::string profile;
-  /// What the release is called: a dated version may get a revision, a chosen one is taken as it is.
   Version version;
+  Numbering numbering = Numbering::kAsGiven;
+  Current current = Current::kTurn;
+  /// Stands in the manifest. A derived release is compared with others that were derived alike, never with
+  /// what a recipe gave, and the other way round.
+  std::optional<ManifestDerivation> derived_from = {};
+  std::string command = "publish";  ///< for the journal
   std::vector<StagedArtifact> artifacts;
   /// Completes the manifest, in which name, profile, version, artifacts and is_unsigned are filled already,
   /// and returns the documents to publish with it. Called once, and only when a new release is made.
@@ -51,7 +65,7 @@ struct PublishRequest {
 
 enum class PublishOutcome {
   kPublished,  ///< a new release
-  kIdentical,  ///< the latest release of that day already has the same bytes; nothing was written
+  kIdentical,  ///< the latest such release of that day already has the same bytes; nothing was written
 };
 
 struct PublishResult {

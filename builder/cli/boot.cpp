@@ -5,12 +5,16 @@
 
 #include "artifacts/manifest.hpp"
 #include "builder/cli/command.hpp"
+#include "builder/cli/keys.hpp"
+#include "builder/image/enrol_keys.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "builder/stages/boot_paths.hpp"
 #include "builder/stages/boot_test.hpp"
+#include "builder/stages/secure_boot_keys.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
+#include "core/temp_dir.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -33,6 +37,7 @@ struct Arguments {
   fs::path log;
   fs::path shared;
   fs::path variables;
+  std::string secure_boot_keys;
   bool find_minimum_memory = false;
 };
 
@@ -43,8 +48,9 @@ std::optional<artifacts::Manifest> manifest_beside(const fs::path& artifact) {
   return artifacts::parse_manifest(core::read_text_file(file, artifacts::kMaxManifestBytes));
 }
 
-/// What the artifact is: the manifest says so, or its content.
-void describe(stages::BootRequest& request, const fs::path& named) {
+/// What the artifact is: the manifest says so, or its content. Returns whether it is signed for Secure Boot.
+stages::BootSigning describe(stages::BootRequest& request, const fs::path& named) {
+  stages::BootSigning signing = stages::BootSigning::kNone;
   std::error_code error;
   const fs::path artifact = fs::canonical(named, error);
   if (error) throw core::system_error(error.value(), "cannot read", named.native());
@@ -56,22 +62,33 @@ void describe(stages::BootRequest& request, const fs::path& named) {
     request.requirements.cpus = manifest->required_cpus;
     request.expect = manifest->boot_expect;
     for (const artifacts::ManifestArtifact& row : manifest->artifacts) {
-      if (row.file == artifact.filename()) request.format = row.format;
+      if (row.file != artifact.filename()) continue;
+      request.format = row.format;
+      signing = stages::signing_of(row);
     }
   }
   if (request.format.empty()) request.format = stages::detect_format(artifact);
   if (request.format == "netboot")
     request.netboot = stages::find_netboot_files(artifact, manifest ? &*manifest : nullptr);
+  return signing;
 }
 
-/// The paths named, or all that the format claims; `--firmware` filters them.
-std::vector<image::BootPath> chosen_paths(const Arguments& arguments, const std::string& format) {
+/// The paths named, or all that the format claims; `--firmware` filters them. Secure Boot is tried only when
+/// there are keys to enrol or variables that hold some.
+std::vector<image::BootPath> chosen_paths(const Arguments& arguments, const std::string& format,
+                                          stages::BootSigning signing) {
   std::vector<image::BootPath> paths;
   for (const std::string& name : arguments.paths) {
     paths.push_back(image::parse_boot_path(name));
     stages::check_path_fits(paths.back(), format);
   }
-  if (paths.empty()) paths = stages::boot_paths_of(format);
+  if (paths.empty()) {
+    paths = stages::boot_paths_of(format, signing);
+    if (arguments.secure_boot_keys.empty() && arguments.variables.empty()) {
+      std::erase_if(
+          paths, [](const image::BootPath& path) { return path.firmware == image::Firmware::kSecureBoot; });
+    }
+  }
   if (paths.empty())
     throw core::Error(core::Kind::kUsage, fmt::format("the format {} does not boot", format));
   if (arguments.firmware != "both") {
@@ -88,8 +105,8 @@ std::vector<image::BootPath> chosen_paths(const Arguments& arguments, const std:
 
 stages::BootRequest make_request(const Arguments& arguments) {
   stages::BootRequest request;
-  describe(request, arguments.artifact);
-  request.paths = chosen_paths(arguments, request.format);
+  const stages::BootSigning signing = describe(request, arguments.artifact);
+  request.paths = chosen_paths(arguments, request.format, signing);
   if (!arguments.memory.empty()) request.requirements.memory = core::Bytes::parse(arguments.memory);
   if (arguments.cpus > 0) request.requirements.cpus = arguments.cpus;
   if (!arguments.expect.empty()) request.expect = arguments.expect;
@@ -146,12 +163,27 @@ void print_minimums(const Context& context, const std::vector<stages::MinimumMem
   print(context.options.json ? core::print_json({{"schema", 1}, {"minimum_memory", rows}}) : text);
 }
 
+/// Variables with the keys that the user named, in `work`.
+fs::path enrolled_variables(Context& context, const std::string& keys, machine::Accelerator accelerator,
+                            const fs::path& work) {
+  context.progress.update("boot", "enrolling the Secure Boot keys");
+  image::BootSpec machine;
+  machine.accelerator = accelerator;
+  machine.work_dir = work;
+  image::enrol_keys(stages::secure_boot_folder(keys_folder(), fs::current_path(), keys),
+                    work / "variables.fd", machine, context.processes, context.cancel);
+  return work / "variables.fd";
+}
+
 int boot(Context& context, const Arguments& arguments) {
-  const stages::BootRequest request = make_request(arguments);
+  stages::BootRequest request = make_request(arguments);
   const machine::Accelerator accelerator =
       machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel).accelerator;
   const fs::path scratch = context.options.cache_dir / "tmp";
   context.progress.begin("boot");
+  const core::TempDir work(scratch, "enrol");
+  if (!arguments.secure_boot_keys.empty())
+    request.enrolled = enrolled_variables(context, arguments.secure_boot_keys, accelerator, work.path());
   const auto done = [&] { context.progress.end("boot", request.name, core::Progress::Outcome::kDone); };
   if (arguments.find_minimum_memory) {
     const auto minimums =
@@ -171,8 +203,12 @@ void declare_machine(CLI::App& app, Arguments& arguments) {
   app.add_option("--cpus", arguments.cpus, "processors [what the release's manifest says]");
   app.add_option("--shared", arguments.shared,
                  "folder that the guest may mount: -t 9p -o trans=virtio shared /mnt");
-  app.add_option("--uefi-variables", arguments.variables,
-                 "file of UEFI's variables, used in place [fresh ones for each boot]");
+  CLI::Option* variables =
+      app.add_option("--uefi-variables", arguments.variables,
+                     "file of UEFI's variables, used in place [fresh ones for each boot]");
+  app.add_option("--secure-boot-keys", arguments.secure_boot_keys,
+                 "name or folder of Secure Boot keys, enrolled for the paths with Secure Boot")
+      ->excludes(variables);
 }
 
 void declare_limits(CLI::App& app, Arguments& arguments) {

@@ -26,6 +26,7 @@ struct Arguments {
   PassphraseArguments passphrase;
   bool is_unsigned = false;
   bool boot_test = false;
+  bool require_boot = false;
   std::vector<std::string> boot_paths;
 };
 
@@ -125,7 +126,9 @@ int build(Context& context, const Arguments& arguments) {
   for (const std::string& path : arguments.boot_paths)
     request.boot_paths.push_back(image::parse_boot_path(path));
   const bool boots = arguments.boot_test || !request.boot_paths.empty();
-  request.boot_test = boots ? stages::BootTest::kYes : stages::BootTest::kNo;
+  request.boot_test = arguments.require_boot ? stages::BootTest::kRequired
+                      : boots                ? stages::BootTest::kYes
+                                             : stages::BootTest::kNo;
   request.sign = make_signer(context, arguments);
   // A store that cannot be written is told now, not after the work.
   artifacts::Store::create(request.output_dir);
@@ -152,9 +155,12 @@ Runner declare_build(CLI::App& app) {
   app.add_flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
   app.add_flag("--boot-test", arguments->boot_test,
                "boot each image by every path that it claims before it is published");
-  app.add_option("--boot-path", arguments->boot_paths,
-                 "boot by this path only, such as \"cd UEFI\"; repeatable")
-      ->allow_extra_args(false);
+  CLI::Option* path = app.add_option("--boot-path", arguments->boot_paths,
+                                     "boot by this path only, such as \"cd UEFI\"; repeatable")
+                          ->allow_extra_args(false);
+  app.add_flag("--require-boot", arguments->require_boot,
+               "publish only what booted by every path that its formats claim")
+      ->excludes(path);
   return [arguments](Context& context) { return build(context, *arguments); };
 }
 

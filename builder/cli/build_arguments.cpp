@@ -1,5 +1,7 @@
 #include "builder/cli/build_arguments.hpp"
 
+#include "builder/cli/keys.hpp"
+
 namespace imgforge::cli {
 
 std::shared_ptr<BuildArguments> declare_build_arguments(CLI::App& app) {
@@ -36,6 +38,7 @@ BuildTools::BuildTools(Context& context, const BuildArguments& arguments)
                context.cancel,
                context.options.cache_dir,
                arguments.jobs,
-               arguments.offline ? fetch::Network::kOffline : fetch::Network::kOnline} {}
+               arguments.offline ? fetch::Network::kOffline : fetch::Network::kOnline,
+               keys_folder()} {}
 
 }  // namespace imgforge::cli

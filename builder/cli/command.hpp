@@ -67,9 +67,12 @@ Runner declare_build(CLI::App& app);
 Runner declare_plan(CLI::App& app);
 Runner declare_validate(CLI::App& app);
 Runner declare_show(CLI::App& app);
+Runner declare_fetch(CLI::App& app);
 Runner declare_verify(CLI::App& app);
 Runner declare_boot(CLI::App& app);
 Runner declare_key(CLI::App& app);
+Runner declare_export(CLI::App& app);
+Runner declare_serve(CLI::App& app);
 Runner declare_doctor(CLI::App& app);
 Runner declare_list(CLI::App& app);
 Runner declare_du(CLI::App& app);
@@ -88,6 +91,11 @@ Runner declare_remove(CLI::App& app);
 Runner declare_backup(CLI::App& app);
 Runner declare_clone(CLI::App& app);
 Runner declare_gc(CLI::App& app);
+Runner declare_inspect(CLI::App& app);
+Runner declare_diff(CLI::App& app);
+Runner declare_convert(CLI::App& app);
+Runner declare_compress(CLI::App& app);
+Runner declare_resize(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli

@@ -4,6 +4,7 @@
 
 #include "builder/cli/command.hpp"
 #include "builder/recipe/schema.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -59,22 +60,31 @@ const std::map<std::string, std::string (*)()>& topics() {
   return table;
 }
 
+std::string as_json(const std::string& topic, const std::string& text) {
+  core::Json rows = core::Json::array();
+  for (const Command& command : commands())
+    rows.push_back({{"name", command.name}, {"group", command.group}, {"summary", command.summary}});
+  return core::print_json({{"schema", 1}, {"topic", topic}, {"text", text}, {"commands", rows}});
+}
+
 }  // namespace
 
 Runner declare_help(CLI::App& app) {
   auto topic = std::make_shared<std::string>();
   app.add_option("topic", *topic, "a command, or exit-codes, environment, recipe-reference, recipe-schema");
   const CLI::App* program = app.get_parent();
-  return [topic, program](Context&) {
+  return [topic, program](Context& context) {
+    std::string text;
     if (topic->empty()) {
-      print(overview());
+      text = overview();
     } else if (const auto found = topics().find(*topic); found != topics().end()) {
-      print(found->second());
+      text = found->second();
     } else if (const CLI::App* command = find_command(*program, *topic)) {
-      print(command->help());
+      text = command->help();
     } else {
       throw core::Error(core::Kind::kUsage, "there is no help on \"" + *topic + "\"").hint("imgforge help");
     }
+    print(context.options.json ? as_json(*topic, text) : text);
     return 0;
   };
 }

@@ -84,7 +84,7 @@ int show(Context& context) {
   return 0;
 }
 
-int trust(Context&, const KeyArguments& arguments) {
+int trust(Context& context, const KeyArguments& arguments) {
   const bool is_file = fs::exists(arguments.key);
   const signing::PublicKey key =
       is_file ? signing::load_public_key(arguments.key) : signing::PublicKey::parse(arguments.key);
@@ -92,7 +92,8 @@ int trust(Context&, const KeyArguments& arguments) {
                            : is_file               ? fs::path(arguments.key).stem().string()
                                                    : key.id();
   signing::trust_key(trusted_folder(), name, key);
-  print(fmt::format("trusting {} ({})\n", name, key.abbreviated()));
+  print(context.options.json ? core::print_json({{"schema", 1}, {"name", name}, {"public_key", key.line()}})
+                             : fmt::format("trusting {} ({})\n", name, key.abbreviated()));
   return 0;
 }
 

@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 
 #include "artifacts/release_reference.hpp"
+#include "artifacts/verify.hpp"
+#include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "builder/stages/boot_paths.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 
@@ -42,7 +45,27 @@ Version version_of(const ReleaseLocation& location) {
   return *version;
 }
 
-int promote(Context& context, const std::string& reference) {
+/// The signed manifest must hold a boot by every path that its artifacts claim.
+void require_boots(const ReleaseLocation& location) {
+  const signing::TrustStore trust = load_trust({});
+  artifacts::VerifyOptions options;
+  options.contents = artifacts::Contents::kLeave;  // promote hashes the files itself
+  options.signature = [&](std::string_view data, std::string_view minisig) {
+    return trust.verify(data, minisig).signer;
+  };
+  const artifacts::VerifyReport report = artifacts::verify_release(location.directory, options);
+  if (!report.ok())
+    throw core::Error(core::Kind::kIntegrity,
+                      location.reference() + " has no manifest with a trusted signature")
+        .hint("imgforge verify " + location.directory.native() + " says what is wrong");
+  const std::vector<std::string> unproven = stages::unproven_boots(report.manifest->manifest());
+  if (unproven.empty()) return;
+  throw core::Error(core::Kind::kBoot, fmt::format("{} was not seen to boot: {}", location.reference(),
+                                                   core::join(unproven, ", ")))
+      .hint("build it with --require-boot");
+}
+
+int promote(Context& context, const std::string& reference, bool booted) {
   Store store = open_store(context);
   const ReleaseLocation location = artifacts::find_release(store, reference);
   if (location.archived) {
@@ -50,6 +73,7 @@ int promote(Context& context, const std::string& reference) {
                       location.reference() + " is archived: " + location.directory.native())
         .hint("only releases below releases/ can be current");
   }
+  if (booted) require_boots(location);
   return say_turn(context, store.promote(location.line, version_of(location), {.cancel = context.cancel}));
 }
 
@@ -109,12 +133,15 @@ constexpr const char* kReleaseHelp =
 
 Runner declare_promote(CLI::App& app) {
   auto reference = std::make_shared<std::string>();
+  auto booted = std::make_shared<bool>(false);
   app.add_option("release", *reference, kReleaseHelp)->required();
+  app.add_flag("--require-boot", *booted,
+               "refuse a release that was not seen to boot by every path it claims");
   app.footer(
       "The release's files are hashed first; a damaged one is refused. All formats change together, by one\n"
       "rename.\n"
       "Example: imgforge promote hello-boot@v20261120");
-  return [reference](Context& context) { return promote(context, *reference); };
+  return [reference, booted](Context& context) { return promote(context, *reference, *booted); };
 }
 
 Runner declare_rollback(CLI::App& app) {

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "builder/cli/command.hpp"
+#include "builder/cli/examples.hpp"
 #include "core/fd.hpp"
 
 namespace imgforge::cli {
@@ -17,11 +18,15 @@ namespace {
 constexpr std::array kCommands{
     std::tuple{"build", "Build", "build a recipe's profiles, sign and publish them", &declare_build},
     std::tuple{"plan", "Build", "print the steps of a build and which of them would run", &declare_plan},
+    std::tuple{"fetch", "Build", "fetch Alpine's ISO images into the store, verified", &declare_fetch},
     std::tuple{"validate", "Recipe", "check a recipe without building it", &declare_validate},
     std::tuple{"show", "Recipe", "print a recipe with overrides applied, or a release", &declare_show},
     std::tuple{"verify", "Trust", "check signature, digests and structure of releases or files",
                &declare_verify},
     std::tuple{"key", "Trust", "make signing keys and choose whom to trust", &declare_key},
+    std::tuple{"export", "Publish", "write the releases as a tree of static files for stock clients",
+               &declare_export},
+    std::tuple{"serve", "Publish", "serve a folder over HTTP, as an export or a mirror", &declare_serve},
     std::tuple{"list", "Store", "list the releases of the output folder, newest first", &declare_list},
     std::tuple{"du", "Store", "say what releases take on disk and what could be freed", &declare_du},
     std::tuple{"log", "Store", "print who changed the output folder, when and how", &declare_log},
@@ -41,6 +46,12 @@ constexpr std::array kCommands{
     std::tuple{"clone", "Store", "make a disk that stands on a release and holds what differs",
                &declare_clone},
     std::tuple{"gc", "Store", "remove from the cache what nothing needs", &declare_gc},
+    std::tuple{"inspect", "Store", "say what is in an image: partitions, system, packages", &declare_inspect},
+    std::tuple{"diff", "Store", "say what changed between two releases", &declare_diff},
+    std::tuple{"convert", "Store", "make a new release with the disk in another format", &declare_convert},
+    std::tuple{"compress", "Store", "make a new release that is compressed for distribution",
+               &declare_compress},
+    std::tuple{"resize", "Store", "make a new release with a larger disk", &declare_resize},
     std::tuple{"boot", "Test", "boot an artifact headless and wait for its marker", &declare_boot},
     std::tuple{"doctor", "Machine", "list what this machine has and lacks, with the mend", &declare_doctor},
     std::tuple{"help", "Machine", "print help on a command or a topic", &declare_help},
@@ -64,6 +75,7 @@ void add_environment(CLI::App& app) {
       option->envname(variable);
     }
   }
+  for (CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) add_environment(*sub);
 }
 
 void declare_globals(CLI::App& app, GlobalOptions& options) {
@@ -131,7 +143,7 @@ int run(int argc, const char* const* argv) {
       CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
       sub->group(std::string(command.group));
       runners.emplace_back(sub, command.declare(*sub));
-      add_environment(*sub);
+      if (sub->get_footer().empty()) sub->footer(example_of(command.name));
     }
     add_environment(app);
     try {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "builder/fetch/alpine_releases.hpp"
 #include "builder/fetch/apk_names.hpp"
 #include "builder/fetch/http_cache.hpp"
 #include "builder/fetch/url.hpp"
@@ -15,6 +14,7 @@ namespace {
 
 constexpr std::uint64_t kReleaseFileLimit = 1 << 20;
 constexpr std::uint64_t kBaseLimit = std::uint64_t{256} << 20;
+constexpr std::uint64_t kIsoLimit = std::uint64_t{4} << 30;
 
 std::vector<std::string> on_mirrors(const std::vector<std::string>& mirrors, const std::string& path) {
   std::vector<std::string> urls;
@@ -40,10 +40,14 @@ void check_agreement(const std::vector<Promise>& promises, const std::string& na
 }
 
 BaseSource source_from_lock(const BaseRequest& request, const BaseLock& lock) {
-  BaseSource source{.version = lock.version, .branch = lock.branch, .arch = request.arch, .urls = lock.urls};
+  BaseSource source{.version = lock.version,
+                    .branch = lock.branch,
+                    .arch = request.arch,
+                    .flavor = request.flavor,
+                    .urls = lock.urls};
   if (source.urls.empty()) {
     source.urls = on_mirrors(request.mirrors, releases_folder(lock.branch, request.arch) +
-                                                  minirootfs_file(lock.version, request.arch));
+                                                  release_file(request.flavor, lock.version, request.arch));
   }
   source.promises.push_back({lock.sha256, "the lock"});
   source.size = lock.size;
@@ -54,17 +58,19 @@ BaseSource source_from_lock(const BaseRequest& request, const BaseLock& lock) {
 std::optional<BaseSource> source_from_release_file(const Context& context, const BaseRequest& request,
                                                    const ReleaseName& name) {
   std::optional<Release> release;
-  CachedRequest file{.what = "releases of Alpine " + request.release,
-                     .urls = on_mirrors(request.mirrors,
-                                        releases_folder(name.folder, request.arch) + "latest-releases.yaml"),
-                     .limit = kReleaseFileLimit,
-                     .accept = [&](const CachedFile& got) {
-                       release = parse_releases(got.content, redacted_url(got.url), name, request.arch);
-                     }};
+  CachedRequest file{
+      .what = "releases of Alpine " + request.release,
+      .urls =
+          on_mirrors(request.mirrors, releases_folder(name.folder, request.arch) + "latest-releases.yaml"),
+      .limit = kReleaseFileLimit,
+      .accept = [&](const CachedFile& got) {
+        release = parse_releases(got.content, redacted_url(got.url), name, request.flavor, request.arch);
+      }};
   const CachedFile got = HttpCache(context).get(file);
   if (!name.version.empty() && release->version != name.version) return std::nullopt;
   const std::string by = redacted_url(got.url);
-  BaseSource source{.version = release->version, .branch = release->branch, .arch = request.arch};
+  BaseSource source{
+      .version = release->version, .branch = release->branch, .arch = request.arch, .flavor = request.flavor};
   source.urls = on_mirrors(request.mirrors, releases_folder(release->branch, request.arch) + release->file);
   const auto answered = std::find(file.urls.begin(), file.urls.end(), got.url) - file.urls.begin();
   std::rotate(source.urls.begin(), source.urls.begin() + answered, source.urls.begin() + answered + 1);
@@ -76,7 +82,7 @@ std::optional<BaseSource> source_from_release_file(const Context& context, const
 /// An exact version that is not the newest: the checksum file beside it.
 BaseSource source_from_checksum_file(const Context& context, const BaseRequest& request,
                                      const ReleaseName& name) {
-  const std::string file = minirootfs_file(name.version, request.arch);
+  const std::string file = release_file(request.flavor, name.version, request.arch);
   const std::string path = releases_folder(name.folder, request.arch) + file;
   core::Digest digest;
   CachedRequest checksum{.what = "checksum of Alpine " + name.version,
@@ -90,6 +96,7 @@ BaseSource source_from_checksum_file(const Context& context, const BaseRequest& 
   return BaseSource{.version = name.version,
                     .branch = name.folder,
                     .arch = request.arch,
+                    .flavor = request.flavor,
                     .urls = on_mirrors(request.mirrors, path),
                     .promises = {{digest, redacted_url(got.url)}}};
 }
@@ -97,11 +104,13 @@ BaseSource source_from_checksum_file(const Context& context, const BaseRequest& 
 BaseSource find_without_lock(const Context& context, const BaseRequest& request) {
   const ReleaseName name = ReleaseName::parse(request.release);
   if (request.pin && !name.version.empty()) {
-    return BaseSource{.version = name.version,
-                      .branch = name.folder,
-                      .arch = request.arch,
-                      .urls = on_mirrors(request.mirrors, releases_folder(name.folder, request.arch) +
-                                                              minirootfs_file(name.version, request.arch))};
+    return BaseSource{
+        .version = name.version,
+        .branch = name.folder,
+        .arch = request.arch,
+        .flavor = request.flavor,
+        .urls = on_mirrors(request.mirrors, releases_folder(name.folder, request.arch) +
+                                                release_file(request.flavor, name.version, request.arch))};
   }
   if (auto source = source_from_release_file(context, request, name)) return *source;
   return source_from_checksum_file(context, request, name);
@@ -114,19 +123,23 @@ BaseSource find_base(const Context& context, const BaseRequest& request) {
     throw core::Error(core::Kind::kRecipe,
                       "not an architecture: \"" + core::escaped(request.arch, 40) + "\"");
   }
+  if (!is_flavor(request.flavor)) {
+    throw core::Error(core::Kind::kRecipe,
+                      "not a flavor of Alpine: \"" + core::escaped(request.flavor, 60) + "\"");
+  }
   BaseSource source =
       request.lock ? source_from_lock(request, *request.lock) : find_without_lock(context, request);
   if (request.pin) source.promises.insert(source.promises.begin(), {*request.pin, "the recipe"});
-  check_agreement(source.promises, "alpine-minirootfs " + source.version);
+  check_agreement(source.promises, source.title());
   return source;
 }
 
 artifacts::VerifiedFile fetch_base(const Context& context, const BaseSource& source) {
-  Download download{.name = "alpine-minirootfs " + source.version,
+  Download download{.name = source.title(),
                     .urls = source.urls,
                     .promises = source.promises,
                     .size = source.size,
-                    .limit = kBaseLimit};
+                    .limit = source.flavor == kMiniRootFs ? kBaseLimit : kIsoLimit};
   return Downloader(context).fetch(download);
 }
 

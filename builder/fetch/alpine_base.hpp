@@ -1,6 +1,6 @@
-// The base of an image: from a release's name in a recipe to a verified tarball. Promises about it are ranked
-// (recipe before lock before the mirror's own files) and must agree: a difference is a refusal that names
-// both sides.
+// The base of an image: from a release's name in a recipe to a verified tarball or ISO image. Promises about
+// it are ranked (recipe before lock before the mirror's own files) and must agree: a difference is a refusal
+// that names both sides.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "artifacts/blob_store.hpp"
+#include "builder/fetch/alpine_releases.hpp"
 #include "builder/fetch/context.hpp"
 #include "builder/fetch/downloader.hpp"
 
@@ -26,6 +27,7 @@ struct BaseLock {
 struct BaseRequest {
   std::string release;  ///< as in the recipe
   std::string arch;
+  std::string flavor = std::string(kMiniRootFs);
   std::vector<std::string> mirrors;  ///< in order
   std::optional<core::Digest> pin;   ///< of the recipe
   std::optional<BaseLock> lock;
@@ -36,9 +38,12 @@ struct BaseSource {
   std::string version;  ///< "3.22.2"
   std::string branch;   ///< "v3.22": folder of the mirrors for packages
   std::string arch;
+  std::string flavor = std::string(kMiniRootFs);
   std::vector<std::string> urls = {};  ///< in order of trying
   std::vector<Promise> promises = {};  ///< strongest first; never empty
   std::optional<std::uint64_t> size = {};
+  /// For people: "alpine-minirootfs 3.22.2".
+  std::string title() const { return "alpine-" + flavor + " " + version; }
 };
 
 /// Needs no request when the lock, or the pin of an exact version, says enough. Throws kFetch (no mirror

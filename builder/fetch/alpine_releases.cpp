@@ -14,7 +14,7 @@
 namespace imgforge::fetch {
 namespace {
 
-constexpr std::string_view kFlavor = "alpine-minirootfs";
+constexpr std::string_view kPrefix = "alpine-";
 
 core::Error wrong(core::Kind kind, std::string_view source, const std::string& why) {
   return core::Error(kind, fmt::format("{}: {}", source, why));
@@ -36,13 +36,13 @@ recipe::Document parse_yaml(const std::string& text, std::string_view source) {
 
 /// Fields of one entry, each checked before it is used for anything.
 Release validated(const recipe::Node& entry, std::string_view source, const ReleaseName& wanted,
-                  std::string_view arch) {
+                  std::string_view flavor, std::string_view arch) {
   static const std::regex branch_form("v[0-9]{1,3}\\.[0-9]{1,3}|edge");
   static const std::regex version_form("[0-9][0-9A-Za-z._]{0,31}");
   const auto expect = [&](bool good, std::string_view key) {
     if (good) return;
     throw wrong(core::Kind::kIntegrity, source,
-                fmt::format("{}: field {} is not acceptable: \"{}\"", kFlavor, key,
+                fmt::format("{}{}: field {} is not acceptable: \"{}\"", kPrefix, flavor, key,
                             core::escaped(field(entry, key), 80)));
   };
   Release release{
@@ -51,7 +51,8 @@ Release validated(const recipe::Node& entry, std::string_view source, const Rele
   expect(wanted.folder == "latest-stable" || release.branch == wanted.folder, "branch");
   expect(std::regex_match(release.version, version_form), "version");
   expect(field(entry, "arch") == arch, "arch");
-  expect(is_plain_file_name(release.file) && release.file == minirootfs_file(release.version, arch), "file");
+  expect(is_plain_file_name(release.file) && release.file == release_file(flavor, release.version, arch),
+         "file");
   const std::string size = field(entry, "size");
   const auto [end, code] = std::from_chars(size.data(), size.data() + size.size(), release.size);
   expect(code == std::errc() && end == size.data() + size.size() && release.size > 0, "size");
@@ -82,22 +83,38 @@ ReleaseName ReleaseName::parse(std::string_view text) {
   return {"v" + match[1].str(), match[2].matched ? match[1].str() + match[2].str() : std::string()};
 }
 
+bool is_flavor(std::string_view text) {
+  static const std::regex form("[a-z][a-z0-9]{0,31}(-[a-z0-9]{1,16}){0,3}");
+  return std::regex_match(text.begin(), text.end(), form);
+}
+
 Release parse_releases(const std::string& text, std::string_view source, const ReleaseName& wanted,
-                       std::string_view arch) {
+                       std::string_view flavor, std::string_view arch) {
   const recipe::Document document = parse_yaml(text, source);
   if (document.root().kind() != recipe::NodeKind::kSequence) {
     throw wrong(core::Kind::kFetch, source, "not a release file: no list of releases");
   }
   const recipe::Node* chosen = nullptr;
+  const std::string name = std::string(kPrefix) + std::string(flavor);
+  std::vector<std::string> others;
   for (const recipe::Node& entry : document.root().items()) {
-    if (entry.kind() != recipe::NodeKind::kMapping || field(entry, "flavor") != kFlavor) continue;
+    if (entry.kind() != recipe::NodeKind::kMapping) continue;
+    const std::string own = field(entry, "flavor");
+    if (own != name) {
+      const std::string word = own.starts_with(kPrefix) ? own.substr(kPrefix.size()) : std::string();
+      if (is_flavor(word)) others.push_back(word);
+      continue;
+    }
     if (chosen != nullptr)
-      throw wrong(core::Kind::kIntegrity, source, fmt::format("{} is there twice", kFlavor));
+      throw wrong(core::Kind::kIntegrity, source, fmt::format("{} is there twice", name));
     chosen = &entry;
   }
-  if (chosen == nullptr)
-    throw wrong(core::Kind::kFetch, source, fmt::format("no release of flavor {}", kFlavor));
-  return validated(*chosen, source, wanted, arch);
+  if (chosen == nullptr) {
+    core::Error error = wrong(core::Kind::kFetch, source, fmt::format("no release of flavor {}", name));
+    if (!others.empty()) error.hint("its flavors are: " + core::join(others, ", "));
+    throw error;
+  }
+  return validated(*chosen, source, wanted, flavor, arch);
 }
 
 core::Digest parse_checksum_file(std::string_view text, core::HashAlgorithm algorithm, std::string_view file,
@@ -131,8 +148,9 @@ core::Digest parse_checksum_file(std::string_view text, core::HashAlgorithm algo
   return found;
 }
 
-std::string minirootfs_file(std::string_view version, std::string_view arch) {
-  return fmt::format("{}-{}-{}.tar.gz", kFlavor, version, arch);
+std::string release_file(std::string_view flavor, std::string_view version, std::string_view arch) {
+  return fmt::format("{}{}-{}-{}.{}", kPrefix, flavor, version, arch,
+                     flavor == kMiniRootFs ? "tar.gz" : "iso");
 }
 
 }  // namespace imgforge::fetch

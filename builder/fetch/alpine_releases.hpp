@@ -1,5 +1,5 @@
-// Alpine's release files: what the newest release of a branch is, where its root file system lies and what
-// its digests are.
+// Alpine's release files: what the newest release of a branch is, where the file of a flavor (the mini root
+// file system, or an ISO image) lies and what its digests are.
 // Layout of a mirror: `<mirror>/v3.22/releases/<arch>/latest-releases.yaml`; the rolling branch is `edge`,
 // and `latest-stable` is another name of the newest branch.
 #pragma once
@@ -33,11 +33,17 @@ struct Release {
   core::Digest sha512 = {};
 };
 
-/// The entry of flavor alpine-minirootfs. Throws kFetch when `text` is no release file or lacks the entry,
-/// kIntegrity when the entry is malformed or for another branch or architecture; `source` (a URL, redacted)
-/// is named.
+/// The flavor that root file systems of images are made from; all others are ISO images.
+inline constexpr std::string_view kMiniRootFs = "minirootfs";
+
+/// True for a word that can be a flavor: "virt", "standard", "extended".
+bool is_flavor(std::string_view text);
+
+/// The entry of flavor alpine-`flavor`. Throws kFetch when `text` is no release file or lacks the entry (the
+/// hint lists the flavors that it has), kIntegrity when the entry is malformed or for another branch or
+/// architecture; `source` (a URL, redacted) is named.
 Release parse_releases(const std::string& text, std::string_view source, const ReleaseName& wanted,
-                       std::string_view arch);
+                       std::string_view flavor, std::string_view arch);
 
 /// The digest of `file` in a checksum file as sha256sum and sha512sum write it (text or binary mode, any
 /// case, CRLF). Throws kIntegrity with the line when malformed, when `file` is missing, or is there with two
@@ -45,7 +51,7 @@ Release parse_releases(const std::string& text, std::string_view source, const R
 core::Digest parse_checksum_file(std::string_view text, core::HashAlgorithm algorithm, std::string_view file,
                                  std::string_view source);
 
-/// Name of the root file system of an exact version.
-std::string minirootfs_file(std::string_view version, std::string_view arch);
+/// Name of the file of a flavor and exact version on a mirror.
+std::string release_file(std::string_view flavor, std::string_view version, std::string_view arch);
 
 }  // namespace imgforge::fetch

@@ -69,6 +69,14 @@ SignedIndex split_index(std::string_view bytes, std::string_view what) {
           .unpacked = std::move(unpacked[1])};
 }
 
+const std::string& index_text(const std::vector<SegmentFile>& files, std::string_view what) {
+  const auto is_index = [](const SegmentFile& file) { return file.name == "APKINDEX"; };
+  if (std::count_if(files.begin(), files.end(), is_index) != 1) {
+    throw refused(core::Kind::kPackage, what, "not an index: it must hold APKINDEX once");
+  }
+  return std::find_if(files.begin(), files.end(), is_index)->content;
+}
+
 }  // namespace
 
 Index load_index(std::string_view bytes, const PublicKeys& keys, std::string_view arch,
@@ -82,15 +90,16 @@ Index load_index(std::string_view bytes, const PublicKeys& keys, std::string_vie
     throw named.hint(error.hint());
   }
   const std::vector<SegmentFile> files = read_tar_segment(parts.unpacked, what);
-  const auto is_index = [](const SegmentFile& file) { return file.name == "APKINDEX"; };
-  if (std::count_if(files.begin(), files.end(), is_index) != 1) {
-    throw refused(core::Kind::kPackage, what, "not an index: it must hold APKINDEX once");
-  }
-  Index index = Index::parse(std::find_if(files.begin(), files.end(), is_index)->content, arch, what);
+  Index index = Index::parse(index_text(files, what), arch, what);
   index.signer_ = {.key_name = signature.key_name,
                    .key_digest = core::digest_of(core::HashAlgorithm::kSha256, keys.at(signature.key_name)),
                    .algorithm = signature.algorithm};
   return index;
+}
+
+Index read_medium_index(std::string_view bytes, std::string_view arch, std::string_view what) {
+  const std::vector<SegmentFile> files = read_tar_segment(split_index(bytes, what).unpacked, what);
+  return Index::parse(index_text(files, what), arch, what);
 }
 
 }  // namespace imgforge::fetch

@@ -70,4 +70,8 @@ class Index {
 Index load_index(std::string_view bytes, const PublicKeys& keys, std::string_view arch,
                  std::string_view what);
 
+/// Reads an APKINDEX.tar.gz without looking at its signature: only for the index of a medium whose own digest
+/// was verified as a whole. Throws kPackage, kUnsafe.
+Index read_medium_index(std::string_view bytes, std::string_view arch, std::string_view what);
+
 }  // namespace imgforge::fetch

@@ -120,7 +120,9 @@ void check_pkginfo(const Parts& parts, const IndexEntry& entry) {
   }
 }
 
-void check_files(int fd, const Parts& parts, const IndexEntry& entry) {
+using Visitor = std::function<void(const artifacts::TarEntry&, artifacts::TarReader&)>;
+
+void visit_files(int fd, const Parts& parts, const IndexEntry& entry, const Visitor& see) {
   if (::lseek(fd, static_cast<off_t>(parts.members[kDataPart].offset), SEEK_SET) < 0) {
     throw core::system_error(errno, "cannot seek in", entry.file_name());
   }
@@ -129,6 +131,7 @@ void check_files(int fd, const Parts& parts, const IndexEntry& entry) {
     artifacts::TarReader reader(fd, entry.full_name(), policy);
     artifacts::TarEntry member;
     while (reader.next(member)) {
+      if (see) see(member, reader);
     }
   } catch (const core::Error& error) {
     throw refused(error.kind(), entry, error.message()).hint(error.hint());
@@ -137,7 +140,7 @@ void check_files(int fd, const Parts& parts, const IndexEntry& entry) {
 
 }  // namespace
 
-void verify_package(const std::filesystem::path& file, const IndexEntry& entry) {
+void read_package(const std::filesystem::path& file, const IndexEntry& entry, const Visitor& see) {
   const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
   const std::uint64_t size = core::file_size(fd.get(), file.native());
   if (size != entry.size) {
@@ -155,7 +158,11 @@ void verify_package(const std::filesystem::path& file, const IndexEntry& entry) 
                               parts.control_sha1.to_string()));
   }
   check_pkginfo(parts, entry);
-  check_files(fd.get(), parts, entry);
+  visit_files(fd.get(), parts, entry, see);
+}
+
+void verify_package(const std::filesystem::path& file, const IndexEntry& entry) {
+  read_package(file, entry, {});
 }
 
 }  // namespace imgforge::fetch

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
+#include "artifacts/tar.hpp"
 #include "builder/fetch/apk_index.hpp"
 
 namespace imgforge::fetch {
@@ -13,5 +15,10 @@ namespace imgforge::fetch {
 /// Throws kIntegrity (size, identity, datahash), kPackage (malformed, other package than named), kUnsafe
 /// (paths, budgets), kArchive (the data tar is damaged). Messages begin with the package's full name.
 void verify_package(const std::filesystem::path& file, const IndexEntry& entry);
+
+/// The files, folders and links that a package installs, in stored order; `see` may read the content of the
+/// member it is told of. Throws as verify_package, which it runs first.
+void read_package(const std::filesystem::path& file, const IndexEntry& entry,
+                  const std::function<void(const artifacts::TarEntry&, artifacts::TarReader&)>& see);
 
 }  // namespace imgforge::fetch

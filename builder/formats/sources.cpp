@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "artifacts/compression.hpp"
+#include "builder/formats/tool_lists.hpp"
+#include "builder/image/secure_disk.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 
@@ -41,6 +43,12 @@ image::MenuOptions Sources::menu() const {
 const Sources::Disk& Sources::disk() {
   const std::lock_guard lock(disk_mutex_);
   if (disk_) return *disk_;
+  const std::filesystem::path output = parts_.work / "disk.raw";
+  image::DiskLayout layout = recipe().secure_boot ? make_signed_disk(output) : make_plain_disk(output);
+  return disk_.emplace(Disk{output, std::move(layout)});
+}
+
+image::DiskLayout Sources::make_plain_disk(const std::filesystem::path& output) {
   const core::TempDir folder(parts_.work, "disk");
   image::DiskSpec spec;
   spec.size = recipe().disk.size;
@@ -49,10 +57,30 @@ const Sources::Disk& Sources::disk() {
                                                                             : image::RootAccess::kWritable;
   spec.menu = menu();
   spec.epoch = epoch();
-  const std::filesystem::path output = parts_.work / "disk.raw";
-  image::DiskLayout layout =
-      image::make_disk(rootfs().path(), boot(), spec, output, folder.path(), processes(), cancel());
-  return disk_.emplace(Disk{output, std::move(layout)});
+  return image::make_disk(rootfs().path(), boot(), spec, output, folder.path(), processes(), cancel());
+}
+
+image::DiskLayout Sources::make_signed_disk(const std::filesystem::path& output) {
+  require_modules(boot(), kVerityModules, "disk with Secure Boot");
+  const core::TempDir folder(parts_.work, "disk");
+  image::SecureDiskSpec spec;
+  spec.size = recipe().disk.size;
+  spec.identity = identity();
+  spec.menu = menu();
+  spec.epoch = epoch();
+  spec.keys = parts_.secure_boot_keys;
+  switch (recipe().secure_boot->enrolment) {
+    case recipe::Enrolment::kOff:
+      spec.enrolment = image::Enrolment::kNone;
+      break;
+    case recipe::Enrolment::kManual:
+      spec.enrolment = image::Enrolment::kOffered;
+      break;
+    case recipe::Enrolment::kForce:
+      spec.enrolment = image::Enrolment::kForced;
+      break;
+  }
+  return image::make_secure_disk(squashfs(), boot(), spec, output, folder.path(), processes(), cancel());
 }
 
 const std::filesystem::path& Sources::packed_rootfs() {

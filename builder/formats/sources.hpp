@@ -25,7 +25,8 @@ struct Ingredients {
   const recipe::ResolvedRecipe& recipe;
   artifacts::VerifiedFile rootfs;  ///< the normalised tar
   image::BootFiles boot;
-  std::optional<artifacts::VerifiedFile> squashfs;  ///< of the rootfs; there when a live format is made
+  std::optional<artifacts::VerifiedFile> squashfs;  ///< of the rootfs; there when a format carries it
+  std::filesystem::path secure_boot_keys;           ///< folder; there when the recipe asks for Secure Boot
   std::int64_t epoch = 0;                           ///< time that file systems tell, seconds
   std::filesystem::path work;  ///< folder for shared results, on the file system of the blobs
   core::ProcessRunner& processes;
@@ -58,6 +59,9 @@ class Sources {
   const std::filesystem::path& packed_rootfs();
 
  private:
+  image::DiskLayout make_plain_disk(const std::filesystem::path& output);
+  image::DiskLayout make_signed_disk(const std::filesystem::path& output);
+
   Ingredients parts_;
   std::mutex disk_mutex_, rootfs_mutex_;
   std::optional<Disk> disk_;

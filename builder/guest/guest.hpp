@@ -27,6 +27,12 @@ struct Appliance;  // the library's handle and what belongs to it
 
 using Seconds = std::chrono::seconds;
 
+/// A disk of somebody else that is only looked at.
+struct ForeignDisk {
+  std::filesystem::path path;
+  std::string format;  ///< "raw": other formats can name files of the host
+};
+
 struct LaunchOptions {
   std::filesystem::path
       work_dir;  ///< scratch disks and the library's files; a private folder in it is removed
@@ -40,6 +46,7 @@ struct LaunchOptions {
   Seconds kvm_launch_timeout{30};  ///< broken KVM can hang; after this emulation is tried
   Seconds call_timeout{300};       ///< for calls that are not given one
   core::CancelToken cancel;
+  std::optional<ForeignDisk> inspected = {};  ///< attached read-only
 };
 
 /// What a script printed and how it ended.
@@ -98,6 +105,14 @@ class Guest {
   /// Runs a short script of imgforge's own and returns its standard output. Failing is kInternal.
   std::string query(std::string_view script);
   void remove_private_folder();
+
+  /// Where mount_inspected() shows a file system of LaunchOptions::inspected.
+  static constexpr std::string_view kInspected = "/.imgforge/inspected";
+  /// Mounts the partition of that number (0: the whole disk) of the inspected disk read-only, without
+  /// replaying a journal, and without devices or programs in effect. `type` is "ext4" or "squashfs".
+  void mount_inspected(unsigned partition, std::string_view type);
+  /// Names in a folder of the guest; empty when there is no such folder.
+  std::vector<std::string> list(std::string_view folder);
 
   /// Shuts the appliance down in good order. What the library reports then is thrown.
   void finish();

@@ -81,6 +81,11 @@ void configure(const Appliance& appliance, guestfs_h* handle, machine::Accelerat
   require(guestfs_add_drive_opts(handle, appliance.media.c_str(), GUESTFS_ADD_DRIVE_OPTS_FORMAT, "raw",
                                  GUESTFS_ADD_DRIVE_OPTS_READONLY, 1, -1),
           handle);
+  if (options.inspected) {
+    require(guestfs_add_drive_opts(handle, options.inspected->path.c_str(), GUESTFS_ADD_DRIVE_OPTS_FORMAT,
+                                   options.inspected->format.c_str(), GUESTFS_ADD_DRIVE_OPTS_READONLY, 1, -1),
+            handle);
+  }
 }
 
 bool may_be_fault_of_kvm(core::Kind kind) {

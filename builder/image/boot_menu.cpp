@@ -94,8 +94,9 @@ std::string join_cmdline(const std::vector<std::string>& words) {
   return line;
 }
 
-std::string systemd_boot_config(const BootMenu& menu) {
-  return fmt::format("default {}.conf\ntimeout {}\neditor no\n", menu.default_id, menu.timeout);
+std::string systemd_boot_config(const BootMenu& menu, EntryKind kind) {
+  return fmt::format("default {}.{}\ntimeout {}\neditor no\n", menu.default_id,
+                     kind == EntryKind::kUnified ? "efi" : "conf", menu.timeout);
 }
 
 std::string systemd_boot_entry(const BootEntry& entry) {

@@ -71,8 +71,11 @@ std::vector<MediumFile> menu_files(const BootFiles& boot);
 /// longer than 2000 bytes (x86 kernels and syslinux take 2047).
 std::string join_cmdline(const std::vector<std::string>& words);
 
+/// kListed: entries in loader/entries (type 1). kUnified: unified kernel images in EFI/Linux (type 2).
+enum class EntryKind { kListed, kUnified };
+
 /// loader/loader.conf
-std::string systemd_boot_config(const BootMenu& menu);
+std::string systemd_boot_config(const BootMenu& menu, EntryKind kind = EntryKind::kListed);
 /// loader/entries/<id>.conf
 std::string systemd_boot_entry(const BootEntry& entry);
 /// syslinux.cfg or isolinux.cfg; also speaks on the first serial port.

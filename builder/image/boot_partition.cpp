@@ -14,6 +14,10 @@ constexpr const char* kSyslinuxFolder = "syslinux";
 
 }  // namespace
 
+std::filesystem::path systemd_boot_program() {
+  return machine::require_file(kSystemdBoot, "systemd-boot-efi");
+}
+
 std::vector<MediumFile> syslinux_menu_modules(const BootMenu& menu, const std::string& folder) {
   std::vector<MediumFile> files;
   if (menu.timeout == 0) return files;
@@ -26,8 +30,7 @@ std::vector<MediumFile> syslinux_menu_modules(const BootMenu& menu, const std::s
 
 std::vector<MediumFile> boot_partition_files(const BootFiles& boot, const BootMenu& menu, BiosBoot bios,
                                              const std::filesystem::path& work_dir) {
-  std::vector<MediumFile> files{
-      {"EFI/BOOT/BOOTX64.EFI", machine::require_file(kSystemdBoot, "systemd-boot-efi")}};
+  std::vector<MediumFile> files{{"EFI/BOOT/BOOTX64.EFI", systemd_boot_program()}};
   const auto text = [&](const std::string& name, const std::string& path, std::string_view content) {
     write_file(work_dir / name, content);
     files.push_back({path, work_dir / name});

@@ -13,6 +13,9 @@ namespace imgforge::image {
 /// kYes: the partition also starts on BIOS, through syslinux.
 enum class BiosBoot { kNo, kYes };
 
+/// systemd-boot's program on this machine, not signed. Throws kMachine when it is not installed.
+std::filesystem::path systemd_boot_program();
+
 /// All files of the partition; the configuration files are written into `work_dir`. Throws kMachine when a
 /// boot loader is not installed.
 std::vector<MediumFile> boot_partition_files(const BootFiles& boot, const BootMenu& menu, BiosBoot bios,

@@ -7,6 +7,7 @@
 #include "builder/image/init_script.hpp"
 #include "builder/image/pattern.hpp"
 #include "builder/image/qemu_arguments.hpp"
+#include "builder/image/secure_disk.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "core/text.hpp"
@@ -30,6 +31,7 @@ constexpr DeadEnd kDeadEnds[] = {
     {"Kernel panic - not syncing", "the kernel panicked"},
     {"No bootable device.", "the firmware found nothing to boot"},  // SeaBIOS
     {"No bootable option or device was found.", "the firmware found nothing to boot"},
+    {kBiosNotice, "the disk is made for UEFI"},
     {"UEFI Interactive Shell v", "the firmware found nothing to boot"},  // OVMF's last choice
     {"!!!! X64 Exception Type", "the firmware crashed"},                 // or a program that it started
 };
@@ -157,7 +159,11 @@ void BootRun::type(const std::string& text) {
 }
 
 void BootRun::check_dead_end(const std::vector<std::string>& lines) const {
+  const bool secure = spec_.path.firmware == Firmware::kSecureBoot;
   for (const std::string& line : lines) {
+    // Said by systemd-boot and by OVMF, before any kernel runs.
+    if (secure && evidence_.seconds_to("kernel") < 0 && line.find("Access Denied") != std::string::npos)
+      fail("Secure Boot refused a program that is not signed by an enrolled key");
     for (const DeadEnd& end : kDeadEnds) {
       if (line.find(end.text) != std::string::npos) fail(end.meaning);
     }

@@ -29,23 +29,6 @@ Bytef* input_of(std::string_view data) {
   return reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));  // zlib's interface is not const-correct
 }
 
-std::string gzip(std::string_view data) {
-  z_stream stream{};
-  if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, kGzipWindowBits, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
-    throw core::Error(core::Kind::kInternal, "zlib cannot start");
-  }
-  std::string out(deflateBound(&stream, data.size()), '\0');
-  stream.next_in = input_of(data);
-  stream.avail_in = static_cast<uInt>(data.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int result = deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  if (result != Z_STREAM_END) throw core::Error(core::Kind::kInternal, "zlib did not finish");
-  return out;
-}
-
 std::string zstd(std::string_view data) {
   const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), &ZSTD_freeCCtx);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, kZstdLevel);
@@ -123,6 +106,23 @@ std::string unzstd(std::string_view data, std::string_view name, std::uint64_t l
 }
 
 }  // namespace
+
+std::string gzip(std::string_view data) {
+  z_stream stream{};
+  if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, kGzipWindowBits, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
+    throw core::Error(core::Kind::kInternal, "zlib cannot start");
+  }
+  std::string out(deflateBound(&stream, data.size()), '\0');
+  stream.next_in = input_of(data);
+  stream.avail_in = static_cast<uInt>(data.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  const int result = deflate(&stream, Z_FINISH);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  if (result != Z_STREAM_END) throw core::Error(core::Kind::kInternal, "zlib did not finish");
+  return out;
+}
 
 std::string_view compression_name(InitramfsCompression compression) {
   return compression == InitramfsCompression::kZstd ? "zstd" : "gzip";

@@ -5,12 +5,15 @@
 #include <libfdisk/libfdisk.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <span>
 
 #include "builder/image/raw_image.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::image {
 namespace {
@@ -85,24 +88,98 @@ void write_gpt(const std::filesystem::path& image, const std::string& disk_uuid,
   write_boot_code(image, boot_code);
 }
 
-std::size_t check_gpt(const std::filesystem::path& image) {
-  const auto refuse = [&](std::string_view why) {
-    return core::Error(core::Kind::kImage, image.native() + ": " + std::string(why));
-  };
-  const Context context(fdisk_new_context());
-  if (!context) throw core::Error(core::Kind::kInternal, "no memory for a partition table");
+namespace {
+
+Error refused(const std::filesystem::path& image, std::string_view why) {
+  return {Kind::kImage, image.native() + ": " + std::string(why)};
+}
+
+/// An opened image with a GPT that is as it should be, and its partitions.
+struct OpenedTable {
+  Context context;
+  Table table;
+};
+
+OpenedTable open_gpt(const std::filesystem::path& image) {
+  Context context(fdisk_new_context());
+  if (!context) throw Error(Kind::kInternal, "no memory for a partition table");
   check(fdisk_disable_dialogs(context.get(), 1), "start", image);
   check(fdisk_assign_device(context.get(), image.c_str(), 1), "open a partition table", image);
   if (fdisk_has_label(context.get()) == 0 || fdisk_is_labeltype(context.get(), FDISK_DISKLABEL_GPT) == 0) {
-    throw refuse("it has no GPT");
+    throw refused(image, "it has no GPT");
   }
-  if (fdisk_verify_disklabel(context.get()) != 0) throw refuse("its GPT is damaged");
+  if (fdisk_verify_disklabel(context.get()) != 0) throw refused(image, "its GPT is damaged");
   fdisk_table* raw = nullptr;
   check(fdisk_get_partitions(context.get(), &raw), "list partitions", image);
-  const Table table(raw);
-  const std::size_t count = fdisk_table_get_nents(table.get());
-  if (count == 0) throw refuse("its GPT is empty");
-  return count;
+  Table table(raw);
+  if (fdisk_table_get_nents(table.get()) == 0) throw refused(image, "its GPT is empty");
+  return {std::move(context), std::move(table)};
+}
+
+std::string text_of(const char* text) {
+  return text == nullptr ? std::string() : std::string(text);
+}
+
+GptPartition describe(fdisk_partition* partition, const std::filesystem::path& image) {
+  GptPartition row;
+  row.name = text_of(fdisk_partition_get_name(partition));
+  row.uuid = text_of(fdisk_partition_get_uuid(partition));
+  fdisk_parttype* const type = fdisk_partition_get_type(partition);
+  if (type != nullptr) row.type_uuid = text_of(fdisk_parttype_get_string(type));
+  if (fdisk_partition_has_start(partition) == 0 || fdisk_partition_has_size(partition) == 0)
+    throw refused(image, "a partition has no place");
+  row.start = fdisk_partition_get_start(partition) * kSectorSize;
+  row.size = fdisk_partition_get_size(partition) * kSectorSize;
+  const std::string attributes = text_of(fdisk_partition_get_attrs(partition));
+  if (attributes == "LegacyBIOSBootable") {
+    row.legacy_boot = LegacyBoot::kYes;
+  } else if (!attributes.empty()) {
+    throw refused(image, "a partition has the attributes " + core::escaped(attributes, 200));
+  }
+  return row;
+}
+
+}  // namespace
+
+GptLayout read_gpt(const std::filesystem::path& image) {
+  const OpenedTable opened = open_gpt(image);
+  if (fdisk_get_sector_size(opened.context.get()) != kSectorSize)
+    throw refused(image, "its sectors are not of 512 bytes");
+  GptLayout layout;
+  char* id = nullptr;
+  check(fdisk_get_disklabel_id(opened.context.get(), &id), "identify the disk", image);
+  layout.disk_uuid = text_of(id);
+  std::free(id);
+  const std::size_t count = fdisk_table_get_nents(opened.table.get());
+  for (std::size_t i = 0; i < count; ++i)
+    layout.partitions.push_back(describe(fdisk_table_get_partition(opened.table.get(), i), image));
+  return layout;
+}
+
+std::string partition_type_name(const std::string& type_uuid) {
+  const Context context(fdisk_new_context());
+  if (!context) throw Error(Kind::kInternal, "no memory for a partition table");
+  fdisk_label* const label = fdisk_get_label(context.get(), "gpt");
+  const PartitionType type(label == nullptr ? nullptr : fdisk_label_parse_parttype(label, type_uuid.c_str()));
+  const std::string name = type ? text_of(fdisk_parttype_get_name(type.get())) : "";
+  return name.empty() || name == "unknown" ? type_uuid : name;
+}
+
+std::string read_boot_code(const std::filesystem::path& image) {
+  const core::Fd fd = core::open_regular(image);
+  std::string code(kBootCodeSize, '\0');
+  std::size_t filled = 0;
+  while (filled < code.size()) {
+    const std::span rest(code.data() + filled, code.size() - filled);
+    const std::size_t n = core::read_some(fd.get(), std::as_writable_bytes(rest), image.native());
+    if (n == 0) throw refused(image, "it ends within its first sector");
+    filled += n;
+  }
+  return code;
+}
+
+std::size_t check_gpt(const std::filesystem::path& image) {
+  return fdisk_table_get_nents(open_gpt(image).table.get());
 }
 
 }  // namespace imgforge::image

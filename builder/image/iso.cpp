@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <ctime>
 
 #include "builder/image/boot_partition.hpp"
 #include "builder/image/live_root.hpp"
@@ -131,6 +132,27 @@ std::vector<std::string> xorriso_arguments(const IsoSpec& spec, const std::vecto
   return args;
 }
 
+/// Date and time of a volume descriptor (ECMA-119, 8.4.26.1): 16 digits, then quarters of an hour from UTC.
+std::int64_t volume_time(std::string_view field) {
+  constexpr std::size_t kDigits = 16;
+  if (field.substr(0, kDigits).find_first_not_of("0123456789") != std::string_view::npos) return 0;
+  const auto number = [&](std::size_t at, std::size_t length) {
+    int value = 0;
+    for (const char c : field.substr(at, length)) value = value * 10 + (c - '0');
+    return value;
+  };
+  std::tm time{};
+  time.tm_year = number(0, 4) - 1900;
+  time.tm_mon = number(4, 2) - 1;
+  time.tm_mday = number(6, 2);
+  time.tm_hour = number(8, 2);
+  time.tm_min = number(10, 2);
+  time.tm_sec = number(12, 2);
+  if (number(0, 4) < 1970 || number(4, 2) > 12 || time.tm_mon < 0) return 0;
+  const int quarters = static_cast<signed char>(field[kDigits]);
+  return std::max<std::int64_t>(0, std::int64_t{::timegm(&time)} - std::int64_t{quarters} * 15 * 60);
+}
+
 /// The primary volume descriptor (ECMA-119, 8.4).
 IsoFacts read_volume_descriptor(const fs::path& file) {
   constexpr std::size_t kOffset = 32768;
@@ -156,6 +178,7 @@ IsoFacts read_volume_descriptor(const fs::path& file) {
   }
   IsoFacts facts;
   facts.volume_id = core::trimmed(text.substr(40, kLongestVolumeId));
+  facts.modified = volume_time(text.substr(830, 17));
   return facts;
 }
 

@@ -42,6 +42,7 @@ struct IsoFacts {
   std::string volume_id;
   bool bios = false;  ///< El Torito boot image for BIOS
   bool uefi = false;
+  std::int64_t modified = 0;  ///< time of the volume, seconds; 0 when it does not say
 };
 /// Reads an ISO with xorriso. Throws kImage when it is none, damaged or cut.
 IsoFacts check_iso(const std::filesystem::path& file, core::ProcessRunner& processes,

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -23,6 +24,23 @@ RawImage::RawImage(std::filesystem::path path, core::Bytes size) : path_(std::mo
 
 RawImage::~RawImage() {
   if (!kept_) ::unlink(path_.c_str());
+}
+
+void copy_into_image(const std::filesystem::path& source, const std::filesystem::path& image,
+                     std::uint64_t offset, const core::CancelToken& cancel) {
+  const core::Fd from = core::open_regular(source);
+  core::Fd to = core::open_file(image, O_WRONLY);
+  off_t in = 0;
+  off_t out = static_cast<off_t>(offset);
+  std::uint64_t left = core::file_size(from.get(), source.native());
+  while (left > 0) {
+    cancel.check();
+    const ssize_t n =
+        ::copy_file_range(from.get(), &in, to.get(), &out, std::min<std::uint64_t>(left, 16u << 20), 0);
+    if (n <= 0) throw core::system_error(n < 0 ? errno : EIO, "cannot copy into", image.native());
+    left -= static_cast<std::uint64_t>(n);
+  }
+  to.close(image.native());
 }
 
 }  // namespace imgforge::image

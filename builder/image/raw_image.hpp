@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/bytes.hpp"
+#include "core/cancel.hpp"
 
 namespace imgforge::image {
 
@@ -33,5 +34,10 @@ class RawImage {
   core::Bytes size_;
   bool kept_ = false;
 };
+
+/// Copies a whole file into an existing image, `offset` bytes behind its start; shares the blocks where the
+/// file system can. Throws kIo, kNoSpace.
+void copy_into_image(const std::filesystem::path& source, const std::filesystem::path& image,
+                     std::uint64_t offset, const core::CancelToken& cancel);
 
 }  // namespace imgforge::image

@@ -41,6 +41,18 @@ void verify_efi_program(const std::filesystem::path& program, const std::filesys
       .quote(core::tail_lines(result.err));
 }
 
+std::string enrolment_line(Enrolment enrolment) {
+  switch (enrolment) {
+    case Enrolment::kNone:
+      return "secure-boot-enroll off\n";
+    case Enrolment::kOffered:
+      return "secure-boot-enroll manual\n";
+    case Enrolment::kForced:
+      break;
+  }
+  return "secure-boot-enroll force\n";
+}
+
 std::vector<MediumFile> enrolment_files(const std::filesystem::path& keys) {
   std::vector<MediumFile> files;
   for (const char* name : {"PK.auth", "KEK.auth", "db.auth"}) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "builder/image/esp.hpp"
@@ -25,8 +26,11 @@ void verify_efi_program(const std::filesystem::path& program, const std::filesys
 /// firmware that is in setup mode when loader.conf says so.
 std::vector<MediumFile> enrolment_files(const std::filesystem::path& keys);
 
-/// The line of loader.conf that enrols those keys at the first start and then restarts. Without it
-/// systemd-boot offers that in its menu only.
-inline constexpr const char* kEnrolmentLine = "secure-boot-enroll force\n";
+/// How those keys get into firmware that is in setup mode. kNone: they are not on the medium. kOffered: by an
+/// entry of systemd-boot's menu. kForced: at the first start, which then restarts the machine.
+enum class Enrolment { kNone, kOffered, kForced };
+
+/// The line of loader.conf that says so.
+std::string enrolment_line(Enrolment enrolment);
 
 }  // namespace imgforge::image

@@ -1,19 +1,12 @@
 #include "builder/image/usb.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 
 #include "builder/image/boot_partition.hpp"
 #include "builder/image/disk.hpp"
 #include "builder/image/gpt.hpp"
 #include "builder/image/live_root.hpp"
 #include "builder/image/raw_image.hpp"
-#include "core/error.hpp"
-#include "core/fd.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::image {
@@ -27,24 +20,6 @@ constexpr std::uint64_t kLargestData = std::uint64_t{1}
 /// Names of partitions tell sticks apart, because a squashfs has no identifier of its own.
 std::string partition_name(std::string_view what, const std::string& identity) {
   return fmt::format("{}-{}", what, core::derived_uuid("imgforge usb " + identity).substr(0, 8));
-}
-
-/// Copies a file into an image at `offset`.
-void put_file(const fs::path& source, const fs::path& image, std::uint64_t offset,
-              const core::CancelToken& cancel) {
-  const core::Fd from = core::open_regular(source);
-  core::Fd to = core::open_file(image, O_WRONLY);
-  off_t in = 0;
-  off_t out = static_cast<off_t>(offset);
-  std::uint64_t left = core::file_size(from.get(), source.native());
-  while (left > 0) {
-    cancel.check();
-    const ssize_t n =
-        ::copy_file_range(from.get(), &in, to.get(), &out, std::min<std::uint64_t>(left, 16u << 20), 0);
-    if (n <= 0) throw core::system_error(n < 0 ? errno : EIO, "cannot copy into", image.native());
-    left -= static_cast<std::uint64_t>(n);
-  }
-  to.close(image.native());
 }
 
 }  // namespace
@@ -76,7 +51,7 @@ UsbLayout make_usb(const fs::path& squashfs, const BootFiles& boot, const UsbSpe
              {data, kLinuxDataType, uuid("data"), data_start, data_size, LegacyBoot::kNo}},
             boot_code);
   make_boot_partition(path, files, esp, BiosBoot::kYes, work_dir, processes, cancel);
-  put_file(squashfs, path, system_start, cancel);
+  copy_into_image(squashfs, path, system_start, cancel);
   Ext4Options ext4;
   ext4.uuid = uuid("data file system");
   ext4.label = "imgforge-data";

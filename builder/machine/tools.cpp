@@ -18,6 +18,8 @@ constexpr std::array kTools{
          "format of the appliance"},
     Tool{"mke2fs", "makes the root file system", "e2fsprogs", "-V", "1.45",
          "E2FSPROGS_FAKE_TIME and -E offset"},
+    Tool{"e2fsck", "checks a root file system that was grown", "e2fsprogs", "-V", "1.45", ""},
+    Tool{"resize2fs", "grows the root file system of a disk", "e2fsprogs", "", "", ""},
     Tool{"mkfs.vfat", "makes the EFI system partition", "dosfstools", "", "4.2", "--invariant and --offset"},
     Tool{"mcopy", "fills the EFI system partition without mounting it", "mtools", "--version", "4.0.24",
          "SOURCE_DATE_EPOCH"},
@@ -30,6 +32,7 @@ constexpr std::array kTools{
          "sections of EFI programs"},
     Tool{"veritysetup", "makes the hash tree of a root that never changes", "cryptsetup-bin", "--version",
          "2.3", "one superblock format"},
+    Tool{"gpg", "signs exports with your GPG key", "gpg", "--version", "2.2", "--faked-system-time"},
     Tool{"sbverify", "checks the signatures of EFI programs", "sbsigntool", "--version", "0.9.2", ""},
 };
 

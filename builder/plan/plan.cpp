@@ -39,7 +39,7 @@ core::Json pick(const core::Json& recipe, std::initializer_list<const char*> key
 
 std::string base_summary(const recipe::Base& base) {
   if (const auto* alpine = std::get_if<recipe::AlpineBase>(&base)) {
-    return fmt::format("Alpine {} {} minirootfs", alpine->release, alpine->arch);
+    return fmt::format("Alpine {} {} {}", alpine->release, alpine->arch, alpine->flavor);
   }
   return "the host's static busybox and Debian kernel";
 }
@@ -51,6 +51,15 @@ Carrier carrier_of(const std::string& format) {
   throw core::Error(core::Kind::kInternal, "no format " + format);
 }
 
+}  // namespace
+
+bool carries_squashfs(const recipe::ResolvedRecipe& recipe, const std::string& format) {
+  const Carrier carrier = carrier_of(format);
+  return carrier == Carrier::kLive || (carrier == Carrier::kDisk && recipe.secure_boot);
+}
+
+namespace {
+
 class Planner {
  public:
   explicit Planner(const recipe::ResolvedRecipe& recipe)
@@ -60,6 +69,7 @@ class Planner {
 
   Plan run() && {
     add(StepKind::kBase, base_summary(recipe_.base), base_parameters(), {});
+    if (recipe_.iso_base() != nullptr) return std::move(*this).run_remaster();
     std::vector<std::string> rootfs_inputs{id(StepKind::kBase)};
     if (alpine_) {
       add(StepKind::kIndexes, fmt::format("{} repositories", recipe_.packages.repositories.size()),
@@ -72,11 +82,11 @@ class Planner {
         rootfs_inputs);
     add(StepKind::kBootFiles, "kernel and initramfs",
         {{"initramfs_modules", json_.at("kernel").at("initramfs_modules")}}, {id(StepKind::kRootfs)});
-    const bool live =
+    const bool squashfs =
         std::any_of(recipe_.formats.begin(), recipe_.formats.end(),
-                    [](const recipe::Marked& format) { return carrier_of(format.value) == Carrier::kLive; });
-    if (live) {
-      add(StepKind::kSquashfs, "root file system of live formats", core::Json::object(),
+                    [&](const recipe::Marked& format) { return carries_squashfs(recipe_, format.value); });
+    if (squashfs) {
+      add(StepKind::kSquashfs, "root file system that is never written to", core::Json::object(),
           {id(StepKind::kRootfs)});
     }
     std::vector<std::string> artifacts;
@@ -84,12 +94,31 @@ class Planner {
       add_artifact(format.value);
       artifacts.push_back(plan_.steps.back().id());
     }
-    add(StepKind::kRelease, fmt::format("{} {}", recipe_.line(), recipe_.version),
-        pick(json_, {"name", "profile", "version", "description", "requirements"}), artifacts);
+    add_release(std::move(artifacts));
     return std::move(plan_);
   }
 
  private:
+  /// Of an ISO base nothing is built but the medium.
+  Plan run_remaster() && {
+    core::Json parameters = rootfs_parameters();
+    parameters.erase("run");
+    parameters.erase("repositories");
+    parameters.erase("kernel");
+    parameters["packages"] = json_.at("packages").at("add");
+    parameters["iso"] = json_.at("iso");
+    add(StepKind::kArtifact, "Alpine's medium with the recipe's configuration", std::move(parameters),
+        {id(StepKind::kBase)});
+    plan_.steps.back().format = "iso";
+    add_release({plan_.steps.back().id()});
+    return std::move(plan_);
+  }
+
+  void add_release(std::vector<std::string> artifacts) {
+    add(StepKind::kRelease, fmt::format("{} {}", recipe_.line(), recipe_.version),
+        pick(json_, {"name", "profile", "version", "description", "requirements"}), std::move(artifacts));
+  }
+
   std::string id(StepKind kind) const { return fmt::format("{}/{}", recipe_.line(), step_name(kind)); }
 
   void add(StepKind kind, std::string summary, core::Json parameters, std::vector<std::string> after) {
@@ -109,8 +138,11 @@ class Planner {
       parameters["menu"].erase("expect");
       after.push_back(id(StepKind::kBootFiles));
     }
-    if (carrier == Carrier::kDisk) parameters["disk"] = json_.at("disk");
-    if (carrier == Carrier::kLive) after.push_back(id(StepKind::kSquashfs));
+    if (carrier == Carrier::kDisk) {
+      parameters["disk"] = json_.at("disk");
+      if (recipe_.secure_boot) parameters["secure_boot"] = json_.at("secure_boot").at("enroll");
+    }
+    if (carries_squashfs(recipe_, format)) after.push_back(id(StepKind::kSquashfs));
     if (json_.contains(format)) parameters[format] = json_.at(format);
     if (format == "vm") {
       parameters["description"] = recipe_.description;

@@ -56,6 +56,9 @@ struct Plan {
   const Step& at(std::string_view id) const;
 };
 
+/// Whether a format of the recipe is made from the squashfs of its root file system.
+bool carries_squashfs(const recipe::ResolvedRecipe& recipe, const std::string& format);
+
 /// Plans one resolved profile. Pure: the same recipe gives the same plan on every machine.
 Plan make_plan(const recipe::ResolvedRecipe& recipe);
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -23,13 +24,24 @@ struct Marked {
   core::Mark mark;
 };
 
-/// Alpine minirootfs. `release` is a branch ("3.22") or an exact version ("3.22.2").
+/// Alpine's mini root file system, or one of its ISO images. `release` is a branch ("3.22") or an exact
+/// version
+/// ("3.22.2").
 struct AlpineBase {
   std::string release;
+  std::string flavor = "minirootfs";  ///< or "virt-iso", "standard-iso", ...
   std::string arch = "x86_64";
   std::vector<std::string> mirrors;  ///< https, http or file URLs, tried in order; never empty once resolved
   std::optional<core::Digest> digest;  ///< pin of the recipe (sha256 or sha512)
   core::Mark mark;
+
+  /// An ISO image is remastered; no root file system is built.
+  bool is_iso() const { return flavor.ends_with(kIsoSuffix); }
+  /// What the mirror calls the flavor: "minirootfs", "virt".
+  std::string mirror_flavor() const {
+    return is_iso() ? flavor.substr(0, flavor.size() - kIsoSuffix.size()) : flavor;
+  }
+  static constexpr std::string_view kIsoSuffix = "-iso";
 };
 
 /// The host's static busybox with the host's Debian kernel and modules; needs no network.
@@ -145,6 +157,14 @@ struct VirtualMachine {
   core::Bytes maximum_memory = core::mib(512);  ///< up to which memory can be added while it runs
 };
 
+/// How systemd-boot puts the keys into firmware that is in setup mode (its option secure-boot-enroll).
+enum class Enrolment { kOff, kManual, kForce };
+
+struct SecureBoot {
+  Marked keys;  ///< name of the user's keys, or path of their folder when it has a slash
+  Enrolment enrolment = Enrolment::kManual;
+};
+
 struct ResolvedRecipe {
   std::string name;
   std::string description;
@@ -172,12 +192,19 @@ struct ResolvedRecipe {
   std::string iso_volume_id;  ///< empty: made from the line
   core::Bytes usb_data_size = core::mib(64);
   BootMenu boot_menu;
+  std::optional<SecureBoot> secure_boot;
   std::vector<std::string>
       boot_expect;               ///< regular expressions for the serial console; empty: default marker
   std::filesystem::path folder;  ///< the recipe file's folder, absolute
 
   /// Name of the release line: "<name>-<profile>", or "<name>" for a recipe without profiles.
   std::string line() const { return profile.empty() ? name : name + "-" + profile; }
+
+  /// The Alpine ISO image that is remastered; nullptr with every other base.
+  const AlpineBase* iso_base() const {
+    const auto* alpine = std::get_if<AlpineBase>(&base);
+    return alpine != nullptr && alpine->is_iso() ? alpine : nullptr;
+  }
 };
 
 }  // namespace imgforge::recipe

@@ -112,6 +112,25 @@ An unknown variable is an error. A text in quotes stands for itself, so `{{ "{{"
 holds is not expanded again, and `$` has no meaning.
 )";
 
+constexpr std::string_view kIsoBase = R"(
+## ISO images as a base
+
+With `base.alpine.flavor: virt-iso` (or another ISO image) the result is Alpine's own medium, which starts from CD and stick,
+BIOS and UEFI, as Alpine made it, and takes on the recipe's configuration: `<hostname>.apkovl.tar.gz` at its root, which Alpine's
+initramfs unpacks before it installs the packages of the medium into memory. Changes are lost at the next start unless `lbu`
+keeps them.
+
+- What counts of the recipe: `packages.add`, `users`, `groups`, `directories`, `files`, `links`, `services`, `hostname`,
+  `timezone`, `modules`, `sysctl`, `requirements`, `iso.volume_id` (default: the medium keeps its name) and `boot.expect`
+  (default: `login:`). Alpine's usual boot services are started as well.
+- Packages come from the medium: one that it does not carry is refused, and so are version constraints other than
+  `name=version`. `packages.repositories` has no effect.
+- Owners of files are users of the recipe or of Alpine's base; users that packages make when the medium starts have no number yet.
+- Kernel, initramfs and boot menu are those of the medium: the rest of `boot`, `kernel.package`, `disk` and the settings of
+  other formats have no effect. `kernel.cmdline`, `kernel.initramfs_modules`, `run`, `packages.remove` and `packages.keys` are
+  refused.
+)";
+
 std::string cell(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -202,6 +221,7 @@ std::string reference_markdown() {
   for (const Field* field : fields_below("")) add_rows(out, *field);
   out += "\n" + formats_table() + "\n" + accepted_texts() + "\n";
   out += kProfiles;
+  out += kIsoBase;
   return out;
 }
 

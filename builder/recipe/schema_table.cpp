@@ -13,11 +13,13 @@ using namespace std::string_view_literals;
 constexpr std::array kVersions{"1"sv};
 constexpr std::array kBaseWords{"embedded"sv};
 constexpr std::array kArchitectures{"x86_64"sv};
+constexpr std::array kFlavors{"minirootfs"sv, "virt-iso"sv, "standard-iso"sv, "extended-iso"sv, "xen-iso"sv};
 constexpr std::array kYesNo{"true"sv, "false"sv};
 constexpr std::array kFileSystems{"ext4"sv};
 constexpr std::array kRootModes{"read-only"sv, "writable"sv};
 constexpr std::array kEntries{"normal"sv, "recovery"sv};
 constexpr std::array kQcow2Compressions{"zstd"sv, "zlib"sv, "none"sv};
+constexpr std::array kEnrollments{"off"sv, "manual"sv, "force"sv};
 constexpr std::array kVmNetworks{"user"sv, "bridge"sv, "none"sv};
 
 constexpr std::array kFields{
@@ -62,7 +64,7 @@ constexpr std::array kFields{
           .required = true},
     Field{.path = "base.alpine",
           .shape = Shape::kRecord,
-          .description = "Alpine Linux, from its mini root file system.",
+          .description = "Alpine Linux, from its mini root file system or one of its ISO images.",
           .example = "base: { alpine: { release: 3.22 } }",
           .required = true},
     Field{.path = "base.alpine.release",
@@ -75,6 +77,14 @@ constexpr std::array kFields{
           .description = "Architecture of the image.",
           .fallback = "x86_64",
           .choices = kArchitectures},
+    Field{.path = "base.alpine.flavor",
+          .type = Type::kChoice,
+          .description =
+              "What of the release is the base. With an ISO image the only format is `iso`: Alpine's "
+              "medium with the recipe's configuration added; see \"ISO images as a base\".",
+          .fallback = "minirootfs",
+          .example = "base: { alpine: { release: 3.22, flavor: virt-iso } }",
+          .choices = kFlavors},
     Field{.path = "base.alpine.mirrors",
           .shape = Shape::kList,
           .type = Type::kUrl,
@@ -406,6 +416,27 @@ constexpr std::array kFields{
           .description = "Regular expressions that must appear on the serial console, one after the other.",
           .fallback_note = "imgforge's own marker",
           .example = "expect: [\"login:\"]"},
+    Field{.path = "secure_boot",
+          .shape = Shape::kRecord,
+          .description =
+              "With `secure_boot.keys`, disks start by UEFI Secure Boot: boot loader and kernels are "
+              "signed, and root is a squashfs that dm-verity checks. Needs a read-only root and "
+              "disk formats (qcow2, raw, vmdk, vhdx, vdi); such disks do not start on BIOS.",
+          .fallback = "{}"},
+    Field{.path = "secure_boot.keys",
+          .type = Type::kSecureBootKeys,
+          .description =
+              "Keys made by `imgforge key generate NAME --secure-boot`: their name, or the path of "
+              "their folder (with a slash; relative to the recipe).",
+          .example = "secure_boot: { keys: release@example }"},
+    Field{.path = "secure_boot.enroll",
+          .type = Type::kChoice,
+          .description =
+              "How systemd-boot enrols the keys in firmware that is in setup mode: `manual` offers "
+              "it in the menu, `force` does it at the first start and restarts, `off` leaves the "
+              "keys out of the image.",
+          .fallback = "manual",
+          .choices = kEnrollments},
 
     Field{.path = "profiles",
           .shape = Shape::kProfiles,

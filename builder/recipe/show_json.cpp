@@ -33,6 +33,18 @@ std::string_view network_word(VmNetwork network) {
   return "none";
 }
 
+std::string_view enrolment_word(Enrolment enrolment) {
+  switch (enrolment) {
+    case Enrolment::kOff:
+      return "off";
+    case Enrolment::kForce:
+      return "force";
+    case Enrolment::kManual:
+      break;
+  }
+  return "manual";
+}
+
 Json values(const std::vector<Marked>& list) {
   Json out = Json::array();
   for (const Marked& item : list) out.push_back(item.value);
@@ -42,7 +54,10 @@ Json values(const std::vector<Marked>& list) {
 Json base_json(const Base& base) {
   const auto* alpine = std::get_if<AlpineBase>(&base);
   if (alpine == nullptr) return Json{{"embedded", {{"arch", std::get<EmbeddedBase>(base).arch}}}};
-  Json out{{"release", alpine->release}, {"arch", alpine->arch}, {"mirrors", alpine->mirrors}};
+  Json out{{"release", alpine->release},
+           {"arch", alpine->arch},
+           {"flavor", alpine->flavor},
+           {"mirrors", alpine->mirrors}};
   if (alpine->digest) out["digest"] = alpine->digest->to_string();
   return Json{{"alpine", std::move(out)}};
 }
@@ -157,6 +172,11 @@ Json to_json(const ResolvedRecipe& recipe) {
                      {"recovery", recipe.boot_menu.recovery == Toggle::kOn},
                      {"quiet", recipe.boot_menu.quiet == Toggle::kOn},
                      {"expect", recipe.boot_expect}};
+  out["secure_boot"] = Json::object();
+  if (recipe.secure_boot) {
+    out["secure_boot"] = Json{{"keys", recipe.secure_boot->keys.value},
+                              {"enroll", enrolment_word(recipe.secure_boot->enrolment)}};
+  }
   return out;
 }
 

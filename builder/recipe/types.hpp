@@ -31,6 +31,7 @@ enum class Type {
   kUrl,
   kRepository,
   kKeyFile,
+  kSecureBootKeys,
   kPackage,
   kPackageName,
   kImagePath,

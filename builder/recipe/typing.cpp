@@ -6,6 +6,8 @@
 #include <cctype>
 #include <map>
 
+#include "artifacts/formats.hpp"
+#include "builder/recipe/iso_base.hpp"
 #include "builder/recipe/schema.hpp"
 #include "builder/recipe/sources.hpp"
 #include "builder/recipe/templates.hpp"
@@ -55,6 +57,7 @@ Base read_base(const Node& base) {
   AlpineBase alpine;
   alpine.release = at(node, "release").text();
   alpine.arch = at(node, "arch").text();
+  alpine.flavor = at(node, "flavor").text();
   alpine.mark = at(node, "release").mark();
   for (const Node& mirror : items_of(node, "mirrors"))
     alpine.mirrors.push_back(without_trailing_slash(mirror.text()));
@@ -259,6 +262,30 @@ void read_boot(const Node& boot, ResolvedRecipe& out) {
   out.boot_expect = texts(boot, "expect");
 }
 
+/// Signed disks only: a format that cannot be signed is refused rather than made without.
+void read_secure_boot(const Node& top, ResolvedRecipe& out) {
+  const Node& section = at(top, "secure_boot");
+  const Node* keys = section.find("keys");
+  if (keys == nullptr) return;
+  const std::string& enrolment = at(section, "enroll").text();
+  out.secure_boot = SecureBoot{{keys->text(), keys->mark()},
+                               enrolment == "off"     ? Enrolment::kOff
+                               : enrolment == "force" ? Enrolment::kForce
+                                                      : Enrolment::kManual};
+  if (out.disk.root_mode == RootMode::kWritable) {
+    throw recipe_error(at(at(top, "disk"), "root"),
+                       "secure_boot needs a read-only root: nothing could check what was written to it");
+  }
+  for (const Marked& format : out.formats) {
+    if (artifacts::find_format(format.value)->secure_boot == artifacts::SecureBoot::kImpossible) {
+      throw core::Error(core::Kind::kRecipe,
+                        fmt::format("the format {} cannot be had with secure_boot", format.value))
+          .at(format.mark)
+          .hint("put it into a profile or recipe without secure_boot.keys");
+    }
+  }
+}
+
 /// Refuses two entries at one path, and entries below a file or a link.
 void check_paths(const ResolvedRecipe& recipe) {
   struct Taken {
@@ -337,7 +364,9 @@ ResolvedRecipe typed(const Node& top, const TypingContext& context) {
   out.formats = marked(top, "formats");
   if (out.formats.empty()) throw recipe_error(at(top, "formats"), "formats needs at least one format");
   read_boot(at(top, "boot"), out);
+  read_secure_boot(top, out);
   check_paths(out);
+  check_iso_base(top, out);
   return out;
 }
 

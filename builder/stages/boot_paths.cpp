@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "artifacts/formats.hpp"
 #include "builder/stages/netboot_files.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -103,9 +104,36 @@ std::string read_head(const std::filesystem::path& file) {
 
 }  // namespace
 
-std::vector<BootPath> boot_paths_of(std::string_view format) {
+std::vector<BootPath> boot_paths_of(std::string_view format, BootSigning signing) {
   const Row* row = find_row(format);
+  if (row != nullptr && row->claim == Claim::kDisk && signing == BootSigning::kSigned)
+    return {{Attachment::kDisk, Firmware::kUefi}, {Attachment::kDisk, Firmware::kSecureBoot}};
   return row == nullptr ? std::vector<BootPath>{} : paths_of(row->claim);
+}
+
+BootSigning signing_of(const artifacts::ManifestArtifact& artifact) {
+  const auto word = artifact.media.find(kSigningKey);
+  const bool is_signed = word != artifact.media.end() && word->second == kSignedValue;
+  return is_signed ? BootSigning::kSigned : BootSigning::kNone;
+}
+
+std::vector<std::string> unproven_boots(const artifacts::Manifest& manifest) {
+  std::vector<std::string> unproven;
+  for (const artifacts::ManifestArtifact& artifact : manifest.artifacts) {
+    const auto role = artifact.media.find("role");
+    const artifacts::Format* format = artifacts::find_format(artifact.format);
+    // The first file of a format stands for all of them.
+    if (format == nullptr || (role != artifact.media.end() && role->second != format->files.front().role))
+      continue;
+    for (const BootPath& path : boot_paths_of(artifact.format, signing_of(artifact))) {
+      const std::string name = image::boot_path_name(path);
+      const bool seen = std::any_of(
+          manifest.boots.begin(), manifest.boots.end(),
+          [&](const artifacts::ManifestBoot& b) { return b.artifact == artifact.file && b.path == name; });
+      if (!seen) unproven.push_back(artifact.file + " by " + name);
+    }
+  }
+  return unproven;
 }
 
 ImageFormat disk_format_of(std::string_view format) {

@@ -7,13 +7,26 @@
 #include <string_view>
 #include <vector>
 
+#include "artifacts/manifest.hpp"
 #include "builder/image/boot_path.hpp"
 #include "builder/image/boot_spec.hpp"
 
 namespace imgforge::stages {
 
+/// kSigned: made for UEFI Secure Boot, and so not for BIOS.
+enum class BootSigning { kNone, kSigned };
+
+/// What the manifest says of an artifact in `media`: BootSigning::kSigned is {kSigningKey: kSignedValue}.
+inline constexpr const char* kSigningKey = "secure_boot";
+inline constexpr const char* kSignedValue = "signed";
+
+BootSigning signing_of(const artifacts::ManifestArtifact& artifact);
+
 /// All paths that an artifact of this format claims to boot by; empty for formats that do not boot.
-std::vector<image::BootPath> boot_paths_of(std::string_view format);
+std::vector<image::BootPath> boot_paths_of(std::string_view format, BootSigning signing = BootSigning::kNone);
+
+/// The paths that the artifacts of a release claim and its manifest has no boot of: "<file> by cd UEFI".
+std::vector<std::string> unproven_boots(const artifacts::Manifest& manifest);
 
 /// What QEMU must take the file of a format for.
 image::ImageFormat disk_format_of(std::string_view format);

@@ -43,6 +43,10 @@ image::BootSpec spec_for(const BootRequest& request, const image::BootPath& path
   spec.image = fs::absolute(request.image);
   spec.format = disk_format_of(request.format);
   spec.variables = request.variables;
+  if (path.firmware == image::Firmware::kSecureBoot && !request.enrolled.empty()) {
+    spec.variables = work / "enrolled-variables.fd";
+    core::clone_file(request.enrolled, spec.variables);
+  }
   spec.memory = request.requirements.memory;
   spec.cpus = request.requirements.cpus;
   spec.accelerator = accelerator;

@@ -26,6 +26,7 @@ struct BootRequest {
   std::vector<std::string> expect;  ///< regular expressions, met in order; empty: the log-in prompt
   std::vector<image::BootPath> paths;
   std::filesystem::path variables;  ///< of UEFI, used in place; empty: fresh ones for each boot
+  std::filesystem::path enrolled;   ///< variables with keys, of which each boot with Secure Boot gets a copy
   std::chrono::milliseconds deadline{std::chrono::seconds(180)};
   std::chrono::milliseconds silence{std::chrono::seconds(60)};
   image::LogIn log_in;

@@ -5,11 +5,15 @@
 #include <algorithm>
 
 #include "artifacts/formats.hpp"
+#include "builder/image/enrol_keys.hpp"
 #include "builder/stages/boot_paths.hpp"
 #include "builder/stages/boot_test.hpp"
 #include "builder/stages/profile_build.hpp"
+#include "builder/stages/remaster.hpp"
+#include "builder/stages/secure_boot_keys.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::stages {
 namespace {
@@ -28,19 +32,31 @@ class Release {
       : tools_(tools), request_(request), recipe_(recipe), runner_(tools) {}
 
   ProfileOutcome run() {
-    const BuiltProfile built = ProfileBuild(tools_, recipe_, runner_).run();
+    const BuiltProfile built = recipe_.iso_base() != nullptr ? remaster(tools_, recipe_, runner_)
+                                                             : ProfileBuild(tools_, recipe_, runner_).run();
     ProfileOutcome outcome;
     outcome.line = recipe_.line();
-    if (request_.boot_test == BootTest::kYes) outcome.boots = boot(built);
+    if (request_.boot_test != BootTest::kNo) outcome.boots = boot(built);
     const artifacts::PublishResult published = publish(built, outcome.boots);
     outcome.outcome = published.outcome;
     outcome.manifest = published.manifest;
+    require_boots(published.manifest);
     outcome.directory = published.directory;
     outcome.steps = runner_.reports();
     return outcome;
   }
 
  private:
+  /// A release that was there before may have been published without boot tests.
+  void require_boots(const artifacts::Manifest& manifest) const {
+    if (request_.boot_test != BootTest::kRequired) return;
+    const std::vector<std::string> unproven = unproven_boots(manifest);
+    if (unproven.empty()) return;
+    throw core::Error(core::Kind::kBoot, fmt::format("{} {} was not seen to boot: {}", manifest.line(),
+                                                     manifest.version, core::join(unproven, ", ")))
+        .hint("it was published before without boot tests: choose another version for this one");
+  }
+
   /// The steps that boot the formats; their evidence stands for as long as image, paths and demands are the
   /// same.
   std::vector<ManifestBoot> boot(const BuiltProfile& built) {
@@ -65,9 +81,11 @@ class Release {
       const core::Json result = runner_.run(
           step, {{"files", files}}, core::Json::object(), [](const core::Json&) { return true; },
           [&] {
-            return boots_json(boot_through_firmware(boot_request(built, format.value, paths),
-                                                    tools_.accelerator().accelerator, tools_.scratch(),
-                                                    tools_.progress, tools_.cancel));
+            const core::TempDir work(tools_.scratch(), "enrol");
+            BootRequest request = boot_request(built, format.value, paths);
+            if (recipe_.secure_boot) request.enrolled = enrolled_variables(work.path());
+            return boots_json(boot_through_firmware(request, tools_.accelerator().accelerator,
+                                                    tools_.scratch(), tools_.progress, tools_.cancel));
           },
           [](const core::Json& rows) { return boots_text(boots_from(rows)); });
       for (ManifestBoot& row : boots_from(result)) boots.push_back(std::move(row));
@@ -75,9 +93,22 @@ class Release {
     return boots;
   }
 
+  /// The file of UEFI variables in which the recipe's keys are enrolled.
+  std::filesystem::path enrolled_variables(const std::filesystem::path& work) {
+    tools_.progress.update("boot", "enrolling the Secure Boot keys");
+    image::BootSpec machine;
+    machine.accelerator = tools_.accelerator().accelerator;
+    machine.work_dir = work;
+    image::enrol_keys(find_secure_boot_keys(tools_, recipe_)->folder, work / "variables.fd", machine,
+                      tools_.processes, tools_.cancel);
+    return work / "variables.fd";
+  }
+
   /// The paths that a format claims, the kernel can take and the request wants.
   std::vector<image::BootPath> boot_paths(const BuiltProfile& built, const std::string& format) const {
-    std::vector<image::BootPath> paths = boot_paths_of(format);
+    const bool is_signed = recipe_.secure_boot.has_value();
+    std::vector<image::BootPath> paths =
+        boot_paths_of(format, is_signed ? BootSigning::kSigned : BootSigning::kNone);
     const auto unwanted = [&](const image::BootPath& path) {
       const auto& wanted = request_.boot_paths;
       return !wanted.empty() && std::find(wanted.begin(), wanted.end(), path) == wanted.end();
@@ -91,6 +122,13 @@ class Release {
       return path.attachment == image::Attachment::kStick;
     };
     if ((lacks("usb_storage") || lacks("xhci_hcd")) && std::erase_if(paths, is_stick) > 0) {
+      if (request_.boot_test == BootTest::kRequired) {
+        throw core::Error(
+            core::Kind::kBoot,
+            fmt::format("the kernel {} has no USB storage, so {} cannot be seen to boot as a stick",
+                        built.kernel_release, format))
+            .hint("choose another kernel.package, leave the format out, or use --boot-test");
+      }
       tools_.progress.note(fmt::format("the kernel {} has no USB storage: {} is not booted as a stick",
                                        built.kernel_release, format));
     }

@@ -18,7 +18,9 @@
 
 namespace imgforge::stages {
 
-enum class BootTest { kNo, kYes };
+/// kRequired: nothing is published that did not boot by every path that its formats claim, also where the
+/// kernel cannot take one.
+enum class BootTest { kNo, kYes, kRequired };
 
 struct BuildRequest {
   std::vector<recipe::ResolvedRecipe> profiles;

@@ -4,7 +4,6 @@
 
 #include <optional>
 
-#include "artifacts/formats.hpp"
 #include "builder/stages/sources.hpp"
 #include "builder/stages/step_inputs.hpp"
 #include "core/error.hpp"
@@ -46,7 +45,8 @@ class Preview {
     const auto record = tools_.steps.find(plan::fingerprint(step, origin_->identity, core::Json::object()));
     if (!record) return;
     base_ = tools_.blobs.find(result_digest(*record));
-    if (base_) repositories_ = if_known([&] { return load_indexes(tools_, recipe_, *origin_, *base_); });
+    if (base_ && recipe_.iso_base() == nullptr)
+      repositories_ = if_known([&] { return load_indexes(tools_, recipe_, *origin_, *base_); });
   }
 
   StepOutlook look(const plan::Step& step) {
@@ -71,12 +71,15 @@ class Preview {
         return rootfs_ ? judge(step, squashfs_inputs(*rootfs_), squashfs_tools(tools_))
                        : waiting(step, "it depends on rootfs");
       case StepKind::kArtifact:
+        if (recipe_.iso_base() != nullptr) return look_at_remastered(step);
         if (!boot_files_) return waiting(step, "it depends on rootfs and boot files");
-        if (needs_squashfs(step) && !squashfs_) return waiting(step, "it depends on squashfs");
+        if (plan::carries_squashfs(recipe_, step.format) && !squashfs_)
+          return waiting(step, "it depends on squashfs");
         return judge(
             step,
-            artifact_inputs(step.format, *rootfs_, *boot_files_, squashfs_.value_or(core::Json::object())),
-            artifact_tools(tools_, step.format));
+            artifact_inputs(recipe_, step.format, *rootfs_, *boot_files_,
+                            squashfs_.value_or(core::Json::object()), find_secure_boot_keys(tools_, recipe_)),
+            artifact_tools(tools_, recipe_, step.format));
       case StepKind::kBootTest:
       case StepKind::kRelease:
         return {step, Outlook::kAsked, "", ""};
@@ -84,8 +87,9 @@ class Preview {
     return {step, Outlook::kRun, "", ""};
   }
 
-  static bool needs_squashfs(const plan::Step& step) {
-    return artifacts::find_format(step.format)->carrier == artifacts::Carrier::kLive;
+  StepOutlook look_at_remastered(const plan::Step& step) {
+    if (!base_) return waiting(step, "it depends on base");
+    return judge(step, remaster_inputs(base_->digest()), artifact_tools(tools_, recipe_, step.format));
   }
 
   StepOutlook waiting(const plan::Step& step, std::string why) const {

@@ -12,6 +12,7 @@
 #include "builder/formats/format.hpp"
 #include "builder/image/boot_files.hpp"
 #include "builder/image/squashfs.hpp"
+#include "builder/stages/boot_paths.hpp"
 #include "builder/stages/step_inputs.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
@@ -21,6 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using plan::StepKind;
+
+/// Everything but the root file system is made again within seconds.
+constexpr artifacts::Durability kRemade = artifacts::Durability::kRemade;
 
 std::string size_text(const core::Json& result) {
   return core::Bytes{result.at("size").get<std::uint64_t>()}.human();
@@ -83,6 +87,7 @@ ProfileBuild::ProfileBuild(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
       recipe_(recipe),
       runner_(runner),
       plan_(plan::make_plan(recipe)),
+      secure_boot_(find_secure_boot_keys(tools, recipe)),
       work_(tools.scratch(), "build") {}
 
 ProfileBuild::~ProfileBuild() = default;
@@ -293,8 +298,8 @@ core::Json ProfileBuild::make_boot_files() {
   core::Json kernels = core::Json::array();
   for (const image::BootKernel& row :
        image::make_boot_files(rootfs().path(), options, folder.path()).kernels) {
-    const auto kernel = tools_.blobs.adopt(row.kernel);
-    const auto initramfs = tools_.blobs.adopt(row.initramfs);
+    const auto kernel = tools_.blobs.adopt(row.kernel, {}, kRemade);
+    const auto initramfs = tools_.blobs.adopt(row.initramfs, {}, kRemade);
     kernels.push_back({{"release", row.release},
                        {"modules", row.modules},
                        {"lacks", row.lacks},
@@ -329,15 +334,15 @@ image::BootFiles ProfileBuild::boot_files() {
   return files;
 }
 
-bool ProfileBuild::wants_live_formats() const {
-  return std::any_of(recipe_.formats.begin(), recipe_.formats.end(), [](const recipe::Marked& format) {
-    return artifacts::find_format(format.value)->carrier == artifacts::Carrier::kLive;
+bool ProfileBuild::wants_squashfs() const {
+  return std::any_of(recipe_.formats.begin(), recipe_.formats.end(), [&](const recipe::Marked& format) {
+    return plan::carries_squashfs(recipe_, format.value);
   });
 }
 
 core::Json ProfileBuild::squashfs_result() {
   if (squashfs_) return *squashfs_;
-  if (!wants_live_formats()) return squashfs_.emplace(core::Json::object());
+  if (!wants_squashfs()) return squashfs_.emplace(core::Json::object());
   squashfs_ = runner_.run(
       step(StepKind::kSquashfs), squashfs_inputs(rootfs_result()), squashfs_tools(tools_),
       [&](const core::Json& result) { return tools_.blobs.find(result_digest(result)).has_value(); },
@@ -345,16 +350,18 @@ core::Json ProfileBuild::squashfs_result() {
         const fs::path output = work_ / "root.squashfs";
         image::make_squashfs(rootfs().path(), output, rootfs_result().at("epoch"), tools_.processes,
                              tools_.cancel);
-        return blob_json(tools_.blobs.adopt(output));
+        return blob_json(tools_.blobs.adopt(output, {}, kRemade));
       },
       size_text);
   return *squashfs_;
 }
 
 formats::Ingredients ProfileBuild::ingredients() {
-  formats::Ingredients parts{recipe_,      rootfs(),         boot_files(), {}, rootfs_result().at("epoch"),
-                             work_.path(), tools_.processes, tools_.cancel};
-  if (wants_live_formats()) parts.squashfs = tools_.blobs.find_again(result_digest(squashfs_result()));
+  formats::Ingredients parts{
+      recipe_,      rootfs(),         boot_files(), {}, {}, rootfs_result().at("epoch"),
+      work_.path(), tools_.processes, tools_.cancel};
+  if (secure_boot_) parts.secure_boot_keys = secure_boot_->folder;
+  if (wants_squashfs()) parts.squashfs = tools_.blobs.find_again(result_digest(squashfs_result()));
   return parts;
 }
 
@@ -363,11 +370,11 @@ std::vector<core::Json> ProfileBuild::artifact_results() {
   std::vector<std::size_t> missing;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const std::string& format = recipe_.formats[i].value;
-    const bool live = artifacts::find_format(format)->carrier == artifacts::Carrier::kLive;
-    const core::Json inputs = artifact_inputs(format, rootfs_result(), boot_result(),
-                                              live ? squashfs_result() : core::Json::object());
+    const core::Json inputs = artifact_inputs(
+        recipe_, format, rootfs_result(), boot_result(),
+        plan::carries_squashfs(recipe_, format) ? squashfs_result() : core::Json::object(), secure_boot_);
     const auto known =
-        runner_.known(step(StepKind::kArtifact, format), inputs, artifact_tools(tools_, format));
+        runner_.known(step(StepKind::kArtifact, format), inputs, artifact_tools(tools_, recipe_, format));
     if (known && has_files(*known)) {
       results[i] = run_artifact(nullptr, format);
     } else {
@@ -414,8 +421,9 @@ void ProfileBuild::make_missing(const std::vector<std::size_t>& missing, std::ve
 core::Json ProfileBuild::run_artifact(formats::Sources* sources, const std::string& format) {
   return runner_.run(
       step(StepKind::kArtifact, format),
-      artifact_inputs(format, *rootfs_, *boot_, squashfs_.value_or(core::Json::object())),
-      artifact_tools(tools_, format), [&](const core::Json& result) { return has_files(result); },
+      artifact_inputs(recipe_, format, *rootfs_, *boot_, squashfs_.value_or(core::Json::object()),
+                      secure_boot_),
+      artifact_tools(tools_, recipe_, format), [&](const core::Json& result) { return has_files(result); },
       [&] { return make_artifact(*sources, format); },
       [&](const core::Json& result) {
         std::uint64_t size = 0;
@@ -431,10 +439,12 @@ core::Json ProfileBuild::make_artifact(formats::Sources& sources, const std::str
   const formats::MadeFormat made = formats::find(format).make(sources, folder.path());
   core::Json files = core::Json::array();
   for (const formats::MadeFile& file : made.files) {
-    core::Json row = blob_json(tools_.blobs.adopt(file.path));
+    core::Json row = blob_json(tools_.blobs.adopt(file.path, {}, kRemade));
     row["role"] = file.role;
     row["virtual_size"] = file.virtual_size;
     row["media"] = file.media;
+    if (recipe_.secure_boot && artifacts::find_format(format)->carrier == artifacts::Carrier::kDisk)
+      row["media"][kSigningKey] = kSignedValue;
     files.push_back(std::move(row));
   }
   return {{"files", files}, {"cmdline", fmt::format("{}", fmt::join(made.cmdline, " "))}};

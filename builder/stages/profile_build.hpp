@@ -16,6 +16,7 @@
 #include "builder/plan/plan.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/rootfs.hpp"
+#include "builder/stages/secure_boot_keys.hpp"
 #include "builder/stages/sources.hpp"
 #include "builder/stages/step_runner.hpp"
 #include "builder/stages/toolbox.hpp"
@@ -60,7 +61,7 @@ class ProfileBuild {
   core::Json squashfs_result();
   /// Results of all formats, in the order of the recipe; what is missing is made at the same time.
   std::vector<core::Json> artifact_results();
-  bool wants_live_formats() const;
+  bool wants_squashfs() const;
 
   const BaseOrigin& origin();
   const artifacts::VerifiedFile& base();
@@ -84,6 +85,7 @@ class ProfileBuild {
   const recipe::ResolvedRecipe& recipe_;
   StepRunner& runner_;
   plan::Plan plan_;
+  std::optional<SecureBootKeys> secure_boot_;
   core::TempDir work_;
   std::optional<BaseOrigin> origin_;
   std::optional<artifacts::VerifiedFile> base_;

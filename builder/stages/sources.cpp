@@ -27,10 +27,11 @@ BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe) {
   BaseOrigin origin;
   if (const auto* alpine = std::get_if<recipe::AlpineBase>(&recipe.base)) {
     const fetch::Context context = tools.fetch_context("base");
-    origin.alpine =
-        fetch::find_base(context, {alpine->release, alpine->arch, alpine->mirrors, alpine->digest, {}});
+    origin.alpine = fetch::find_base(
+        context,
+        {alpine->release, alpine->arch, alpine->mirror_flavor(), alpine->mirrors, alpine->digest, {}});
     origin.identity = promise_identity(*origin.alpine);
-    origin.title = "alpine-minirootfs " + origin.alpine->version;
+    origin.title = origin.alpine->title();
   } else {
     origin.embedded = find_embedded_source();
     origin.identity = embedded_identity(*origin.embedded);

@@ -4,9 +4,11 @@
 
 #include "artifacts/formats.hpp"
 #include "builder/formats/format.hpp"
+#include "builder/formats/tool_lists.hpp"
 #include "builder/image/early_program.hpp"
 #include "builder/image/init_script.hpp"
 #include "builder/machine/tool_versions.hpp"
+#include "builder/plan/plan.hpp"
 #include "builder/stages/sources.hpp"
 #include "core/clock.hpp"
 
@@ -37,17 +39,29 @@ core::Json squashfs_inputs(const core::Json& rootfs) {
   return {{"rootfs", rootfs.at("sha256")}};
 }
 
-core::Json artifact_inputs(const std::string& format, const core::Json& rootfs, const core::Json& boot_files,
-                           const core::Json& squashfs) {
+core::Json artifact_inputs(const recipe::ResolvedRecipe& recipe, const std::string& format,
+                           const core::Json& rootfs, const core::Json& boot_files, const core::Json& squashfs,
+                           const std::optional<SecureBootKeys>& keys) {
   core::Json inputs{{"rootfs", rootfs.at("sha256")}};
   const artifacts::Carrier carrier = artifacts::find_format(format)->carrier;
   if (carrier != artifacts::Carrier::kArchive) inputs["boot files"] = boot_files.at("kernels");
-  if (carrier == artifacts::Carrier::kLive) inputs["squashfs"] = squashfs.at("sha256");
+  if (plan::carries_squashfs(recipe, format)) inputs["squashfs"] = squashfs.at("sha256");
+  if (keys && carrier == artifacts::Carrier::kDisk) inputs["secure boot"] = keys->identity;
   return inputs;
 }
 
-core::Json artifact_tools(Toolbox& tools, const std::string& format) {
-  return machine::tool_versions(formats::find(format).tools, tools.processes, tools.cache_dir, tools.cancel);
+core::Json remaster_inputs(const core::Digest& base) {
+  core::Json inputs{{"base", base.hex()}};
+  if (const auto epoch = source_date_epoch()) inputs["source_date_epoch"] = *epoch;
+  return inputs;
+}
+
+core::Json artifact_tools(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const std::string& format) {
+  const auto of_format = formats::find(format).tools;
+  std::vector<std::string_view> names(of_format.begin(), of_format.end());
+  if (recipe.secure_boot && artifacts::find_format(format)->carrier == artifacts::Carrier::kDisk)
+    names.insert(names.end(), formats::kSecureDiskTools.begin(), formats::kSecureDiskTools.end());
+  return machine::tool_versions(names, tools.processes, tools.cache_dir, tools.cancel);
 }
 
 core::Json squashfs_tools(Toolbox& tools) {

@@ -5,6 +5,8 @@
 #include <optional>
 
 #include "builder/fetch/packages.hpp"
+#include "builder/recipe/recipe.hpp"
+#include "builder/stages/secure_boot_keys.hpp"
 #include "builder/stages/toolbox.hpp"
 #include "core/digest.hpp"
 #include "core/json.hpp"
@@ -18,11 +20,15 @@ core::Json boot_files_inputs(const core::Json& rootfs);
 /// What imgforge itself puts into every initramfs, by digest.
 core::Json boot_files_tools();
 core::Json squashfs_inputs(const core::Json& rootfs);
-/// `squashfs`: the result of that step, needed when the format is a live one.
-core::Json artifact_inputs(const std::string& format, const core::Json& rootfs, const core::Json& boot_files,
-                           const core::Json& squashfs);
+/// `squashfs`: the result of that step, needed when the format carries it. `keys`: of Secure Boot, if asked
+/// for.
+core::Json artifact_inputs(const recipe::ResolvedRecipe& recipe, const std::string& format,
+                           const core::Json& rootfs, const core::Json& boot_files, const core::Json& squashfs,
+                           const std::optional<SecureBootKeys>& keys);
+/// Of the iso that is made from one of Alpine's ISO images.
+core::Json remaster_inputs(const core::Digest& base);
 /// Versions of the programs that write a format, and of the one that writes squashfs.
-core::Json artifact_tools(Toolbox& tools, const std::string& format);
+core::Json artifact_tools(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const std::string& format);
 core::Json squashfs_tools(Toolbox& tools);
 
 /// SOURCE_DATE_EPOCH in seconds, if set.

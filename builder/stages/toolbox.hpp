@@ -28,6 +28,7 @@ struct Toolbox {
   std::filesystem::path cache_dir;
   unsigned jobs = 8;
   fetch::Network network = fetch::Network::kOnline;
+  std::filesystem::path keys_dir = {};                                ///< folder of the user's keys
   std::optional<machine::AcceleratorVerdict> known_accelerator = {};  ///< ask accelerator()
 
   /// Folder for scratch disks and spools; what is in it is reclaimed after a crash.

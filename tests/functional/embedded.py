@@ -30,11 +30,21 @@ class Embedded(Case):
         assert cls.run_imgforge("key", "generate", "release@test", "--no-passphrase").returncode == 0
 
     def test_01_hello_boots_in_both_firmwares(self):
-        result = self.ok("build", HELLO, "--boot-test")
+        result = self.ok("build", HELLO, "--require-boot")
         self.assertRegex(result.stdout + result.stderr, r"disk BIOS \d+\.\d+ s")
         self.assertIn("disk UEFI", result.stdout + result.stderr)
         self.ok("verify")
         self.assertTrue((self.out / "images" / "hello-boot.qcow2").exists())
+
+    def test_01b_nothing_is_published_that_was_not_seen_to_boot(self):
+        before = self.snapshot()
+        self.fails(1, "build", HELLO, "--format", "iso", "--require-boot", says="cannot be seen to boot as a stick")
+        self.assertEqual(before, self.snapshot())
+        out = self.scratch / "unproven"
+        self.ok("build", HELLO, "--format", "qcow2", output_dir=out)
+        result = self.fails(1, "build", HELLO, "--format", "qcow2", "--require-boot", output_dir=out,
+                            says=["was not seen to boot: hello-boot-v", "choose another version"])
+        self.assertIn("disk UEFI", result.stderr)
 
     def test_01a_boot_by_one_path_runs_commands_and_takes_a_picture(self):
         picture = self.scratch / "screen.png"

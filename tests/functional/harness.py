@@ -4,10 +4,12 @@ files over HTTP, and small checks on files. Every test class gets fresh cache, c
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 
@@ -15,6 +17,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("IMGFORGE", str(SOURCE / "build" / "imgforge"))
 ALPINE = pathlib.Path(os.environ.get("IMGFORGE_TEST_ALPINE", SOURCE / ".." / "shared" / "alpine")).resolve()
 RELEASE = "3.19"
+FULL = os.environ.get("IMGFORGE_TEST_FULL") == "1"  # ci/test --full
 
 
 def have_alpine():
@@ -51,6 +54,31 @@ class Mirror:
         self.process.stdin.close()
         self.process.wait(timeout=10)
         self.process.stdout.close()
+
+
+def generic_kernel():
+    """Debian's generic kernel as a package file, fetched once per build folder."""
+    folder = pathlib.Path(os.environ.get("IMGFORGE_TEST_KERNEL", SOURCE / "build" / "test-kernel"))
+    folder.mkdir(parents=True, exist_ok=True)
+    if not list(folder.glob("linux-image-*.deb")):
+        depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True, check=True)
+        name = re.search(r"Depends: (linux-image-6\S+)", depends.stdout).group(1)
+        subprocess.run(["apt-get", "download", "-q", name], cwd=folder, check=True, capture_output=True)
+    return sorted(folder.glob("linux-image-*.deb"))[-1]
+
+
+def served_names(mirror):
+    """Names of the packages that the mirror has."""
+    names = set()
+    for index in mirror.folder.glob(f"v{RELEASE}/*/x86_64/APKINDEX.tar.gz"):
+        with tarfile.open(index) as tar:
+            text = tar.extractfile("APKINDEX").read().decode()
+        names.update(re.findall(r"^P:(.*)$", text, re.M))
+    return names
+
+
+# Services of packages that a mirror may lack.
+SERVICES = {"dbus": "dbus", "seatd": "seatd", "sshd": "openssh", "qemu-guest-agent": "qemu-guest-agent", "chronyd": "chrony"}
 
 
 class Case(unittest.TestCase):
@@ -103,6 +131,27 @@ class Case(unittest.TestCase):
         path = self.scratch / name
         path.write_text(text)
         return path
+
+    @classmethod
+    def served_copy(cls, recipe, mirror):
+        """A shipped recipe with the packages that the mirror has; tests of the resolver see the rest. It stands beside the
+        original, whose files it names."""
+        names = served_names(mirror)
+
+        def kept(wanted):
+            def filtered(match):
+                names = [name for name in re.split(r",\s*", match.group(2)) if wanted(name)]
+                return f"{match.group(1)}[{', '.join(names)}]"
+            return filtered
+
+        text = re.sub(r"(\badd: )\[([^\]]*)\]", kept(names.__contains__), recipe.read_text())
+        text = re.sub(r"(\bdefault: )\[([^\]]*)\]", kept(lambda n: SERVICES.get(n, n) in names or n not in SERVICES), text)
+        if "seatd" not in names:
+            text = text.replace("input, seat]", "input]")
+        copy = recipe.parent / f".{recipe.stem}-test.yaml"
+        copy.write_text(text)
+        cls.addClassCleanup(copy.unlink, True)
+        return copy
 
     def snapshot(self, folder=None):
         """Every path below the store with its link target or content digest: equal before and after a failure."""

@@ -4,41 +4,15 @@ IMGFORGE_TEST_FULL=1 (ci/test --full) boots the qcow2 of all profiles too. Stick
 kernel is not: the mirror gets Debian's generic one."""
 
 import json
-import os
 import pathlib
-import re
-import subprocess
 import sys
-import tarfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from harness import ALPINE, Case, Mirror, NEEDS_ALPINE, RELEASE, SOURCE  # noqa: E402
+from harness import ALPINE, FULL, Case, Mirror, NEEDS_ALPINE, RELEASE, SOURCE, generic_kernel  # noqa: E402
 
-FULL = os.environ.get("IMGFORGE_TEST_FULL") == "1"
 RECIPE = SOURCE / "recipes" / "unhinged-os.yaml"
 PATHS = ["disk BIOS", "disk UEFI", "cd BIOS", "cd UEFI", "stick BIOS", "stick UEFI", "stick BIOS", "stick UEFI", "kernel"]
-
-
-def generic_kernel():
-    """Debian's generic kernel as a package file, fetched once per build folder."""
-    folder = pathlib.Path(os.environ.get("IMGFORGE_TEST_KERNEL", SOURCE / "build" / "test-kernel"))
-    folder.mkdir(parents=True, exist_ok=True)
-    if not list(folder.glob("linux-image-*.deb")):
-        depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True, check=True)
-        name = re.search(r"Depends: (linux-image-6\S+)", depends.stdout).group(1)
-        subprocess.run(["apt-get", "download", "-q", name], cwd=folder, check=True, capture_output=True)
-    return sorted(folder.glob("linux-image-*.deb"))[-1]
-
-
-def served_names(mirror):
-    """Names of the packages that the mirror has."""
-    names = set()
-    for index in mirror.folder.glob(f"v{RELEASE}/*/x86_64/APKINDEX.tar.gz"):
-        with tarfile.open(index) as tar:
-            text = tar.extractfile("APKINDEX").read().decode()
-        names.update(re.findall(r"^P:(.*)$", text, re.M))
-    return names
 
 
 @NEEDS_ALPINE
@@ -52,20 +26,7 @@ class Matrix(Case):
 
     @classmethod
     def recipe(cls):
-        """The shipped recipe with the packages that the mirror has; tests of the resolver see the rest."""
-        names = served_names(cls.mirror)
-
-        def served(match):
-            kept = [name for name in re.split(r",\s*", match.group(2)) if name in names]
-            return f"{match.group(1)}[{', '.join(kept)}]"
-
-        text = re.sub(r"(\+add: )\[([^\]]*)\]", served, RECIPE.read_text())
-        text = re.sub(r"\n    services: \{ \+default: \[dbus, seatd\] \}", "", text)
-        text = text.replace("input, seat]", "input]")
-        copy = SOURCE / "recipes" / ".matrix-test.yaml"
-        copy.write_text(text)
-        cls.addClassCleanup(copy.unlink, True)
-        return copy
+        return cls.served_copy(RECIPE, cls.mirror)
 
     def build(self, *words):
         return json.loads(self.ok(

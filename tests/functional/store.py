@@ -129,6 +129,8 @@ class Pointer(StoreCase):
         self.assertEqual(self.current(), "v20260102")
         self.ok("rollback", LINE, "--to", "v20260101")
         self.fails(2, "rollback", LINE, says="no release before v20260101")
+        self.fails(1, "promote", f"{LINE}-v20260103", "--require-boot", says="was not seen to boot: demo0-minimal-v20260103.iso by cd BIOS")
+        self.assertEqual(os.readlink(self.out / "releases" / LINE / "current"), "v20260101")
         self.ok("promote", f"{LINE}-v20260103")
         self.assertIn("current already", self.ok("promote", LINE).stdout)
         entries = self.json("log")["entries"]

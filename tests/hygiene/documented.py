@@ -22,8 +22,11 @@ if len(commands) < 5:
 for command in commands:
     if f"imgforge {command}" not in readme:
         problems.append(f"README.md does not mention `imgforge {command}`")
-    if not subprocess.run([program, command, "--help"], capture_output=True).returncode == 0:
+    help_text = subprocess.run([program, command, "--help"], capture_output=True, text=True)
+    if help_text.returncode != 0:
         problems.append(f"imgforge {command} --help fails")
+    elif not re.search(rf"^examples?:(?s:.*)imgforge {command}", help_text.stdout, re.M | re.I):
+        problems.append(f"imgforge {command} --help has no example")
 for topic, page in (("recipe-reference", "README.md"), ("recipe-schema", "imgforge.schema.json")):
     if output("help", topic) != (root / "recipes" / page).read_text():
         problems.append(f"recipes/{page} is stale: imgforge help {topic} > recipes/{page}")

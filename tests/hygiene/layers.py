@@ -13,6 +13,8 @@ MAY_INCLUDE = {
     "core": [],
     "signing": ["core"],
     "artifacts": ["signing", "core"],
+    "artifacts/export": ["artifacts", "signing", "core"],
+    "builder/serve": ["core"],
     "builder/machine": ["core"],
     "builder/recipe": ["artifacts", "core"],
     "builder/fetch": ["builder/recipe", "artifacts", "signing", "core"],
@@ -22,7 +24,7 @@ MAY_INCLUDE = {
     "builder/plan": ["builder/recipe", "artifacts", "core"],
     "builder/stages": ["builder/plan", "builder/formats", "builder/fetch", "builder/guest", "builder/image", "builder/machine",
                        "builder/recipe", "artifacts", "signing", "core"],
-    "builder/cli": ["builder/stages", "builder/formats", "builder/plan", "builder/fetch", "builder/guest", "builder/image",
+    "builder/cli": ["artifacts/export", "builder/serve", "builder/stages", "builder/formats", "builder/plan", "builder/fetch", "builder/guest", "builder/image",
                     "builder/machine", "builder/recipe", "artifacts", "signing", "core"],
 }
 

@@ -159,7 +159,7 @@ class SecureBootBoot : public testing::ImageTest {
     const signing::EfiSigner signer = signing::load_program_signer(path("keys"));
     sign_efi_program(path("uki.efi"), path("uki.signed"), signer);
     sign_efi_program(kSystemdBoot, path("boot.signed"), signer);
-    spill(path("loader.conf"), std::string("timeout 0\neditor no\n") + kEnrolmentLine);
+    spill(path("loader.conf"), "timeout 0\neditor no\n" + enrolment_line(Enrolment::kForced));
   }
 
   void make_disk(const char* uki) const {

@@ -41,8 +41,8 @@ TEST(ReleaseName, BranchesAndVersions) {
 }
 
 TEST(Releases, ChoosesTheMiniRootFileSystem) {
-  const Release release =
-      parse_releases(release_file("3.22.2", "abc"), "source", ReleaseName::parse("3.22"), "x86_64");
+  const Release release = parse_releases(release_file("3.22.2", "abc"), "source", ReleaseName::parse("3.22"),
+                                         kMiniRootFs, "x86_64");
   EXPECT_EQ(release.version, "3.22.2");
   EXPECT_EQ(release.branch, "v3.22");
   EXPECT_EQ(release.file, "alpine-minirootfs-3.22.2-x86_64.tar.gz");
@@ -51,12 +51,39 @@ TEST(Releases, ChoosesTheMiniRootFileSystem) {
   EXPECT_EQ(release.sha512, sha512("abc"));
 }
 
+TEST(Releases, AnIsoImageIsAnotherFlavor) {
+  std::string text = release_file("3.22.2", "abc");
+  text += text.substr(4);
+  text.replace(text.rfind("alpine-minirootfs-3.22.2-x86_64.tar.gz"), 38, "alpine-standard-3.22.2-x86_64.iso");
+  text.replace(text.rfind("flavor: alpine-minirootfs"), 25, "flavor: alpine-standard");
+  const auto parse = [&](std::string_view flavor) {
+    return parse_releases(text, "source", ReleaseName::parse("3.22"), flavor, "x86_64");
+  };
+  EXPECT_EQ(parse("standard").file, "alpine-standard-3.22.2-x86_64.iso");
+  EXPECT_EQ(parse(kMiniRootFs).file, "alpine-minirootfs-3.22.2-x86_64.tar.gz");
+  const core::Error error = error_of([&] { parse("xen"); });
+  EXPECT_EQ(error.kind(), core::Kind::kFetch);
+  EXPECT_NE(error.hint().find("minirootfs, virt, standard"), std::string::npos) << error.hint();
+  // The name of a minirootfs is no name for an ISO image.
+  text.replace(text.rfind("alpine-standard-3.22.2-x86_64.iso"), 33, "alpine-standard-3.22.2-x86_64.tar.gz");
+  EXPECT_EQ(error_of([&] { parse("standard"); }).kind(), core::Kind::kIntegrity);
+}
+
+TEST(Releases, WordsThatCanBeFlavors) {
+  for (const char* good : {"virt", "minirootfs", "uboot", "netboot", "rpi", "xen", "a-b"})
+    EXPECT_TRUE(is_flavor(good)) << good;
+  for (const char* bad : {"", "Virt", "virt/../x", "-virt", "virt-", "vi rt", "virt\n", "1"})
+    EXPECT_FALSE(is_flavor(bad)) << bad;
+}
+
 TEST(Releases, FieldsAreNotBelieved) {
   const auto with = [](const std::string& from, const std::string& to) {
     std::string text = release_file("3.22.2", "abc");
     const auto at = text.rfind(from);
     text.replace(at, from.size(), to);
-    return error_of([&] { parse_releases(text, "source", ReleaseName::parse("3.22"), "x86_64"); }).kind();
+    return error_of(
+               [&] { parse_releases(text, "source", ReleaseName::parse("3.22"), kMiniRootFs, "x86_64"); })
+        .kind();
   };
   EXPECT_EQ(with("file: alpine", "file: ../../alpine"), core::Kind::kIntegrity);
   EXPECT_EQ(with("file: alpine-minirootfs-3.22.2", "file: alpine-minirootfs-3.22.1"), core::Kind::kIntegrity);
@@ -68,7 +95,9 @@ TEST(Releases, FieldsAreNotBelieved) {
   EXPECT_EQ(with("sha512: d", "sha512: g"), core::Kind::kIntegrity);
   EXPECT_EQ(with("flavor: alpine-minirootfs", "flavor: other"), core::Kind::kFetch);
   const auto whole = [](const std::string& text) {
-    return error_of([&] { parse_releases(text, "source", ReleaseName::parse("3.22"), "x86_64"); }).kind();
+    return error_of(
+               [&] { parse_releases(text, "source", ReleaseName::parse("3.22"), kMiniRootFs, "x86_64"); })
+        .kind();
   };
   for (const char* text : {"", "<html><body>log in</body></html>", "a: b", "- [", "- 1\n- 2\n"}) {
     EXPECT_EQ(whole(text), core::Kind::kFetch) << text;
@@ -185,6 +214,22 @@ TEST_F(BaseTest, ALockIsFollowedUnlessThePinDiffers) {
   locked.lock->sha256 = sha256("gone");
   locked.lock->size.reset();
   EXPECT_NE(error_of([&] { content(locked); }).message().find("(from the lock)"), std::string::npos);
+}
+
+TEST_F(BaseTest, AnIsoImageOfAnOlderReleaseAndABadFlavor) {
+  server_.put(folder_ + "alpine-virt-3.22.1-x86_64.iso", "image");
+  server_.put(folder_ + "alpine-virt-3.22.1-x86_64.iso.sha256",
+              sha256("image").hex() + "  alpine-virt-3.22.1-x86_64.iso\n");
+  server_.put(folder_ + "latest-releases.yaml", release_file("3.22.2", "newest"));
+  BaseRequest iso = request("3.22.1");
+  iso.flavor = "virt";
+  iso.pin = sha256("image");
+  EXPECT_EQ(content(iso), "image");
+  EXPECT_EQ(find_base(lab_.context, iso).title(), "alpine-virt 3.22.1");
+  iso.pin = sha256("other image");
+  EXPECT_EQ(error_of([&] { content(iso); }).kind(), core::Kind::kIntegrity);
+  iso.flavor = "../virt";
+  EXPECT_EQ(error_of([&] { content(iso); }).kind(), core::Kind::kRecipe);
 }
 
 TEST_F(BaseTest, MirrorsAreTriedInOrder) {

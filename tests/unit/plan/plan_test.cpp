@@ -40,6 +40,26 @@ TEST(Plan, AnAlpineProfileHasEveryStepInOrder) {
                                       "demo-minimal/raw", "demo-minimal/release"}));
 }
 
+TEST(Plan, AnIsoBaseIsOnlyRemastered) {
+  recipe::ResolvedRecipe recipe = alpine_recipe();
+  std::get<recipe::AlpineBase>(recipe.base).flavor = "virt-iso";
+  recipe.formats = {{"iso", {}}};
+  const auto steps = [&] { return make_plan(recipe).steps; };
+  ASSERT_EQ(steps().size(), 3u);
+  EXPECT_EQ(steps()[0].summary, "Alpine 3.22 x86_64 virt-iso");
+  EXPECT_EQ(steps()[1].id(), "demo-minimal/iso");
+  EXPECT_EQ(steps()[2].id(), "demo-minimal/release");
+  const core::Json before = steps()[1].parameters;
+  recipe.packages.add.push_back({"chrony", {}});
+  EXPECT_NE(steps()[1].parameters, before);
+  const core::Json with_package = steps()[1].parameters;
+  recipe.hostname = "other";
+  EXPECT_NE(steps()[1].parameters, with_package);
+  const core::Json with_name = steps()[1].parameters;
+  recipe.iso_volume_id = "OTHER";
+  EXPECT_NE(steps()[1].parameters, with_name);
+}
+
 TEST(Plan, TheEmbeddedBaseNeedsNoIndexesAndNoPackages) {
   recipe::ResolvedRecipe recipe = alpine_recipe();
   recipe.base = recipe::EmbeddedBase{};

@@ -54,6 +54,7 @@ base:
   alpine:
     release: 3.22.2
     arch: x86_64
+    flavor: minirootfs
     mirrors: [http://mirror.example/alpine/, file:///srv/alpine]
     sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 packages:
@@ -98,7 +99,7 @@ run:
     echo one
     echo two
   - echo three
-disk: { size: 2G, root_filesystem: ext4, root: writable }
+disk: { size: 2G, root_filesystem: ext4, root: read-only }
 requirements: { memory: 256M, cpus: 2 }
 formats: [qcow2, raw]
 qcow2: { compression: zlib }
@@ -106,6 +107,7 @@ vm: { network: bridge, maximum_memory: 3G }
 iso: { volume_id: MY_MEDIUM }
 usb: { data_size: 128M }
 boot: { timeout: 3, default: recovery, recovery: true, quiet: true, expect: ["login:", "voice .* ready"] }
+secure_boot: { keys: keys/lab.secure-boot, enroll: force }
 profiles:
   only:
 )";
@@ -142,7 +144,7 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(all.files[0].group, "www-data");
   EXPECT_EQ(all.files.at(1).content, "#!/bin/sh\necho v1.2.0\n");
   EXPECT_EQ(all.files[1].mode, 04755U);
-  EXPECT_EQ(all.files[1].mark.line, 19);
+  EXPECT_EQ(all.files[1].mark.line, 20);
   EXPECT_EQ(all.directories.at(0).mode, 0750U);
   EXPECT_EQ(all.links.at(0).target, "../../bin/busybox");
   EXPECT_EQ(all.groups.at(0).gid, 2000U);
@@ -166,7 +168,7 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(all.run.at(0).script, "echo one\necho two\n");
   EXPECT_EQ(all.run.at(1).script, "echo three");
   EXPECT_EQ(all.disk.size, core::gib(2));
-  EXPECT_EQ(all.disk.root_mode, RootMode::kWritable);
+  EXPECT_EQ(all.disk.root_mode, RootMode::kReadOnly);
   EXPECT_EQ(all.requirements.cpus, 2U);
   EXPECT_EQ(values(all.formats), (Words{"qcow2", "raw"}));
   EXPECT_EQ(all.qcow2_compression, Qcow2Compression::kZlib);
@@ -180,6 +182,9 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(all.boot_menu.recovery, Toggle::kOn);
   EXPECT_EQ(all.boot_menu.quiet, Toggle::kOn);
   EXPECT_EQ(all.boot_expect, (Words{"login:", "voice .* ready"}));
+  ASSERT_TRUE(all.secure_boot);
+  EXPECT_EQ(all.secure_boot->keys.value, "keys/lab.secure-boot");
+  EXPECT_EQ(all.secure_boot->enrolment, Enrolment::kForce);
 }
 
 TEST_F(Everything, NamesEveryFieldOfTheTable) {
@@ -367,6 +372,21 @@ TEST_F(Everything, LoadsAFile) {
   EXPECT_EQ(recipe.folder(), folder.path());
   EXPECT_EQ(recipe.name(), "everything");
   EXPECT_EQ(resolve(recipe, "only", {}).folder, folder.path());
+}
+
+TEST(Resolve, SecureBootIsForDisksThatNobodyWritesTo) {
+  const std::string head = "imgforge: 1\nname: a\nbase: embedded\n";
+  EXPECT_FALSE(testing::resolved("disk: { root: writable }\n").secure_boot);
+  EXPECT_FALSE(testing::resolved("secure_boot: { enroll: off }\n").secure_boot) << "no keys, no Secure Boot";
+  EXPECT_EQ(
+      testing::resolved("secure_boot: { keys: lab }\nformats: [raw, vmdk, rootfs]\n").secure_boot->enrolment,
+      Enrolment::kManual);
+  testing::expect_refused(head + "secure_boot: { keys: lab }\ndisk: { root: writable }\n", 5, 15,
+                          "needs a read-only root");
+  testing::expect_refused(head + "secure_boot: { keys: lab }\nformats: [qcow2, iso]\n", 5, 18,
+                          "the format iso cannot be had with secure_boot");
+  testing::expect_refused(head + "secure_boot: { keys: lab }\nformats: [vm]\n", 5, 11,
+                          "the format vm cannot");
 }
 
 }  // namespace

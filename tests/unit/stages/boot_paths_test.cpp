@@ -33,6 +33,19 @@ TEST(BootPaths, EveryFormatClaimsItsOwn) {
   }
 }
 
+TEST(BootPaths, WhatWasNotSeenToBootIsNamed) {
+  artifacts::Manifest manifest;
+  manifest.artifacts.push_back({"a.qcow2", "qcow2", 1, 0, {}, {}, {}});
+  manifest.artifacts.push_back({"a-usb.img", "usb", 1, 0, {}, {}, {{"role", "image"}}});
+  manifest.artifacts.push_back({"a-usb.img.bmap", "usb", 1, 0, {}, {}, {{"role", "bmap"}}});
+  manifest.artifacts.push_back({"a.img", "raw", 1, 0, {}, {}, {{"secure_boot", "signed"}}});
+  manifest.artifacts.push_back({"a.oci.tar", "oci", 1, 0, {}, {}, {}});
+  manifest.boots.push_back({"a.qcow2", "disk UEFI", "tcg", core::mib(64), 1, {}});
+  manifest.boots.push_back({"a-usb.img", "stick BIOS", "tcg", core::mib(64), 1, {}});
+  EXPECT_THAT(unproven_boots(manifest), ElementsAre("a.qcow2 by disk BIOS", "a-usb.img by stick UEFI",
+                                                    "a.img by disk UEFI", "a.img by disk UEFI Secure Boot"));
+}
+
 TEST(BootPaths, APathThatDoesNotFitIsRefused) {
   for (const auto& [path, format] : {std::pair{"cd BIOS", "qcow2"},
                                      {"stick UEFI", "vdi"},

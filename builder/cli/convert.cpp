@@ -1,0 +1,63 @@
+// convert, compress and resize: new releases out of published ones.
+#include "builder/cli/derive_arguments.hpp"
+
+namespace imgforge::cli {
+
+Runner declare_convert(CLI::App& app) {
+  auto arguments = declare_derive(app);
+  auto to = std::make_shared<std::string>();
+  auto from = std::make_shared<std::string>();
+  app.add_option("--to", *to, "raw, qcow2, vmdk, vhdx or vdi")->required();
+  app.add_option("--from", *from, "format of the release to read [the first of raw, qcow2, vdi, vhdx, vmdk]");
+  app.footer(
+      "The source is verified first and stays as it is. The new release is signed, says what it was made "
+      "from, and\n"
+      "holds the converted disk only.\n"
+      "Example: imgforge convert hello-boot --to vmdk");
+  return [=](Context& context) {
+    return derive(context, *arguments, [&](artifacts::Store& store, const stages::DeriveRequest& request) {
+      return stages::convert_release(store, request, *to, *from);
+    });
+  };
+}
+
+Runner declare_compress(CLI::App& app) {
+  auto arguments = declare_derive(app);
+  auto formats = std::make_shared<std::vector<std::string>>();
+  auto level = std::make_shared<int>(12);
+  app.add_option("--format", *formats, "raw, usb or qcow2; repeatable [all that are in the release]")
+      ->allow_extra_args(false);
+  app.add_option("--level", *level, "of zstd files, 1 to 19")
+      ->check(CLI::Range(1, 19))
+      ->capture_default_str();
+  app.footer(
+      "Raw disks and sticks become .img.zst files (unpack with zstd -d; bmaptool reads them as they are), "
+      "qcow2 gets\n"
+      "zstd clusters. The source is verified first and stays as it is.\n"
+      "Example: imgforge compress hello-boot --format raw --level 19");
+  return [=](Context& context) {
+    return derive(context, *arguments, [&](artifacts::Store& store, const stages::DeriveRequest& request) {
+      return stages::compress_release(store, request, *formats, *level);
+    });
+  };
+}
+
+Runner declare_resize(CLI::App& app) {
+  auto arguments = declare_derive(app);
+  auto size = std::make_shared<std::string>();
+  auto format = std::make_shared<std::string>();
+  app.add_option("--size", *size, "of the disk, such as 8G; larger than it is")->required();
+  app.add_option("--format", *format, "qcow2 or raw [qcow2 when the release has it]");
+  app.footer(
+      "The last partition and the ext4 file system in it grow with the disk; disks only grow. The source is\n"
+      "verified first and stays as it is.\n"
+      "Example: imgforge resize hello-boot --size 8G --promote");
+  return [=](Context& context) {
+    const core::Bytes bytes = core::Bytes::parse(*size);
+    return derive(context, *arguments, [&](artifacts::Store& store, const stages::DeriveRequest& request) {
+      return stages::resize_release(store, request, bytes, *format);
+    });
+  };
+}
+
+}  // namespace imgforge::cli

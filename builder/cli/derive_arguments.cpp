@@ -1,0 +1,106 @@
+#include "builder/cli/derive_arguments.hpp"
+
+#include <fmt/format.h>
+
+#include "core/temp_dir.hpp"
+#include "core/text.hpp"
+#include "signing/key_files.hpp"
+#include "signing/minisign.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+using artifacts::PublishOutcome;
+using artifacts::PublishResult;
+
+std::function<std::string(std::string_view, std::string_view)> make_signer(Context& context,
+                                                                           const DeriveArguments& arguments) {
+  if (arguments.is_unsigned) return {};
+  const std::filesystem::path file = find_signing_key(arguments.signing_key);
+  signing::refuse_key_inside(file, context.options.output_dir);
+  const auto passphrase = passphrase_source(arguments.passphrase, context.cancel);
+  auto key = std::make_shared<signing::SecretKey>(signing::load_secret_key(file, *passphrase));
+  return [key, time = core::build_time(context.clock)](std::string_view name, std::string_view bytes) {
+    return signing::sign(*key, bytes, signing::usual_trusted_comment(time, name));
+  };
+}
+
+std::optional<artifacts::Version> wanted_version(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  if (const auto version = artifacts::Version::parse(text)) return version;
+  throw core::Error(core::Kind::kUsage,
+                    "\"" + core::escaped(text, 100) + "\" cannot be the version of a release");
+}
+
+core::Json as_json(const PublishResult& result, bool current) {
+  core::Json rows = core::Json::array();
+  for (const artifacts::ManifestArtifact& artifact : result.manifest.artifacts) {
+    rows.push_back({{"file", (result.directory / artifact.file).native()},
+                    {"format", artifact.format},
+                    {"size", artifact.size},
+                    {"virtual_size", artifact.virtual_size},
+                    {"sha256", artifact.sha256.hex()}});
+  }
+  const artifacts::ManifestDerivation& derived = *result.manifest.derived_from;
+  return {{"schema", 1},
+          {"line", result.manifest.line()},
+          {"version", result.manifest.version},
+          {"published", result.outcome == PublishOutcome::kPublished},
+          {"current", current},
+          {"directory", result.directory.native()},
+          {"derived_from", {{"release", derived.release}, {"operation", derived.operation}}},
+          {"artifacts", rows}};
+}
+
+std::string as_text(const PublishResult& result) {
+  std::string text = fmt::format("{:<28} {:<12}", result.manifest.line(), result.manifest.version);
+  for (const artifacts::ManifestArtifact& artifact : result.manifest.artifacts)
+    text += fmt::format("  {} {}", artifact.format, core::Bytes{artifact.size}.human());
+  return text + (result.manifest.is_unsigned ? "   unsigned\n" : "   signed\n");
+}
+
+}  // namespace
+
+std::shared_ptr<DeriveArguments> declare_derive(CLI::App& app) {
+  auto arguments = std::make_shared<DeriveArguments>();
+  app.add_option("release", arguments->release, "LINE, LINE@VERSION, LINE-VERSION or a path")->required();
+  app.add_option("--as-version", arguments->version,
+                 "what to call the new release [next revision of the source]");
+  app.add_flag("--promote", arguments->promote, "make the new release the current one of its line");
+  app.add_option("--signing-key", arguments->signing_key,
+                 "secret key to sign with [the only one of imgforge key show]");
+  declare_passphrase(app, arguments->passphrase);
+  app.add_flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
+  app.add_option("--public-key", arguments->public_keys,
+                 "a .pub file or key line to trust besides yours for the source; repeatable")
+      ->allow_extra_args(false);
+  return arguments;
+}
+
+int derive(Context& context, const DeriveArguments& arguments,
+           const std::function<PublishResult(artifacts::Store&, const stages::DeriveRequest&)>& body) {
+  const signing::TrustStore trust = load_trust(arguments.public_keys);
+  artifacts::Store store = open_store(context);
+  const std::filesystem::path scratch = context.options.cache_dir / "tmp";
+  core::TempDir::reclaim(scratch);
+  const stages::DeriveRequest request{
+      artifacts::find_release(store, arguments.release),
+      wanted_version(arguments.version),
+      arguments.promote ? artifacts::Current::kTurn : artifacts::Current::kLeave,
+      [&](std::string_view data, std::string_view minisig) { return trust.verify(data, minisig).signer; },
+      make_signer(context, arguments),
+      core::build_time(context.clock),
+      scratch,
+      context.processes,
+      context.progress,
+      context.cancel};
+  const PublishResult result = body(store, request);
+  const auto current = store.current(result.manifest.line());
+  const bool is_current = current && current->to_string() == result.manifest.version;
+  const std::string reference = result.manifest.line() + "@" + result.manifest.version;
+  if (!is_current) context.progress.note(fmt::format("not current · next: imgforge promote {}", reference));
+  print(context.options.json ? core::print_json(as_json(result, is_current)) : as_text(result));
+  return 0;
+}
+
+}  // namespace imgforge::cli

@@ -1,0 +1,177 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "artifacts/inventory.hpp"
+#include "artifacts/release_diff.hpp"
+#include "artifacts/release_reference.hpp"
+#include "builder/cli/inspect_tools.hpp"
+#include "builder/cli/store_arguments.hpp"
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+using artifacts::Change;
+using artifacts::DiffRow;
+
+struct Arguments {
+  std::string before;
+  std::string after;
+  bool files = false;
+  bool markdown = false;
+};
+
+/// A titled list of the comparison.
+struct Section {
+  const char* title;
+  const char* key;  ///< in JSON
+  std::vector<DiffRow> rows;
+};
+
+/// The release that `reference` came after: what it was derived from, or the one built before it.
+std::string predecessor(Context& context, const std::string& reference) {
+  const artifacts::Store store = open_store(context);
+  const artifacts::ReleaseLocation location = artifacts::find_release(store, reference);
+  const artifacts::Inventory inventory = artifacts::read_inventory(store, {location.line});
+  const artifacts::InventoryLine* line = inventory.find(location.line);
+  bool passed = false;
+  for (const artifacts::InventoryRelease& release :
+       line == nullptr ? std::vector<artifacts::InventoryRelease>{} : line->releases) {
+    const bool derived = release.manifest && release.manifest->derived_from;
+    if (release.version == location.version) {
+      if (derived) return release.manifest->derived_from->release;
+      passed = true;
+    } else if (passed && !derived && release.manifest) {
+      return release.reference();
+    }
+  }
+  throw core::Error(core::Kind::kUsage, location.reference() + " has no release before it")
+      .hint("name two: imgforge diff A B");
+}
+
+std::string count_text(const std::vector<DiffRow>& rows) {
+  std::vector<std::string> words;
+  for (const Change change : {Change::kAdded, Change::kRemoved, Change::kChanged}) {
+    const auto count =
+        std::count_if(rows.begin(), rows.end(), [&](const DiffRow& row) { return row.change == change; });
+    if (count > 0) words.push_back(fmt::format("{} {}", count, artifacts::change_name(change)));
+  }
+  return core::join(words, ", ");
+}
+
+std::string as_text(const std::string& title, const std::vector<Section>& sections, const Style& style) {
+  std::string text = style.bold(title) + "\n";
+  for (const Section& section : sections) {
+    if (section.rows.empty()) continue;
+    text += fmt::format("{}: {}\n", section.title, count_text(section.rows));
+    for (const DiffRow& row : section.rows) {
+      const std::string name = core::escaped(row.name);
+      const std::string before = core::escaped(row.before);
+      const std::string after = core::escaped(row.after);
+      if (row.change == Change::kAdded) text += fmt::format("  {} {} {}\n", style.good("+"), name, after);
+      if (row.change == Change::kRemoved) text += fmt::format("  {} {} {}\n", style.bad("-"), name, before);
+      if (row.change == Change::kChanged)
+        text += fmt::format("  {} {} {} -> {}\n", style.warn("~"), name, before, after);
+    }
+  }
+  if (std::all_of(sections.begin(), sections.end(), [](const Section& s) { return s.rows.empty(); }))
+    text += "no difference\n";
+  return text;
+}
+
+/// A text between backticks in a cell of a table (GitHub Flavored Markdown).
+std::string cell(const std::string& text) {
+  if (text.empty()) return "";
+  std::string code;
+  for (const char c : core::escaped(text))
+    code += c == '|' ? std::string("\\|") : c == '`' ? std::string("'") : std::string(1, c);
+  return "`" + code + "`";
+}
+
+std::string as_markdown(const std::string& line, const std::string& before, const std::string& after,
+                        const std::vector<Section>& sections) {
+  std::string text = fmt::format("# {} {}\n\nChanges since {}.\n", line, after, before);
+  for (const Section& section : sections) {
+    if (section.rows.empty()) continue;
+    text += fmt::format("\n## {}\n\n{}.\n\n| | before | after |\n|---|---|---|\n", section.title,
+                        count_text(section.rows));
+    for (const DiffRow& row : section.rows)
+      text += fmt::format("| {} | {} | {} |\n", cell(row.name), cell(row.before), cell(row.after));
+  }
+  return text;
+}
+
+core::Json as_json(const artifacts::Manifest& before, const artifacts::Manifest& after,
+                   const std::vector<Section>& sections) {
+  core::Json json{{"schema", 1},
+                  {"before", before.line() + "@" + before.version},
+                  {"after", after.line() + "@" + after.version}};
+  for (const Section& section : sections) {
+    core::Json rows = core::Json::array();
+    for (const DiffRow& row : section.rows) {
+      rows.push_back({{"name", row.name},
+                      {"change", artifacts::change_name(row.change)},
+                      {"before", row.change == Change::kAdded ? core::Json() : core::Json(row.before)},
+                      {"after", row.change == Change::kRemoved ? core::Json() : core::Json(row.after)}});
+    }
+    json[section.key] = rows;
+  }
+  return json;
+}
+
+std::map<std::string, std::string> files_of(Context& context, const NamedArtifact& named) {
+  if (named.file.empty())
+    throw core::Error(core::Kind::kUsage, named.manifest->stem() + " has no root file system to compare");
+  const InspectFolder folder(context);
+  return stages::list_files(named.file, named.format, folder.tools());
+}
+
+int diff(Context& context, const Arguments& arguments) {
+  const bool alone = arguments.after.empty();
+  const NamedArtifact after = find_artifact(context, alone ? arguments.before : arguments.after);
+  if (!after.manifest) throw core::Error(core::Kind::kUsage, after.file.native() + " belongs to no release");
+  const NamedArtifact before =
+      find_artifact(context, alone ? predecessor(context, arguments.before) : arguments.before);
+  if (!before.manifest)
+    throw core::Error(core::Kind::kUsage, before.file.native() + " belongs to no release");
+  const artifacts::ReleaseDiff found = artifacts::diff_releases(*before.manifest, *after.manifest);
+  std::vector<Section> sections{{"Packages", "packages", found.packages},
+                                {"Artifacts", "artifacts", found.artifacts},
+                                {"Boot times", "boots", found.boots},
+                                {"Configuration", "fields", found.fields}};
+  if (arguments.files)
+    sections.push_back(
+        {"Files", "files", artifacts::diff_values(files_of(context, before), files_of(context, after))});
+  const std::string old_name = before.manifest->version;
+  const std::string title =
+      fmt::format("{} {} -> {}{}", before.manifest->line(), old_name,
+                  before.manifest->line() == after.manifest->line() ? "" : after.manifest->line() + " ",
+                  after.manifest->version);
+  print(context.options.json ? core::print_json(as_json(*before.manifest, *after.manifest, sections))
+        : arguments.markdown
+            ? as_markdown(after.manifest->line(), old_name, after.manifest->version, sections)
+            : as_text(title, sections, context.out));
+  return 0;
+}
+
+}  // namespace
+
+Runner declare_diff(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("before", arguments->before,
+                 "release or file of one; alone: it is compared with the one before it")
+      ->required();
+  app.add_option("after", arguments->after, "release or file of one");
+  app.add_flag("--files", arguments->files, "compare the files of the root file systems too");
+  app.add_flag("--markdown", arguments->markdown, "print release notes");
+  app.footer(
+      "Without --files only manifests are read. With it the root file system of the named file is, or of "
+      "the\n"
+      "release's artifact that is easiest to read; times of files are not compared.\n"
+      "Example: imgforge diff hello-boot@v20261120 hello-boot --markdown");
+  return [arguments](Context& context) { return diff(context, *arguments); };
+}
+
+}  // namespace imgforge::cli

@@ -1,0 +1,115 @@
+#include "builder/stages/inspect.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "artifacts/compression.hpp"
+#include "artifacts/formats.hpp"
+#include "artifacts/tar.hpp"
+#include "builder/image/rootfs_archive.hpp"
+#include "builder/stages/boot_paths.hpp"
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+using artifacts::EntryType;
+using core::Error;
+using core::Kind;
+namespace fs = std::filesystem;
+
+constexpr core::Bytes kLargestUnpacked = core::gib(64);
+
+constexpr std::array<std::string_view, 10> kEasiestFirst{"rootfs", "oci", "iso",  "usb",  "raw",
+                                                         "qcow2",  "vdi", "vhdx", "vmdk", "vm"};
+
+/// The file, or what it unpacks to when it is a packed disk.
+fs::path unpacked(const fs::path& file, const InspectTools& tools) {
+  if (!file.native().ends_with(".img.zst")) return file;
+  const fs::path target = tools.work / "unpacked.img";
+  artifacts::decompress_zstd(file, target, kLargestUnpacked, tools.cancel);
+  return target;
+}
+
+std::string_view type_name(EntryType type) {
+  switch (type) {
+    case EntryType::kFile:
+      return "file";
+    case EntryType::kDirectory:
+      return "folder";
+    case EntryType::kSymlink:
+      return "link";
+    case EntryType::kHardlink:
+      return "hard link";
+    case EntryType::kCharDevice:
+      return "character device";
+    case EntryType::kBlockDevice:
+      return "block device";
+    case EntryType::kFifo:
+      return "fifo";
+  }
+  return "?";
+}
+
+std::string describe(const artifacts::TarEntry& entry, artifacts::TarReader& reader) {
+  std::string text = fmt::format("{} {:04o} {}:{}", type_name(entry.type), entry.mode, entry.uid, entry.gid);
+  if (!entry.link_target.empty()) text += " -> " + entry.link_target;
+  if (entry.type != EntryType::kFile) return text;
+  core::Hasher hasher(core::HashAlgorithm::kSha256);
+  std::vector<std::byte> buffer(1 << 18);
+  while (const std::size_t n = reader.read(buffer))
+    hasher.update(std::span<const std::byte>(buffer).first(n));
+  return text + fmt::format(" {} sha256:{}", entry.size, hasher.finish().hex());
+}
+
+}  // namespace
+
+std::string format_of(const fs::path& file) {
+  const std::string name = file.filename();
+  for (const char* format : {"rootfs", "oci", "vm"}) {
+    if (name.ends_with(artifacts::find_format(format)->files.front().suffix)) return format;
+  }
+  if (name.ends_with("-usb.img.zst")) return "usb";
+  if (name.ends_with(".img.zst")) return "raw";
+  if (file_system_at(file, 0) == "squashfs") return "squashfs";
+  return detect_format(file);
+}
+
+Inspection inspect_file(const fs::path& file, const std::string& format, const InspectTools& tools) {
+  Inspection inspection;
+  const core::FileDigests digests = core::file_digests(file);
+  inspection.size = digests.size;
+  inspection.sha256 = digests.sha256;
+  inspection.artifact = find_root(unpacked(file, tools), format, tools);
+  inspection.root = read_root_facts(inspection.artifact.root, tools);
+  return inspection;
+}
+
+std::map<std::string, std::string> list_files(const fs::path& file, const std::string& format,
+                                              const InspectTools& tools) {
+  const fs::path tar = root_as_tar(find_root(unpacked(file, tools), format, tools).root, tools);
+  std::map<std::string, std::string> files;
+  artifacts::TarReader reader(tar, image::rootfs_policy());
+  artifacts::TarEntry entry;
+  while (reader.next(entry)) {
+    tools.cancel.check();
+    files[entry.path] = describe(entry, reader);
+  }
+  return files;
+}
+
+const artifacts::ManifestArtifact* easiest_root(const artifacts::Manifest& manifest) {
+  for (const std::string_view format : kEasiestFirst) {
+    for (const artifacts::ManifestArtifact& artifact : manifest.artifacts) {
+      const auto role = artifact.media.find("role");
+      if (artifact.format == format && (role == artifact.media.end() || role->second == "image"))
+        return &artifact;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace imgforge::stages
