@@ -63,6 +63,10 @@ stages::BootSigning describe(stages::BootRequest& request, const fs::path& named
     request.expect = manifest->boot_expect;
     for (const artifacts::ManifestArtifact& row : manifest->artifacts) {
       if (row.file != artifact.filename()) continue;
+      if (artifacts::is_packed(row)) {
+        throw core::Error(core::Kind::kUsage, artifact.native() + " is compressed: unpack it first")
+            .hint("zstd -d " + artifact.native());
+      }
       request.format = row.format;
       signing = stages::signing_of(row);
     }

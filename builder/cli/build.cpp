@@ -9,8 +9,6 @@
 #include "builder/cli/keys.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
-#include "signing/key_files.hpp"
-#include "signing/minisign.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -29,19 +27,6 @@ struct Arguments {
   bool require_boot = false;
   std::vector<std::string> boot_paths;
 };
-
-/// Signs with the user's key; the passphrase is asked now, before hours of work.
-std::function<std::string(std::string_view, std::string_view)> make_signer(Context& context,
-                                                                           const Arguments& arguments) {
-  if (arguments.is_unsigned) return {};
-  const std::filesystem::path file = find_signing_key(arguments.signing_key);
-  signing::refuse_key_inside(file, context.options.output_dir);
-  const auto passphrase = passphrase_source(arguments.passphrase, context.cancel);
-  auto key = std::make_shared<signing::SecretKey>(signing::load_secret_key(file, *passphrase));
-  return [key, time = core::build_time(context.clock)](std::string_view name, std::string_view bytes) {
-    return signing::sign(*key, bytes, signing::usual_trusted_comment(time, name));
-  };
-}
 
 core::Json as_json(const ProfileOutcome& outcome) {
   core::Json steps = core::Json::array();
@@ -129,7 +114,8 @@ int build(Context& context, const Arguments& arguments) {
   request.boot_test = arguments.require_boot ? stages::BootTest::kRequired
                       : boots                ? stages::BootTest::kYes
                                              : stages::BootTest::kNo;
-  request.sign = make_signer(context, arguments);
+  request.sign =
+      arguments.is_unsigned ? Signer() : make_signer(context, arguments.signing_key, arguments.passphrase);
   // A store that cannot be written is told now, not after the work.
   artifacts::Store::create(request.output_dir);
   BuildTools tools(context, *arguments.build);

@@ -4,26 +4,12 @@
 
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
-#include "signing/key_files.hpp"
-#include "signing/minisign.hpp"
 
 namespace imgforge::cli {
 namespace {
 
 using artifacts::PublishOutcome;
 using artifacts::PublishResult;
-
-std::function<std::string(std::string_view, std::string_view)> make_signer(Context& context,
-                                                                           const DeriveArguments& arguments) {
-  if (arguments.is_unsigned) return {};
-  const std::filesystem::path file = find_signing_key(arguments.signing_key);
-  signing::refuse_key_inside(file, context.options.output_dir);
-  const auto passphrase = passphrase_source(arguments.passphrase, context.cancel);
-  auto key = std::make_shared<signing::SecretKey>(signing::load_secret_key(file, *passphrase));
-  return [key, time = core::build_time(context.clock)](std::string_view name, std::string_view bytes) {
-    return signing::sign(*key, bytes, signing::usual_trusted_comment(time, name));
-  };
-}
 
 std::optional<artifacts::Version> wanted_version(const std::string& text) {
   if (text.empty()) return std::nullopt;
@@ -88,7 +74,7 @@ int derive(Context& context, const DeriveArguments& arguments,
       wanted_version(arguments.version),
       arguments.promote ? artifacts::Current::kTurn : artifacts::Current::kLeave,
       [&](std::string_view data, std::string_view minisig) { return trust.verify(data, minisig).signer; },
-      make_signer(context, arguments),
+      arguments.is_unsigned ? Signer() : make_signer(context, arguments.signing_key, arguments.passphrase),
       core::build_time(context.clock),
       scratch,
       context.processes,

@@ -6,6 +6,8 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "signing/key_files.hpp"
+#include "signing/minisign.hpp"
 
 namespace imgforge::cli {
 
@@ -38,6 +40,17 @@ fs::path find_signing_key(const fs::path& chosen) {
   }
   throw core::Error(core::Kind::kUsage, fmt::format("there are {} keys to sign with", keys.size()))
       .hint("choose with --signing-key: " + core::join(keys, ", "));
+}
+
+Signer make_signer(Context& context, const std::filesystem::path& chosen,
+                   const PassphraseArguments& passphrase) {
+  const std::filesystem::path file = find_signing_key(chosen);
+  signing::refuse_key_inside(file, context.options.output_dir);
+  const auto source = passphrase_source(passphrase, context.cancel);
+  auto key = std::make_shared<signing::SecretKey>(signing::load_secret_key(file, *source));
+  return [key, time = core::build_time(context.clock)](std::string_view name, std::string_view bytes) {
+    return signing::sign(*key, bytes, signing::usual_trusted_comment(time, name));
+  };
 }
 
 signing::TrustStore load_trust(const std::vector<std::string>& more) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "builder/cli/command.hpp"
@@ -31,6 +33,13 @@ std::unique_ptr<signing::PassphraseSource> passphrase_source(const PassphraseArg
 /// The secret key to sign with: `chosen`, or the only one in the keys folder. kUsage with a hint when there
 /// is none or there are several.
 std::filesystem::path find_signing_key(const std::filesystem::path& chosen);
+
+/// Text of the .minisig for a file of that name and content.
+using Signer = std::function<std::string(std::string_view name, std::string_view bytes)>;
+/// Signs with the key that find_signing_key finds; the passphrase is asked now, before hours of work. Refuses
+/// a key inside the output folder.
+Signer make_signer(Context& context, const std::filesystem::path& chosen,
+                   const PassphraseArguments& passphrase);
 
 /// The user's trusted keys and those named on the command line.
 signing::TrustStore load_trust(const std::vector<std::string>& more);

@@ -161,8 +161,11 @@ void BootRun::type(const std::string& text) {
 void BootRun::check_dead_end(const std::vector<std::string>& lines) const {
   const bool secure = spec_.path.firmware == Firmware::kSecureBoot;
   for (const std::string& line : lines) {
-    // Said by systemd-boot and by OVMF, before any kernel runs.
-    if (secure && evidence_.seconds_to("kernel") < 0 && line.find("Access Denied") != std::string::npos)
+    // Said by systemd-boot, and at last by OVMF, before any kernel runs.
+    const bool refused =
+        line.find("Security Violation") != std::string::npos ||
+        (line.find("Error loading") != std::string::npos && line.find("Access Denied") != std::string::npos);
+    if (secure && refused && evidence_.seconds_to("kernel") < 0)
       fail("Secure Boot refused a program that is not signed by an enrolled key");
     for (const DeadEnd& end : kDeadEnds) {
       if (line.find(end.text) != std::string::npos) fail(end.meaning);

@@ -87,10 +87,25 @@ std::uint32_t written_at(const fs::path& file) {
   return open_ext4(file, 0)->super->s_wtime;
 }
 
+/// The inode that keeps room for group descriptors gets the time of day from resize2fs.
+void set_reserve_times(ext2_filsys filesystem, std::uint32_t time, const fs::path& file) {
+  ext2_inode_large inode{};
+  auto* const plain = reinterpret_cast<ext2_inode*>(&inode);  // as libext2fs wants it
+  errcode_t code = ext2fs_read_inode_full(filesystem, EXT2_RESIZE_INO, plain, sizeof inode);
+  if (code == 0) {
+    inode.i_atime = inode.i_mtime = inode.i_ctime = inode.i_crtime = time;
+    code = ext2fs_write_inode_full(filesystem, EXT2_RESIZE_INO, plain, sizeof inode);
+  }
+  if (code == 0) return;
+  throw Error(Kind::kImage,
+              fmt::format("cannot change an inode in {}: {}", file.native(), error_message(code)));
+}
+
 /// resize2fs puts the time of day into the superblocks; the one from before goes back, so that equal inputs
 /// give equal bytes.
 void set_written_at(const fs::path& file, std::uint32_t time) {
   FileSystem filesystem = open_ext4(file, EXT2_FLAG_RW);
+  set_reserve_times(filesystem.get(), std::max<std::uint32_t>(time, 1), file);
   filesystem->now = static_cast<time_t>(std::max<std::uint32_t>(time, 1));
   filesystem->super->s_lastcheck = std::max<std::uint32_t>(time, 1);
   ext2fs_mark_super_dirty(filesystem.get());

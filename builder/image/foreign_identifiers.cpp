@@ -111,17 +111,25 @@ void set_vhdx_headers(Patch& patch, const std::string& name) {
 
 }  // namespace
 
+/// qemu-img writes the random number without leading zeros, so the text behind it may have to move.
 void set_vmdk_identifiers(const std::filesystem::path& file, const std::string& name) {
   constexpr std::string_view kField = "CID=";
+  constexpr std::uint64_t kLargestDescriptor = 1 << 20;
   Patch patch(file);
   const std::vector<std::uint8_t> header = patch.read(0, 512);
   const std::uint64_t descriptor = little_endian(header, 28, 8) * 512;
-  const std::vector<std::uint8_t> bytes = patch.read(descriptor, 1024);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::uint64_t size = little_endian(header, 36, 8) * 512;
+  if (size == 0 || size > kLargestDescriptor) throw patch.malformed();
+  const std::vector<std::uint8_t> bytes = patch.read(descriptor, size);
+  std::string text(bytes.begin(), bytes.end());
   const std::size_t at = text.find(kField);
-  if (at == std::string_view::npos) throw patch.malformed();
+  const std::size_t end = text.find('\n', at);
+  if (at == std::string::npos || end == std::string::npos) throw patch.malformed();
   const std::string id = core::digest_of(core::HashAlgorithm::kSha256, name).hex().substr(0, 8);
-  patch.write(descriptor + at + kField.size(), {reinterpret_cast<const std::uint8_t*>(id.data()), id.size()});
+  text.replace(at + kField.size(), end - at - kField.size(), id);
+  if (text.size() > size && text.find_first_not_of('\0', size) != std::string::npos) throw patch.malformed();
+  text.resize(size, '\0');
+  patch.write(descriptor, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   patch.close();
 }
 

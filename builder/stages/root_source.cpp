@@ -28,6 +28,7 @@ constexpr std::string_view kOsRelease = "etc/os-release";
 constexpr std::string_view kInstalled = "lib/apk/db/installed";
 constexpr std::string_view kModules = "lib/modules";
 constexpr std::uint64_t kMaxFacts = 64u << 20;
+constexpr std::uint64_t kMaxEntry = 64u << 10;
 
 struct Magic {
   std::string_view name;
@@ -39,27 +40,43 @@ constexpr std::array kMagics{
     Magic{"vfat", 54, "FAT1"sv},       Magic{"vfat", 82, "FAT32"sv},
 };
 
+/// Copies files of a FAT file system into a folder; false when there are none.
+bool copy_from_fat(const fs::path& raw, std::uint64_t offset, const char* pattern, const fs::path& folder,
+                   const InspectTools& tools) {
+  core::Command command;
+  command.program = "mcopy";
+  command.args = {"-n", "-i", fmt::format("{}@@{}", raw.native(), offset), pattern, folder.native()};
+  return tools.processes.run(command, tools.cancel).exit_code == 0;
+}
+
+/// What follows `word` and a blank at the beginning of a line; empty when no line has it.
+std::string value_of(const std::string& text, std::string_view word) {
+  for (const std::string& line : core::split(text, '\n')) {
+    if (line.starts_with(std::string(word) + " "))
+      return std::string(core::trimmed(std::string_view(line).substr(word.size())));
+  }
+  return {};
+}
+
 /// Titles and command line of systemd-boot's entries in a FAT partition, read by mtools.
 void read_boot_entries(const fs::path& raw, std::uint64_t offset, FoundArtifact& found,
                        const InspectTools& tools) {
   const fs::path folder = tools.work / "entries";
   fs::create_directory(folder);
-  core::Command command;
-  command.program = "mcopy";
-  command.args = {"-n", "-i", fmt::format("{}@@{}", raw.native(), offset), "::/loader/entries/*.conf",
-                  folder.native()};
-  if (tools.processes.run(command, tools.cancel).exit_code != 0) return;  // another boot loader
+  if (!copy_from_fat(raw, offset, "::/loader/entries/*.conf", folder, tools)) return;  // another boot loader
+  std::string first;
+  if (copy_from_fat(raw, offset, "::/loader/loader.conf", tools.work, tools))
+    first = value_of(core::read_text_file(tools.work / "loader.conf", kMaxEntry), "default");
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
+  std::sort(files.begin(), files.end(), [&](const fs::path& a, const fs::path& b) {
+    return std::pair(a.filename() != first, a) < std::pair(b.filename() != first, b);
+  });
   for (const fs::path& file : files) {
-    std::string title = file.stem();
-    for (const std::string& line : core::split(core::read_text_file(file, 64 << 10), '\n')) {
-      if (line.starts_with("title ")) title = core::trimmed(std::string_view(line).substr(6));
-      if (line.starts_with("options ") && found.kernel_cmdline.empty())
-        found.kernel_cmdline = core::trimmed(std::string_view(line).substr(8));
-    }
-    found.boot_entries.push_back(title);
+    const std::string text = core::read_text_file(file, kMaxEntry);
+    const std::string title = value_of(text, "title");
+    found.boot_entries.push_back(title.empty() ? file.stem().native() : title);
+    if (found.kernel_cmdline.empty()) found.kernel_cmdline = value_of(text, "options");
   }
 }
 

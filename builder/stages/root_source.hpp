@@ -48,7 +48,7 @@ struct FoundArtifact {
   std::uint64_t virtual_size = 0;
   std::string disk_uuid;
   std::vector<FoundPartition> partitions;
-  std::vector<std::string> boot_entries;  ///< titles, or file names, of the boot menu
+  std::vector<std::string> boot_entries;  ///< titles, or file names, of the boot menu; the default first
   std::string kernel_cmdline;             ///< of the first entry
   RootSource root;
 };

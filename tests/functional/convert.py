@@ -19,6 +19,7 @@ from harness import PROGRAM, SOURCE, Case, flip_byte, main  # noqa: E402
 
 RECIPE = SOURCE / "recipes" / "hello-boot.yaml"
 LINE = "hello-boot"
+FORMATS = [word for name in ("qcow2", "raw", "usb", "rootfs", "oci") for word in ("--format", name)]
 
 
 def tool(*words, **options):
@@ -36,8 +37,7 @@ class Convert(Case):
         # A name that shells, qemu and libguestfs would all like to read something into.
         cls.out = cls.scratch / "out a,b:c 'ü'"
         cls.run_imgforge("key", "generate", "convert@test", "--no-passphrase").check_returncode()
-        built = cls.run_imgforge("build", RECIPE, "--format", "qcow2", "--format", "raw", "--format", "usb", "--format",
-                                 "rootfs", "--json")
+        built = cls.run_imgforge("build", RECIPE, *FORMATS, "--json")
         if built.returncode != 0:
             raise AssertionError(built.stderr)
         cls.version = json.loads(built.stdout)["profiles"][0]["version"]
@@ -160,7 +160,8 @@ class Convert(Case):
 
     def test_06_a_source_that_does_not_verify_is_not_used(self):
         copy = self.scratch / "damaged"
-        shutil.copytree(self.out, copy, symlinks=True)
+        others = [path.name for path in (self.out / "releases" / LINE).glob("*") if path.name not in (self.version, "current")]
+        shutil.copytree(self.out, copy, symlinks=True, ignore=shutil.ignore_patterns(*others))
         flip_byte(copy / "releases" / LINE / self.version / f"{LINE}-{self.version}.img", 5 << 20)
         before = self.snapshot(copy)
         self.fails(3, "convert", self.source, "--to", "vmdk", "--as-version", "x1", output_dir=copy, says="is not used")
@@ -176,7 +177,7 @@ class Convert(Case):
     def test_07_killed_in_the_middle(self):
         before = self.snapshot()
         kills = 0
-        for delay in (0.05, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0):
+        for delay in (0.05, 0.4, 0.8, 1.2, 2.0):
             process = subprocess.Popen([PROGRAM, "--output-dir", str(self.out), "resize", self.source, "--size", "500M",
                                         "--as-version", "killed"], env=self.environment(), stdout=subprocess.DEVNULL,
                                        stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
@@ -213,13 +214,14 @@ class Convert(Case):
         self.ok("rollback", LINE, "--to", self.version)
         self.assertEqual(os.readlink(self.out / "releases" / LINE / "current"), self.version)
         # A build of the same recipe still finds its own release, not a derived one.
-        again = self.ok("build", RECIPE, "--format", "qcow2", "--format", "raw", "--format", "usb", "--format", "rootfs", "--json")
+        again = self.ok("build", RECIPE, *FORMATS, "--json")
         profile = json.loads(again.stdout)["profiles"][0]
         self.assertEqual((profile["published"], profile["version"]), (False, self.version))
 
     def test_10_inspect(self):
         told = json.loads(self.ok("inspect", self.out / "images" / f"{LINE}.qcow2", "--json").stdout)
-        self.assertEqual((told["source"], told["version"], told["signer"]), ("manifest", self.version, "convert@test"))
+        self.assertEqual((told["source"], told["version"]), ("manifest", self.version))
+        self.assertIn("convert@test", told["signer"])
         copy = self.scratch / "a,b:c 'copy'.qcow2"
         shutil.copy(self.out / "images" / f"{LINE}.qcow2", copy)
         read = json.loads(self.ok("inspect", copy, "--json").stdout)
@@ -227,12 +229,14 @@ class Convert(Case):
         self.assertEqual(read["sha256"], hashlib.sha256(copy.read_bytes()).hexdigest())
         self.assertEqual([(p["name"], p["file_system"]) for p in read["partitions"]], [("boot", "vfat"), ("root", "ext4")])
         self.assertTrue(read["boot_entries"])
-        self.assertIn("root=UUID=", read["cmdline"])
+        self.assertEqual(read["cmdline"], told["kernel"]["cmdline"])
         tar = json.loads(self.ok("inspect", f"{LINE}@{self.version}", "--deep", "--json").stdout)
         self.assertEqual(tar["format"], "rootfs")
         for key in ("os_release", "packages", "kernels"):
             self.assertEqual(tar[key], read[key], key)
-        text = self.ok("inspect", copy).stdout
+        container = json.loads(self.ok("inspect", self.folder(self.version) / f"{LINE}.oci.tar", "--deep", "--json").stdout)
+        self.assertEqual((container["format"], container["kernels"]), ("oci", tar["kernels"]))
+        text = self.ok("inspect", f"{LINE}@{self.version}", "--deep").stdout
         self.assertIn("as read from the file", text)
         hostile = self.scratch / "hostile.qcow2"
         secret = self.scratch / "secret"
@@ -248,7 +252,8 @@ class Convert(Case):
         self.assertEqual((rows["before"], rows["after"]), (self.source, target))
         artifacts = {row["name"]: row["change"] for row in rows["artifacts"]}
         self.assertEqual(artifacts, {f"{LINE}.qcow2": "changed", f"{LINE}.img": "removed", f"{LINE}-usb.img": "removed",
-                                     f"{LINE}-usb.img.bmap": "removed", f"{LINE}.rootfs.tar.zst": "removed"})
+                                     f"{LINE}-usb.img.bmap": "removed", f"{LINE}.rootfs.tar.zst": "removed",
+                                     f"{LINE}.oci.tar": "removed"})
         self.assertEqual(rows["packages"], [])
         notes = self.ok("diff", self.source, target, "--markdown").stdout
         self.assertTrue(notes.startswith(f"# {LINE} {made['version']}\n"))

@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "builder/image/disk_convert.hpp"
 #include "builder/image/ext4.hpp"
 #include "builder/image/raw_image.hpp"
@@ -71,6 +73,7 @@ TEST_F(DiskGrow, KeepsAllButTheEnd) {
 TEST_F(DiskGrow, IsReproducible) {
   const std::filesystem::path one = make_disk_image("one.img");
   grow(one, core::mib(150));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // another second in every time stamp
   const std::filesystem::path two = make_disk_image("two.img");
   grow(two, core::mib(150));
   EXPECT_TRUE(slurp(one) == slurp(two));

@@ -3,6 +3,7 @@
 
 #include "builder/image/bmap.hpp"
 #include "builder/image/foreign_disk.hpp"
+#include "builder/image/foreign_identifiers.hpp"
 #include "builder/image/iso.hpp"
 #include "builder/image/netboot.hpp"
 #include "builder/image/oci.hpp"
@@ -174,6 +175,26 @@ TEST_F(LiveFormats, DisksOfOthersMustBeWhatTheirNameSays) {
                 check_foreign_disk(path("text.vmdk"), ForeignFormat::kVmdk, core::system_processes(), {});
               }).message(),
               HasSubstr("is no vmdk image"));
+}
+
+TEST_F(LiveFormats, AShortRandomNumberInAVmdkIsReplacedWhole) {
+  RawImage(path("disk.raw"), core::mib(8)).keep();
+  write_foreign_disk(path("disk.raw"), path("good.vmdk"), ForeignFormat::kVmdk, "demo",
+                     core::system_processes(), {});
+  const std::string good = slurp(path("good.vmdk"));
+  const std::size_t at = good.find("CID=");
+  const std::size_t end = good.find('\0', at);
+  ASSERT_NE(at, std::string::npos);
+  for (const std::size_t digits : {std::size_t{1}, std::size_t{7}}) {
+    // As qemu-img writes a number with leading zeros: the text behind it stands further in front.
+    std::string shorter = good;
+    shorter.replace(at + 4, 8, std::string(digits, 'a'));
+    shorter.insert(end - (8 - digits), 8 - digits, '\0');
+    ASSERT_EQ(shorter.size(), good.size());
+    spill(path("short.vmdk"), shorter);
+    set_vmdk_identifiers(path("short.vmdk"), "imgforge vmdk demo");
+    EXPECT_TRUE(slurp(path("short.vmdk")) == good) << digits;
+  }
 }
 
 TEST_F(LiveFormats, TheScriptForIpxeSaysWhatTheKernelGets) {
