@@ -96,6 +96,10 @@ Runner declare_diff(CLI::App& app);
 Runner declare_convert(CLI::App& app);
 Runner declare_compress(CLI::App& app);
 Runner declare_resize(CLI::App& app);
+Runner declare_lock(CLI::App& app);
+Runner declare_update(CLI::App& app);
+Runner declare_outdated(CLI::App& app);
+Runner declare_vendor(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli

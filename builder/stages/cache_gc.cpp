@@ -7,6 +7,8 @@
 
 #include "artifacts/inventory.hpp"
 #include "artifacts/release_check.hpp"
+#include "core/atomic_file.hpp"
+#include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 
@@ -55,7 +57,30 @@ void read_store(const artifacts::Store& store, std::set<std::string>& needed) {
   }
 }
 
+/// Digests that locks name. One that is gone protects nothing any more.
+void read_locks(const fs::path& folder, std::set<std::string>& needed) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    std::error_code gone;
+    if (!fs::is_regular_file(entry.path(), gone)) {
+      if (gone == std::errc::no_such_file_or_directory) ::unlink(entry.path().c_str());
+      continue;
+    }
+    artifacts::add_digests(core::read_text_file(entry.path(), kMaxRecord), needed);
+  }
+}
+
 }  // namespace
+
+void protect_lock(const fs::path& cache, const fs::path& lock) {
+  const fs::path target = fs::absolute(lock).lexically_normal();
+  const fs::path folder = cache / "locks";
+  fs::create_directories(folder);
+  const fs::path link =
+      folder / core::digest_of(core::HashAlgorithm::kSha256, target.native()).hex().substr(0, 32);
+  std::error_code error;
+  if (fs::read_symlink(link, error) != target) core::replace_symlink(link, target);
+}
 
 CollectorResult collect_cache(const fs::path& cache, const artifacts::Store* store,
                               const CacheGcOptions& options) {
@@ -71,6 +96,7 @@ CollectorResult collect_cache(const fs::path& cache, const artifacts::Store* sto
   collector.cancel = options.cancel;
   std::vector<CollectedFile> forgotten;
   read_steps(cache / "steps", collector.older_than, collector.needed, forgotten);
+  read_locks(cache / "locks", collector.needed);
   if (store != nullptr) read_store(*store, collector.needed);
   // Records before blobs: a record whose blob is gone only makes its step run again.
   for (const CollectedFile& record : forgotten) {

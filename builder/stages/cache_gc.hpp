@@ -1,5 +1,5 @@
-// gc: what the cache holds and nothing needs. Needed is what a manifest of the store or a recorded step
-// names.
+// gc: what the cache holds and nothing needs. Needed is what a manifest of the store, a recorded step or a
+// lock names.
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,10 @@ struct CacheGcOptions {
   core::UnixTime now{};
   core::CancelToken cancel;
 };
+
+/// Remembers (in `<cache>/locks`, a link named by the path's digest) that a lock of this path is in use: what
+/// it names stays for as long as the file is there.
+void protect_lock(const std::filesystem::path& cache, const std::filesystem::path& lock);
 
 /// Goes through `cache` (blobs, steps, tmp). `store` may be null: then only steps protect. With `apply` no
 /// build may run: kLocked names the one that does.
