@@ -1,6 +1,6 @@
-// archive, restore, prune, clone and remove, killed before each of their changing calls and with each of
-// these calls failing: the old state or the new one, never a mix, and running again succeeds. strace does
-// both.
+// archive, restore, prune, clone, remove, backup and repair, killed before each of their changing calls and
+// with each of these calls failing: the old state or the new one, never a mix, and running again succeeds.
+// strace does both.
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -10,10 +10,12 @@
 #include <map>
 
 #include "artifacts/archive.hpp"
+#include "artifacts/backup.hpp"
 #include "artifacts/clones.hpp"
 #include "artifacts/fsck.hpp"
 #include "artifacts/journal.hpp"
 #include "artifacts/prune.hpp"
+#include "artifacts/repair.hpp"
 #include "core/process.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 
@@ -27,6 +29,11 @@ RetentionPolicy keep_one() {
   RetentionPolicy policy;
   policy.last = 1;
   return policy;
+}
+
+/// The file of the older release that `damage` takes away, keeping its bytes as a blob.
+fs::path lost_file(const fs::path& folder) {
+  return folder / "out/releases/hello-minimal/v20261119/hello-minimal-v20261119.qcow2";
 }
 
 /// What the started program does; warnings go to standard error.
@@ -58,6 +65,24 @@ void act(const std::string& action, const fs::path& folder) {
       write(target, "overlay of " + backing + " " + format);
     };
     warnings = make_clone(store, request).warnings;
+  } else if (action == "backup") {
+    const BackupResult result = backup(store, folder / "backup", {});
+    for (const BackedUpRelease& row : result.releases)
+      if (!row.problem.empty()) throw Error(core::Kind::kIo, row.problem);
+    warnings = result.warnings;
+  } else if (action == "damage") {
+    BlobStore(folder / "blobs").put(core::read_text_file(lost_file(folder)));
+    fs::remove(lost_file(folder));
+  } else if (action == "repair") {
+    BlobStore blobs(folder / "blobs");
+    RepairOptions options;
+    options.check.signature = toy_check;
+    options.blobs = &blobs;
+    options.apply = true;
+    const RepairResult result = repair(store, options);
+    for (const RepairStep& step : result.steps)
+      if (!step.done) throw Error(core::Kind::kStore, step.what);
+    warnings = result.warnings;
   } else if (action == "unclone" && read_clone(store.root(), "trial")) {
     warnings = remove_clone(store, "trial");
   }
@@ -102,6 +127,7 @@ class RetentionCrash : public StoreTest {
   }
   void fresh() {
     fs::remove_all(out_);
+    fs::remove_all(folder_ / "backup");
     fs::copy(folder_ / "old", out_, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
   }
   void run(core::Command command) {
@@ -155,6 +181,7 @@ class RetentionCrash : public StoreTest {
     options.signature = toy_check;
     options.threads = 1;
     for (const Finding& finding : check_store(Store::open(out_), options).findings) {
+      if (!finished && action_ == "repair" && finding.path == lost_file(folder_.path())) continue;
       const bool between = finding.damage == Damage::kInterrupted || finding.damage == Damage::kFlatLink ||
                            finding.damage == Damage::kClone;
       // Only flat names of the release that moves may be missing or lead nowhere, and only until the next
@@ -179,6 +206,21 @@ class RetentionCrash : public StoreTest {
     // The release must never be without protection while the disk is there.
     return folder ? (record ? "clone" : "UNPROTECTED") : "none";
   }
+
+  /// Which of both releases stand whole in the backup; one that stands there damaged is neither old nor new.
+  std::string backup_state() {
+    if (!fs::exists(folder_ / "backup/releases/hello-minimal")) return "incomplete";
+    std::size_t there = 0;
+    const Inventory inventory = read_inventory(Store::open(folder_ / "backup"));
+    for (const InventoryRelease* release : inventory.releases()) {
+      if (!verify_release(release->directory, strict_options()).ok()) return "DAMAGED";
+      ++there;
+    }
+    std::error_code error;
+    const bool current = fs::exists(folder_ / "backup/releases/hello-minimal/current", error);
+    return there == 2 && current ? "complete" : "incomplete";
+  }
+  std::string lost_state() { return fs::exists(lost_file(folder_.path())) ? "mended" : "damaged"; }
 
   void fault_everywhere(const std::function<std::string()>& seen, const std::string& before,
                         const std::string& after, std::size_t least) {
@@ -257,6 +299,16 @@ TEST_F(RetentionCrash, Clone) {
 TEST_F(RetentionCrash, RemoveClone) {
   prepare("unclone", "clone");
   fault_everywhere([&] { return clone_state(); }, "clone", "none", 4);
+}
+
+TEST_F(RetentionCrash, Backup) {
+  prepare("backup");
+  fault_everywhere([&] { return backup_state(); }, "incomplete", "complete", 20);
+}
+
+TEST_F(RetentionCrash, Repair) {
+  prepare("repair", "damage");
+  fault_everywhere([&] { return lost_state(); }, "damaged", "mended", 4);
 }
 
 }  // namespace
