@@ -3,6 +3,7 @@
 that boots. No mirror."""
 
 import fcntl
+import json
 import os
 import pathlib
 import shutil
@@ -277,6 +278,8 @@ class Clones(Case):
         # The machine need not write to its disk; this does.
         subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -P 0x55 64M 1M", disk], check=True, stdout=subprocess.DEVNULL)
         self.assertGreater(disk.stat().st_blocks, size)
+        usage = json.loads(self.ok("du", "--json").stdout)
+        self.assertEqual([(row["name"], row["stored"]) for row in usage["clones"]], [("trial", disk.stat().st_blocks * 512)])
         self.assertEqual(subprocess.run(["sha256sum", backing], check=True, capture_output=True).stdout, before)
         for words in (["prune", "--keep-last", "1", "--yes"], ["archive", "--keep-last", "1"]):
             self.assertIn("clones 1", self.ok(*words).stdout)
