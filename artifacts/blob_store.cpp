@@ -116,12 +116,21 @@ VerifiedFile BlobStore::adopt(const std::filesystem::path& file, const std::opti
     throw Error(Kind::kIntegrity,
                 file.native() + " has " + actual.to_string() + ", expected " + expected->to_string());
   }
+  return move_into_place(fd.get(), file, actual, durability);
+}
+
+VerifiedFile BlobStore::adopt(IncomingFile& file, Durability durability) {
+  return move_into_place(file.fd(), file.path(), file.digest(), durability);
+}
+
+VerifiedFile BlobStore::move_into_place(int fd, const std::filesystem::path& file, const core::Digest& actual,
+                                        Durability durability) {
   const std::filesystem::path target = path_of(actual);
   const core::Fd existing = open_blob(target);  // refuses what must not be replaced
   make_folder(target.parent_path());
-  if (::fchmod(fd.get(), 0444) != 0) throw core::system_error(errno, "cannot set the mode of", file.native());
+  if (::fchmod(fd, 0444) != 0) throw core::system_error(errno, "cannot set the mode of", file.native());
   const bool sync = durability == Durability::kSynced;
-  if (sync) core::sync_fd(fd.get(), file.native());
+  if (sync) core::sync_fd(fd, file.native());
   if (::rename(file.c_str(), target.c_str()) != 0) {
     throw core::system_error(errno, "cannot move into the cache:", file.native());
   }
@@ -129,10 +138,21 @@ VerifiedFile BlobStore::adopt(const std::filesystem::path& file, const std::opti
     core::sync_directory(target.parent_path());
     core::sync_directory(root_ / "sha256");
   }
-  return remember(fd.get(), target, actual);
+  return remember(fd, target, actual);
+}
+
+bool BlobStore::has_file(const core::Digest& sha256) const {
+  struct stat status {};
+  return ::lstat(path_of(sha256).c_str(), &status) == 0;
+}
+
+void BlobStore::sync() const {
+  const core::Fd fd = core::open_file(root_, O_RDONLY | O_DIRECTORY);
+  if (::syncfs(fd.get()) != 0) throw core::system_error(errno, "cannot sync", root_.native());
 }
 
 VerifiedFile BlobStore::put(std::string_view content) {
+  if (auto there = find_again(core::digest_of(core::HashAlgorithm::kSha256, content))) return *there;
   const std::filesystem::path file = staging() / ("put." + core::random_hex(8));
   try {
     core::Fd fd = core::open_file(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string_view>
 
+#include "artifacts/incoming_file.hpp"
 #include "core/digest.hpp"
 #include "core/fd.hpp"
 
@@ -51,7 +52,14 @@ class BlobStore {
   /// kRemade). Hashes it; when `expected` is given a difference is kIntegrity and the file is left alone.
   VerifiedFile adopt(const std::filesystem::path& file, const std::optional<core::Digest>& expected = {},
                      Durability durability = Durability::kSynced);
+  /// Adopts a finished download on the digest that it was given while it arrived.
+  VerifiedFile adopt(IncomingFile& file, Durability durability = Durability::kSynced);
+  /// A blob of these bytes; writes nothing when there is one.
   VerifiedFile put(std::string_view content);
+  /// Whether there is a file of that name; says nothing about its bytes.
+  bool has_file(const core::Digest& sha256) const;
+  /// Makes everything that was adopted as kRemade outlive a power cut, with one request to the disk.
+  void sync() const;
   /// Folder for unfinished files, on the same file system.
   std::filesystem::path staging() const { return root_ / "staging"; }
   const std::filesystem::path& root() const { return root_; }
@@ -70,6 +78,8 @@ class BlobStore {
   };
   static Identity identity_of(int fd, const std::filesystem::path& path);
   std::filesystem::path path_of(const core::Digest& sha256) const;
+  VerifiedFile move_into_place(int fd, const std::filesystem::path& file, const core::Digest& actual,
+                               Durability durability);
   VerifiedFile remember(int fd, const std::filesystem::path& path, const core::Digest& sha256);
 
   std::filesystem::path root_;

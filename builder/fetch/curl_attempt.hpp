@@ -37,6 +37,8 @@ struct Problem {
   std::string hint = {};
   bool retry = false;
   bool absent = false;
+  bool declined = false;         ///< the sink did not want the answer
+  bool bad_range = false;        ///< no such part came
   std::chrono::seconds wait{0};  ///< what the server asked for (Retry-After)
 };
 
@@ -49,6 +51,9 @@ class CurlAttempt {
   CurlAttempt& operator=(const CurlAttempt&) = delete;
 
   CURL* handle() const { return easy_.get(); }
+  std::uint64_t bytes() const { return bytes_; }  ///< that reached the sink
+  /// At most so many bytes per second from now on; 0: as fast as they come.
+  void limit_rate(std::uint64_t rate);
   /// What came of it. Rethrows what the sink threw.
   std::variant<Response, Problem> finish(CURLcode code);
 
@@ -59,8 +64,14 @@ class CurlAttempt {
   bool take_header(std::string_view line);
   bool take_body(std::span<const std::byte> data);
   bool refuse(Problem problem);
+  void set_identity(const HttpOptions& options);
+  void set_request_headers();
   bool check_head();
+  bool check_status();
+  bool check_part(Head& head);
   bool check_announced_size();
+  bool is_html(std::span<const std::byte> data) const;
+  std::string strong_validator() const;
   Problem translate(CURLcode code) const;
   std::string final_url() const;
 
@@ -74,7 +85,13 @@ class CurlAttempt {
   long status_ = 0;
   std::string location_;
   std::string encoding_;
+  std::string content_range_;
+  std::string content_type_;
+  std::string date_;
+  bool ranges_ = false;
   Validators validators_;
+  std::optional<std::uint64_t> length_;  ///< exact size that the body must have
+  bool stopped_ = false;                 ///< the sink had enough
   bool head_checked_ = false;
   std::uint64_t bytes_ = 0;
   std::optional<Problem> problem_;
