@@ -59,7 +59,6 @@ void Credentials::add_token_file(const std::filesystem::path& file) {
 void Credentials::add_netrc(const std::filesystem::path& file) {
   std::istringstream lines(core::read_text_file(file));
   Login* login = nullptr;
-  bool secret = false;
   bool macro = false;
   for (std::string line; std::getline(lines, line);) {
     if (macro && !core::trimmed(line).empty()) continue;  // a macro ends with an empty line
@@ -81,11 +80,10 @@ void Credentials::add_netrc(const std::filesystem::path& file) {
         login->user = value;
       } else if (login != nullptr && word == "password") {
         login->password = value;
-        secret = true;
       }
     }
   }
-  if (secret) refuse_if_public(file);
+  if (others_can_read(file)) public_netrc_ = file;
 }
 
 const std::string* Credentials::token(const std::string& url) const {
@@ -99,7 +97,9 @@ const Login* Credentials::login(const std::string& url) const {
   if (has_user(url)) return nullptr;
   auto found = logins_.find(host_of(url));
   if (found == logins_.end()) found = logins_.find("");
-  return found == logins_.end() || found->second.user.empty() ? nullptr : &found->second;
+  if (found == logins_.end() || found->second.user.empty()) return nullptr;
+  if (!found->second.password.empty() && !public_netrc_.empty()) refuse_if_public(public_netrc_);
+  return &found->second;
 }
 
 Credentials credentials_from_environment() {

@@ -91,8 +91,8 @@ bool may_pass(CURLcode code) {
 
 }  // namespace
 
-CurlAttempt::CurlAttempt(CURLM* multi, const Transfer& transfer, const HttpOptions& options)
-    : multi_(multi), transfer_(transfer), easy_(curl_easy_init()) {
+CurlAttempt::CurlAttempt(CURLM* multi, const Transfer& transfer, const HttpOptions& options, RateLimit& limit)
+    : multi_(multi), limit_(limit), transfer_(transfer), easy_(curl_easy_init()) {
   if (!easy_) throw core::Error(core::Kind::kInternal, "libcurl cannot make a transfer");
   set_options(options);
   transfer_.sink->restart();
@@ -166,8 +166,9 @@ void CurlAttempt::set_identity(const HttpOptions& options) {
   }
 }
 
-void CurlAttempt::limit_rate(std::uint64_t rate) {
-  set(easy_.get(), CURLOPT_MAX_RECV_SPEED_LARGE, static_cast<curl_off_t>(rate));
+void CurlAttempt::unpause() {
+  paused_ = false;
+  curl_easy_pause(easy_.get(), CURLPAUSE_CONT);
 }
 
 // The two callbacks are called from C: nothing may be thrown through them. Returning a short count makes
@@ -186,6 +187,10 @@ std::size_t CurlAttempt::on_header(char* data, std::size_t size, std::size_t cou
 std::size_t CurlAttempt::on_body(char* data, std::size_t size, std::size_t count, void* self) noexcept {
   auto& attempt = *static_cast<CurlAttempt*>(self);
   try {
+    if (!attempt.limit_.take(size * count, std::chrono::steady_clock::now())) {
+      attempt.paused_ = true;
+      return CURL_WRITEFUNC_PAUSE;  // the same bytes come again
+    }
     return attempt.take_body(std::as_bytes(std::span(data, size * count))) ? size * count : 0;
   } catch (...) {
     attempt.thrown_ = std::current_exception();

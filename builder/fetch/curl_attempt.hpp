@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "builder/fetch/http.hpp"
+#include "builder/fetch/rate_limit.hpp"
 
 namespace imgforge::fetch {
 
@@ -44,16 +45,18 @@ struct Problem {
 
 class CurlAttempt {
  public:
-  /// Restarts the sink and hands the transfer to `multi` (not owned; must outlive this).
-  CurlAttempt(CURLM* multi, const Transfer& transfer, const HttpOptions& options);
+  /// Restarts the sink and hands the transfer to `multi`. All arguments must outlive this.
+  CurlAttempt(CURLM* multi, const Transfer& transfer, const HttpOptions& options, RateLimit& limit);
   ~CurlAttempt();
   CurlAttempt(const CurlAttempt&) = delete;
   CurlAttempt& operator=(const CurlAttempt&) = delete;
 
   CURL* handle() const { return easy_.get(); }
   std::uint64_t bytes() const { return bytes_; }  ///< that reached the sink
-  /// At most so many bytes per second from now on; 0: as fast as they come.
-  void limit_rate(std::uint64_t rate);
+  /// True while it waits for the rate limit.
+  bool paused() const { return paused_; }
+  /// Goes on; to be called when the limit allows it.
+  void unpause();
   /// What came of it. Rethrows what the sink threw.
   std::variant<Response, Problem> finish(CURLcode code);
 
@@ -76,6 +79,7 @@ class CurlAttempt {
   std::string final_url() const;
 
   CURLM* multi_;
+  RateLimit& limit_;
   const Transfer& transfer_;
   Easy easy_;
   HeaderList headers_;
@@ -91,7 +95,8 @@ class CurlAttempt {
   bool ranges_ = false;
   Validators validators_;
   std::optional<std::uint64_t> length_;  ///< exact size that the body must have
-  bool stopped_ = false;                 ///< the sink had enough
+  bool paused_ = false;
+  bool stopped_ = false;  ///< the sink had enough
   bool head_checked_ = false;
   std::uint64_t bytes_ = 0;
   std::optional<Problem> problem_;

@@ -16,6 +16,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kPoll{100};  // how late a cancel may be noticed
+constexpr std::chrono::milliseconds kRatePoll{20};
 
 Failure failure_of(const Request& request, const Problem& problem, int attempts, std::uint64_t bytes) {
   std::string text = fmt::format("{}: {}", redacted_url(request.url), problem.text);
@@ -36,13 +37,19 @@ class Run {
  public:
   Run(CURLM* multi, Feed& feed, unsigned parallel, const HttpOptions& options,
       const core::CancelToken& cancel)
-      : multi_(multi), feed_(feed), parallel_(std::max(1u, parallel)), options_(options), cancel_(cancel) {}
+      : multi_(multi),
+        feed_(feed),
+        parallel_(std::max(1u, parallel)),
+        options_(options),
+        limit_(options.rate),
+        cancel_(cancel) {}
 
   void to_end() {
     while (true) {
       cancel_.check();
       start_ready();
       if (active_.empty() && waiting_.empty() && feed_.exhausted()) return;
+      unpause();
       int running = 0;
       if (curl_multi_perform(multi_, &running) != CURLM_OK) {
         throw core::Error(core::Kind::kInternal, "libcurl cannot go on");
@@ -70,6 +77,7 @@ class Run {
   }
 
   int pause() const {
+    if (options_.rate > 0 && !active_.empty()) return static_cast<int>(kRatePoll.count());
     const auto until = next_ready() - std::min(next_ready(), SteadyClock::now());
     const auto wait =
         std::chrono::duration_cast<std::chrono::milliseconds>(until) + std::chrono::milliseconds(1);
@@ -106,16 +114,16 @@ class Run {
       feed_.done(transfer, Failure{.error = error});
       return;
     }
-    auto attempt = std::make_unique<CurlAttempt>(multi_, transfer, options_);
+    auto attempt = std::make_unique<CurlAttempt>(multi_, transfer, options_, limit_);
     CURL* const handle = attempt->handle();
     active_.emplace(handle, Active{std::move(job), std::move(attempt)});
-    share_rate();
   }
 
-  void share_rate() {
-    if (options_.rate == 0 || active_.empty()) return;
-    const std::uint64_t share = std::max<std::uint64_t>(1, options_.rate / active_.size());
-    for (auto& [handle, active] : active_) active.attempt->limit_rate(share);
+  /// Lets transfers go on that waited for the rate limit, one after the other.
+  void unpause() {
+    for (auto& [handle, active] : active_) {
+      if (active.attempt->paused() && limit_.ready(SteadyClock::now())) active.attempt->unpause();
+    }
   }
 
   /// True when a transfer ended.
@@ -133,7 +141,6 @@ class Run {
       const std::uint64_t bytes = ended.attempt->bytes();
       ended.attempt.reset();
       settle(std::move(ended.job), std::move(outcome), bytes);
-      share_rate();
     }
     return any;
   }
@@ -162,6 +169,7 @@ class Run {
   Feed& feed_;
   std::size_t parallel_;
   const HttpOptions& options_;
+  RateLimit limit_;
   const core::CancelToken& cancel_;
   std::deque<std::unique_ptr<Job>> waiting_;
   std::map<CURL*, Active> active_;

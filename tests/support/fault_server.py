@@ -21,7 +21,7 @@ serves the path of any URL. A path /x/NAME/FILE serves FILE with a fault:
   no-etag       no validators                              halves           half of what is asked for, then a cut
   rate-NNN      NNN bytes a second on each connection      rest-NNN         503 with Retry-After once, then good
   new-etag      another ETag in every answer               secret           401 without Authorization
-  chunk-NNN     one byte of the NNN-th KiB is wrong        drip             no ETag, in pieces
+  chunk-NNN     one byte of the NNN-th KiB is wrong        whole-NNN        as rate-NNN; offers ranges and gives none
 A path /x/part-NAME/FILE is cut the first time and good when asked for as a whole; a range gets this answer:
   whole         200, all of it      bare    206 without Content-Range     early   starts 100 bytes before
   total         another total       multi   multipart/byteranges          416     416
@@ -160,8 +160,9 @@ class Answer:
             return self.good(body, etag, headers, lambda data: self.connection.sendall(data[:max(1, len(data) // 2)]))
         if kind == "rate":
             return self.good(body, etag, headers, self.at_rate(int(number)))
-        if fault == "drip":
-            return self.good(body, "", headers, self.at_rate(len(body) // 2))
+        if kind == "whole":
+            self.send("200 OK", [length, ("ETag", etag), ("Accept-Ranges", "bytes")])
+            return self.at_rate(int(number))(body)
         if fault == "new-etag":
             return self.good(body, '"%d"' % count, headers, self.at_rate(len(body) // 2))
         if kind == "chunk":
