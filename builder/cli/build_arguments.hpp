@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "builder/cli/recipe_arguments.hpp"
 #include "builder/stages/toolbox.hpp"
@@ -14,9 +15,12 @@ struct BuildArguments {
   bool offline = false;
   bool dry_run = false;
   bool why = false;
+  std::string limit_rate;  ///< a size per second; empty: no limit
 };
 
-/// Declares --jobs, --offline and the recipe's flags.
+/// Declares --jobs, --offline and --limit-rate.
+void declare_network(CLI::App& app, BuildArguments& arguments);
+/// Declares --why, what declare_network declares and the recipe's flags.
 std::shared_ptr<BuildArguments> declare_build_arguments(CLI::App& app);
 
 /// The effects of a build with the parts that they stand on.

@@ -19,7 +19,9 @@ std::string example_of(std::string_view command) {
        "imgforge key generate release@example\n"
        "  imgforge key trust release.pub --name release@example"},
       {"boot", "imgforge boot out/isos/hello-boot.iso --path \"cd UEFI\" --run 'uname -r'"},
-      {"fetch", "imgforge fetch base --flavor standard --release 3.22"},
+      {"fetch",
+       "imgforge fetch recipes/unhinged-os.yaml --profile minimal\n"
+       "  imgforge fetch base --flavor standard --release 3.22"},
       {"doctor", "imgforge doctor --json"},
       {"help", "imgforge help exit-codes"},
   };

@@ -87,6 +87,14 @@ void HttpCache::settle(Work& work, const CachedRequest& request, Result& result)
     return;
   }
   if (!unchanged) store(file, response.validators);
+  if (context_.report) {
+    context_.report({.name = request.what,
+                     .from = unchanged ? FetchReport::From::kCache : FetchReport::From::kNetwork,
+                     .url = redacted_url(url),
+                     .size = file.content.size(),
+                     .transferred = unchanged ? 0 : file.content.size(),
+                     .sha256 = core::digest_of(core::HashAlgorithm::kSha256, file.content)});
+  }
   work.done = std::move(file);
 }
 

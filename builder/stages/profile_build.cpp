@@ -237,15 +237,27 @@ std::int64_t ProfileBuild::epoch() {
   return newest;
 }
 
-core::Json ProfileBuild::make_rootfs() {
-  const std::vector<guest::PlannedPackage> plan = plan_from(packages_result());
+std::vector<fetch::FetchedPackage> ProfileBuild::obtain_packages() {
   std::vector<fetch::PackageChoice> choices;
-  for (const guest::PlannedPackage& planned : plan) {
+  for (const guest::PlannedPackage& planned : plan_from(packages_result())) {
     if (planned.action != Action::kRemove) choices.push_back({planned.name, planned.version});
   }
+  return fetch::fetch_packages(tools_.fetch_context(step(StepKind::kRootfs).id()), choices, indexes());
+}
+
+void ProfileBuild::fetch_sources() {
+  const artifacts::VerifiedFile tarball = base();
+  if (!origin().alpine) return;
+  // A base that a record knows was not asked for: the downloader had nothing to tell.
+  if (tools_.on_fetched && runner_.reports().back().state == StepState::kKnown)
+    tools_.on_fetched({.name = origin().title, .size = tarball.size(), .sha256 = tarball.digest()});
+  obtain_packages();
+}
+
+core::Json ProfileBuild::make_rootfs() {
+  const std::vector<guest::PlannedPackage> plan = plan_from(packages_result());
   guest();  // starts while the packages come
-  const auto packages =
-      fetch::fetch_packages(tools_.fetch_context(step(StepKind::kRootfs).id()), choices, indexes());
+  const auto packages = obtain_packages();
   const std::int64_t latest = epoch();
   const GuestResult made = guest().build(base(), indexes(), plan, packages, recipe_, latest);
   const artifacts::VerifiedFile tar = tools_.blobs.adopt(made.tar);

@@ -52,6 +52,8 @@ class ProfileBuild {
 
   /// Makes all formats. Throws core::Error; nothing is left but cached results.
   BuiltProfile run();
+  /// Fetches everything that run needs, so that it needs no network.
+  void fetch_sources();
 
  private:
   const plan::Step& step(plan::StepKind kind, const std::string& format = {}) const;
@@ -73,6 +75,7 @@ class ProfileBuild {
   std::int64_t epoch();
 
   core::Json make_packages();
+  std::vector<fetch::FetchedPackage> obtain_packages();
   core::Json make_rootfs();
   core::Json make_boot_files();
   core::Json make_artifact(formats::Sources& sources, const std::string& format);

@@ -47,10 +47,10 @@ TEST_F(CredentialsTest, FilesThatOthersCanReadAreRefused) {
   const core::Error open = error_of([&] { credentials.add_token_file(secret_file("a b\n", 0644)); });
   EXPECT_EQ(open.kind(), core::Kind::kPermission);
   EXPECT_NE(open.hint().find("chmod 600"), std::string::npos);
-  EXPECT_EQ(
-      error_of([&] { credentials.add_netrc(secret_file("machine a login b password c\n", 0640)); }).kind(),
-      core::Kind::kPermission);
-  credentials.add_netrc(secret_file("machine a login b\n", 0644));
+  credentials.add_netrc(secret_file("machine a login b password c\nmachine d login e\n", 0640));
+  EXPECT_EQ(error_of([&] { credentials.login("https://a/x"); }).kind(), core::Kind::kPermission);
+  EXPECT_NE(credentials.login("https://d/x"), nullptr) << "no secret is in it";
+  EXPECT_EQ(credentials.login("https://other/x"), nullptr) << "whoever does not need it is not stopped";
 }
 
 TEST_F(CredentialsTest, MalformedLinesAreNamedByNumberOnly) {
