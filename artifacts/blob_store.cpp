@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
@@ -32,7 +33,8 @@ struct stat status_of(int fd, const std::filesystem::path& path) {
 
 core::Digest hash(int fd, const std::filesystem::path& path) {
   core::Hasher hasher(core::HashAlgorithm::kSha256);
-  std::vector<std::byte> buffer(1 << 18);
+  const std::uint64_t size = core::file_size(fd, path.native());
+  std::vector<std::byte> buffer(std::clamp<std::uint64_t>(size + 1, 4 << 10, 256 << 10));
   while (const std::size_t n = core::read_some(fd, buffer, path.native())) {
     hasher.update(std::span<const std::byte>(buffer.data(), n));
   }

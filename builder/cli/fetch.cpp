@@ -48,9 +48,9 @@ fetch::BaseRequest request_of(const BaseArguments& arguments) {
   return request;
 }
 
-int fetch_base(Context& context, const BaseArguments& arguments) {
-  BuildArguments build;
-  build.offline = arguments.offline;
+int fetch_base(Context& context, const BaseArguments& arguments, const BuildArguments& network) {
+  BuildArguments build = network;
+  build.offline = build.offline || arguments.offline;
   BuildTools tools(context, build);
   const fetch::BaseRequest request = request_of(arguments);
   context.progress.begin("base");
@@ -174,9 +174,10 @@ Runner declare_fetch(CLI::App& app) {
       ->allow_extra_args(false);
   base->add_option("--sha256", arguments->sha256, "digest that the ISO image must have");
   base->add_flag("--offline", arguments->offline, "use no network: everything must be cached");
+  base->add_option("--limit-rate", build->limit_rate, "receive at most so much a second, as in 5M");
   base->footer(example_of("fetch"));
   return [arguments, build, base](Context& context) {
-    return base->parsed() ? fetch_base(context, *arguments) : fetch_for_recipe(context, *build);
+    return base->parsed() ? fetch_base(context, *arguments, *build) : fetch_for_recipe(context, *build);
   };
 }
 
