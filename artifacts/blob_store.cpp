@@ -10,6 +10,8 @@
 #include <system_error>
 #include <vector>
 
+#include "artifacts/blob_collector.hpp"
+#include "artifacts/incoming_file.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
 
@@ -60,6 +62,7 @@ core::Fd open_blob(const std::filesystem::path& path) {
 BlobStore::BlobStore(std::filesystem::path root) : root_(std::move(root)) {
   make_folder(root_ / "sha256");
   make_folder(staging());
+  lock_ = lock_blobs_shared(root_);
 }
 
 std::filesystem::path BlobStore::path_of(const core::Digest& sha256) const {
@@ -143,9 +146,18 @@ VerifiedFile BlobStore::move_into_place(int fd, const std::filesystem::path& fil
   return remember(fd, target, actual);
 }
 
-bool BlobStore::has_file(const core::Digest& sha256) const {
-  struct stat status {};
-  return ::lstat(path_of(sha256).c_str(), &status) == 0;
+std::optional<std::filesystem::path> BlobStore::quarantined(const core::Digest& sha256) const {
+  std::optional<std::filesystem::path> newest;
+  std::filesystem::file_time_type time;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(root_ / "quarantine", error)) {
+    if (entry.path().stem() != sha256.hex() || !entry.is_regular_file(error)) continue;
+    const auto written = entry.last_write_time(error);
+    if (newest && written <= time) continue;
+    newest = entry.path();
+    time = written;
+  }
+  return newest;
 }
 
 void BlobStore::sync() const {

@@ -10,13 +10,13 @@
 #include <optional>
 #include <string_view>
 
-#include "artifacts/incoming_file.hpp"
 #include "core/digest.hpp"
 #include "core/fd.hpp"
 
 namespace imgforge::artifacts {
 
 class BlobStore;
+class IncomingFile;
 
 /// Whether a blob must outlive a power cut. kRemade: what a build makes can be made again, and a blob whose
 /// bytes were lost is found out when it is hashed before its next use; so nobody waits for the disk.
@@ -40,7 +40,8 @@ class VerifiedFile {
 
 class BlobStore {
  public:
-  /// `root` is created when missing. Throws kPermission/kIo.
+  /// `root` is created when missing, and its blobs stay for as long as this value lives (blob_collector.hpp).
+  /// Throws kPermission, kIo, and kLocked when a collector does not come to its end.
   explicit BlobStore(std::filesystem::path root);
 
   /// The blob if it is there and its bytes still have that sha256; a rotten one is moved to `quarantine/` and
@@ -56,8 +57,8 @@ class BlobStore {
   VerifiedFile adopt(IncomingFile& file, Durability durability = Durability::kSynced);
   /// A blob of these bytes; writes nothing when there is one.
   VerifiedFile put(std::string_view content);
-  /// Whether there is a file of that name; says nothing about its bytes.
-  bool has_file(const core::Digest& sha256) const;
+  /// The newest file that was moved to `quarantine/` under that digest; what of it is sound may serve again.
+  std::optional<std::filesystem::path> quarantined(const core::Digest& sha256) const;
   /// Makes everything that was adopted as kRemade outlive a power cut, with one request to the disk.
   void sync() const;
   /// Folder for unfinished files, on the same file system.
@@ -83,6 +84,7 @@ class BlobStore {
   VerifiedFile remember(int fd, const std::filesystem::path& path, const core::Digest& sha256);
 
   std::filesystem::path root_;
+  core::Fd lock_;  // shared, against the collector
   std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
   std::map<core::Digest, Identity> hashed_;  // by this process
 };

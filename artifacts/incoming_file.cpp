@@ -64,11 +64,46 @@ void IncomingFile::begin_hashing() {
     hashes_.push_back({algorithm, core::Hasher(algorithm)});
   hashed_ = 0;
   announced_ = 0;
+  chunks_.clear();
+  chunk_hasher_.reset();
 }
 
 void IncomingFile::hash(std::span<const std::byte> data) {
   for (Hash& row : hashes_) row.hasher.update(data);
+  hash_chunks(data);
   hashed_ += data.size();
+}
+
+void IncomingFile::want_chunks(std::uint64_t size, double fastest) {
+  chunk_ = size;
+  fastest_ = fastest;
+  begin_ = std::chrono::steady_clock::now();
+}
+
+bool IncomingFile::too_fast_for_chunks() const {
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  const std::lock_guard lock(mutex_);
+  return seconds > 0.05 && static_cast<double>(received_) > fastest_ * seconds;
+}
+
+/// `data` follows what was hashed; it is cut where chunks end.
+void IncomingFile::hash_chunks(std::span<const std::byte> data) {
+  if (chunk_ == 0) return;
+  std::uint64_t at = hashed_;
+  while (!data.empty()) {
+    if (!chunk_hasher_) chunk_hasher_.emplace(core::HashAlgorithm::kSha256);
+    const auto piece = data.first(std::min<std::uint64_t>(data.size(), chunk_ - at % chunk_));
+    chunk_hasher_->update(piece);
+    at += piece.size();
+    data = data.subspan(piece.size());
+    if (at % chunk_ != 0) continue;
+    chunks_.push_back(chunk_hasher_->finish());
+    chunk_hasher_.reset();
+    if (!too_fast_for_chunks()) continue;
+    chunk_ = 0;
+    chunks_.clear();
+    return;
+  }
 }
 
 void IncomingFile::hash_from_file(std::uint64_t until) {
@@ -89,6 +124,7 @@ void IncomingFile::write(std::uint64_t offset, std::span<const std::byte> data) 
     ranges_.add({offset, offset + data.size()});
     frontier = ranges_.frontier();
     unsynced_ += data.size();
+    received_ += data.size();
   }
   if (thread_) {
     if (frontier < announced_ + kWakeEvery) return;
@@ -198,8 +234,11 @@ void IncomingFile::finish(std::uint64_t size) {
   if (hashed_ > size) begin_hashing();
   hash_from_file(size);
   for (Hash& row : hashes_) digests_.insert_or_assign(row.algorithm, row.hasher.finish());
+  if (chunk_hasher_) chunks_.push_back(chunk_hasher_->finish());
   finished_size_ = size;
-  begin_hashing();
+  std::vector<core::Digest> chunks = std::move(chunks_);
+  begin_hashing();  // for what may be written after a repair
+  chunks_ = std::move(chunks);
 }
 
 const core::Digest& IncomingFile::digest(core::HashAlgorithm algorithm) const {

@@ -5,6 +5,7 @@
 // word of these digests: nobody else writes to it.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -47,6 +48,12 @@ class IncomingFile {
   /// Makes everything written so far durable.
   void sync();
 
+  /// Hashes each `size` bytes by themselves as well, unless bytes come at more than `fastest` a second: then
+  /// hashing them twice would cost time. Before the first write.
+  void want_chunks(std::uint64_t size, double fastest);
+  /// After finish: a sha256 for each chunk, the last one may be short. Empty when there are none.
+  const std::vector<core::Digest>& chunks() const { return chunks_; }
+
   /// Waits for hashing. The file must be there without a hole up to `size`; anything behind is cut off.
   void finish(std::uint64_t size);
   /// After finish. kInternal when that algorithm was not asked for.
@@ -63,6 +70,8 @@ class IncomingFile {
   };
   void begin_hashing();
   void hash(std::span<const std::byte> data);
+  void hash_chunks(std::span<const std::byte> data);
+  bool too_fast_for_chunks() const;
   void hash_from_file(std::uint64_t until);
   void follow();
   void stop_thread();
@@ -86,6 +95,13 @@ class IncomingFile {
   std::uint64_t unsynced_ = 0;   ///< bytes written since the last sync
   std::uint64_t announced_ = 0;  ///< frontier that the thread was woken for
   std::optional<std::thread> thread_;
+
+  std::uint64_t chunk_ = 0;  ///< 0: chunks are not hashed
+  double fastest_ = 0;
+  std::chrono::steady_clock::time_point begin_ = {};
+  std::uint64_t received_ = 0;  ///< guarded like ranges_
+  std::optional<core::Hasher> chunk_hasher_;
+  std::vector<core::Digest> chunks_;
 };
 
 }  // namespace imgforge::artifacts

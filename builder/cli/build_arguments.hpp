@@ -5,6 +5,7 @@
 #include <string>
 
 #include "builder/cli/recipe_arguments.hpp"
+#include "builder/lock/lock.hpp"
 #include "builder/stages/toolbox.hpp"
 
 namespace imgforge::cli {
@@ -15,13 +16,20 @@ struct BuildArguments {
   bool offline = false;
   bool dry_run = false;
   bool why = false;
+  bool locked = false;
+  bool ignore_lock = false;
+  std::filesystem::path vendored;
   std::string limit_rate;  ///< a size per second; empty: no limit
 };
 
 /// Declares --jobs, --offline and --limit-rate.
 void declare_network(CLI::App& app, BuildArguments& arguments);
-/// Declares --why, what declare_network declares and the recipe's flags.
+/// Declares --locked and --ignore-lock.
+void declare_lock_choice(CLI::App& app, BuildArguments& arguments);
+/// Declares what declare_network does, the recipe's flags and those about its lock.
 std::shared_ptr<BuildArguments> declare_build_arguments(CLI::App& app);
+/// Declares what declare_network does and the recipe's flags for commands that work on the lock itself.
+std::shared_ptr<BuildArguments> declare_lock_build_arguments(CLI::App& app);
 
 /// The effects of a build with the parts that they stand on.
 class BuildTools {
@@ -35,6 +43,11 @@ class BuildTools {
   stages::StepCache steps_;
   stages::Toolbox toolbox_;
 };
+
+/// The lock to build from, checked as the flags say; its vendored bytes are in the cache then.
+std::optional<lock::Lock> lock_to_use(Context& context, const BuildArguments& arguments,
+                                      const std::vector<recipe::ResolvedRecipe>& profiles,
+                                      stages::Toolbox& tools);
 
 /// What `plan` and `build --dry-run` print: the steps of the profiles and which would run.
 int print_plan(Context& context, const BuildArguments& arguments);

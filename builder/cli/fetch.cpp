@@ -141,10 +141,10 @@ int fetch_for_recipe(Context& context, const BuildArguments& arguments) {
     });
     if (!again) reports.push_back(report);
   };
-  for (const recipe::ResolvedRecipe& profile :
-       resolve_profiles(*arguments.recipe, core::build_time(context.clock))) {
-    stages::fetch_recipe(tools.toolbox(), profile);
-  }
+  const std::vector<recipe::ResolvedRecipe> profiles =
+      resolve_profiles(*arguments.recipe, core::build_time(context.clock));
+  const std::optional<lock::Lock> lock = lock_to_use(context, arguments, profiles, tools.toolbox());
+  for (const recipe::ResolvedRecipe& profile : profiles) stages::fetch_recipe(tools.toolbox(), profile, lock);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   context.progress.note(summary_of(reports, seconds));
   core::Json files = core::Json::array();
@@ -162,6 +162,7 @@ Runner declare_fetch(CLI::App& app) {
   build->recipe = declare_recipe(app);
   app.get_option("recipe")->required(false);  // "base" takes its place
   declare_network(app, *build);
+  declare_lock_choice(app, *build);
   app.require_subcommand(0, 1);
   CLI::App* base = app.add_subcommand("base", "put one of Alpine's ISO images, verified, into isos/");
   base->add_option("--flavor", arguments->flavor, "virt, standard, extended or another ISO image of Alpine")

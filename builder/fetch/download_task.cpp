@@ -22,6 +22,8 @@ constexpr std::chrono::milliseconds kMeasure{200};  ///< a stream's speed is not
 constexpr double kFastEnough = 100e6;
 constexpr double kWorthSpreading = 1.0;  ///< seconds that are left at the present speed
 constexpr int kMostRestarts = 4;
+/// Hashing everything twice keeps up with this and is not waited for.
+constexpr double kFastestForChunks = 100e6;
 
 double seconds_between(DownloadTask::Time begin, DownloadTask::Time end) {
   return std::chrono::duration<double>(end - begin).count();
@@ -99,6 +101,8 @@ bool DownloadTask::open(Time now) {
 /// Decides what the bytes of an earlier run are good for.
 void DownloadTask::take_up() {
   artifacts::IncomingFile& file = partial_->file();
+  file.want_chunks(kChunkSize, kFastestForChunks);
+  if (file.total() == 0) take_sound_chunks();
   if (file.total() == 0) return;
   const PartSource& source = partial_->source();
   const bool same_size = !download_.size || !source.total || *download_.size == *source.total;

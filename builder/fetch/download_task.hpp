@@ -77,6 +77,9 @@ class DownloadTask {
   void settle();
   void wrong(core::Error error);
   bool repair_chunks();
+  std::optional<ChunkList> chunk_list() const;
+  void keep_chunk_list(const core::Digest& sha256) const;
+  void take_sound_chunks();
   void finish(artifacts::VerifiedFile file, FetchReport::From from);
 
   TaskShared& shared_;

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::uint64_t kSpareRoom = 16 << 20;
 constexpr std::size_t kMany = 8;
+constexpr std::chrono::hours kForgottenAfter{24 * 30};
 
 const core::Digest* promised_sha256(const Download& download) {
   for (const Promise& promise : download.promises) {
@@ -125,6 +126,7 @@ std::string known_name(const Download& download) {
 
 Downloader::Downloader(const Context& context) : context_(context), known_(context.cache / "known") {
   core::TempDir::reclaim(context_.blobs.staging());
+  Partial::forget_old(partial_folder(context_), kForgottenAfter);
 }
 
 artifacts::VerifiedFile Downloader::fetch(const Download& download) {

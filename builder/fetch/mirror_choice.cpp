@@ -25,7 +25,7 @@ MirrorChoice::MirrorChoice(const std::vector<std::string>& urls, ServerHealth& h
 Mirror* MirrorChoice::pick(Time now, bool need_ranges) {
   Mirror* best = nullptr;
   const auto rank = [this](const Mirror& mirror) {
-    return std::tuple(mirror.suspect, mirror.failures > 0 || health_.has_failed(mirror.url), mirror.active);
+    return std::tuple(mirror.suspect, mirror.failures, health_.has_failed(mirror.url), mirror.active);
   };
   for (Mirror& mirror : mirrors_) {
     if (mirror.excluded || (need_ranges && mirror.no_ranges)) continue;

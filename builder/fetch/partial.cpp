@@ -123,6 +123,22 @@ std::unique_ptr<Partial> Partial::try_open(const std::filesystem::path& folder, 
   }
 }
 
+void Partial::forget_old(const std::filesystem::path& folder, std::chrono::hours age) {
+  std::error_code error;
+  const auto oldest = std::filesystem::file_time_type::clock::now() - age;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    std::error_code ignored;
+    if (entry.last_write_time(ignored) >= oldest || ignored) continue;
+    std::filesystem::path path = entry.path();
+    if (path.extension() == ".rejected") std::filesystem::remove(path, ignored);
+    if (path.extension() != ".part") continue;
+    const core::Fd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!fd || try_lock(fd.get()) == LockOutcome::kHeld) continue;
+    std::filesystem::remove(path, ignored);
+    std::filesystem::remove(path.replace_extension(".json"), ignored);
+  }
+}
+
 Partial::Partial(core::Fd fd, std::filesystem::path path, const std::vector<core::HashAlgorithm>& algorithms)
     : path_(std::move(path)), file_(std::move(fd), path_, algorithms) {}
 

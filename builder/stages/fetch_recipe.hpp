@@ -2,13 +2,17 @@
 // so that `build --offline` makes no request.
 #pragma once
 
+#include <optional>
+
+#include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/toolbox.hpp"
 
 namespace imgforge::stages {
 
-/// Base, indexes and packages; `Toolbox::on_fetched` is told of each file. The appliance resolves packages
-/// when that is not known yet. Throws what a build would throw up to there.
-void fetch_recipe(Toolbox& tools, const recipe::ResolvedRecipe& recipe);
+/// Base, indexes and packages; `Toolbox::on_fetched` is told of each file. Without a lock the appliance
+/// resolves packages when that is not known yet. Throws what a build would throw up to there.
+void fetch_recipe(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
+                  const std::optional<lock::Lock>& lock);
 
 }  // namespace imgforge::stages

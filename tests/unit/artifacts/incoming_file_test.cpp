@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "artifacts/blob_store.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
@@ -128,6 +131,30 @@ TEST_F(IncomingFileTest, DurableIsWhatWasSynced) {
   EXPECT_EQ(file.durable().list(), (std::vector<ByteRange>{{0, 1000}}));
 }
 
+TEST_F(IncomingFileTest, ChunksAreHashedBesideTheWhole) {
+  IncomingFile file(open("a"), folder_ / "a");
+  file.want_chunks(5 << 20, 1e12);
+  write(file, 6 << 20, kSize);
+  write(file, 0, 6 << 20);
+  file.finish(kSize);
+  ASSERT_EQ(file.chunks().size(), 3u);
+  const std::string_view text = text_;
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(file.chunks()[i], core::digest_of(HashAlgorithm::kSha256, text.substr(i * (5 << 20), 5 << 20)));
+  }
+}
+
+TEST_F(IncomingFileTest, ChunksAreGivenUpWhenBytesComeFast) {
+  IncomingFile file(open("a"), folder_ / "a");
+  file.want_chunks(5 << 20, 1.0);
+  write(file, 0, 6 << 20);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  write(file, 6 << 20, kSize);
+  file.finish(kSize);
+  EXPECT_TRUE(file.chunks().empty());
+  EXPECT_EQ(file.digest(), expected());
+}
+
 TEST_F(IncomingFileTest, TheStoreTakesItOnItsDigest) {
   BlobStore blobs(folder_ / "blobs");
   IncomingFile file(open("a"), folder_ / "a");
@@ -139,7 +166,11 @@ TEST_F(IncomingFileTest, TheStoreTakesItOnItsDigest) {
   EXPECT_EQ(blob.size(), kSize);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "a"));
   ASSERT_TRUE(blobs.find(expected()).has_value());
-  EXPECT_TRUE(blobs.has_file(expected()));
+  EXPECT_FALSE(blobs.quarantined(expected()).has_value());
+  std::filesystem::permissions(blob.path(), std::filesystem::perms::owner_all);
+  core::open_file(blob.path(), O_WRONLY | O_TRUNC);
+  EXPECT_FALSE(blobs.find(expected()).has_value());
+  EXPECT_TRUE(blobs.quarantined(expected()).has_value());
 }
 
 }  // namespace

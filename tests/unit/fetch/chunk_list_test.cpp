@@ -1,5 +1,8 @@
 #include "builder/fetch/chunk_list.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "support/download_lab.hpp"
 
 namespace imgforge::fetch {
@@ -78,6 +81,37 @@ TEST_F(ChunkTest, AListThatContradictsTheDigestDecidesNothing) {
   wanted.chunks->digests[3] = testing::sha256_of("something else");
   expect_good(wanted, content_);  // the digest of the whole is right: nobody looks at the list
   EXPECT_EQ(server_.requests().size(), 1u);
+}
+
+TEST_F(ChunkTest, ARottenBlobCostsItsBadChunksOnly) {
+  Download wanted = listed("/data");
+  const artifacts::VerifiedFile blob = Downloader(lab_.context).fetch(wanted);
+  std::string rotten = content_;
+  rotten[20'480] = static_cast<char>(rotten[20'480] ^ 1);
+  rotten.resize(49'000);  // and the last chunk is cut
+  std::filesystem::permissions(blob.path(), std::filesystem::perms::owner_all);
+  core::write_file_atomically(blob.path(), rotten);
+  const std::size_t before = server_.requests().size();
+  expect_good(wanted, content_);
+  EXPECT_EQ(ranges_since(before), (std::vector<std::string>{"bytes=20480-24575", "bytes=45056-49999"}));
+}
+
+TEST_F(ChunkTest, AGoodDownloadLeavesAListThatServesTheNext) {
+  const std::string large = testing::pattern(65 << 20);
+  server_.put("large", large);
+  Download wanted = download("/x/rate-60000000/large", large);  // slow enough to hash chunks as well
+  const artifacts::VerifiedFile blob = Downloader(lab_.context).fetch(wanted);
+  const std::filesystem::path list = lab_.context.cache / "chunks" / (blob.digest().hex() + ".chunks");
+  ASSERT_TRUE(std::filesystem::exists(list));
+  EXPECT_EQ(core::read_text_file(list), print_chunks(make_chunks(blob.path())));
+  std::filesystem::permissions(blob.path(), std::filesystem::perms::owner_all);
+  {
+    const core::Fd fd = core::open_file(blob.path(), O_WRONLY);
+    ASSERT_EQ(::pwrite(fd.get(), "rot", 3, 10 << 20), 3);
+  }
+  const std::size_t before = server_.requests().size();
+  expect_good(download("/large", large), large);
+  EXPECT_EQ(ranges_since(before), std::vector<std::string>{"bytes=8388608-12582911"});
 }
 
 }  // namespace

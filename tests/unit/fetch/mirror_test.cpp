@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "builder/fetch/http_cache.hpp"
 #include "support/download_lab.hpp"
 
 namespace imgforge::fetch {
@@ -40,6 +41,17 @@ TEST_F(MirrorTest, AServerThatFailedIsTriedLastForTheRestOfTheRun) {
   expect_good(on_both("/more", "/more", "more"), "more");
   EXPECT_EQ(server_.requests().size(), asked) << "the second server was asked at once";
   EXPECT_EQ(second_.requests().back(), "GET /more");
+}
+
+TEST_F(MirrorTest, IndexesAndFilesShareWhatIsKnownOfServers) {
+  CachedRequest index{.what = "the index",
+                      .urls = {server_.url("/x/status-503/more"), second_.url("/more")}};
+  EXPECT_EQ(HttpCache(lab_.context).get(index).content, "more");
+  const std::size_t asked = server_.requests().size();
+  index.urls[0] = server_.url("/more");
+  EXPECT_EQ(HttpCache(lab_.context).get(index).url, index.urls[1]);
+  expect_good(on_both("/data", "/data", content_), content_);
+  EXPECT_EQ(server_.requests().size(), asked);
 }
 
 TEST_F(MirrorTest, AMissingFileSaysNothingAboutTheServer) {
