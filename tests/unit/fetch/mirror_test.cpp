@@ -44,8 +44,7 @@ TEST_F(MirrorTest, AServerThatFailedIsTriedLastForTheRestOfTheRun) {
 }
 
 TEST_F(MirrorTest, IndexesAndFilesShareWhatIsKnownOfServers) {
-  CachedRequest index{.what = "the index",
-                      .urls = {server_.url("/x/status-503/more"), second_.url("/more")}};
+  CachedRequest index{.what = "the index", .urls = {server_.url("/x/status-503/more"), second_.url("/more")}};
   EXPECT_EQ(HttpCache(lab_.context).get(index).content, "more");
   const std::size_t asked = server_.requests().size();
   index.urls[0] = server_.url("/more");
