@@ -4,12 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
 #include <vector>
 
 #include "artifacts/blob_collector.hpp"
+#include "artifacts/incoming_file.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
 
@@ -33,7 +35,8 @@ struct stat status_of(int fd, const std::filesystem::path& path) {
 
 core::Digest hash(int fd, const std::filesystem::path& path) {
   core::Hasher hasher(core::HashAlgorithm::kSha256);
-  std::vector<std::byte> buffer(1 << 18);
+  const std::uint64_t size = core::file_size(fd, path.native());
+  std::vector<std::byte> buffer(std::clamp<std::uint64_t>(size + 1, 4 << 10, 256 << 10));
   while (const std::size_t n = core::read_some(fd, buffer, path.native())) {
     hasher.update(std::span<const std::byte>(buffer.data(), n));
   }
@@ -118,12 +121,21 @@ VerifiedFile BlobStore::adopt(const std::filesystem::path& file, const std::opti
     throw Error(Kind::kIntegrity,
                 file.native() + " has " + actual.to_string() + ", expected " + expected->to_string());
   }
+  return move_into_place(fd.get(), file, actual, durability);
+}
+
+VerifiedFile BlobStore::adopt(IncomingFile& file, Durability durability) {
+  return move_into_place(file.fd(), file.path(), file.digest(), durability);
+}
+
+VerifiedFile BlobStore::move_into_place(int fd, const std::filesystem::path& file, const core::Digest& actual,
+                                        Durability durability) {
   const std::filesystem::path target = path_of(actual);
   const core::Fd existing = open_blob(target);  // refuses what must not be replaced
   make_folder(target.parent_path());
-  if (::fchmod(fd.get(), 0444) != 0) throw core::system_error(errno, "cannot set the mode of", file.native());
+  if (::fchmod(fd, 0444) != 0) throw core::system_error(errno, "cannot set the mode of", file.native());
   const bool sync = durability == Durability::kSynced;
-  if (sync) core::sync_fd(fd.get(), file.native());
+  if (sync) core::sync_fd(fd, file.native());
   if (::rename(file.c_str(), target.c_str()) != 0) {
     throw core::system_error(errno, "cannot move into the cache:", file.native());
   }
@@ -131,10 +143,30 @@ VerifiedFile BlobStore::adopt(const std::filesystem::path& file, const std::opti
     core::sync_directory(target.parent_path());
     core::sync_directory(root_ / "sha256");
   }
-  return remember(fd.get(), target, actual);
+  return remember(fd, target, actual);
+}
+
+std::optional<std::filesystem::path> BlobStore::quarantined(const core::Digest& sha256) const {
+  std::optional<std::filesystem::path> newest;
+  std::filesystem::file_time_type time;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(root_ / "quarantine", error)) {
+    if (entry.path().stem() != sha256.hex() || !entry.is_regular_file(error)) continue;
+    const auto written = entry.last_write_time(error);
+    if (newest && written <= time) continue;
+    newest = entry.path();
+    time = written;
+  }
+  return newest;
+}
+
+void BlobStore::sync() const {
+  const core::Fd fd = core::open_file(root_, O_RDONLY | O_DIRECTORY);
+  if (::syncfs(fd.get()) != 0) throw core::system_error(errno, "cannot sync", root_.native());
 }
 
 VerifiedFile BlobStore::put(std::string_view content) {
+  if (auto there = find_again(core::digest_of(core::HashAlgorithm::kSha256, content))) return *there;
   const std::filesystem::path file = staging() / ("put." + core::random_hex(8));
   try {
     core::Fd fd = core::open_file(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);

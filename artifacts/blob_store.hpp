@@ -16,6 +16,7 @@
 namespace imgforge::artifacts {
 
 class BlobStore;
+class IncomingFile;
 
 /// Whether a blob must outlive a power cut. kRemade: what a build makes can be made again, and a blob whose
 /// bytes were lost is found out when it is hashed before its next use; so nobody waits for the disk.
@@ -52,7 +53,14 @@ class BlobStore {
   /// kRemade). Hashes it; when `expected` is given a difference is kIntegrity and the file is left alone.
   VerifiedFile adopt(const std::filesystem::path& file, const std::optional<core::Digest>& expected = {},
                      Durability durability = Durability::kSynced);
+  /// Adopts a finished download on the digest that it was given while it arrived.
+  VerifiedFile adopt(IncomingFile& file, Durability durability = Durability::kSynced);
+  /// A blob of these bytes; writes nothing when there is one.
   VerifiedFile put(std::string_view content);
+  /// The newest file that was moved to `quarantine/` under that digest; what of it is sound may serve again.
+  std::optional<std::filesystem::path> quarantined(const core::Digest& sha256) const;
+  /// Makes everything that was adopted as kRemade outlive a power cut, with one request to the disk.
+  void sync() const;
   /// Folder for unfinished files, on the same file system.
   std::filesystem::path staging() const { return root_ / "staging"; }
   const std::filesystem::path& root() const { return root_; }
@@ -71,6 +79,8 @@ class BlobStore {
   };
   static Identity identity_of(int fd, const std::filesystem::path& path);
   std::filesystem::path path_of(const core::Digest& sha256) const;
+  VerifiedFile move_into_place(int fd, const std::filesystem::path& file, const core::Digest& actual,
+                               Durability durability);
   VerifiedFile remember(int fd, const std::filesystem::path& path, const core::Digest& sha256);
 
   std::filesystem::path root_;

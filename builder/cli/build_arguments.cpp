@@ -4,18 +4,29 @@
 #include "builder/cli/lock_arguments.hpp"
 #include "builder/stages/cache_gc.hpp"
 #include "builder/stages/vendor.hpp"
+#include "core/bytes.hpp"
 
 namespace imgforge::cli {
+
+void declare_network(CLI::App& app, BuildArguments& arguments) {
+  app.add_option("-j,--jobs", arguments.jobs, "downloads at a time")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_flag("--offline", arguments.offline, "use no network: everything must be cached");
+  app.add_option("--limit-rate", arguments.limit_rate, "receive at most so much a second, as in 5M");
+}
+
+void declare_lock_choice(CLI::App& app, BuildArguments& arguments) {
+  CLI::Option* locked = app.add_flag("--locked", arguments.locked, "refuse a missing or stale lock");
+  app.add_flag("--ignore-lock", arguments.ignore_lock, "take what the mirrors have now")->excludes(locked);
+}
 
 namespace {
 
 std::shared_ptr<BuildArguments> declare(CLI::App& app, Choice choice) {
   auto arguments = std::make_shared<BuildArguments>();
   arguments->recipe = declare_recipe(app, choice);
-  app.add_option("-j,--jobs", arguments->jobs, "downloads at a time")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  app.add_flag("--offline", arguments->offline, "use no network: everything must be cached");
+  declare_network(app, *arguments);
   return arguments;
 }
 
@@ -24,8 +35,7 @@ std::shared_ptr<BuildArguments> declare(CLI::App& app, Choice choice) {
 std::shared_ptr<BuildArguments> declare_build_arguments(CLI::App& app) {
   auto arguments = declare(app, Choice::kOfUser);
   app.add_flag("--why", arguments->why, "say what changed since the last build of each step");
-  CLI::Option* locked = app.add_flag("--locked", arguments->locked, "refuse a missing or stale lock");
-  app.add_flag("--ignore-lock", arguments->ignore_lock, "take what the mirrors have now")->excludes(locked);
+  declare_lock_choice(app, *arguments);
   app.add_option("--vendor", arguments->vendored,
                  "folder made by imgforge vendor: take everything from it, use no network");
   return arguments;
@@ -51,16 +61,19 @@ std::optional<lock::Lock> lock_to_use(Context& context, const BuildArguments& ar
 
 namespace {
 
-fetch::HttpOptions http_options() {
+fetch::HttpOptions http_options(const BuildArguments& arguments) {
   fetch::HttpOptions options;
   options.user_agent = "imgforge/" IMGFORGE_VERSION;
+  if (!arguments.limit_rate.empty()) options.rate = core::Bytes::parse(arguments.limit_rate).value;
+  if (!arguments.offline)
+    options.credentials = std::make_shared<fetch::Credentials>(fetch::credentials_from_environment());
   return options;
 }
 
 }  // namespace
 
 BuildTools::BuildTools(Context& context, const BuildArguments& arguments)
-    : http_(fetch::make_http(http_options(), context.cancel)),
+    : http_(fetch::make_http(http_options(arguments), context.cancel)),
       blobs_(context.options.cache_dir / "blobs"),
       steps_(context.options.cache_dir / "steps"),
       toolbox_{context.processes,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "builder/cli/recipe_arguments.hpp"
 #include "builder/lock/lock.hpp"
@@ -18,11 +19,16 @@ struct BuildArguments {
   bool locked = false;
   bool ignore_lock = false;
   std::filesystem::path vendored;
+  std::string limit_rate;  ///< a size per second; empty: no limit
 };
 
-/// Declares --jobs, --offline, the recipe's flags and those about its lock.
+/// Declares --jobs, --offline and --limit-rate.
+void declare_network(CLI::App& app, BuildArguments& arguments);
+/// Declares --locked and --ignore-lock.
+void declare_lock_choice(CLI::App& app, BuildArguments& arguments);
+/// Declares what declare_network does, the recipe's flags and those about its lock.
 std::shared_ptr<BuildArguments> declare_build_arguments(CLI::App& app);
-/// Declares --jobs, --offline and the recipe's flags for commands that work on the lock itself.
+/// Declares what declare_network does and the recipe's flags for commands that work on the lock itself.
 std::shared_ptr<BuildArguments> declare_lock_build_arguments(CLI::App& app);
 
 /// The effects of a build with the parts that they stand on.

@@ -25,7 +25,9 @@ std::string example_of(std::string_view command) {
        "  imgforge update recipes/unhinged-os.yaml openssl jq"},
       {"outdated", "imgforge outdated recipes/unhinged-os.yaml --json"},
       {"vendor", "imgforge vendor recipes/unhinged-os.yaml vendor/unhinged-os"},
-      {"fetch", "imgforge fetch base --flavor standard --release 3.22"},
+      {"fetch",
+       "imgforge fetch recipes/unhinged-os.yaml --profile minimal\n"
+       "  imgforge fetch base --flavor standard --release 3.22"},
       {"doctor", "imgforge doctor --json"},
       {"help", "imgforge help exit-codes"},
   };

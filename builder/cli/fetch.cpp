@@ -1,11 +1,16 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
 #include "builder/cli/build_arguments.hpp"
 #include "builder/cli/examples.hpp"
 #include "builder/recipe/schema.hpp"
 #include "builder/recipe/types.hpp"
 #include "builder/recipe/typing.hpp"
 #include "builder/stages/fetch_base.hpp"
+#include "builder/stages/fetch_recipe.hpp"
 #include "core/bytes.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -43,9 +48,9 @@ fetch::BaseRequest request_of(const BaseArguments& arguments) {
   return request;
 }
 
-int fetch_base(Context& context, const BaseArguments& arguments) {
-  BuildArguments build;
-  build.offline = arguments.offline;
+int fetch_base(Context& context, const BaseArguments& arguments, const BuildArguments& network) {
+  BuildArguments build = network;
+  build.offline = build.offline || arguments.offline;
   BuildTools tools(context, build);
   const fetch::BaseRequest request = request_of(arguments);
   context.progress.begin("base");
@@ -68,11 +73,97 @@ int fetch_base(Context& context, const BaseArguments& arguments) {
   return 0;
 }
 
+using From = fetch::FetchReport::From;
+
+std::string_view from_name(From from) {
+  switch (from) {
+    case From::kCache:
+      return "cached";
+    case From::kAnotherRun:
+      return "shared";
+    case From::kNetwork:
+      return "fetched";
+  }
+  return "?";
+}
+
+/// Bytes per second while the file came; nothing when it is too small for that to say anything.
+std::string speed_of(const fetch::FetchReport& report) {
+  if (report.seconds < 0.001 || report.transferred < 100'000) return "";
+  return core::Bytes{static_cast<std::uint64_t>(static_cast<double>(report.transferred) / report.seconds)}
+             .human() +
+         "/s";
+}
+
+std::string table_of(const std::vector<fetch::FetchReport>& reports) {
+  std::string text;
+  for (const fetch::FetchReport& report : reports) {
+    text += fmt::format("{:<44} {:<8} {:>10} {:>12}  {}", report.name, from_name(report.from),
+                        core::Bytes{report.size}.human(), speed_of(report), report.url);
+    text.erase(text.find_last_not_of(' ') + 1);
+    text += "\n";
+  }
+  return text;
+}
+
+core::Json as_json(const fetch::FetchReport& report) {
+  return {{"name", report.name},       {"from", from_name(report.from)},    {"url", report.url},
+          {"size", report.size},       {"transferred", report.transferred}, {"resumed", report.resumed},
+          {"seconds", report.seconds}, {"sha256", report.sha256.hex()}};
+}
+
+std::string summary_of(const std::vector<fetch::FetchReport>& reports, double seconds) {
+  std::uint64_t bytes = 0;
+  std::uint64_t transferred = 0;
+  std::size_t cached = 0;
+  for (const fetch::FetchReport& report : reports) {
+    bytes += report.size;
+    transferred += report.transferred;
+    cached += report.from == From::kCache ? 1 : 0;
+  }
+  std::string text =
+      fmt::format("{} files, {} · {} cached", reports.size(), core::Bytes{bytes}.human(), cached);
+  if (transferred > 0) text += fmt::format(" · {} fetched", core::Bytes{transferred}.human());
+  return text + fmt::format(" · {} · build --offline needs no network now", seconds_text(seconds));
+}
+
+int fetch_for_recipe(Context& context, const BuildArguments& arguments) {
+  if (arguments.recipe->file.empty()) {
+    throw core::Error(core::Kind::kUsage, "fetch needs a recipe, or: fetch base")
+        .hint("imgforge fetch --help");
+  }
+  const auto start = std::chrono::steady_clock::now();
+  BuildTools tools(context, arguments);
+  std::vector<fetch::FetchReport> reports;
+  tools.toolbox().on_fetched = [&](const fetch::FetchReport& report) {
+    const bool again = std::any_of(reports.begin(), reports.end(), [&](const fetch::FetchReport& earlier) {
+      return earlier.name == report.name && earlier.sha256 == report.sha256;  // of another profile
+    });
+    if (!again) reports.push_back(report);
+  };
+  const std::vector<recipe::ResolvedRecipe> profiles =
+      resolve_profiles(*arguments.recipe, core::build_time(context.clock));
+  const std::optional<lock::Lock> lock = lock_to_use(context, arguments, profiles, tools.toolbox());
+  for (const recipe::ResolvedRecipe& profile : profiles) stages::fetch_recipe(tools.toolbox(), profile, lock);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  context.progress.note(summary_of(reports, seconds));
+  core::Json files = core::Json::array();
+  for (const fetch::FetchReport& report : reports) files.push_back(as_json(report));
+  print(context.options.json ? core::print_json({{"schema", 1}, {"seconds", seconds}, {"files", files}})
+                             : table_of(reports));
+  return 0;
+}
+
 }  // namespace
 
 Runner declare_fetch(CLI::App& app) {
   auto arguments = std::make_shared<BaseArguments>();
-  app.require_subcommand(1);
+  auto build = std::make_shared<BuildArguments>();
+  build->recipe = declare_recipe(app);
+  app.get_option("recipe")->required(false);  // "base" takes its place
+  declare_network(app, *build);
+  declare_lock_choice(app, *build);
+  app.require_subcommand(0, 1);
   CLI::App* base = app.add_subcommand("base", "put one of Alpine's ISO images, verified, into isos/");
   base->add_option("--flavor", arguments->flavor, "virt, standard, extended or another ISO image of Alpine")
       ->capture_default_str();
@@ -84,8 +175,11 @@ Runner declare_fetch(CLI::App& app) {
       ->allow_extra_args(false);
   base->add_option("--sha256", arguments->sha256, "digest that the ISO image must have");
   base->add_flag("--offline", arguments->offline, "use no network: everything must be cached");
+  base->add_option("--limit-rate", build->limit_rate, "receive at most so much a second, as in 5M");
   base->footer(example_of("fetch"));
-  return [arguments](Context& context) { return fetch_base(context, *arguments); };
+  return [arguments, build, base](Context& context) {
+    return base->parsed() ? fetch_base(context, *arguments, *build) : fetch_for_recipe(context, *build);
+  };
 }
 
 }  // namespace imgforge::cli

@@ -27,6 +27,9 @@ std::string environment() {
          "  XDG_CONFIG_HOME        signing keys and trusted keys, below imgforge/ (default ~/.config)\n"
          "  TMPDIR                 scratch disks of builds (default: the cache directory)\n"
          "  NO_COLOR, CI           plain output\n"
+         "  IMGFORGE_TOKEN_FILE    file of lines HOST TOKEN: bearer tokens, each for its host alone (mode "
+         "600)\n"
+         "  NETRC                  logins for hosts (default ~/.netrc)\n"
          "  http_proxy and friends as curl reads them\n";
 }
 

@@ -18,7 +18,8 @@ namespace {
 constexpr std::array kCommands{
     std::tuple{"build", "Build", "build a recipe's profiles, sign and publish them", &declare_build},
     std::tuple{"plan", "Build", "print the steps of a build and which of them would run", &declare_plan},
-    std::tuple{"fetch", "Build", "fetch Alpine's ISO images into the store, verified", &declare_fetch},
+    std::tuple{"fetch", "Build", "fetch what a recipe needs, or one of Alpine's ISO images, verified",
+               &declare_fetch},
     std::tuple{"lock", "Sources", "write down exactly what a recipe is made of now", &declare_lock},
     std::tuple{"update", "Sources", "move the lock, all of it or named packages, and say what changed",
                &declare_update},

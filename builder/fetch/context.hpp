@@ -2,17 +2,33 @@
 // value, made by the caller once and handed down, so that functions name only what they fetch.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "artifacts/blob_store.hpp"
 #include "builder/fetch/http.hpp"
 #include "core/cancel.hpp"
+#include "core/digest.hpp"
 #include "core/progress.hpp"
 
 namespace imgforge::fetch {
 
 enum class Network { kOnline, kOffline };
+
+/// What became of one file, for summaries.
+struct FetchReport {
+  enum class From { kCache, kAnotherRun, kNetwork };
+  std::string name;
+  From from = From::kCache;
+  std::string url = {};  ///< redacted; empty for kCache
+  std::uint64_t size = 0;
+  std::uint64_t transferred = 0;  ///< in this run
+  std::uint64_t resumed = 0;      ///< bytes that an earlier run had left
+  double seconds = 0;
+  core::Digest sha256 = {};
+};
 
 struct Context {
   Http& http;
@@ -23,6 +39,11 @@ struct Context {
   unsigned jobs = 8;            ///< transfers at a time
   Network network = Network::kOnline;
   std::string step = "fetch";  ///< step of `progress` that updates belong to
+  /// Told of every file, once it is there. May be empty.
+  std::function<void(const FetchReport&)> report = {};
+  unsigned connections = 4;  ///< at a time for one large file
+  /// Smaller files come in one stream.
+  std::uint64_t spread_from = std::uint64_t{32} << 20;
 };
 
 }  // namespace imgforge::fetch

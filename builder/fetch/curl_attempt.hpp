@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "builder/fetch/http.hpp"
+#include "builder/fetch/rate_limit.hpp"
 
 namespace imgforge::fetch {
 
@@ -37,18 +38,25 @@ struct Problem {
   std::string hint = {};
   bool retry = false;
   bool absent = false;
+  bool declined = false;         ///< the sink did not want the answer
+  bool bad_range = false;        ///< no such part came
   std::chrono::seconds wait{0};  ///< what the server asked for (Retry-After)
 };
 
 class CurlAttempt {
  public:
-  /// Restarts the sink and hands the transfer to `multi` (not owned; must outlive this).
-  CurlAttempt(CURLM* multi, const Transfer& transfer, const HttpOptions& options);
+  /// Restarts the sink and hands the transfer to `multi`. All arguments must outlive this.
+  CurlAttempt(CURLM* multi, const Transfer& transfer, const HttpOptions& options, RateLimit& limit);
   ~CurlAttempt();
   CurlAttempt(const CurlAttempt&) = delete;
   CurlAttempt& operator=(const CurlAttempt&) = delete;
 
   CURL* handle() const { return easy_.get(); }
+  std::uint64_t bytes() const { return bytes_; }  ///< that reached the sink
+  /// True while it waits for the rate limit.
+  bool paused() const { return paused_; }
+  /// Goes on; to be called when the limit allows it.
+  void unpause();
   /// What came of it. Rethrows what the sink threw.
   std::variant<Response, Problem> finish(CURLcode code);
 
@@ -59,12 +67,19 @@ class CurlAttempt {
   bool take_header(std::string_view line);
   bool take_body(std::span<const std::byte> data);
   bool refuse(Problem problem);
+  void set_identity(const HttpOptions& options);
+  void set_request_headers();
   bool check_head();
+  bool check_status();
+  bool check_part(Head& head);
   bool check_announced_size();
+  bool is_html(std::span<const std::byte> data) const;
+  std::string strong_validator() const;
   Problem translate(CURLcode code) const;
   std::string final_url() const;
 
   CURLM* multi_;
+  RateLimit& limit_;
   const Transfer& transfer_;
   Easy easy_;
   HeaderList headers_;
@@ -74,7 +89,14 @@ class CurlAttempt {
   long status_ = 0;
   std::string location_;
   std::string encoding_;
+  std::string content_range_;
+  std::string content_type_;
+  std::string date_;
+  bool ranges_ = false;
   Validators validators_;
+  std::optional<std::uint64_t> length_;  ///< exact size that the body must have
+  bool paused_ = false;
+  bool stopped_ = false;  ///< the sink had enough
   bool head_checked_ = false;
   std::uint64_t bytes_ = 0;
   std::optional<Problem> problem_;

@@ -16,64 +16,68 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kPoll{100};  // how late a cancel may be noticed
+constexpr std::chrono::milliseconds kRatePoll{20};
 
-Failure failure_of(const Request& request, const Problem& problem, int attempts) {
+Failure failure_of(const Request& request, const Problem& problem, int attempts, std::uint64_t bytes) {
   std::string text = fmt::format("{}: {}", redacted_url(request.url), problem.text);
   if (attempts > 1) text += fmt::format(" ({} attempts)", attempts);
-  Failure failure{.error = core::Error(problem.kind, std::move(text)), .absent = problem.absent};
+  Failure failure{.error = core::Error(problem.kind, std::move(text)),
+                  .absent = problem.absent,
+                  .may_pass = problem.retry,
+                  .declined = problem.declined,
+                  .bad_range = problem.bad_range,
+                  .wait = problem.wait,
+                  .bytes = bytes};
   if (!problem.hint.empty()) failure.error.hint(problem.hint);
   return failure;
 }
 
-/// One call of run.
+/// One call of drive.
 class Run {
  public:
-  Run(CURLM* multi, const std::vector<Transfer>& transfers, unsigned parallel, const HttpOptions& options,
+  Run(CURLM* multi, Feed& feed, unsigned parallel, const HttpOptions& options,
       const core::CancelToken& cancel)
       : multi_(multi),
-        transfers_(transfers),
+        feed_(feed),
         parallel_(std::max(1u, parallel)),
         options_(options),
-        cancel_(cancel),
-        results_(transfers.size()) {
-    for (std::size_t i = 0; i < transfers.size(); ++i) waiting_.push_back(Job{i, 1, {}});
-  }
+        limit_(options.rate),
+        cancel_(cancel) {}
 
-  std::vector<Result> to_end() {
-    while (!waiting_.empty() || !active_.empty()) {
+  void to_end() {
+    while (true) {
       cancel_.check();
       start_ready();
+      if (active_.empty() && waiting_.empty() && feed_.exhausted()) return;
+      unpause();
       int running = 0;
       if (curl_multi_perform(multi_, &running) != CURLM_OK) {
         throw core::Error(core::Kind::kInternal, "libcurl cannot go on");
       }
-      collect();
-      if (active_.size() < parallel_ && next_ready() <= SteadyClock::now()) continue;
-      if (!waiting_.empty() || !active_.empty()) curl_multi_poll(multi_, nullptr, 0, pause(), nullptr);
+      if (collect()) continue;
+      curl_multi_poll(multi_, nullptr, 0, pause(), nullptr);
     }
-    std::vector<Result> results;
-    for (std::optional<Result>& result : results_) results.push_back(std::move(result.value()));
-    return results;
   }
 
  private:
   struct Job {
-    std::size_t index;
+    Transfer transfer;
     int attempt;
     SteadyClock::time_point ready;
   };
   struct Active {
-    Job job;
+    std::unique_ptr<Job> job;  ///< the attempt refers to it
     std::unique_ptr<CurlAttempt> attempt;
   };
 
   SteadyClock::time_point next_ready() const {
     auto first = SteadyClock::time_point::max();
-    for (const Job& job : waiting_) first = std::min(first, job.ready);
+    for (const auto& job : waiting_) first = std::min(first, job->ready);
     return first;
   }
 
   int pause() const {
+    if (options_.rate > 0 && !active_.empty()) return static_cast<int>(kRatePoll.count());
     const auto until = next_ready() - std::min(next_ready(), SteadyClock::now());
     const auto wait =
         std::chrono::duration_cast<std::chrono::milliseconds>(until) + std::chrono::milliseconds(1);
@@ -83,65 +87,92 @@ class Run {
   void start_ready() {
     const auto now = SteadyClock::now();
     for (auto job = waiting_.begin(); job != waiting_.end() && active_.size() < parallel_;) {
-      if (job->ready > now) {
+      if ((*job)->ready > now) {
         ++job;
         continue;
       }
-      start(*job);
+      std::unique_ptr<Job> ready = std::move(*job);
       job = waiting_.erase(job);
+      start(std::move(ready));
+    }
+    while (active_.size() < parallel_) {
+      std::optional<Transfer> transfer = feed_.next();
+      if (!transfer) break;
+      start(std::make_unique<Job>(Job{std::move(*transfer), 1, {}}));
     }
   }
 
-  void start(const Job& job) {
-    const Transfer& transfer = transfers_[job.index];
+  void start(std::unique_ptr<Job> job) {
+    const Transfer& transfer = job->transfer;
     try {
       if (check_url(transfer.request.url) == Scheme::kFile) {
-        results_[job.index] = transfer_file(transfer, cancel_);
+        feed_.done(transfer, transfer_file(transfer, cancel_));
         return;
       }
     } catch (const core::Error& error) {
       if (error.kind() != core::Kind::kFetch) throw;
-      results_[job.index] = Failure{.error = error};
+      feed_.done(transfer, Failure{.error = error});
       return;
     }
-    auto attempt = std::make_unique<CurlAttempt>(multi_, transfer, options_);
+    auto attempt = std::make_unique<CurlAttempt>(multi_, transfer, options_, limit_);
     CURL* const handle = attempt->handle();
-    active_.emplace(handle, Active{job, std::move(attempt)});
+    active_.emplace(handle, Active{std::move(job), std::move(attempt)});
   }
 
-  void collect() {
+  /// Lets transfers go on that waited for the rate limit, one after the other.
+  void unpause() {
+    for (auto& [handle, active] : active_) {
+      if (active.attempt->paused() && limit_.ready(SteadyClock::now())) active.attempt->unpause();
+    }
+  }
+
+  /// True when a transfer ended.
+  bool collect() {
+    bool any = false;
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       const CURLcode code = message->data.result;
       auto node = active_.extract(message->easy_handle);
-      if (node) settle(node.mapped().job, node.mapped().attempt->finish(code));
+      if (!node) continue;
+      any = true;
+      Active ended = std::move(node.mapped());
+      std::variant<Response, Problem> outcome = ended.attempt->finish(code);
+      const std::uint64_t bytes = ended.attempt->bytes();
+      ended.attempt.reset();
+      settle(std::move(ended.job), std::move(outcome), bytes);
     }
+    return any;
   }
 
-  void settle(const Job& job, std::variant<Response, Problem> outcome) {
+  void settle(std::unique_ptr<Job> job, std::variant<Response, Problem> outcome, std::uint64_t bytes) {
     if (Response* response = std::get_if<Response>(&outcome)) {
-      results_[job.index] = std::move(*response);
+      feed_.done(job->transfer, std::move(*response));
       return;
     }
     const Problem& problem = std::get<Problem>(outcome);
-    if (!problem.retry || job.attempt >= options_.attempts) {
-      results_[job.index] = failure_of(transfers_[job.index].request, problem, job.attempt);
+    const Request& request = job->transfer.request;
+    const int attempts = request.attempts > 0 ? request.attempts : options_.attempts;
+    if (!problem.retry || job->attempt >= attempts) {
+      feed_.done(job->transfer, failure_of(request, problem, job->attempt, bytes));
       return;
     }
-    const auto backoff = options_.backoff * (1 << std::min(job.attempt - 1, 6));
-    const auto wait = std::max<std::chrono::milliseconds>(backoff, problem.wait);
-    waiting_.push_back(Job{job.index, job.attempt + 1, SteadyClock::now() + wait});
+    const auto backoff = options_.backoff * (1 << std::min(job->attempt - 1, 6));
+    const auto wait =
+        std::max<std::chrono::milliseconds>(backoff, std::min(problem.wait, options_.longest_wait));
+    ++job->attempt;
+    job->ready = SteadyClock::now() + wait;
+    waiting_.push_back(std::move(job));
   }
 
   CURLM* multi_;
-  const std::vector<Transfer>& transfers_;
+  Feed& feed_;
   std::size_t parallel_;
   const HttpOptions& options_;
+  RateLimit limit_;
   const core::CancelToken& cancel_;
-  std::deque<Job> waiting_;
+  std::deque<std::unique_ptr<Job>> waiting_;
   std::map<CURL*, Active> active_;
-  std::vector<std::optional<Result>> results_;
 };
 
 class CurlHttp : public Http {
@@ -152,13 +183,14 @@ class CurlHttp : public Http {
     if (initialised != CURLE_OK) throw core::Error(core::Kind::kInternal, "libcurl cannot be initialised");
   }
 
-  std::vector<Result> run(const std::vector<Transfer>& transfers, unsigned parallel) override {
+  void drive(Feed& feed, unsigned parallel) override {
     Multi multi = take();
-    std::vector<Result> results = Run(multi.get(), transfers, parallel, options_, cancel_).to_end();
+    Run(multi.get(), feed, parallel, options_, cancel_).to_end();
     const std::lock_guard lock(mutex_);
     idle_.push_back(std::move(multi));
-    return results;
   }
+
+  const HttpOptions& options() const override { return options_; }
 
  private:
   /// A multi handle serves one thread at a time; idle ones keep their connections for the next call.

@@ -1,73 +1,22 @@
 #include "builder/fetch/downloader.hpp"
 
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
+#include <memory>
 
-#include "builder/fetch/mirrors.hpp"
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/download_task.hpp"
+#include "builder/fetch/fetch_progress.hpp"
 #include "core/bytes.hpp"
 #include "core/temp_dir.hpp"
 
 namespace imgforge::fetch {
 namespace {
 
-/// Sum over all files of a call, told to the progress as they arrive.
-class Tally {
- public:
-  Tally(const Context& context, std::size_t files) : context_(context), files_(files) {}
-  void add(std::uint64_t bytes) {
-    bytes_ += bytes;
-    if (bytes_ >= told_ + (std::uint64_t{1} << 20)) tell();
-  }
-  void take_back(std::uint64_t bytes) {
-    bytes_ -= bytes;
-    told_ = std::min(told_, bytes_);
-  }
-  void finish_one() {
-    ++finished_;
-    tell();
-  }
-
- private:
-  void tell() {
-    told_ = bytes_;
-    context_.progress.update(
-        context_.step, fmt::format("{} of {} files, {}", finished_, files_, core::Bytes{bytes_}.human()));
-  }
-  const Context& context_;
-  std::size_t files_;
-  std::size_t finished_ = 0;
-  std::uint64_t bytes_ = 0;
-  std::uint64_t told_ = 0;
-};
-
-class CountedFile : public FileSink {
- public:
-  CountedFile(std::filesystem::path path, Tally& tally) : FileSink(std::move(path)), tally_(tally) {}
-  void restart() override {
-    tally_.take_back(bytes_);
-    bytes_ = 0;
-    FileSink::restart();
-  }
-  void write(std::span<const std::byte> data) override {
-    FileSink::write(data);
-    bytes_ += data.size();
-    tally_.add(data.size());
-  }
-  void finish() override {
-    FileSink::finish();
-    tally_.finish_one();
-  }
-
- private:
-  Tally& tally_;
-  std::uint64_t bytes_ = 0;
-};
-
-const core::Digest& digest_among(const core::FileDigests& digests, core::HashAlgorithm algorithm) {
-  return algorithm == core::HashAlgorithm::kSha512 ? digests.sha512 : digests.sha256;
-}
+constexpr std::uint64_t kSpareRoom = 16 << 20;
+constexpr std::size_t kMany = 8;
+constexpr std::chrono::hours kForgottenAfter{24 * 30};
 
 const core::Digest* promised_sha256(const Download& download) {
   for (const Promise& promise : download.promises) {
@@ -76,11 +25,8 @@ const core::Digest* promised_sha256(const Download& download) {
   return nullptr;
 }
 
-/// Name of the blob for KnownFiles when only a sha512 is promised.
-std::string known_name(const Download& download) {
-  if (!download.known_as.empty()) return download.known_as;
-  if (download.promises.empty() || promised_sha256(download) != nullptr) return {};
-  return "sha512-" + download.promises.front().digest.hex();
+const core::Digest& digest_among(const core::FileDigests& digests, core::HashAlgorithm algorithm) {
+  return algorithm == core::HashAlgorithm::kSha512 ? digests.sha512 : digests.sha256;
 }
 
 void check_promises(const Download& download, const std::filesystem::path& file, std::string_view source) {
@@ -92,21 +38,95 @@ void check_promises(const Download& download, const std::filesystem::path& file,
     throw core::Error(core::Kind::kIntegrity,
                       fmt::format("{}: expected {} (from {}), got {}", source, promise.digest.to_string(),
                                   promise.by, actual.to_string()))
-        .hint("the mirror's copy is damaged or not what was promised; nothing was kept");
+        .hint("two promises about the file contradict each other");
   }
 }
 
+/// Free bytes where the cache is, or nothing when that cannot be asked.
+std::optional<std::uint64_t> free_bytes(std::filesystem::path folder) {
+  std::error_code ignored;
+  while (!folder.empty() && folder != folder.parent_path() && !std::filesystem::exists(folder, ignored))
+    folder = folder.parent_path();
+  struct statvfs status {};
+  if (::statvfs(folder.empty() ? "." : folder.c_str(), &status) != 0) return std::nullopt;
+  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+/// The tasks of one call, as Http sees them.
+class TaskFeed : public Feed {
+ public:
+  TaskFeed(TaskShared& shared, const std::vector<const Download*>& downloads) : shared_(shared) {
+    for (const Download* download : downloads) {
+      tasks_.push_back(std::make_unique<DownloadTask>(shared, *download));
+    }
+  }
+
+  /// Files that wait come before more streams for one that runs.
+  std::optional<Transfer> next() override {
+    const auto now = std::chrono::steady_clock::now();
+    for (const bool running : {false, true}) {
+      for (const auto& task : tasks_) {
+        if (task->finished() || task->active() != running) continue;
+        if (auto transfer = task->next(now)) return transfer;
+      }
+    }
+    return std::nullopt;
+  }
+
+  bool exhausted() override {
+    return std::all_of(tasks_.begin(), tasks_.end(), [](const auto& task) { return task->finished(); });
+  }
+
+  void done(const Transfer& transfer, Result result) override {
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& task : tasks_) {
+      if (task->done(transfer, result, now)) return;
+    }
+  }
+
+  void check_space() const {
+    std::uint64_t need = 0;
+    for (const auto& task : tasks_) need += task->missing();
+    const std::filesystem::path folder = partial_folder(shared_.context);
+    const std::optional<std::uint64_t> there = free_bytes(folder);
+    if (need == 0 || !there || *there >= need + kSpareRoom) return;
+    throw core::Error(core::Kind::kNoSpace,
+                      fmt::format("{} are still to be fetched, {} has room for {}", core::Bytes{need}.human(),
+                                  shared_.context.cache.native(), core::Bytes{*there}.human()))
+        .hint("make room there, or name another folder with --cache-dir");
+  }
+
+  std::vector<std::unique_ptr<DownloadTask>>& tasks() { return tasks_; }
+
+ private:
+  TaskShared& shared_;
+  std::vector<std::unique_ptr<DownloadTask>> tasks_;
+};
+
 }  // namespace
 
-struct Downloader::Work {
-  std::optional<artifacts::VerifiedFile> done;
-  std::size_t mirror = 0;
-  std::unique_ptr<CountedFile> sink;
-  MirrorFailures failures;
-};
+std::filesystem::path partial_folder(const Context& context) {
+  return context.cache / "partial";
+}
+
+std::string partial_name(const Download& download) {
+  if (!download.promises.empty()) {
+    const core::Digest* sha256 = promised_sha256(download);
+    return (sha256 != nullptr ? *sha256 : download.promises.front().digest).hex();
+  }
+  const std::string text = "url " + (download.urls.empty() ? download.name : download.urls.front());
+  return core::digest_of(core::HashAlgorithm::kSha256, text).hex();
+}
+
+std::string known_name(const Download& download) {
+  if (!download.known_as.empty()) return download.known_as;
+  if (download.promises.empty() || promised_sha256(download) != nullptr) return {};
+  return "sha512-" + download.promises.front().digest.hex();
+}
 
 Downloader::Downloader(const Context& context) : context_(context), known_(context.cache / "known") {
   core::TempDir::reclaim(context_.blobs.staging());
+  Partial::forget_old(partial_folder(context_), kForgottenAfter);
 }
 
 artifacts::VerifiedFile Downloader::fetch(const Download& download) {
@@ -114,92 +134,40 @@ artifacts::VerifiedFile Downloader::fetch(const Download& download) {
 }
 
 std::vector<artifacts::VerifiedFile> Downloader::fetch_all(const std::vector<Download>& downloads) {
-  std::vector<Work> works(downloads.size());
+  std::vector<std::optional<artifacts::VerifiedFile>> cached(downloads.size());
+  std::vector<const Download*> open;
   for (std::size_t i = 0; i < downloads.size(); ++i) {
     context_.cancel.check();
-    works[i].done = find_cached(downloads[i]);
-    if (!works[i].done && context_.network == Network::kOffline) {
+    cached[i] = find_cached(downloads[i]);
+    if (cached[i]) {
+      report_cached(downloads[i], *cached[i]);
+      continue;
+    }
+    if (context_.network == Network::kOffline) {
       throw core::Error(core::Kind::kFetch, downloads[i].name + ": offline: it is not in the cache")
           .hint("run once without --offline");
     }
+    open.push_back(&downloads[i]);
   }
-  while (true) {
-    std::vector<std::size_t> open;
-    for (std::size_t i = 0; i < downloads.size(); ++i) {
-      if (works[i].done) continue;
-      if (works[i].mirror < downloads[i].urls.size()) {
-        open.push_back(i);
-      } else if (works[i].failures.empty()) {
-        throw core::Error(core::Kind::kFetch, downloads[i].name + ": no mirror is named");
-      } else if (works[i].failures.all_absent() && !downloads[i].absent.empty()) {
-        throw core::Error(core::Kind::kFetch, downloads[i].absent).hint(downloads[i].absent_hint);
-      } else {
-        throw works[i].failures.error(downloads[i].name);
-      }
-    }
-    if (open.empty()) break;
-    run_round(downloads, works, open);
-  }
+  FetchProgress progress(context_, open.size());
+  const bool many = open.size() > kMany;
+  TaskShared shared{context_, known_,
+                    progress, [this](const Download& download) { return find_cached(download); },
+                    {},       many ? artifacts::Durability::kRemade : artifacts::Durability::kSynced};
+  TaskFeed feed(shared, open);
+  shared.check_space = [&feed] { feed.check_space(); };
+  feed.check_space();
+  if (!open.empty()) context_.http.drive(feed, context_.jobs);
+  if (many) context_.blobs.sync();
   std::vector<artifacts::VerifiedFile> files;
-  for (Work& work : works) files.push_back(std::move(work.done.value()));
+  std::size_t fetched = 0;
+  for (auto& file : cached) files.push_back(file ? std::move(*file) : feed.tasks()[fetched++]->take());
   return files;
 }
 
-void Downloader::run_round(const std::vector<Download>& downloads, std::vector<Work>& works,
-                           const std::vector<std::size_t>& open) {
-  const core::TempDir folder(context_.blobs.staging(), "download");
-  Tally tally(context_, open.size());
-  std::vector<Transfer> transfers;
-  for (const std::size_t i : open) {
-    works[i].sink = std::make_unique<CountedFile>(folder / std::to_string(i), tally);
-    transfers.push_back({Request{.url = downloads[i].urls[works[i].mirror],
-                                 .limit = downloads[i].limit,
-                                 .size = downloads[i].size},
-                         works[i].sink.get()});
-  }
-  std::vector<Result> results = context_.http.run(transfers, context_.jobs);
-  for (std::size_t k = 0; k < open.size(); ++k) {
-    context_.cancel.check();
-    settle(downloads[open[k]], works[open[k]], results[k]);
-  }
-}
-
-void Downloader::settle(const Download& download, Work& work, Result& result) {
-  const std::unique_ptr<CountedFile> sink = std::move(work.sink);
-  const std::string source = redacted_url(download.urls[work.mirror]);
-  if (Failure* failure = std::get_if<Failure>(&result)) {
-    work.failures.add(std::move(failure->error), failure->absent);
-    ++work.mirror;
-    return;
-  }
-  try {
-    work.done = adopt(download, sink->path(), source);
-  } catch (core::Error& error) {
-    if (!mirror_may_help(error)) throw;
-    if (work.mirror + 1 < download.urls.size()) {
-      context_.progress.warn(error.message() + "; trying the next mirror");
-    }
-    work.failures.add(std::move(error));
-    ++work.mirror;
-  }
-}
-
-artifacts::VerifiedFile Downloader::adopt(const Download& download, const std::filesystem::path& file,
-                                          std::string_view source) {
-  check_promises(download, file, source);
-  if (download.verify) {
-    try {
-      download.verify(file);
-    } catch (core::Error& error) {
-      core::Error named(error.kind(), std::string(source) + ": " + error.message());
-      throw named.hint(error.hint()).quote(error.quote());
-    }
-  }
-  const core::Digest* sha256 = promised_sha256(download);
-  artifacts::VerifiedFile blob =
-      context_.blobs.adopt(file, sha256 == nullptr ? std::nullopt : std::optional(*sha256));
-  if (const std::string name = known_name(download); !name.empty()) known_.record(name, blob.digest());
-  return blob;
+void Downloader::report_cached(const Download& download, const artifacts::VerifiedFile& file) const {
+  if (!context_.report) return;
+  context_.report({.name = download.name, .size = file.size(), .sha256 = file.digest()});
 }
 
 std::optional<artifacts::VerifiedFile> Downloader::find_cached(const Download& download) {

@@ -1,6 +1,8 @@
 // Big files from mirrors into the blob store. A file gets there only after every promise made about it (size,
 // digests, the caller's own check) was found kept; a mirror that breaks one is passed over for the next; a
-// file that is there already costs no request.
+// file that is there already costs no request. Nothing starts over: what arrived is kept below
+// `<cache>/partial` and continued by this or a later run, and two processes that want the same file share one
+// download.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +13,7 @@
 #include <vector>
 
 #include "artifacts/blob_store.hpp"
+#include "builder/fetch/chunk_list.hpp"
 #include "builder/fetch/context.hpp"
 #include "builder/fetch/known_files.hpp"
 #include "core/digest.hpp"
@@ -37,6 +40,8 @@ struct Download {
   /// empty.
   std::string absent = {};
   std::string absent_hint = {};
+  /// Locates damage: when the whole is wrong, only the chunks that are wrong are fetched again.
+  std::optional<ChunkList> chunks = {};
 };
 
 class Downloader {
@@ -44,19 +49,15 @@ class Downloader {
   explicit Downloader(const Context& context);
 
   /// Throws kIntegrity (both digests, the URL and who promised), kFetch, or what `verify` threw; a mirror's
-  /// failure is thrown when no other mirror helps.
+  /// failure is thrown when no other mirror helps. kNoSpace is thrown before anything is fetched where sizes
+  /// are known.
   artifacts::VerifiedFile fetch(const Download& download);
   /// In parallel; results in order of `downloads`. What succeeded stays cached when another one fails.
   std::vector<artifacts::VerifiedFile> fetch_all(const std::vector<Download>& downloads);
 
  private:
-  struct Work;
   std::optional<artifacts::VerifiedFile> find_cached(const Download& download);
-  void run_round(const std::vector<Download>& downloads, std::vector<Work>& works,
-                 const std::vector<std::size_t>& open);
-  void settle(const Download& download, Work& work, Result& result);
-  artifacts::VerifiedFile adopt(const Download& download, const std::filesystem::path& file,
-                                std::string_view source);
+  void report_cached(const Download& download, const artifacts::VerifiedFile& file) const;
 
   const Context& context_;
   KnownFiles known_;

@@ -48,6 +48,11 @@ Result transfer_file(const Transfer& transfer, const core::CancelToken& cancel) 
   }
   if (auto failure = check_size(request, core::file_size(fd.get(), path.native()))) return *failure;
   transfer.sink->restart();
+  if (!transfer.sink->begin(Head{.total = core::file_size(fd.get(), path.native())})) {
+    Failure failure = failed(request, core::Kind::kFetch, "the file is not what was asked for");
+    failure.declined = true;
+    return failure;
+  }
   std::vector<std::byte> buffer(1 << 18);
   std::uint64_t total = 0;
   while (const std::size_t n = core::read_some(fd.get(), buffer, path.native())) {

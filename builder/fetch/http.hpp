@@ -14,19 +14,40 @@
 #include <variant>
 #include <vector>
 
+#include "builder/fetch/credentials.hpp"
+#include "builder/fetch/server_health.hpp"
 #include "core/cancel.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 
 namespace imgforge::fetch {
 
-/// Where a body goes. `restart` comes before each attempt and discards what an earlier one wrote; `finish`
-/// comes once, after the last byte of a good answer.
+/// What a server said to recognise this version of a resource (RFC 9110, 8.8); empty: nothing.
+struct Validators {
+  std::string etag;
+  std::string last_modified;
+  bool empty() const { return etag.empty() && last_modified.empty(); }
+};
+
+/// A good answer, before its first byte: what of the resource comes, and what the server says about it.
+struct Head {
+  std::uint64_t offset = 0;                 ///< of the first byte that comes
+  std::optional<std::uint64_t> total = {};  ///< size of the whole resource
+  bool ranges = false;                      ///< the server offers byte ranges
+  Validators validators = {};
+  std::string strong = {};  ///< the validator that If-Range may carry; empty: there is none
+};
+
+/// Where a body goes. `restart` comes before each attempt and discards what an earlier one wrote; `begin`
+/// when a good answer begins, and may decline it; `finish` comes once, after the last byte of a good answer.
 class Sink {
  public:
   virtual ~Sink() = default;
   virtual void restart() = 0;
+  virtual bool begin(const Head&) { return true; }
   virtual void write(std::span<const std::byte> data) = 0;
+  /// True when nothing more is wanted: the transfer ends well there.
+  virtual bool enough() const { return false; }
   virtual void finish() {}
 };
 
@@ -61,18 +82,21 @@ class FileSink : public Sink {
   bool made_ = false;
 };
 
-/// What a server said to recognise this version of a resource (RFC 9110, 8.8); empty: nothing.
-struct Validators {
-  std::string etag;
-  std::string last_modified;
-  bool empty() const { return etag.empty() && last_modified.empty(); }
+/// Bytes of a resource, asked for with a range request.
+struct WantedRange {
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> length = {};  ///< nothing: to the end
+  std::string unless_changed = {};           ///< validator for If-Range; empty: none
 };
 
 struct Request {
   std::string url;
   std::uint64_t limit = std::uint64_t{64} << 20;  ///< most bytes that a body may have
-  std::optional<std::uint64_t> size = {};         ///< exact bytes that the body must have
+  std::optional<std::uint64_t> size = {};         ///< exact size that the whole resource must have
   Validators known = {};  ///< not empty: a conditional request, answered by kNotModified when still current
+  /// A part only. The answer may be the whole resource all the same: `Head::offset` says what comes.
+  std::optional<WantedRange> range = {};
+  int attempts = 0;  ///< 0: as many as the options say
 };
 
 enum class Freshness { kFetched, kNotModified };
@@ -88,7 +112,12 @@ struct Response {
 /// attempts.
 struct Failure {
   core::Error error;
-  bool absent = false;  ///< the server answered that it has no such file (404, 410; file URL: no such file)
+  bool absent = false;    ///< the server answered that it has no such file (404, 410; file URL: no such file)
+  bool may_pass = false;  ///< another attempt may go better
+  bool declined = false;  ///< the sink did not want this answer
+  bool bad_range = false;        ///< a part was asked for and something that is no such part came
+  std::chrono::seconds wait{0};  ///< how long the server asks to be left alone (Retry-After)
+  std::uint64_t bytes = 0;       ///< that reached the sink
 };
 
 using Result = std::variant<Response, Failure>;
@@ -98,15 +127,15 @@ struct Transfer {
   Sink* sink = nullptr;  ///< not owned
 };
 
-class Http {
+/// Transfers that are decided on while others run.
+class Feed {
  public:
-  virtual ~Http() = default;
-  /// Runs all transfers, at most `parallel` at a time; results come in the order of `transfers`. Failures of
-  /// the other side are results (kFetch; kIntegrity for a wrong size or encoding; kUnsafe over the limit);
-  /// failures of this side (disk full, kInterrupted) are thrown.
-  virtual std::vector<Result> run(const std::vector<Transfer>& transfers, unsigned parallel) = 0;
-  /// One transfer; throws its failure.
-  Response fetch(const Request& request, Sink& sink);
+  virtual ~Feed() = default;
+  /// The next transfer, or nothing for now. Asked again after every event and at least ten times a second.
+  virtual std::optional<Transfer> next() = 0;
+  /// True when nothing will come any more.
+  virtual bool exhausted() = 0;
+  virtual void done(const Transfer& transfer, Result result) = 0;
 };
 
 struct HttpOptions {
@@ -116,7 +145,30 @@ struct HttpOptions {
   long stall_rate = 100;                   ///< bytes per second
   int attempts = 3;                        ///< for faults that may pass: 5xx, 408, 429, reset, cut, time-out
   std::chrono::milliseconds backoff{500};  ///< before the second attempt; doubles with each further one
+  std::chrono::seconds longest_wait{60};   ///< more is not waited for, whatever Retry-After says
+  std::uint64_t rate = 0;                  ///< bytes per second of all transfers together; 0: no limit
   std::filesystem::path certificates;      ///< file of trusted certificates; empty: the system's
+  std::shared_ptr<const Credentials> credentials = {};  ///< may be null
+};
+
+class Http {
+ public:
+  virtual ~Http() = default;
+  /// Runs what the feed gives until it is exhausted, at most `parallel` at a time. Throws what the sinks and
+  /// the feed throw, and kInterrupted.
+  virtual void drive(Feed& feed, unsigned parallel) = 0;
+  virtual const HttpOptions& options() const = 0;
+  /// What was learnt of servers in this run.
+  ServerHealth& health() { return health_; }
+  /// Runs all transfers, at most `parallel` at a time; results come in the order of `transfers`. Failures of
+  /// the other side are results (kFetch; kIntegrity for a wrong size or encoding; kUnsafe over the limit);
+  /// failures of this side (disk full, kInterrupted) are thrown.
+  std::vector<Result> run(const std::vector<Transfer>& transfers, unsigned parallel);
+  /// One transfer; throws its failure.
+  Response fetch(const Request& request, Sink& sink);
+
+ private:
+  ServerHealth health_;
 };
 
 /// The real thing. Proxies come from the usual environment variables.

@@ -1,5 +1,6 @@
 #include "builder/fetch/http_cache.hpp"
 
+#include <chrono>
 #include <system_error>
 
 #include "builder/fetch/mirrors.hpp"
@@ -12,6 +13,7 @@ namespace imgforge::fetch {
 
 /// One request on its way through its mirrors.
 struct HttpCache::Work {
+  std::vector<std::string> urls;  ///< servers that failed in this run come last
   std::size_t mirror = 0;
   bool unconditional = false;  ///< the kept copy was refused by the caller: fetch it whole
   std::optional<Entry> kept;
@@ -37,18 +39,20 @@ std::vector<CachedFile> HttpCache::get_all(const std::vector<CachedRequest>& req
     return files;
   }
   std::vector<Work> works(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    works[i].urls = context_.http.health().best_first(requests[i].urls);
   while (true) {
     std::vector<std::size_t> open;
     std::vector<Transfer> transfers;
     for (std::size_t i = 0; i < requests.size(); ++i) {
       Work& work = works[i];
       if (work.done) continue;
-      if (work.mirror == requests[i].urls.size()) {
+      if (work.mirror == work.urls.size()) {
         if (work.failures.empty())
           throw core::Error(core::Kind::kFetch, requests[i].what + ": no mirror is named");
         throw work.failures.error(requests[i].what);
       }
-      const std::string& url = requests[i].urls[work.mirror];
+      const std::string& url = work.urls[work.mirror];
       work.kept = work.unconditional ? std::nullopt : load(url, requests[i].limit);
       open.push_back(i);
       transfers.push_back({Request{.url = url,
@@ -66,8 +70,9 @@ std::vector<CachedFile> HttpCache::get_all(const std::vector<CachedRequest>& req
 }
 
 void HttpCache::settle(Work& work, const CachedRequest& request, Result& result) const {
-  const std::string& url = request.urls[work.mirror];
+  const std::string& url = work.urls[work.mirror];
   if (Failure* failure = std::get_if<Failure>(&result)) {
+    if (failure->may_pass) context_.http.health().failed(url, {}, std::chrono::steady_clock::now());
     work.failures.add(std::move(failure->error), failure->absent);
     ++work.mirror;
     return;
@@ -87,6 +92,14 @@ void HttpCache::settle(Work& work, const CachedRequest& request, Result& result)
     return;
   }
   if (!unchanged) store(file, response.validators);
+  if (context_.report) {
+    context_.report({.name = request.what,
+                     .from = unchanged ? FetchReport::From::kCache : FetchReport::From::kNetwork,
+                     .url = redacted_url(url),
+                     .size = file.content.size(),
+                     .transferred = unchanged ? 0 : file.content.size(),
+                     .sha256 = core::digest_of(core::HashAlgorithm::kSha256, file.content)});
+  }
   work.done = std::move(file);
 }
 

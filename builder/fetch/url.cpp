@@ -20,6 +20,20 @@ int hex_value(char c) {
   return -1;
 }
 
+/// What stands between "://" and the path: user information, host, port.
+std::string_view authority_of(std::string_view url) {
+  const auto colon = url.find("://");
+  if (colon == std::string_view::npos) return {};
+  url.remove_prefix(colon + 3);
+  return url.substr(0, url.find_first_of("/?#"));
+}
+
+std::string_view host_and_port(std::string_view url) {
+  std::string_view authority = authority_of(url);
+  if (const auto at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
+  return authority;
+}
+
 }  // namespace
 
 Scheme check_url(std::string_view url) {
@@ -32,9 +46,7 @@ Scheme check_url(std::string_view url) {
   }
   const auto colon = url.find("://");
   if (colon == std::string_view::npos) throw bad_url(url, "not a URL").hint("http, https and file URLs work");
-  std::string scheme(url.substr(0, colon));
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string scheme = lower_case(url.substr(0, colon));
   const std::string_view rest = url.substr(colon + 3);
   if (scheme == "file") {
     if (rest.find('/') == std::string_view::npos) throw bad_url(url, "a file URL needs an absolute path");
@@ -87,6 +99,35 @@ std::filesystem::path file_url_path(std::string_view url) {
     i += 2;
   }
   return path;
+}
+
+std::string server_of(std::string_view url) {
+  const auto colon = url.find("://");
+  return lower_case(url.substr(0, colon)) + "://" + lower_case(host_and_port(url));
+}
+
+std::string host_of(std::string_view url) {
+  const std::string_view host = host_and_port(url);
+  const auto bracket = host.rfind(']');  // an IPv6 address has colons of its own
+  const auto colon = host.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  return lower_case(host.substr(0, colon));
+}
+
+bool has_user(std::string_view url) {
+  return authority_of(url).find('@') != std::string_view::npos;
+}
+
+std::string file_name_of(std::string_view url) {
+  url = url.substr(0, url.find_first_of("?#"));
+  const auto slash = url.rfind('/');
+  return std::string(slash == std::string_view::npos ? url : url.substr(slash + 1));
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
 }
 
 }  // namespace imgforge::fetch

@@ -21,4 +21,14 @@ std::string join_url(std::string_view base, std::string_view path);
 /// Path that a file URL (empty host or "localhost") names, percent-decoded. Throws kFetch when malformed.
 std::filesystem::path file_url_path(std::string_view url);
 
+/// "https://host:port" in lower case, as a name for a server; file URLs share one name.
+std::string server_of(std::string_view url);
+/// Host in lower case, without port and user.
+std::string host_of(std::string_view url);
+/// True when the URL itself carries user information.
+bool has_user(std::string_view url);
+/// Name of the file that a URL names: what stands behind the last slash of the path; may be empty.
+std::string file_name_of(std::string_view url);
+std::string lower_case(std::string_view text);
+
 }  // namespace imgforge::fetch

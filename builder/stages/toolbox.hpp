@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 #include "artifacts/blob_store.hpp"
@@ -30,6 +31,7 @@ struct Toolbox {
   fetch::Network network = fetch::Network::kOnline;
   std::filesystem::path keys_dir = {};                                ///< folder of the user's keys
   std::optional<machine::AcceleratorVerdict> known_accelerator = {};  ///< ask accelerator()
+  std::function<void(const fetch::FetchReport&)> on_fetched = {};     ///< told of every file; may be empty
 
   /// Folder for scratch disks and spools; what is in it is reclaimed after a crash.
   std::filesystem::path scratch() const { return cache_dir / "tmp"; }
@@ -41,7 +43,7 @@ struct Toolbox {
   }
 
   fetch::Context fetch_context(std::string step) {
-    return {http, blobs, progress, cancel, cache_dir, jobs, network, std::move(step)};
+    return {http, blobs, progress, cancel, cache_dir, jobs, network, std::move(step), on_fetched};
   }
 };
 

@@ -3,8 +3,9 @@
 
 usage: fault_server.py DIRECTORY LOG [CERTIFICATE KEY]
 
-Prints its port on 127.0.0.1 and serves until killed. LOG gets one line a request: method, path, and "conditional"
-when it was. A path /x/NAME/FILE serves FILE with a fault:
+Prints its port on 127.0.0.1 and serves until killed. LOG gets one line a request: method, path, "conditional" and
+"authorised" when it was, and the range that it asked for. Ranges and If-Range are served as RFC 9110 says. As a proxy it
+serves the path of any URL. A path /x/NAME/FILE serves FILE with a fault:
 
   cut           half the body, Content-Length whole        cut-unannounced  the same without length (HTTP/1.0)
   cut-chunked   chunked, ends in the middle                endless          zeros for ever, no length
@@ -16,12 +17,19 @@ when it was. A path /x/NAME/FILE serves FILE with a fault:
   flaky-N       503 for the first N requests of this path  cut-first        cut, for the first request only
   loop          redirects to itself                        to-file          redirects to file:///etc/passwd
   to-ftp        redirects to ftp://                        to-good          redirects to FILE
-  no-etag       no validators
+  to-NNN        redirects to FILE on that port
+  no-etag       no validators                              halves           half of what is asked for, then a cut
+  rate-NNN      NNN bytes a second on each connection      rest-NNN         503 with Retry-After once, then good
+  new-etag      another ETag in every answer               secret           401 without Authorization
+  chunk-NNN     one byte of the NNN-th KiB is wrong        whole-NNN        as rate-NNN; offers ranges and gives none
+A path /x/part-NAME/FILE is cut the first time and good when asked for as a whole; a range gets this answer:
+  whole         200, all of it      bare    206 without Content-Range     early   starts 100 bytes before
+  total         another total       multi   multipart/byteranges          416     416
+  garbage       malformed           behind  starts 100 bytes behind       wrong   right head, wrong bytes
 """
 
 import collections
 import gzip
-import hashlib
 import os
 import socket
 import ssl
@@ -29,6 +37,7 @@ import struct
 import sys
 import threading
 import time
+import zlib
 
 COUNTS = collections.Counter()
 LOCK = threading.Lock()
@@ -60,12 +69,16 @@ class Answer:
         if request is None:
             return
         method, path, headers = request
-        conditional = "if-none-match" in headers
+        if path.startswith("http://"):
+            path = "/" + path[7:].partition("/")[2]
+        notes = [word for word, name in (("conditional", "if-none-match"), ("authorised", "authorization")) if name in headers]
+        if "range" in headers:
+            notes.append(headers["range"])
         with LOCK:
             COUNTS[path] += 1
             count = COUNTS[path]
             with open(self.log, "a") as log:
-                log.write("%s %s%s\n" % (method, path, " conditional" if conditional else ""))
+                log.write(" ".join([method, path] + notes) + "\n")
         fault = ""
         if path.startswith("/x/"):
             fault, _, path = path[3:].partition("/")
@@ -76,17 +89,91 @@ class Answer:
             body = file.read()
         self.answer(fault, "/" + path.lstrip("/"), body, count, headers)
 
+    def good(self, body, etag, headers, send=None):
+        """The whole or the part asked for; `send` turns what should be sent into what is."""
+        validators = [("ETag", etag), ("Accept-Ranges", "bytes")] if etag else []
+        if etag and headers.get("if-none-match") == etag:
+            return self.send("304 Not Modified", validators)
+        first, last = 0, len(body) - 1
+        wanted = headers.get("range", "")
+        part = wanted.startswith("bytes=") and etag and headers.get("if-range", etag) == etag
+        if part:
+            low, _, high = wanted[6:].partition("-")
+            first, last = int(low), min(last, int(high) if high else last)
+            if first > last:
+                return self.send("416 Range Not Satisfiable", [("Content-Range", "bytes */%d" % len(body)), ("Content-Length", 0)])
+            validators.append(("Content-Range", "bytes %d-%d/%d" % (first, last, len(body))))
+        head = [("Content-Length", last - first + 1)] + validators
+        data = memoryview(body)[first:last + 1]
+        self.send("206 Partial Content" if part else "200 OK", head)
+        if send:
+            return send(data)
+        return self.connection.sendall(data)
+
+    def at_rate(self, rate):
+        def send(data):
+            begin, at = time.monotonic(), 0
+            while at < len(data):
+                due = min(len(data), int((time.monotonic() - begin) * rate) + 1)
+                self.connection.sendall(data[at:due])
+                at = due
+                time.sleep(0.02)
+        return send
+
+    def bad_part(self, kind, body, etag, headers):
+        first = int(headers["range"][6:].partition("-")[0])
+        total, data, head = len(body), body[first:], []
+        if kind == "whole":
+            return self.send("200 OK", [("Content-Length", total), ("ETag", etag)], body)
+        if kind == "416":
+            return self.send("416 Range Not Satisfiable", [("Content-Length", 4)], b"oops")
+        if kind == "early":
+            first, data = first - 100, body[first - 100:]
+        elif kind == "behind":
+            first, data = first + 100, body[first + 100:]
+        elif kind == "wrong":
+            data = bytes(byte ^ 1 for byte in data)
+        if kind == "multi":
+            head = [("Content-Type", "multipart/byteranges; boundary=x")]
+            data = b"--x\r\n\r\n" + data + b"\r\n--x--\r\n"
+        elif kind == "garbage":
+            head = [("Content-Range", "bytes abc-def/%d" % total)]
+        elif kind != "bare":
+            head = [("Content-Range", "bytes %d-%d/%d" % (first, total - 1, 30000 if kind == "total" else total))]
+        return self.send("206 Partial Content", [("Content-Length", len(data)), ("ETag", etag)] + head, data)
+
     def answer(self, fault, path, body, count, headers):
-        etag = '"%s"' % hashlib.sha256(body).hexdigest()[:20]
+        etag = '"%08x-%x"' % (zlib.crc32(body), len(body))
         length = ("Content-Length", len(body))
         half = body[: len(body) // 2]
         kind, _, number = fault.partition("-")
         if fault in ("", "no-etag") or (fault == "cut-first" and count > 1) or (
-                kind == "flaky" and count > int(number)):
-            validators = [] if fault == "no-etag" else [("ETag", etag)]
-            if validators and headers.get("if-none-match") == etag:
-                return self.send("304 Not Modified", validators)
-            return self.send("200 OK", [length] + validators, body)
+                kind in ("flaky", "rest") and count > (int(number) if kind == "flaky" else 1)):
+            return self.good(body, "" if fault == "no-etag" else etag, headers)
+        if kind == "part":
+            if "range" in headers:
+                return self.bad_part(number, body, etag, headers)
+            if count > 1:
+                return self.good(body, etag, headers)
+            return self.send("200 OK", [length, ("ETag", etag), ("Accept-Ranges", "bytes")], half)
+        if fault == "halves":
+            return self.good(body, etag, headers, lambda data: self.connection.sendall(data[:max(1, len(data) // 2)]))
+        if kind == "rate":
+            return self.good(body, etag, headers, self.at_rate(int(number)))
+        if kind == "whole":
+            self.send("200 OK", [length, ("ETag", etag), ("Accept-Ranges", "bytes")])
+            return self.at_rate(int(number))(body)
+        if fault == "new-etag":
+            return self.good(body, '"%d"' % count, headers, self.at_rate(len(body) // 2))
+        if kind == "chunk":
+            at = int(number) * 1024
+            return self.good(body[:at] + bytes([body[at] ^ 1]) + body[at + 1:], etag, headers)
+        if kind == "rest":
+            return self.send("503 Busy", [("Content-Length", 4), ("Retry-After", number)], b"busy")
+        if fault == "secret":
+            if "authorization" not in headers:
+                return self.send("401 Unauthorized", [("Content-Length", 4), ("WWW-Authenticate", 'Basic realm="x"')], b"who?")
+            return self.good(body, etag, headers)
         if fault in ("cut", "cut-first"):
             return self.send("200 OK", [length], half)
         if fault == "cut-unannounced":
@@ -133,7 +220,9 @@ class Answer:
         if kind == "flaky":
             return self.send("503 Busy", [("Content-Length", 4)], b"busy")
         target = {"loop": "/x/loop" + path, "to-file": "file:///etc/passwd", "to-ftp": "ftp://127.0.0.1:1/x",
-                  "to-good": path + "?token=SECRET"}[fault]
+                  "to-good": path + "?token=SECRET"}.get(fault)
+        if kind == "to" and number.isdigit():
+            target = "http://127.0.0.1:%s%s" % (number, path)
         return self.send("302 Found", [("Location", target), ("Content-Length", 0)])
 
 

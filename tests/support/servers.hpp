@@ -61,6 +61,7 @@ class FaultServer {
   std::string url(const std::string& path, const std::string& scheme = "http") const {
     return server_->url(path, scheme);
   }
+  int port() const { return server_->port(); }
   void put(const std::string& path, std::string_view content) const {
     const std::filesystem::path file = root() / path;
     std::filesystem::create_directories(file.parent_path());

@@ -38,7 +38,8 @@ class HttpTest : public ::testing::Test {
   }
   static std::size_t requests_of(const std::string& path) {
     std::size_t count = 0;
-    for (const std::string& line : server_->requests()) count += line == "GET " + path ? 1 : 0;
+    for (const std::string& line : server_->requests())
+      count += (line + " ").starts_with("GET " + path + " ") ? 1 : 0;
     return count;
   }
 

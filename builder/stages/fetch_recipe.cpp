@@ -1,0 +1,40 @@
+#include "builder/stages/fetch_recipe.hpp"
+
+#include "builder/plan/plan.hpp"
+#include "builder/stages/profile_sources.hpp"
+#include "builder/stages/sources.hpp"
+#include "core/error.hpp"
+#include "core/temp_dir.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+void fetch_profile(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
+                   const std::optional<LockedSources>& locked) {
+  StepRunner runner(tools);
+  const plan::Plan plan = plan::make_plan(recipe);
+  const core::TempDir work(tools.scratch(), "fetch");
+  ProfileSources sources(tools, recipe, runner, plan, work.path(), locked);
+  const artifacts::VerifiedFile& base = sources.base();
+  if (!sources.origin().alpine) return;
+  // A base that a record knows was not asked for: the downloader had nothing to tell.
+  if (tools.on_fetched && runner.reports().back().state == StepState::kKnown)
+    tools.on_fetched({.name = sources.origin().title, .size = base.size(), .sha256 = base.digest()});
+  sources.fetch();
+}
+
+}  // namespace
+
+void fetch_recipe(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
+                  const std::optional<lock::Lock>& lock) {
+  core::while_doing("fetching for " + recipe.line(), [&] {
+    const std::optional<LockedSources> locked = usable_lock(lock ? &*lock : nullptr, recipe);
+    if (recipe.iso_base() != nullptr) {
+      obtain_base(tools, find_base(tools, recipe, locked));
+    } else {
+      fetch_profile(tools, recipe, locked);
+    }
+  });
+}
+
+}  // namespace imgforge::stages
