@@ -18,13 +18,14 @@ MAY_INCLUDE = {
     "builder/machine": ["core"],
     "builder/recipe": ["artifacts", "core"],
     "builder/fetch": ["builder/recipe", "artifacts", "signing", "core"],
+    "builder/models": ["builder/fetch", "builder/recipe", "artifacts", "core"],
     "builder/guest": ["builder/machine", "builder/recipe", "artifacts", "core"],
     "builder/image": ["builder/machine", "artifacts", "signing", "core"],
     "builder/formats": ["builder/image", "builder/machine", "builder/recipe", "artifacts", "signing", "core"],
     "builder/plan": ["builder/recipe", "artifacts", "core"],
-    "builder/stages": ["builder/plan", "builder/formats", "builder/fetch", "builder/guest", "builder/image", "builder/machine",
+    "builder/stages": ["builder/plan", "builder/formats", "builder/models", "builder/fetch", "builder/guest", "builder/image", "builder/machine",
                        "builder/recipe", "artifacts", "signing", "core"],
-    "builder/cli": ["artifacts/export", "builder/serve", "builder/stages", "builder/formats", "builder/plan", "builder/fetch", "builder/guest", "builder/image",
+    "builder/cli": ["artifacts/export", "builder/serve", "builder/stages", "builder/formats", "builder/plan", "builder/models", "builder/fetch", "builder/guest", "builder/image",
                     "builder/machine", "builder/recipe", "artifacts", "signing", "core"],
 }
 
