@@ -109,6 +109,7 @@ void CurlAttempt::set_options(const HttpOptions& options) {
   if (!request.known.etag.empty()) append(headers_, "If-None-Match: " + request.known.etag);
   if (!request.known.last_modified.empty())
     append(headers_, "If-Modified-Since: " + request.known.last_modified);
+  for (const std::string& line : request.headers) append(headers_, line);
   if (headers_) set(handle, CURLOPT_HTTPHEADER, headers_.get());
 }
 
@@ -153,6 +154,7 @@ bool CurlAttempt::take_header(std::string_view line) {
       std::from_chars(digits.data(), digits.data() + digits.size(), status_);
     }
     encoding_.clear();
+    challenge_.clear();
     validators_ = {};
     return true;
   }
@@ -162,6 +164,7 @@ bool CurlAttempt::take_header(std::string_view line) {
   const std::string_view value = core::trimmed(line.substr(colon + 1));
   if (name == "location") location_ = value;
   if (name == "content-encoding" && lower(value) != "identity") encoding_ = value;
+  if (name == "www-authenticate" && challenge_.empty()) challenge_ = validator(value);
   if (name == "etag") validators_.etag = validator(value);
   if (name == "last-modified") validators_.last_modified = validator(value);
   return true;
@@ -176,7 +179,9 @@ bool CurlAttempt::check_head() {
     return refuse({.text = fmt::format("HTTP {}{}", status_, status_ < 400 ? " instead of the file" : ""),
                    .retry = status_ == 408 || status_ == 429 || status_ >= 500,
                    .absent = status_ == 404 || status_ == 410,
-                   .wait = std::chrono::seconds(std::clamp<curl_off_t>(wait, 0, 10))});
+                   .wait = std::chrono::seconds(std::clamp<curl_off_t>(wait, 0, 10)),
+                   .status = status_,
+                   .challenge = status_ == 401 ? challenge_ : std::string()});
   }
   if (!encoding_.empty()) {
     return refuse({.kind = core::Kind::kIntegrity,

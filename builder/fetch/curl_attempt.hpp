@@ -38,6 +38,8 @@ struct Problem {
   bool retry = false;
   bool absent = false;
   std::chrono::seconds wait{0};  ///< what the server asked for (Retry-After)
+  long status = 0;
+  std::string challenge = {};  ///< WWW-Authenticate of a 401
 };
 
 class CurlAttempt {
@@ -74,6 +76,7 @@ class CurlAttempt {
   long status_ = 0;
   std::string location_;
   std::string encoding_;
+  std::string challenge_;
   Validators validators_;
   bool head_checked_ = false;
   std::uint64_t bytes_ = 0;

@@ -73,6 +73,7 @@ struct Request {
   std::uint64_t limit = std::uint64_t{64} << 20;  ///< most bytes that a body may have
   std::optional<std::uint64_t> size = {};         ///< exact bytes that the body must have
   Validators known = {};  ///< not empty: a conditional request, answered by kNotModified when still current
+  std::vector<std::string> headers = {};  ///< further "Name: value" lines; Authorization stays with the host
 };
 
 enum class Freshness { kFetched, kNotModified };
@@ -89,6 +90,8 @@ struct Response {
 struct Failure {
   core::Error error;
   bool absent = false;  ///< the server answered that it has no such file (404, 410; file URL: no such file)
+  long status = 0;      ///< of the answer; 0: there was none
+  std::string challenge = {};  ///< WWW-Authenticate of a 401
 };
 
 using Result = std::variant<Response, Failure>;
