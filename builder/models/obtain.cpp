@@ -287,8 +287,8 @@ void name_version(Model& model, const recipe::Model& wanted) {
 
 }  // namespace
 
-Model Obtainer::fetch(const recipe::Model& wanted, Unpinned unpinned) {
-  Model model = resolve(wanted);
+Model Obtainer::fetch(const recipe::Model& wanted, Model resolved, Unpinned unpinned) {
+  Model model = std::move(resolved);
   const bool promised = is_promised(model);
   download(model, wanted, true);
   check_promise(model, wanted, promised, unpinned);
@@ -298,8 +298,8 @@ Model Obtainer::fetch(const recipe::Model& wanted, Unpinned unpinned) {
   return model;
 }
 
-Model Obtainer::describe(const recipe::Model& wanted) {
-  Model model = resolve(wanted);
+Model Obtainer::describe(const recipe::Model& wanted, Model resolved) {
+  Model model = std::move(resolved);
   const bool promised = is_promised(model);
   download(model, wanted, false);
   check_promise(model, wanted, promised, Unpinned::kRefuse);

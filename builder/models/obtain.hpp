@@ -23,10 +23,13 @@ class Obtainer {
   Model resolve(const recipe::Model& wanted);
   /// All of it in the blob store and recorded. Throws kIntegrity, kUnsafe, kFetch; kRecipe with the line to
   /// paste when nothing promises a digest.
-  Model fetch(const recipe::Model& wanted, Unpinned unpinned = Unpinned::kRefuse);
+  Model fetch(const recipe::Model& wanted, Unpinned unpinned = Unpinned::kRefuse) {
+    return fetch(wanted, resolve(wanted), unpinned);
+  }
+  Model fetch(const recipe::Model& wanted, Model resolved, Unpinned unpinned = Unpinned::kRefuse);
   /// Digests of all files, fetching only the small ones that have none: for lists of models that are fetched
   /// later.
-  Model describe(const recipe::Model& wanted);
+  Model describe(const recipe::Model& wanted, Model resolved);
 
   const Records& records() const { return records_; }
 

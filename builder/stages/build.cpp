@@ -10,6 +10,7 @@
 #include "builder/stages/boot_test.hpp"
 #include "builder/stages/profile_build.hpp"
 #include "builder/stages/remaster.hpp"
+#include "builder/stages/sbom.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
@@ -32,8 +33,10 @@ class Release {
       : tools_(tools), request_(request), recipe_(recipe), runner_(tools) {}
 
   ProfileOutcome run() {
-    const BuiltProfile built = recipe_.iso_base() != nullptr ? remaster(tools_, recipe_, runner_)
-                                                             : ProfileBuild(tools_, recipe_, runner_).run();
+    const BuiltProfile built =
+        recipe_.iso_base() != nullptr
+            ? remaster(tools_, recipe_, runner_)
+            : ProfileBuild(tools_, recipe_, runner_, {request_.sign, request_.public_key}).run();
     ProfileOutcome outcome;
     outcome.line = recipe_.line();
     if (request_.boot_test != BootTest::kNo) outcome.boots = boot(built);
@@ -171,7 +174,9 @@ class Release {
     }
     publish.finalise = [&](artifacts::Manifest& manifest) {
       complete(manifest, built, boots);
-      return std::vector<artifacts::Document>{};
+      std::vector<artifacts::Document> documents;
+      if (!manifest.models.empty()) documents.push_back({std::string(kSbomFile), make_sbom(manifest)});
+      return documents;
     };
     artifacts::PublishResult result;
     const plan::Step step{StepKind::kRelease, recipe_.line(), "", "", core::Json::object(), {}};
@@ -190,6 +195,7 @@ class Release {
     manifest.recipe_sha256 = request_.recipe_sha256;
     manifest.base = built.base;
     manifest.packages = built.packages;
+    manifest.models = built.models;
     manifest.kernel_release = built.kernel_release;
     manifest.kernel_cmdline = built.kernel_cmdline;
     manifest.accelerator = built.accelerator;
