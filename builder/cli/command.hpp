@@ -96,6 +96,7 @@ Runner declare_diff(CLI::App& app);
 Runner declare_convert(CLI::App& app);
 Runner declare_compress(CLI::App& app);
 Runner declare_resize(CLI::App& app);
+Runner declare_model(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli

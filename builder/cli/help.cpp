@@ -27,6 +27,7 @@ std::string environment() {
          "  XDG_CONFIG_HOME        signing keys and trusted keys, below imgforge/ (default ~/.config)\n"
          "  TMPDIR                 scratch disks of builds (default: the cache directory)\n"
          "  NO_COLOR, CI           plain output\n"
+         "  HF_ENDPOINT            another hub of Hugging Face for models from hf://\n"
          "  http_proxy and friends as curl reads them\n";
 }
 

@@ -19,6 +19,7 @@ constexpr std::array kCommands{
     std::tuple{"build", "Build", "build a recipe's profiles, sign and publish them", &declare_build},
     std::tuple{"plan", "Build", "print the steps of a build and which of them would run", &declare_plan},
     std::tuple{"fetch", "Build", "fetch Alpine's ISO images into the store, verified", &declare_fetch},
+    std::tuple{"model", "Build", "fetch, list and look into AI models", &declare_model},
     std::tuple{"validate", "Recipe", "check a recipe without building it", &declare_validate},
     std::tuple{"show", "Recipe", "print a recipe with overrides applied, or a release", &declare_show},
     std::tuple{"verify", "Trust", "check signature, digests and structure of releases or files",
