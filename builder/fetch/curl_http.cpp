@@ -20,7 +20,8 @@ constexpr std::chrono::milliseconds kPoll{100};  // how late a cancel may be not
 Failure failure_of(const Request& request, const Problem& problem, int attempts) {
   std::string text = fmt::format("{}: {}", redacted_url(request.url), problem.text);
   if (attempts > 1) text += fmt::format(" ({} attempts)", attempts);
-  Failure failure{.error = core::Error(problem.kind, std::move(text)), .absent = problem.absent,
+  Failure failure{.error = core::Error(problem.kind, std::move(text)),
+                  .absent = problem.absent,
                   .status = problem.status,
                   .challenge = problem.challenge};
   if (!problem.hint.empty()) failure.error.hint(problem.hint);
