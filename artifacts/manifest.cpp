@@ -18,6 +18,7 @@ using core::Kind;
 
 constexpr std::uint64_t kSchema = 1;
 constexpr std::size_t kMaxPackages = 10000;
+constexpr std::size_t kMaxModels = 1000;
 constexpr std::size_t kMaxFiles = 200;
 constexpr std::size_t kMaxRows = 200;
 
@@ -30,6 +31,23 @@ Json to_json(const ManifestPackage& package) {
   row["checksum"] = package.checksum;
   row["sha256"] = package.sha256.hex();
   row["size"] = package.size;
+  return row;
+}
+
+Json to_json(const ManifestModel& model) {
+  Json row;
+  row["name"] = model.name;
+  row["version"] = model.version;
+  row["source"] = model.source;
+  row["revision"] = model.revision;
+  row["purl"] = model.purl;
+  row["licence"] = model.licence;
+  row["format"] = model.format;
+  row["when"] = model.when;
+  row["sha256"] = model.sha256.hex();
+  row["size"] = model.size;
+  row["metadata"] = Json::object();
+  for (const auto& [key, value] : model.metadata) row["metadata"][key] = value;
   return row;
 }
 
@@ -114,6 +132,33 @@ ManifestPackage read_package(JsonObject& row) {
   return package;
 }
 
+std::map<std::string, std::string> read_texts(JsonObject& row, const char* member) {
+  const JsonObject texts = row.object(member);
+  if (texts.members().size() > kMaxRows) row.refuse(member, "has too many members");
+  std::map<std::string, std::string> out;
+  for (const auto& [key, value] : texts.members().items()) {
+    if (!value.is_string()) texts.refuse(key, "is not text");
+    out.emplace(key, value.get<std::string>());
+  }
+  return out;
+}
+
+ManifestModel read_model(JsonObject& row) {
+  ManifestModel model;
+  model.name = row.text("name");
+  model.version = row.text("version");
+  model.source = row.text("source");
+  model.revision = row.text("revision");
+  model.purl = row.text("purl");
+  model.licence = row.text("licence");
+  model.format = row.text("format");
+  model.when = row.text("when");
+  model.sha256 = row.digest("sha256", HashAlgorithm::kSha256);
+  model.size = row.number("size");
+  model.metadata = read_texts(row, "metadata");
+  return model;
+}
+
 ManifestArtifact read_artifact(JsonObject& row) {
   ManifestArtifact artifact;
   artifact.file = row.text("file");
@@ -122,12 +167,7 @@ ManifestArtifact read_artifact(JsonObject& row) {
   artifact.virtual_size = row.number("virtual_size");
   artifact.sha256 = row.digest("sha256", HashAlgorithm::kSha256);
   artifact.sha512 = row.digest("sha512", HashAlgorithm::kSha512);
-  const JsonObject media = row.object("media");
-  if (media.members().size() > kMaxRows) row.refuse("media", "has too many members");
-  for (const auto& [key, value] : media.members().items()) {
-    if (!value.is_string()) media.refuse(key, "is not text");
-    artifact.media.emplace(key, value.get<std::string>());
-  }
+  artifact.media = read_texts(row, "media");
   return artifact;
 }
 
@@ -199,6 +239,7 @@ Json to_json(const Manifest& manifest) {
   json["documents"] = list_of(manifest.documents);
   json["boots"] = list_of(manifest.boots);
   json["packages"] = list_of(manifest.packages);
+  if (!manifest.models.empty()) json["models"] = list_of(manifest.models);
   return json;
 }
 
@@ -298,6 +339,10 @@ Manifest parse_manifest(std::string_view text) {
   manifest.documents = root.rows<ManifestDocument>("documents", kMaxFiles, read_document);
   manifest.boots = root.rows<ManifestBoot>("boots", kMaxRows, read_boot);
   manifest.packages = root.rows<ManifestPackage>("packages", kMaxPackages, read_package);
+  if (root.has("models")) {
+    manifest.models = root.rows<ManifestModel>("models", kMaxModels, read_model);
+    if (manifest.models.empty()) root.refuse("models", "is empty");
+  }
   root.finish();
   check_manifest_names(manifest);
   return manifest;

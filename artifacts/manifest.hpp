@@ -36,6 +36,22 @@ struct ManifestPackage {
   bool operator==(const ManifestPackage&) const = default;
 };
 
+/// An AI model of the image, or one that the machine fetches when it starts for the first time.
+struct ManifestModel {
+  std::string name;
+  std::string version;
+  std::string source;    ///< as the recipe says it, without credentials
+  std::string revision;  ///< the commit or manifest that it led to; empty: it cannot move
+  std::string purl;      ///< package URL; empty: none
+  std::string licence;
+  std::string format;   ///< "gguf", ...; empty: not looked into
+  std::string when;     ///< "build" or "first-boot"
+  core::Digest sha256;  ///< of one file itself, of several that of their sums
+  std::uint64_t size = 0;
+  std::map<std::string, std::string> metadata;
+  bool operator==(const ManifestModel&) const = default;
+};
+
 struct ManifestArtifact {
   std::string file;    ///< "<name>-<profile>-<version>.qcow2", beside the manifest
   std::string format;  ///< "qcow2", "raw", "iso", "usb", ...
@@ -94,6 +110,7 @@ struct Manifest {
   std::optional<ManifestDerivation> derived_from;
   ManifestBase base;
   std::vector<ManifestPackage> packages;
+  std::vector<ManifestModel> models;  ///< like derived_from, there only when there are some
   std::string kernel_release;
   std::string kernel_cmdline;
   std::vector<ManifestArtifact> artifacts;

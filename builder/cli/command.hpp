@@ -100,6 +100,7 @@ Runner declare_lock(CLI::App& app);
 Runner declare_update(CLI::App& app);
 Runner declare_outdated(CLI::App& app);
 Runner declare_vendor(CLI::App& app);
+Runner declare_model(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli

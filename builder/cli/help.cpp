@@ -30,6 +30,7 @@ std::string environment() {
          "  IMGFORGE_TOKEN_FILE    file of lines HOST TOKEN: bearer tokens, each for its host alone (mode "
          "600)\n"
          "  NETRC                  logins for hosts (default ~/.netrc)\n"
+         "  HF_ENDPOINT            another hub of Hugging Face for models from hf://\n"
          "  http_proxy and friends as curl reads them\n";
 }
 

@@ -43,11 +43,12 @@ fs::path find_signing_key(const fs::path& chosen) {
 }
 
 Signer make_signer(Context& context, const std::filesystem::path& chosen,
-                   const PassphraseArguments& passphrase) {
+                   const PassphraseArguments& passphrase, std::string* public_key) {
   const std::filesystem::path file = find_signing_key(chosen);
   signing::refuse_key_inside(file, context.options.output_dir);
   const auto source = passphrase_source(passphrase, context.cancel);
   auto key = std::make_shared<signing::SecretKey>(signing::load_secret_key(file, *source));
+  if (public_key != nullptr) *public_key = key->public_key().file_text();
   return [key, time = core::build_time(context.clock)](std::string_view name, std::string_view bytes) {
     return signing::sign(*key, bytes, signing::usual_trusted_comment(time, name));
   };

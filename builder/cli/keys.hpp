@@ -37,9 +37,9 @@ std::filesystem::path find_signing_key(const std::filesystem::path& chosen);
 /// Text of the .minisig for a file of that name and content.
 using Signer = std::function<std::string(std::string_view name, std::string_view bytes)>;
 /// Signs with the key that find_signing_key finds; the passphrase is asked now, before hours of work. Refuses
-/// a key inside the output folder.
+/// a key inside the output folder. The text of its public half goes to `public_key` unless that is null.
 Signer make_signer(Context& context, const std::filesystem::path& chosen,
-                   const PassphraseArguments& passphrase);
+                   const PassphraseArguments& passphrase, std::string* public_key = nullptr);
 
 /// The user's trusted keys and those named on the command line.
 signing::TrustStore load_trust(const std::vector<std::string>& more);

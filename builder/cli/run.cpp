@@ -20,6 +20,7 @@ constexpr std::array kCommands{
     std::tuple{"plan", "Build", "print the steps of a build and which of them would run", &declare_plan},
     std::tuple{"fetch", "Build", "fetch what a recipe needs, or one of Alpine's ISO images, verified",
                &declare_fetch},
+    std::tuple{"model", "Sources", "fetch, list and look into AI models", &declare_model},
     std::tuple{"lock", "Sources", "write down exactly what a recipe is made of now", &declare_lock},
     std::tuple{"update", "Sources", "move the lock, all of it or named packages, and say what changed",
                &declare_update},

@@ -148,6 +148,7 @@ void CurlAttempt::set_request_headers() {
     append(headers_, fmt::format("Range: bytes={}-{}", range.offset, last));
     if (!range.unless_changed.empty()) append(headers_, "If-Range: " + range.unless_changed);
   }
+  for (const std::string& line : request.headers) append(headers_, line);
   if (headers_) set(easy_.get(), CURLOPT_HTTPHEADER, headers_.get());
 }
 
@@ -220,6 +221,7 @@ bool CurlAttempt::take_header(std::string_view line) {
     content_type_.clear();
     date_.clear();
     ranges_ = false;
+    challenge_.clear();
     validators_ = {};
     return true;
   }
@@ -233,6 +235,7 @@ bool CurlAttempt::take_header(std::string_view line) {
   if (name == "content-type") content_type_ = lower_case(value);
   if (name == "date") date_ = value;
   if (name == "accept-ranges") ranges_ = lower_case(value) == "bytes";
+  if (name == "www-authenticate" && challenge_.empty()) challenge_ = validator(value);
   if (name == "etag") validators_.etag = validator(value);
   if (name == "last-modified") validators_.last_modified = validator(value);
   return true;
@@ -261,7 +264,9 @@ bool CurlAttempt::check_status() {
                    .retry = status_ == 408 || status_ == 429 || status_ >= 500,
                    .absent = status_ == 404 || status_ == 410,
                    .bad_range = status_ == 416,
-                   .wait = std::chrono::seconds(std::clamp<curl_off_t>(wait, 0, 24 * 3600))});
+                   .wait = std::chrono::seconds(std::clamp<curl_off_t>(wait, 0, 24 * 3600)),
+                   .status = status_,
+                   .challenge = status_ == 401 ? challenge_ : std::string()});
   }
   if (!encoding_.empty()) {
     return refuse({.kind = core::Kind::kIntegrity,

@@ -41,6 +41,8 @@ struct Problem {
   bool declined = false;         ///< the sink did not want the answer
   bool bad_range = false;        ///< no such part came
   std::chrono::seconds wait{0};  ///< what the server asked for (Retry-After)
+  long status = 0;
+  std::string challenge = {};  ///< WWW-Authenticate of a 401
 };
 
 class CurlAttempt {
@@ -93,6 +95,7 @@ class CurlAttempt {
   std::string content_type_;
   std::string date_;
   bool ranges_ = false;
+  std::string challenge_;
   Validators validators_;
   std::optional<std::uint64_t> length_;  ///< exact size that the body must have
   bool paused_ = false;

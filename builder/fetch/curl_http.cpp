@@ -27,7 +27,9 @@ Failure failure_of(const Request& request, const Problem& problem, int attempts,
                   .declined = problem.declined,
                   .bad_range = problem.bad_range,
                   .wait = problem.wait,
-                  .bytes = bytes};
+                  .bytes = bytes,
+                  .status = problem.status,
+                  .challenge = problem.challenge};
   if (!problem.hint.empty()) failure.error.hint(problem.hint);
   return failure;
 }

@@ -11,13 +11,14 @@ MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
   const recipe::ResolvedRecipe& recipe = sources.recipe();
   image::OciSpec spec;
   spec.name = recipe.profile.empty() ? recipe.name : recipe.profile;
-  spec.rootfs = sources.rootfs().digest();
+  const Sources::PackedRoot& packed = sources.packed_rootfs();
+  spec.rootfs = packed.tar;
   spec.epoch = sources.epoch();
   spec.annotations = {{"org.opencontainers.image.title", recipe.line()}};
   if (!recipe.description.empty())
     spec.annotations["org.opencontainers.image.description"] = recipe.description;
   const std::filesystem::path output = folder / "artifact.oci.tar";
-  const core::Digest manifest = image::write_oci(sources.packed_rootfs(), spec, output, sources.cancel());
+  const core::Digest manifest = image::write_oci(packed.path, spec, output, sources.cancel());
   return {{{"image", output, 0, {{"manifest", manifest.to_string()}}}}, {}};
 }
 

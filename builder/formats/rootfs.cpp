@@ -12,9 +12,9 @@ constexpr core::Bytes kLargestTar = core::gib(64);
 
 MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
   const std::filesystem::path output = folder / "artifact.rootfs.tar.zst";
-  core::clone_file(sources.packed_rootfs(), output);
-  return {{{"image", output, 0, {{"compression", "zstd"}, {"tar_sha256", sources.rootfs().digest().hex()}}}},
-          {}};
+  const Sources::PackedRoot& packed = sources.packed_rootfs();
+  core::clone_file(packed.path, output);
+  return {{{"image", output, 0, {{"compression", "zstd"}, {"tar_sha256", packed.tar.hex()}}}}, {}};
 }
 
 std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,

@@ -24,7 +24,8 @@ const std::filesystem::path& Sources::squashfs() const {
 }
 
 std::string Sources::identity() const {
-  return fmt::format("{} {}", recipe().line(), rootfs().digest().hex());
+  const std::string root = fmt::format("{} {}", recipe().line(), parts_.rootfs.digest().hex());
+  return parts_.added.empty() ? root : root + " " + parts_.added_identity.hex();
 }
 
 image::MenuOptions Sources::menu() const {
@@ -57,7 +58,7 @@ image::DiskLayout Sources::make_plain_disk(const std::filesystem::path& output) 
                                                                             : image::RootAccess::kWritable;
   spec.menu = menu();
   spec.epoch = epoch();
-  return image::make_disk(rootfs().path(), boot(), spec, output, folder.path(), processes(), cancel());
+  return image::make_disk(tree(), boot(), spec, output, folder.path(), processes(), cancel());
 }
 
 image::DiskLayout Sources::make_signed_disk(const std::filesystem::path& output) {
@@ -83,12 +84,22 @@ image::DiskLayout Sources::make_signed_disk(const std::filesystem::path& output)
   return image::make_secure_disk(squashfs(), boot(), spec, output, folder.path(), processes(), cancel());
 }
 
-const std::filesystem::path& Sources::packed_rootfs() {
+const Sources::PackedRoot& Sources::packed_rootfs() {
   const std::lock_guard lock(rootfs_mutex_);
   if (packed_) return *packed_;
   const std::filesystem::path output = parts_.work / "rootfs.tar.zst";
-  artifacts::compress_zstd(rootfs().path(), output, kZstdLevel, artifacts::LongMode::kOn, cancel());
-  return packed_.emplace(output);
+  const auto pack = [&](const std::filesystem::path& tar) {
+    artifacts::compress_zstd(tar, output, kZstdLevel, artifacts::LongMode::kOn, cancel());
+  };
+  if (parts_.added.empty()) {
+    pack(parts_.rootfs.path());
+    return packed_.emplace(PackedRoot{output, parts_.rootfs.digest()});
+  }
+  const core::TempDir folder(parts_.work, "tar");
+  const std::filesystem::path whole = folder / "rootfs.tar";
+  image::write_root_tar(tree(), whole, cancel());
+  pack(whole);
+  return packed_.emplace(PackedRoot{output, core::digest_of_file(core::HashAlgorithm::kSha256, whole)});
 }
 
 void require_modules(const image::BootFiles& boot, std::span<const std::string_view> modules,

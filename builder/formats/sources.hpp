@@ -14,6 +14,7 @@
 #include "artifacts/blob_store.hpp"
 #include "builder/image/boot_menu.hpp"
 #include "builder/image/disk.hpp"
+#include "builder/image/root_tree.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
@@ -25,7 +26,9 @@ struct Ingredients {
   const recipe::ResolvedRecipe& recipe;
   artifacts::VerifiedFile rootfs;  ///< the normalised tar
   image::BootFiles boot;
-  std::optional<artifacts::VerifiedFile> squashfs;  ///< of the rootfs; there when a format carries it
+  std::vector<image::AddedMember> added;            ///< members that join the rootfs: models
+  core::Digest added_identity;                      ///< of `added`; empty when there are none
+  std::optional<artifacts::VerifiedFile> squashfs;  ///< of both; there when a format carries it
   std::filesystem::path secure_boot_keys;           ///< folder; there when the recipe asks for Secure Boot
   std::int64_t epoch = 0;                           ///< time that file systems tell, seconds
   std::filesystem::path work;  ///< folder for shared results, on the file system of the blobs
@@ -38,7 +41,8 @@ class Sources {
   explicit Sources(Ingredients ingredients) : parts_(std::move(ingredients)) {}
 
   const recipe::ResolvedRecipe& recipe() const { return parts_.recipe; }
-  const artifacts::VerifiedFile& rootfs() const { return parts_.rootfs; }
+  /// What file systems are made of.
+  image::RootTree tree() const { return {parts_.rootfs.path(), parts_.added}; }
   const image::BootFiles& boot() const { return parts_.boot; }
   std::int64_t epoch() const { return parts_.epoch; }
   core::ProcessRunner& processes() const { return parts_.processes; }
@@ -55,8 +59,12 @@ class Sources {
     image::DiskLayout layout;
   };
   const Disk& disk();
-  /// The rootfs tar, zstd compressed; made when first asked for, shared likewise.
-  const std::filesystem::path& packed_rootfs();
+  /// All of the root file system as a tar, zstd compressed; made when first asked for, shared likewise.
+  struct PackedRoot {
+    std::filesystem::path path;
+    core::Digest tar;  ///< sha256 of what it unpacks to
+  };
+  const PackedRoot& packed_rootfs();
 
  private:
   image::DiskLayout make_plain_disk(const std::filesystem::path& output);
@@ -65,7 +73,7 @@ class Sources {
   Ingredients parts_;
   std::mutex disk_mutex_, rootfs_mutex_;
   std::optional<Disk> disk_;
-  std::optional<std::filesystem::path> packed_;
+  std::optional<PackedRoot> packed_;
 };
 
 /// Throws kImage when the first kernel lacks one of the modules that `format` needs to start.

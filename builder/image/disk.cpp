@@ -53,7 +53,7 @@ std::string gpt_boot_code() {
   return core::read_text_file(machine::require_file(kGptBootCode, "syslinux-common"));
 }
 
-DiskLayout make_disk(const std::filesystem::path& rootfs_tar, const BootFiles& boot, const DiskSpec& spec,
+DiskLayout make_disk(const RootTree& root, const BootFiles& boot, const DiskSpec& spec,
                      const std::filesystem::path& output, const std::filesystem::path& work_dir,
                      core::ProcessRunner& processes, const core::CancelToken& cancel) {
   const std::filesystem::path path = std::filesystem::absolute(output);
@@ -73,7 +73,7 @@ DiskLayout make_disk(const std::filesystem::path& rootfs_tar, const BootFiles& b
   const EspOptions esp{"IMGFORGE", fat_volume_id(layout.esp_uuid), layout.esp_start, layout.esp_size,
                        spec.epoch};
   make_boot_partition(path, files, esp, BiosBoot::kYes, work_dir, processes, cancel);
-  make_ext4(rootfs_tar, path,
+  make_ext4(root, path,
             {layout.root_filesystem_uuid, "root", layout.root_start, layout.root_size, spec.epoch}, processes,
             cancel);
   image.keep();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "builder/image/boot_menu.hpp"
+#include "builder/image/root_tree.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
@@ -42,7 +43,7 @@ struct DiskLayout {
 /// Makes the raw image `output` (which must not exist; removed again on failure). `work_dir` takes small
 /// files. Throws kImage with the hint to raise disk.size when something does not fit, kMachine when a boot
 /// loader is not installed.
-DiskLayout make_disk(const std::filesystem::path& rootfs_tar, const BootFiles& boot, const DiskSpec& spec,
+DiskLayout make_disk(const RootTree& root, const BootFiles& boot, const DiskSpec& spec,
                      const std::filesystem::path& output, const std::filesystem::path& work_dir,
                      core::ProcessRunner& processes, const core::CancelToken& cancel);
 

@@ -7,7 +7,6 @@
 #include "artifacts/tar.hpp"
 #include "builder/image/ext4_writer.hpp"
 #include "builder/image/raw_image.hpp"
-#include "builder/image/rootfs_archive.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 
@@ -17,6 +16,8 @@ namespace {
 using artifacts::EntryType;
 
 constexpr std::uint64_t kBytesPerInode = 16384;
+/// From here on a file's blocks are allocated at once and its bytes never pass through this program.
+constexpr std::uint64_t kLargeFile = 1u << 20;
 
 /// Understood by every kernel since 4.4 and by e2fsck since 1.43, hence not what the host's mke2fs.conf says.
 constexpr const char* kFeatures =
@@ -28,15 +29,13 @@ struct Need {
   std::uint64_t bytes = 0;  ///< whole blocks of contents and directories
 };
 
-Need measure(const std::filesystem::path& tar) {
-  artifacts::TarReader reader(tar, rootfs_policy());
-  artifacts::TarEntry entry;
+Need measure(const RootTree& tree) {
   Need need;
-  while (reader.next(entry)) {
+  walk_root(tree, [&](const artifacts::TarEntry& entry, const ReadContent&, const AddedMember*) {
     ++need.entries;
     if (entry.type == EntryType::kFile) need.bytes += round_up(entry.size, Ext4Writer::kBlockSize);
     if (entry.type == EntryType::kDirectory) need.bytes += Ext4Writer::kBlockSize;
-  }
+  });
   return need;
 }
 
@@ -78,9 +77,9 @@ void make_file_system(const std::filesystem::path& image, const Ext4Options& opt
 
 }  // namespace
 
-void make_ext4(const std::filesystem::path& tar, const std::filesystem::path& image,
-               const Ext4Options& options, core::ProcessRunner& processes, const core::CancelToken& cancel) {
-  const Need need = measure(tar);
+void make_ext4(const RootTree& tree, const std::filesystem::path& image, const Ext4Options& options,
+               core::ProcessRunner& processes, const core::CancelToken& cancel) {
+  const Need need = measure(tree);
   const std::int64_t now = std::max<std::int64_t>(options.epoch, 1);  // 0 would mean "ask the clock"
   make_file_system(image, options, need.entries, now, processes, cancel);
   Ext4Writer writer(image, options.offset, now);
@@ -91,12 +90,14 @@ void make_ext4(const std::filesystem::path& tar, const std::filesystem::path& im
         .hint(fmt::format("raise disk.size by at least {}",
                           core::Bytes{round_up(need.bytes - free + need.bytes / 10, kMebibyte)}.to_string()));
   }
-  artifacts::TarReader reader(tar, rootfs_policy());
-  artifacts::TarEntry entry;
-  while (reader.next(entry)) {
+  walk_root(tree, [&](const artifacts::TarEntry& entry, const ReadContent& read, const AddedMember* added) {
     cancel.check();
-    writer.add(entry, [&reader](std::span<std::byte> buffer) { return reader.read(buffer); });
-  }
+    if (added != nullptr && !added->source.empty() && entry.size >= kLargeFile) {
+      writer.add_large(entry, added->source, cancel);
+    } else {
+      writer.add(entry, read);
+    }
+  });
   writer.finish();
 }
 

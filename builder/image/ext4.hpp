@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "builder/image/root_tree.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 
@@ -22,10 +23,10 @@ struct Ext4Options {
   std::uint64_t largest_size = 0;  ///< bytes that it can grow to while mounted; 0: mke2fs decides
 };
 
-/// Makes the file system in an existing image file and fills it with the members of `tar`. Equal arguments
+/// Makes the file system in an existing image file and fills it with the members of `tree`. Equal arguments
 /// give equal bytes. Throws kImage with the hint to raise disk.size when it does not fit.
-void make_ext4(const std::filesystem::path& tar, const std::filesystem::path& image,
-               const Ext4Options& options, core::ProcessRunner& processes, const core::CancelToken& cancel);
+void make_ext4(const RootTree& tree, const std::filesystem::path& image, const Ext4Options& options,
+               core::ProcessRunner& processes, const core::CancelToken& cancel);
 
 /// Makes an empty file system. Throws kImage.
 void make_empty_ext4(const std::filesystem::path& image, const Ext4Options& options,

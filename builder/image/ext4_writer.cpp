@@ -2,6 +2,7 @@
 
 #include <ext2fs/ext2_fs.h>
 #include <ext2fs/ext2fs.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
@@ -12,7 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "builder/image/raw_image.hpp"
 #include "core/error.hpp"
+#include "core/fd.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -115,6 +118,8 @@ std::pair<std::string, std::string> split_path(const std::string& path) {
 
 struct Ext4Writer::State {
   ext2_filsys fs = nullptr;
+  std::filesystem::path image;
+  std::uint64_t offset = 0;
   std::unordered_map<std::string, ext2_ino_t> inodes;
   std::vector<std::byte> buffer = std::vector<std::byte>(64 * kBlockSize);
 
@@ -264,6 +269,33 @@ struct Ext4Writer::State {
     check(ext2fs_file_flush(file), "write", entry.path);
   }
 
+  /// All blocks of a file of that size at once, without writing to them: the image is new and reads as zeros.
+  void allocate(ext2_ino_t number, std::uint64_t size, const std::string& path) const {
+    const blk64_t blocks = (size + kBlockSize - 1) / kBlockSize;
+    check(ext2fs_fallocate(fs, EXT2_FALLOCATE_FORCE_INIT, number, nullptr, ~blk64_t{0}, 0, blocks),
+          "allocate", path);
+    ext2_inode_large inode = read_inode(number, path);
+    check(ext2fs_inode_size_set(fs, base(inode), static_cast<ext2_off64_t>(size)), "size", path);
+    write_inode(number, inode, path);
+  }
+
+  /// Where the blocks of a file are, in its order.
+  std::vector<ext2fs_extent> extents_of(ext2_ino_t number, const std::string& path) const {
+    ext2_extent_handle_t handle = nullptr;
+    check(ext2fs_extent_open(fs, number, &handle), "open", path);
+    const std::unique_ptr<std::remove_pointer_t<ext2_extent_handle_t>, decltype(&ext2fs_extent_free)> guard(
+        handle, &ext2fs_extent_free);
+    std::vector<ext2fs_extent> extents;
+    ext2fs_extent extent{};
+    errcode_t code = ext2fs_extent_get(handle, EXT2_EXTENT_ROOT, &extent);
+    for (; code == 0; code = ext2fs_extent_get(handle, EXT2_EXTENT_NEXT, &extent)) {
+      const bool again = (extent.e_flags & EXT2_EXTENT_FLAGS_SECOND_VISIT) != 0;
+      if ((extent.e_flags & EXT2_EXTENT_FLAGS_LEAF) != 0 && !again) extents.push_back(extent);
+    }
+    if (code != EXT2_ET_EXTENT_NO_NEXT) check(code, "read the extents of", path);
+    return extents;
+  }
+
   void set_xattrs(ext2_ino_t number, const TarEntry& entry) const {
     if (entry.xattrs.empty()) return;
     ext2_xattr_handle* handle = nullptr;
@@ -280,6 +312,8 @@ struct Ext4Writer::State {
 Ext4Writer::Ext4Writer(const std::filesystem::path& image, std::uint64_t offset, std::int64_t now)
     : state_(std::make_unique<State>()) {
   initialize_ext2_error_table();
+  state_->image = image;
+  state_->offset = offset;
   const std::string io_options = fmt::format("offset={}", offset);
   check(ext2fs_open2(image.c_str(), io_options.c_str(), EXT2_FLAG_RW | EXT2_FLAG_64BITS | EXT2_FLAG_EXCLUSIVE,
                      0, 0, unix_io_manager, &state_->fs),
@@ -316,6 +350,35 @@ void Ext4Writer::add(const TarEntry& entry, const std::function<std::size_t(std:
   }
   state.inodes[entry.path] = number;
   state.set_xattrs(number, entry);
+}
+
+void Ext4Writer::add_large(const TarEntry& entry, const std::filesystem::path& source,
+                           const core::CancelToken& cancel) {
+  State& state = *state_;
+  const core::Fd from = core::open_regular(source);
+  if (core::file_size(from.get(), source.native()) != entry.size)
+    throw Error(Kind::kIntegrity, source.native() + " changed its size while it was used");
+  const auto [folder, name] = split_path(entry.path);
+  if (name.size() > EXT2_NAME_LEN)
+    throw Error(Kind::kImage, fmt::format("{} has a name longer than 255 bytes", core::escaped(entry.path)));
+  const ext2_ino_t number =
+      state.add_node(folder == "." ? EXT2_ROOT_INO : state.known(folder, entry), name, entry);
+  state.inodes[entry.path] = number;
+  state.allocate(number, entry.size, entry.path);
+  core::Fd to = core::open_file(state.image, O_WRONLY);
+  std::uint64_t covered = 0;
+  for (const ext2fs_extent& extent : state.extents_of(number, entry.path)) {
+    const std::uint64_t start = extent.e_lblk * kBlockSize;
+    if (start != covered)
+      throw Error(Kind::kInternal, "libext2fs left a gap in " + core::escaped(entry.path));
+    const std::uint64_t size = std::min<std::uint64_t>(extent.e_len * kBlockSize, entry.size - start);
+    copy_range(from.get(), start, to.get(), state.offset + extent.e_pblk * kBlockSize, size, cancel,
+               state.image.native());
+    covered += extent.e_len * kBlockSize;
+  }
+  if (covered < entry.size)
+    throw Error(Kind::kInternal, "libext2fs did not allocate all of " + core::escaped(entry.path));
+  to.close(state.image.native());
 }
 
 void Ext4Writer::finish() {

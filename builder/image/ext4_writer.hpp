@@ -10,6 +10,7 @@
 #include <string>
 
 #include "artifacts/tar.hpp"
+#include "core/cancel.hpp"
 
 namespace imgforge::image {
 
@@ -26,6 +27,9 @@ class Ext4Writer {
   /// Adds a member; parents and the targets of hard links come before. `read` gives a file's content as
   /// TarReader::read does. Throws kImage.
   void add(const artifacts::TarEntry& entry, const std::function<std::size_t(std::span<std::byte>)>& read);
+  /// Adds a regular file whose content the kernel copies from `source` into its blocks. Throws kImage.
+  void add_large(const artifacts::TarEntry& entry, const std::filesystem::path& source,
+                 const core::CancelToken& cancel);
   /// Writes all that is still in memory and closes.
   void finish();
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
@@ -39,5 +40,9 @@ class RawImage {
 /// file system can. Throws kIo, kNoSpace.
 void copy_into_image(const std::filesystem::path& source, const std::filesystem::path& image,
                      std::uint64_t offset, const core::CancelToken& cancel);
+
+/// Copies a part of a file into another; the kernel does it where it can. Throws as above, naming `name`.
+void copy_range(int from, std::uint64_t source, int to, std::uint64_t target, std::uint64_t size,
+                const core::CancelToken& cancel, std::string_view name);
 
 }  // namespace imgforge::image

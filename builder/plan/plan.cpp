@@ -15,6 +15,7 @@ namespace {
 int version_of(StepKind kind) {
   switch (kind) {
     case StepKind::kBase:
+    case StepKind::kModels:
     case StepKind::kIndexes:
     case StepKind::kPackages:
     case StepKind::kRootfs:
@@ -70,6 +71,8 @@ class Planner {
   Plan run() && {
     add(StepKind::kBase, base_summary(recipe_.base), base_parameters(), {});
     if (recipe_.iso_base() != nullptr) return std::move(*this).run_remaster();
+    if (!recipe_.models.empty())
+      add(StepKind::kModels, models_summary(), {{"models", model_parameters()}}, {});
     std::vector<std::string> rootfs_inputs{id(StepKind::kBase)};
     if (alpine_) {
       add(StepKind::kIndexes, fmt::format("{} repositories", recipe_.packages.repositories.size()),
@@ -88,6 +91,7 @@ class Planner {
     if (squashfs) {
       add(StepKind::kSquashfs, "root file system that is never written to", core::Json::object(),
           {id(StepKind::kRootfs)});
+      if (!recipe_.models.empty()) plan_.steps.back().after.push_back(id(StepKind::kModels));
     }
     std::vector<std::string> artifacts;
     for (const recipe::Marked& format : recipe_.formats) {
@@ -130,6 +134,7 @@ class Planner {
     const Carrier carrier = carrier_of(format);
     core::Json parameters = pick(json_, {"name", "profile"});
     std::vector<std::string> after{id(StepKind::kRootfs)};
+    if (!recipe_.models.empty()) after.push_back(id(StepKind::kModels));
     if (carrier == Carrier::kArchive) {
       parameters["description"] = recipe_.description;
     } else {
@@ -161,6 +166,23 @@ class Planner {
     core::Json base = json_.at("base");
     if (base.is_object() && base.contains("alpine")) base.at("alpine").erase("mirrors");
     return {{"base", base}};
+  }
+
+  std::string models_summary() const {
+    const auto later =
+        std::count_if(recipe_.models.begin(), recipe_.models.end(),
+                      [](const recipe::Model& model) { return model.when == recipe::ModelTime::kFirstBoot; });
+    const std::size_t now = recipe_.models.size() - static_cast<std::size_t>(later);
+    std::string text = fmt::format("{} in the image", now);
+    if (later > 0) text += fmt::format(", {} for the first start", later);
+    return text;
+  }
+
+  /// Where a model is looked for is not what it is.
+  core::Json model_parameters() const {
+    core::Json models = json_.at("models");
+    for (core::Json& model : models) model.erase("mirrors");
+    return models;
   }
 
   core::Json rootfs_parameters() const {
@@ -212,6 +234,8 @@ std::string_view step_name(StepKind kind) {
   switch (kind) {
     case StepKind::kBase:
       return "base";
+    case StepKind::kModels:
+      return "models";
     case StepKind::kIndexes:
       return "indexes";
     case StepKind::kPackages:

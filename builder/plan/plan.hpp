@@ -23,6 +23,7 @@ struct Fingerprint {
 
 enum class StepKind {
   kBase,
+  kModels,
   kIndexes,
   kPackages,
   kRootfs,

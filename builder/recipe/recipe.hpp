@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "builder/recipe/model.hpp"
 #include "core/bytes.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"
@@ -184,6 +185,7 @@ struct ResolvedRecipe {
   std::map<std::string, std::string> sysctl;  ///< key -> value
   Kernel kernel;
   std::vector<RunStep> run;
+  std::vector<Model> models;
   Disk disk;
   Requirements requirements;
   std::vector<Marked> formats;

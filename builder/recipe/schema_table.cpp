@@ -20,6 +20,9 @@ constexpr std::array kRootModes{"read-only"sv, "writable"sv};
 constexpr std::array kEntries{"normal"sv, "recovery"sv};
 constexpr std::array kQcow2Compressions{"zstd"sv, "zlib"sv, "none"sv};
 constexpr std::array kEnrollments{"off"sv, "manual"sv, "force"sv};
+constexpr std::array kModelFormats{"gguf"sv, "safetensors"sv, "onnx"sv, "raw"sv};
+constexpr std::array kModelTimes{"build"sv, "first-boot"sv};
+constexpr std::array kModelLayouts{"plain"sv, "huggingface"sv, "ollama"sv};
 constexpr std::array kVmNetworks{"user"sv, "bridge"sv, "none"sv};
 
 constexpr std::array kFields{
@@ -303,6 +306,95 @@ constexpr std::array kFields{
               "Shell scripts that run in the image while it is built: as root, without network, in order. "
               "They end at the first command that fails.",
           .example = "run: [\"adduser -D guest\"]"},
+
+    Field{.path = "models",
+          .shape = Shape::kRecordList,
+          .description =
+              "AI models. They go from the cache into the image when it is put together, verified, and stand "
+              "in the manifest and the SBOM.",
+          .example = "models: [{ name: tiny, source: \"hf://org/repo@main/tiny.gguf\", licence: MIT }]",
+          .identity = "name"},
+    Field{.path = "models.name", .type = Type::kName, .description = "Name of the model.", .required = true},
+    Field{.path = "models.source",
+          .type = Type::kModelSource,
+          .description =
+              "Where it comes from: a URL, a file (absolute or below the recipe's folder), "
+              "`hf://ORG/REPO@REVISION/PATH`, `oci://REGISTRY/REPO:TAG` or `ollama://NAME:TAG`. A file that "
+              "ends in `.index.json` brings the parts that it names; of a GGUF file `-00001-of-0000N` all N.",
+          .example = "source: hf://org/repo@main/model.safetensors.index.json",
+          .required = true},
+    Field{.path = "models.mirrors",
+          .shape = Shape::kList,
+          .type = Type::kUrl,
+          .description = "Further URLs of the same file, tried in order."},
+    Field{.path = "models.version",
+          .type = Type::kVersion,
+          .description = "Version, the name of its folder.",
+          .fallback_note = "the first 12 digits of its digest",
+          .example = "version: v1.1"},
+    Field{
+        .path = "models.sha256",
+        .type = Type::kSha256,
+        .description =
+            "Digest of the file; of a model of several files the digest of what `sha256sum` prints of them, "
+            "sorted by name. Needed where the source itself gives none."},
+    Field{.path = "models.size",
+          .type = Type::kSize,
+          .description = "Size of all files together; checked before anything is fetched.",
+          .example = "size: 637699456"},
+    Field{.path = "models.format",
+          .type = Type::kChoice,
+          .description = "What the file must be. `raw` is not looked into.",
+          .fallback_note = "as its content says",
+          .choices = kModelFormats},
+    Field{.path = "models.licence",
+          .type = Type::kText,
+          .description = "Licence, as an SPDX identifier where there is one.",
+          .fallback_note = "as the source or the file says",
+          .example = "licence: Apache-2.0"},
+    Field{.path = "models.path",
+          .type = Type::kImagePath,
+          .description = "Folder in the image that takes the files.",
+          .fallback_note =
+              "`/var/lib/<recipe>/models/<name>/<version>`, with the link `current` beside it; of other "
+              "layouts `/var/lib/<recipe>/models/<layout>`"},
+    Field{.path = "models.when",
+          .type = Type::kChoice,
+          .description =
+              "`build`: it is in the image. `first-boot`: the machine fetches it when it starts for the "
+              "first time, by a signed list in the image.",
+          .fallback = "build",
+          .choices = kModelTimes},
+    Field{.path = "models.layout",
+          .type = Type::kChoice,
+          .description =
+              "`huggingface`: as the cache of its client, to be named by `HF_HUB_CACHE`. `ollama`: as the "
+              "folder that `OLLAMA_MODELS` names. Both then find the model without network.",
+          .fallback = "plain",
+          .choices = kModelLayouts},
+    Field{.path = "models.quantization",
+          .type = Type::kWord,
+          .description = "Quantization, for people.",
+          .fallback_note = "as the file says",
+          .example = "quantization: Q4_K_M"},
+    Field{.path = "models.parameters",
+          .type = Type::kWord,
+          .description = "Number of parameters, for people.",
+          .fallback_note = "as the file says",
+          .example = "parameters: 1.1B"},
+    Field{.path = "models.metadata",
+          .shape = Shape::kTextMap,
+          .type = Type::kText,
+          .description = "Further texts for the manifest.",
+          .example = "metadata: { language: en }",
+          .key_type = Type::kVariableName},
+    Field{.path = "models.allow_pickle",
+          .shape = Shape::kList,
+          .type = Type::kFileName,
+          .description =
+              "Names of files that may be pickles, which can run any code when they are loaded. All others "
+              "are refused.",
+          .example = "allow_pickle: [pytorch_model.bin]"},
 
     Field{.path = "disk", .shape = Shape::kRecord, .description = "The disk of the image.", .fallback = "{}"},
     Field{.path = "disk.size",

@@ -127,6 +127,31 @@ Json accounts_json(const ResolvedRecipe& recipe) {
   return Json{{"groups", std::move(groups)}, {"users", std::move(users)}};
 }
 
+Json models_json(const ResolvedRecipe& recipe) {
+  Json out = Json::array();
+  for (const Model& model : recipe.models) {
+    Json row{{"name", model.name}, {"source", model.source.text}};
+    const auto add = [&](const char* key, const std::string& value) {
+      if (!value.empty()) row[key] = value;
+    };
+    if (!model.mirrors.empty()) row["mirrors"] = model.mirrors;
+    add("version", model.version);
+    if (model.sha256) row["sha256"] = model.sha256->hex();
+    if (model.size) row["size"] = model.size->value;
+    add("format", model.format);
+    add("licence", model.licence);
+    add("path", model.path);
+    row["when"] = time_word(model.when);
+    row["layout"] = layout_word(model.layout);
+    add("quantization", model.quantization);
+    add("parameters", model.parameters);
+    if (!model.metadata.empty()) row["metadata"] = model.metadata;
+    if (!model.allow_pickle.empty()) row["allow_pickle"] = model.allow_pickle;
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
 Json services_json(const std::vector<Service>& services) {
   Json out = Json::object();
   for (const Service& service : services) out[service.runlevel].push_back(service.name);
@@ -155,6 +180,7 @@ Json to_json(const ResolvedRecipe& recipe) {
                        {"initramfs_modules", recipe.kernel.initramfs_modules}};
   out["run"] = Json::array();
   for (const RunStep& step : recipe.run) out["run"].push_back(step.script);
+  out["models"] = models_json(recipe);
   out["disk"] = Json{{"size", recipe.disk.size.value},
                      {"root_filesystem", recipe.disk.root_filesystem},
                      {"root", recipe.disk.root_mode == RootMode::kWritable ? "writable" : "read-only"}};

@@ -117,6 +117,9 @@ Json as_recipe(const ResolvedRecipe& recipe) {
     entry.erase("digest");
     entry["content"] = without_templates(content);
   }
+  for (std::size_t i = 0; i < recipe.models.size(); ++i) {
+    if (recipe.models[i].size) out["models"][i]["size"] = recipe.models[i].size->to_string();
+  }
   out["disk"]["size"] = recipe.disk.size.to_string();
   out["usb"]["data_size"] = recipe.usb_data_size.to_string();
   out["vm"]["maximum_memory"] = recipe.vm.maximum_memory.to_string();
@@ -130,9 +133,9 @@ std::string commented(const std::string& yaml) {
   for (std::size_t begin = 0; begin < yaml.size();) {
     const std::size_t end = std::min(yaml.find('\n', begin), yaml.size() - 1) + 1;
     std::string line = yaml.substr(begin, end - begin);
-    for (const char* member : {"    size: ", "    digest: "}) {
-      if (line.starts_with(member)) line.replace(0, 4, "    # ");
-    }
+    // Sizes that a recipe takes are texts, so they are quoted.
+    const bool size = line.starts_with("    size: ") && !line.starts_with("    size: \"");
+    if (size || line.starts_with("    digest: ")) line.replace(0, 4, "    # ");
     out += line;
     begin = end;
   }

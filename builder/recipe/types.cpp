@@ -8,6 +8,7 @@
 #include <map>
 #include <regex>
 
+#include "builder/recipe/model.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::recipe {
@@ -44,6 +45,12 @@ void check_number(const Node& node) {
 
 void check_url(const Node& node) {
   const std::string fault = url_fault(node.text());
+  if (!fault.empty())
+    throw recipe_error(node, fmt::format("\"{}\" {}", core::escaped(node.text(), 100), fault));
+}
+
+void check_model_source(const Node& node) {
+  const std::string fault = model_source_fault(node.text());
   if (!fault.empty())
     throw recipe_error(node, fmt::format("\"{}\" {}", core::escaped(node.text(), 100), fault));
 }
@@ -136,6 +143,11 @@ const std::array kTypes{
              Controls::kNone, check_image_path},
     TypeInfo{Type::kSourcePath, "source file", "a path below the recipe's folder such as files/motd",
              "[^/].*", 1024, true, Controls::kNone, check_components},
+    TypeInfo{Type::kModelSource, "model source",
+             "https://..., a path, hf://ORG/REPO@REVISION/PATH, oci://REGISTRY/REPO:TAG or ollama://NAME:TAG",
+             "[^ ]+", 1024, false, Controls::kNone, check_model_source},
+    TypeInfo{Type::kFileName, "file name", "the name of a file such as pytorch_model.bin",
+             "[A-Za-z0-9][A-Za-z0-9._+-]{0,127}", 128, true, Controls::kNone, nullptr},
     TypeInfo{Type::kLinkTarget, "link target", "the target of a link such as ../lib/name", ".+", 1024, true,
              Controls::kNone, nullptr},
     TypeInfo{Type::kOwner, "owner", "an owner such as root or www:www-data",

@@ -36,6 +36,8 @@ enum class Type {
   kPackageName,
   kImagePath,
   kSourcePath,
+  kModelSource,
+  kFileName,
   kLinkTarget,
   kOwner,
   kUserName,

@@ -360,6 +360,7 @@ ResolvedRecipe typed(const Node& top, const TypingContext& context) {
     for (const Entry& entry : sysctl->entries()) out.sysctl.emplace(entry.key.text(), entry.value.text());
   }
   for (const Node& step : items_of(top, "run")) out.run.push_back({step.text(), step.mark()});
+  out.models = read_models(top);
   read_machine(top, out);
   out.formats = marked(top, "formats");
   if (out.formats.empty()) throw recipe_error(at(top, "formats"), "formats needs at least one format");
@@ -367,6 +368,7 @@ ResolvedRecipe typed(const Node& top, const TypingContext& context) {
   read_secure_boot(top, out);
   check_paths(out);
   check_iso_base(top, out);
+  check_models(out);
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include "builder/stages/boot_test.hpp"
 #include "builder/stages/profile_build.hpp"
 #include "builder/stages/remaster.hpp"
+#include "builder/stages/sbom.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
@@ -34,9 +35,10 @@ class Release {
   ProfileOutcome run() {
     const std::optional<LockedSources> locked =
         usable_lock(request_.lock ? &*request_.lock : nullptr, recipe_);
-    const BuiltProfile built = recipe_.iso_base() != nullptr
-                                   ? remaster(tools_, recipe_, runner_, locked)
-                                   : ProfileBuild(tools_, recipe_, runner_, locked).run();
+    const BuiltProfile built =
+        recipe_.iso_base() != nullptr
+            ? remaster(tools_, recipe_, runner_, locked)
+            : ProfileBuild(tools_, recipe_, runner_, locked, {request_.sign, request_.public_key}).run();
     ProfileOutcome outcome;
     outcome.line = recipe_.line();
     if (request_.boot_test != BootTest::kNo) outcome.boots = boot(built);
@@ -174,7 +176,9 @@ class Release {
     }
     publish.finalise = [&](artifacts::Manifest& manifest) {
       complete(manifest, built, boots);
-      return std::vector<artifacts::Document>{};
+      std::vector<artifacts::Document> documents;
+      if (!manifest.models.empty()) documents.push_back({std::string(kSbomFile), make_sbom(manifest)});
+      return documents;
     };
     artifacts::PublishResult result;
     const plan::Step step{StepKind::kRelease, recipe_.line(), "", "", core::Json::object(), {}};
@@ -193,6 +197,7 @@ class Release {
     manifest.recipe_sha256 = request_.recipe_sha256;
     manifest.base = built.base;
     manifest.packages = built.packages;
+    manifest.models = built.models;
     manifest.kernel_release = built.kernel_release;
     manifest.kernel_cmdline = built.kernel_cmdline;
     manifest.accelerator = built.accelerator;

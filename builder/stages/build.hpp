@@ -36,6 +36,7 @@ struct BuildRequest {
   /// Text of the .minisig for a file of that name and content; empty: an unsigned release, which its manifest
   /// says.
   std::function<std::string(std::string_view file, std::string_view bytes)> sign;
+  std::string public_key = {};  ///< text of the .pub file that belongs to `sign`
 };
 
 /// What became of one profile.

@@ -42,6 +42,15 @@ void read_steps(const fs::path& steps, const std::optional<core::UnixTime>& olde
   }
 }
 
+/// Digests that the records of models name.
+void read_models(const fs::path& models, std::set<std::string>& needed) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(models, error)) {
+    if (entry.path().extension() == ".json")
+      artifacts::add_digests(core::read_text_file(entry.path(), kMaxRecord), needed);
+  }
+}
+
 /// Digests that the manifests of a store name: artifacts, packages, base. A manifest that cannot be read
 /// names none; its release is damaged, and `verify --all` says so.
 void read_store(const artifacts::Store& store, std::set<std::string>& needed) {
@@ -97,6 +106,7 @@ CollectorResult collect_cache(const fs::path& cache, const artifacts::Store* sto
   std::vector<CollectedFile> forgotten;
   read_steps(cache / "steps", collector.older_than, collector.needed, forgotten);
   read_locks(cache / "locks", collector.needed);
+  read_models(cache / "models", collector.needed);
   if (store != nullptr) read_store(*store, collector.needed);
   // Records before blobs: a record whose blob is gone only makes its step run again.
   for (const CollectedFile& record : forgotten) {

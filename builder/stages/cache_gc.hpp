@@ -1,5 +1,5 @@
-// gc: what the cache holds and nothing needs. Needed is what a manifest of the store, a recorded step or a
-// lock names.
+// gc: what the cache holds and nothing needs. Needed is what a manifest of the store, a recorded step, a lock
+// or the record of a model names.
 #pragma once
 
 #include <chrono>

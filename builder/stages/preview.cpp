@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
+#include "builder/stages/model_members.hpp"
 #include "builder/stages/sources.hpp"
 #include "builder/stages/step_inputs.hpp"
 #include "core/error.hpp"
@@ -39,6 +41,11 @@ class Preview {
 
  private:
   void look_at_sources() {
+    // A list for the first start is signed in the build, with a key that is not known here.
+    const bool signed_list =
+        std::any_of(recipe_.models.begin(), recipe_.models.end(),
+                    [](const recipe::Model& model) { return model.when == recipe::ModelTime::kFirstBoot; });
+    if (!signed_list) models_ = if_known([&] { return obtain_models(tools_, recipe_, {}); });
     origin_ = if_known([&] { return find_base(tools_, recipe_, locked_); });
     if (!origin_) return;
     const plan::Step& step = plan_.steps.front();
@@ -54,6 +61,9 @@ class Preview {
       case StepKind::kBase:
         return base_ ? judge(step, origin_->identity, core::Json::object())
                      : waiting(step, "its source was never fetched");
+      case StepKind::kModels:
+        return models_ ? StepOutlook{step, Outlook::kAsked, "", ""}
+                       : waiting(step, "they were never fetched, or their list is signed anew");
       case StepKind::kIndexes:
         return {step, locked_ ? Outlook::kKnown : Outlook::kAsked, "", ""};
       case StepKind::kPackages:
@@ -72,18 +82,20 @@ class Preview {
         return rootfs_ ? judge(step, boot_files_inputs(*rootfs_), boot_files_tools())
                        : waiting(step, "it depends on rootfs");
       case StepKind::kSquashfs:
-        return rootfs_ ? judge(step, squashfs_inputs(*rootfs_), squashfs_tools(tools_))
+        if (!models_) return waiting(step, "it depends on models");
+        return rootfs_ ? judge(step, squashfs_inputs(*rootfs_, models_->identity), squashfs_tools(tools_))
                        : waiting(step, "it depends on rootfs");
       case StepKind::kArtifact:
         if (recipe_.iso_base() != nullptr) return look_at_remastered(step);
+        if (!models_) return waiting(step, "it depends on models");
         if (!boot_files_) return waiting(step, "it depends on rootfs and boot files");
         if (plan::carries_squashfs(recipe_, step.format) && !squashfs_)
           return waiting(step, "it depends on squashfs");
-        return judge(
-            step,
-            artifact_inputs(recipe_, step.format, *rootfs_, *boot_files_,
-                            squashfs_.value_or(core::Json::object()), find_secure_boot_keys(tools_, recipe_)),
-            artifact_tools(tools_, recipe_, step.format));
+        return judge(step,
+                     artifact_inputs(recipe_, step.format, *rootfs_, *boot_files_,
+                                     squashfs_.value_or(core::Json::object()),
+                                     find_secure_boot_keys(tools_, recipe_), models_->identity),
+                     artifact_tools(tools_, recipe_, step.format));
       case StepKind::kBootTest:
       case StepKind::kRelease:
         return {step, Outlook::kAsked, "", ""};
@@ -119,6 +131,7 @@ class Preview {
   const recipe::ResolvedRecipe& recipe_;
   const std::optional<LockedSources>& locked_;
   plan::Plan plan_;
+  std::optional<ModelMembers> models_;
   std::optional<BaseOrigin> origin_;
   std::optional<artifacts::VerifiedFile> base_;
   std::optional<std::vector<fetch::Repository>> repositories_;

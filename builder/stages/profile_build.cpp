@@ -47,10 +47,11 @@ core::Json package_row(const fetch::FetchedPackage& package) {
 }  // namespace
 
 ProfileBuild::ProfileBuild(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner,
-                           std::optional<LockedSources> locked)
+                           std::optional<LockedSources> locked, ListSigner signer)
     : tools_(tools),
       recipe_(recipe),
       runner_(runner),
+      signer_(std::move(signer)),
       plan_(plan::make_plan(recipe)),
       secure_boot_(find_secure_boot_keys(tools, recipe)),
       work_(tools.scratch(), "build"),
@@ -59,6 +60,7 @@ ProfileBuild::ProfileBuild(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
 ProfileBuild::~ProfileBuild() = default;
 
 BuiltProfile ProfileBuild::run() {
+  models();  // first: the appliance does not wait for downloads of hours
   start_appliance_if_surely_needed();
   BuiltProfile built;
   const std::vector<core::Json> results = artifact_results();
@@ -73,6 +75,7 @@ BuiltProfile ProfileBuild::run() {
       built.artifacts.push_back(std::move(artifact));
     }
   }
+  built.models = models().rows;
   const core::Json rootfs = rootfs_result();
   built.kernel_release = boot_result().at("kernels").at(0).at("release");
   built.kernel_lacks = boot_result().at("kernels").at(0).at("lacks");
@@ -108,6 +111,24 @@ void ProfileBuild::start_appliance_if_surely_needed() {
     if (before.at("parameters") == rootfs.parameters) return;
   }
   sources_.guest();
+}
+
+const ModelMembers& ProfileBuild::models() {
+  if (models_) return *models_;
+  if (recipe_.models.empty()) return models_.emplace();
+  runner_.always(step(StepKind::kModels), [&] {
+    models_ = obtain_models(tools_, recipe_, signer_);
+    return fmt::format("{} · {} in the image", step(StepKind::kModels).summary,
+                       core::Bytes{models_->bytes}.human());
+  });
+  return *models_;
+}
+
+image::RootTree ProfileBuild::tree() {
+  std::vector<image::AddedMember> added = models().added;
+  const std::int64_t time = rootfs_result().at("epoch");
+  for (image::AddedMember& member : added) member.entry.mtime = time;
+  return {rootfs().path(), std::move(added)};
 }
 
 core::Json ProfileBuild::rootfs_result() {
@@ -229,12 +250,17 @@ core::Json ProfileBuild::squashfs_result() {
   if (squashfs_) return *squashfs_;
   if (!wants_squashfs()) return squashfs_.emplace(core::Json::object());
   squashfs_ = runner_.run(
-      step(StepKind::kSquashfs), squashfs_inputs(rootfs_result()), squashfs_tools(tools_),
+      step(StepKind::kSquashfs), squashfs_inputs(rootfs_result(), models().identity), squashfs_tools(tools_),
       [&](const core::Json& result) { return tools_.blobs.find(result_digest(result)).has_value(); },
       [&] {
         const fs::path output = work_ / "root.squashfs";
-        image::make_squashfs(rootfs().path(), output, rootfs_result().at("epoch"), tools_.processes,
-                             tools_.cancel);
+        fs::path tar = rootfs().path();
+        const core::TempDir folder(work_.path(), "tar");
+        if (const image::RootTree whole = tree(); !whole.added.empty()) {
+          tar = folder / "rootfs.tar";  // sqfstar reads one tar
+          image::write_root_tar(whole, tar, tools_.cancel);
+        }
+        image::make_squashfs(tar, output, rootfs_result().at("epoch"), tools_.processes, tools_.cancel);
         return blob_json(tools_.blobs.adopt(output, {}, kRemade));
       },
       size_text);
@@ -242,9 +268,17 @@ core::Json ProfileBuild::squashfs_result() {
 }
 
 formats::Ingredients ProfileBuild::ingredients() {
-  formats::Ingredients parts{
-      recipe_,      rootfs(),         boot_files(), {}, {}, rootfs_result().at("epoch"),
-      work_.path(), tools_.processes, tools_.cancel};
+  formats::Ingredients parts{recipe_,
+                             rootfs(),
+                             boot_files(),
+                             tree().added,
+                             models().identity,
+                             {},
+                             {},
+                             rootfs_result().at("epoch"),
+                             work_.path(),
+                             tools_.processes,
+                             tools_.cancel};
   if (secure_boot_) parts.secure_boot_keys = secure_boot_->folder;
   if (wants_squashfs()) parts.squashfs = tools_.blobs.find_again(result_digest(squashfs_result()));
   return parts;
@@ -255,9 +289,10 @@ std::vector<core::Json> ProfileBuild::artifact_results() {
   std::vector<std::size_t> missing;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const std::string& format = recipe_.formats[i].value;
-    const core::Json inputs = artifact_inputs(
-        recipe_, format, rootfs_result(), boot_result(),
-        plan::carries_squashfs(recipe_, format) ? squashfs_result() : core::Json::object(), secure_boot_);
+    const core::Json inputs =
+        artifact_inputs(recipe_, format, rootfs_result(), boot_result(),
+                        plan::carries_squashfs(recipe_, format) ? squashfs_result() : core::Json::object(),
+                        secure_boot_, models().identity);
     const auto known =
         runner_.known(step(StepKind::kArtifact, format), inputs, artifact_tools(tools_, recipe_, format));
     if (known && has_files(*known)) {
@@ -307,7 +342,7 @@ core::Json ProfileBuild::run_artifact(formats::Sources* sources, const std::stri
   return runner_.run(
       step(StepKind::kArtifact, format),
       artifact_inputs(recipe_, format, *rootfs_, *boot_, squashfs_.value_or(core::Json::object()),
-                      secure_boot_),
+                      secure_boot_, models_->identity),
       artifact_tools(tools_, recipe_, format), [&](const core::Json& result) { return has_files(result); },
       [&] { return make_artifact(*sources, format); },
       [&](const core::Json& result) {

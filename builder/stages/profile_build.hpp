@@ -15,6 +15,7 @@
 #include "builder/image/boot_menu.hpp"
 #include "builder/plan/plan.hpp"
 #include "builder/recipe/recipe.hpp"
+#include "builder/stages/model_members.hpp"
 #include "builder/stages/profile_sources.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
 #include "builder/stages/step_runner.hpp"
@@ -37,6 +38,7 @@ struct BuiltProfile {
   std::vector<BuiltArtifact> artifacts;
   artifacts::ManifestBase base;
   std::vector<artifacts::ManifestPackage> packages;
+  std::vector<artifacts::ManifestModel> models;
   std::string kernel_release;
   std::vector<std::string> kernel_lacks;  ///< modules that some boot paths need and the kernel does not have
   std::string kernel_cmdline;
@@ -47,7 +49,7 @@ struct BuiltProfile {
 class ProfileBuild {
  public:
   ProfileBuild(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner,
-               std::optional<LockedSources> locked);
+               std::optional<LockedSources> locked, ListSigner signer);
   ~ProfileBuild();
 
   /// Makes all formats. Throws core::Error; nothing is left but cached results.
@@ -62,6 +64,9 @@ class ProfileBuild {
   std::vector<core::Json> artifact_results();
   bool wants_squashfs() const;
 
+  const ModelMembers& models();
+  /// The rootfs with what joins it.
+  image::RootTree tree();
   artifacts::VerifiedFile rootfs();
   image::BootFiles boot_files();
   formats::Ingredients ingredients();
@@ -78,10 +83,12 @@ class ProfileBuild {
   Toolbox& tools_;
   const recipe::ResolvedRecipe& recipe_;
   StepRunner& runner_;
+  ListSigner signer_;
   plan::Plan plan_;
   std::optional<SecureBootKeys> secure_boot_;
   core::TempDir work_;
   ProfileSources sources_;
+  std::optional<ModelMembers> models_;
   std::optional<core::Json> rootfs_, boot_, squashfs_;
 };
 

@@ -35,14 +35,17 @@ core::Json boot_files_tools() {
   return {{"early", digest(image::early_program())}, {"init", digest(image::init_script())}};
 }
 
-core::Json squashfs_inputs(const core::Json& rootfs) {
-  return {{"rootfs", rootfs.at("sha256")}};
+core::Json squashfs_inputs(const core::Json& rootfs, const core::Digest& added) {
+  core::Json inputs{{"rootfs", rootfs.at("sha256")}};
+  if (!added.empty()) inputs["models"] = added.hex();
+  return inputs;
 }
 
 core::Json artifact_inputs(const recipe::ResolvedRecipe& recipe, const std::string& format,
                            const core::Json& rootfs, const core::Json& boot_files, const core::Json& squashfs,
-                           const std::optional<SecureBootKeys>& keys) {
+                           const std::optional<SecureBootKeys>& keys, const core::Digest& added) {
   core::Json inputs{{"rootfs", rootfs.at("sha256")}};
+  if (!added.empty()) inputs["models"] = added.hex();
   const artifacts::Carrier carrier = artifacts::find_format(format)->carrier;
   if (carrier != artifacts::Carrier::kArchive) inputs["boot files"] = boot_files.at("kernels");
   if (plan::carries_squashfs(recipe, format)) inputs["squashfs"] = squashfs.at("sha256");

@@ -19,12 +19,13 @@ core::Json rootfs_inputs(const core::Digest& base, const core::Json& packages);
 core::Json boot_files_inputs(const core::Json& rootfs);
 /// What imgforge itself puts into every initramfs, by digest.
 core::Json boot_files_tools();
-core::Json squashfs_inputs(const core::Json& rootfs);
+/// `added`: identity of the members that join the rootfs, empty when there are none.
+core::Json squashfs_inputs(const core::Json& rootfs, const core::Digest& added);
 /// `squashfs`: the result of that step, needed when the format carries it. `keys`: of Secure Boot, if asked
 /// for.
 core::Json artifact_inputs(const recipe::ResolvedRecipe& recipe, const std::string& format,
                            const core::Json& rootfs, const core::Json& boot_files, const core::Json& squashfs,
-                           const std::optional<SecureBootKeys>& keys);
+                           const std::optional<SecureBootKeys>& keys, const core::Digest& added);
 /// Of the iso that is made from one of Alpine's ISO images.
 core::Json remaster_inputs(const core::Digest& base);
 /// Versions of the programs that write a format, and of the one that writes squashfs.

@@ -99,6 +99,22 @@ run:
     echo one
     echo two
   - echo three
+models:
+  - name: tiny
+    source: https://models.example/tiny.gguf
+    mirrors: [https://mirror.example/tiny.gguf]
+    version: v1.1
+    sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    size: 637M
+    format: gguf
+    licence: MIT
+    path: /opt/models
+    when: build
+    layout: ollama
+    quantization: Q4_K_M
+    parameters: 1.1B
+    metadata: { language: en }
+    allow_pickle: [pytorch_model.bin]
 disk: { size: 2G, root_filesystem: ext4, root: read-only }
 requirements: { memory: 256M, cpus: 2 }
 formats: [qcow2, raw]
@@ -167,6 +183,23 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(all.kernel.cmdline, (Words{"quiet", "mitigations=auto"}));
   EXPECT_EQ(all.run.at(0).script, "echo one\necho two\n");
   EXPECT_EQ(all.run.at(1).script, "echo three");
+  ASSERT_EQ(all.models.size(), 1U);
+  const Model& model = all.models[0];
+  EXPECT_EQ(model.name, "tiny");
+  EXPECT_EQ(model.source.kind, SourceKind::kUrl);
+  EXPECT_EQ(model.mirrors, Words{"https://mirror.example/tiny.gguf"});
+  EXPECT_EQ(model.version, "v1.1");
+  EXPECT_EQ(model.sha256->to_string().substr(0, 11), "sha256:0123");
+  EXPECT_EQ(model.size, core::mib(637));
+  EXPECT_EQ(model.format, "gguf");
+  EXPECT_EQ(model.licence, "MIT");
+  EXPECT_EQ(model.path, "/opt/models");
+  EXPECT_EQ(model.when, ModelTime::kBuild);
+  EXPECT_EQ(model.layout, ModelLayout::kOllama);
+  EXPECT_EQ(model.quantization, "Q4_K_M");
+  EXPECT_EQ(model.parameters, "1.1B");
+  EXPECT_EQ(model.metadata.at("language"), "en");
+  EXPECT_EQ(model.allow_pickle, Words{"pytorch_model.bin"});
   EXPECT_EQ(all.disk.size, core::gib(2));
   EXPECT_EQ(all.disk.root_mode, RootMode::kReadOnly);
   EXPECT_EQ(all.requirements.cpus, 2U);

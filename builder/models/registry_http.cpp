@@ -1,0 +1,110 @@
+#include "builder/models/registry_http.hpp"
+
+#include <algorithm>
+
+#include "builder/fetch/url.hpp"
+#include "builder/models/model.hpp"
+#include "core/error.hpp"
+#include "core/json.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::models {
+namespace {
+
+constexpr std::uint64_t kMaxAnswer = 1u << 20;
+constexpr std::size_t kMaxToken = 16u << 10;
+
+std::string quoted_value(std::string_view challenge, std::string_view key) {
+  const std::string pattern = std::string(key) + "=\"";
+  for (auto at = challenge.find(pattern); at != std::string_view::npos;
+       at = challenge.find(pattern, at + 1)) {
+    if (at > 0 && challenge[at - 1] != ' ' && challenge[at - 1] != ',') continue;
+    const auto begin = at + pattern.size();
+    return std::string(challenge.substr(begin, challenge.find('"', begin) - begin));
+  }
+  return {};
+}
+
+/// Tokens go into a header: nothing but what RFC 6750 allows.
+bool is_token(const std::string& token) {
+  return !token.empty() && token.size() <= kMaxToken && std::all_of(token.begin(), token.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._~+/=").find(c) != std::string_view::npos;
+  });
+}
+
+std::string host_of(std::string_view url) {
+  const auto scheme = url.find("://");
+  const std::string_view rest = scheme == std::string_view::npos ? url : url.substr(scheme + 3);
+  return std::string(rest.substr(0, rest.find_first_of("/?#")));
+}
+
+}  // namespace
+
+TokenRequest parse_challenge(std::string_view challenge) {
+  const std::string_view scheme = challenge.substr(0, challenge.find(' '));
+  if (scheme != "Bearer" && scheme != "bearer") return {};
+  return {quoted_value(challenge, "realm"), quoted_value(challenge, "service"),
+          quoted_value(challenge, "scope")};
+}
+
+std::string registry_url(const std::string& host) {
+  const std::string name = host.substr(0, host.find(':'));
+  const bool local = name == "localhost" || name == "127.0.0.1";
+  return (local ? "http://" : "https://") + host;
+}
+
+bool RegistryHttp::is_ours(const fetch::Transfer& transfer) const {
+  return transfer.request.url.starts_with(prefix_);
+}
+
+std::vector<fetch::Transfer> RegistryHttp::with_token(const std::vector<fetch::Transfer>& transfers) const {
+  std::vector<fetch::Transfer> out = transfers;
+  for (fetch::Transfer& transfer : out) {
+    if (!token_.empty() && is_ours(transfer))
+      transfer.request.headers.push_back("Authorization: Bearer " + token_);
+  }
+  return out;
+}
+
+bool RegistryHttp::answer(const std::string& challenge) {
+  if (asked_) return false;
+  asked_ = true;
+  const TokenRequest wanted = parse_challenge(challenge);
+  // A token may come from another host, but never over less than the registry itself speaks.
+  const bool secure = prefix_.starts_with("https://");
+  if (!wanted.realm.starts_with("https://") && (secure || host_of(wanted.realm) != host_of(prefix_)))
+    return false;
+  if (!core::is_utf8(wanted.realm + wanted.service + wanted.scope)) return false;
+  std::string url = wanted.realm + (wanted.realm.find('?') == std::string::npos ? "?" : "&") +
+                    "service=" + encoded_path(wanted.service);
+  if (!wanted.scope.empty()) url += "&scope=" + encoded_path(wanted.scope);
+  fetch::TextSink sink;
+  inner_.fetch({.url = url, .limit = kMaxAnswer}, sink);
+  const core::Json json = core::parse_json(sink.text(), "the answer of " + fetch::redacted_url(wanted.realm));
+  for (const char* key : {"token", "access_token"}) {
+    if (!json.is_object() || !json.contains(key) || !json.at(key).is_string()) continue;
+    token_ = json.at(key).get<std::string>();
+    if (is_token(token_)) return true;
+    token_.clear();
+  }
+  return false;
+}
+
+std::vector<fetch::Result> RegistryHttp::run(const std::vector<fetch::Transfer>& transfers,
+                                             unsigned parallel) {
+  std::vector<fetch::Result> results = inner_.run(with_token(transfers), parallel);
+  std::vector<std::size_t> again;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const auto* failure = std::get_if<fetch::Failure>(&results[i]);
+    if (failure != nullptr && failure->status == 401 && is_ours(transfers[i])) again.push_back(i);
+  }
+  if (again.empty() || !answer(std::get<fetch::Failure>(results[again.front()]).challenge)) return results;
+  std::vector<fetch::Transfer> second;
+  for (const std::size_t i : again) second.push_back(transfers[i]);
+  std::vector<fetch::Result> answers = inner_.run(with_token(second), parallel);
+  for (std::size_t k = 0; k < again.size(); ++k) results[again[k]] = std::move(answers[k]);
+  return results;
+}
+
+}  // namespace imgforge::models

@@ -1,0 +1,30 @@
+// From a model's source to its files: asks the hub or the registry what it has, without fetching the model.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "builder/fetch/context.hpp"
+#include "builder/models/model.hpp"
+
+namespace imgforge::models {
+
+/// What sources are looked up with.
+struct Places {
+  std::filesystem::path folder;  ///< of the recipe: relative paths of files start there
+  std::string hugging_face = "https://huggingface.co";  ///< endpoint of the hub
+};
+
+/// Endpoint of the hub as its own client finds it: HF_ENDPOINT, or the public one.
+std::string hugging_face_endpoint();
+
+/// The files of a model with the digests and sizes that its source gives. Small requests only. Throws kFetch,
+/// kIntegrity, kRecipe with the model's mark.
+Model resolve_source(const fetch::Context& context, const recipe::Model& wanted, const Places& places);
+
+/// The same for the kinds of source that have a file of their own.
+void resolve_hugging_face(const fetch::Context& context, const recipe::Model& wanted, const Places& places,
+                          Model& model);
+void resolve_registry(const fetch::Context& context, const recipe::Model& wanted, Model& model);
+
+}  // namespace imgforge::models

@@ -1,0 +1,137 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <regex>
+
+#include "builder/recipe/model.hpp"
+#include "builder/recipe/types.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::recipe {
+namespace {
+
+bool matches(const std::string& text, const char* pattern, std::smatch* found = nullptr) {
+  const std::regex expression(pattern, std::regex::ECMAScript);
+  std::smatch unused;
+  return std::regex_match(text, found == nullptr ? unused : *found, expression);
+}
+
+bool climbs(const std::string& path) {
+  const std::vector<std::string> parts = core::split(path, '/');
+  return std::any_of(parts.begin(), parts.end(),
+                     [](const std::string& part) { return part.empty() || part == "." || part == ".."; });
+}
+
+/// Takes a text apart; what is left empty was wrong.
+struct Parser {
+  ModelSource source;
+  std::string fault;
+
+  explicit Parser(std::string_view text) {
+    source.text = text;
+    const std::string all(text);
+    const auto scheme_end = all.find("://");
+    const std::string scheme = scheme_end == std::string::npos ? "" : all.substr(0, scheme_end);
+    const std::string rest = scheme_end == std::string::npos ? all : all.substr(scheme_end + 3);
+    if (scheme == "https" || scheme == "http") {
+      source.kind = SourceKind::kUrl;
+      source.location = all;
+      fault = url_fault(all);
+    } else if (scheme == "hf") {
+      hugging_face(rest);
+    } else if (scheme == "oci") {
+      oci(rest);
+    } else if (scheme == "ollama") {
+      ollama(rest);
+    } else if (scheme == "file" || scheme.empty()) {
+      file(all, scheme);
+    } else {
+      fault = "has the unknown scheme " + core::escaped(scheme, 20) + "; known: https, file, hf, oci, ollama";
+    }
+  }
+
+  void hugging_face(const std::string& rest) {
+    source.kind = SourceKind::kHuggingFace;
+    std::smatch found;
+    if (!matches(
+            rest,
+            "([A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})(@([A-Za-z0-9._-]{1,128}))?"
+            "/([A-Za-z0-9._+=,()~/-]{1,512})",
+            &found)) {
+      fault = "must be written as hf://ORGANISATION/REPOSITORY@REVISION/PATH";
+      return;
+    }
+    source.location = found[1];
+    source.reference = found[3].matched ? found[3].str() : "main";
+    source.path = found[4];
+    if (climbs(source.path) || climbs(source.location) || source.reference == ".." || source.reference == ".")
+      fault = "has an empty part, \".\" or \"..\" in its path";
+  }
+
+  void oci(const std::string& rest) {
+    source.kind = SourceKind::kOci;
+    std::smatch found;
+    if (!matches(rest,
+                 "([A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?)/([a-z0-9]+([._/-]+[a-z0-9]+)*)"
+                 "(:([A-Za-z0-9_][A-Za-z0-9._-]{0,127})|@(sha256:[0-9a-f]{64}))?",
+                 &found)) {
+      fault = "must be written as oci://REGISTRY/REPOSITORY:TAG or oci://REGISTRY/REPOSITORY@sha256:HEX";
+      return;
+    }
+    source.host = found[1];
+    source.location = found[3];
+    source.reference = found[6].matched ? found[6].str() : found[7].matched ? found[7].str() : "latest";
+    if (climbs(source.location)) fault = "has an empty part, \".\" or \"..\" in its path";
+  }
+
+  void ollama(const std::string& rest) {
+    source.kind = SourceKind::kOllama;
+    std::smatch found;
+    if (!matches(rest,
+                 "(([A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?)/([A-Za-z0-9][A-Za-z0-9._-]{0,79})/"
+                 "|([A-Za-z0-9][A-Za-z0-9._-]{0,79})/)?([A-Za-z0-9][A-Za-z0-9._-]{0,79})"
+                 "(:([A-Za-z0-9_][A-Za-z0-9._-]{0,79}))?",
+                 &found)) {
+      fault =
+          "must be written as ollama://NAME:TAG, ollama://NAMESPACE/NAME:TAG or "
+          "ollama://HOST/NAMESPACE/NAME:TAG";
+      return;
+    }
+    source.host = found[2].matched ? found[2].str() : "registry.ollama.ai";
+    const std::string space = found[4].matched   ? found[4].str()
+                              : found[5].matched ? found[5].str()
+                                                 : "library";
+    source.location = space + "/" + found[6].str();
+    source.reference = found[8].matched ? found[8].str() : "latest";
+  }
+
+  void file(const std::string& all, const std::string& scheme) {
+    source.kind = SourceKind::kFile;
+    if (!scheme.empty()) {
+      fault = url_fault(all);
+      source.location = all.substr(all.find("://") + 3);
+      if (fault.empty() && source.location.find('%') != std::string::npos)
+        fault = "must be written without % escapes: as a path";
+      return;
+    }
+    source.location = all.starts_with("file:") ? all.substr(5) : all;
+    const std::string relative =
+        source.location.starts_with('/') ? source.location.substr(1) : source.location;
+    if (source.location.empty() || climbs(relative)) fault = "has an empty part, \".\" or \"..\" in its path";
+  }
+};
+
+}  // namespace
+
+std::string model_source_fault(std::string_view text) {
+  return Parser(text).fault;
+}
+
+ModelSource parse_model_source(std::string_view text) {
+  Parser parser(text);
+  if (parser.fault.empty()) return std::move(parser.source);
+  throw core::Error(core::Kind::kUsage,
+                    fmt::format("the source \"{}\" {}", core::escaped(text, 100), parser.fault));
+}
+
+}  // namespace imgforge::recipe

@@ -1,0 +1,207 @@
+#include "builder/stages/model_members.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "artifacts/formats.hpp"
+#include "builder/fetch/url.hpp"
+#include "builder/models/layout.hpp"
+#include "builder/models/obtain.hpp"
+#include "builder/plan/plan.hpp"
+#include "core/error.hpp"
+#include "core/json.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+using artifacts::EntryType;
+using models::Placed;
+using recipe::ModelTime;
+
+/// What boot loader, kernel and the file system itself take of a disk at least.
+constexpr core::Bytes kOverhead = core::mib(48);
+
+class Gatherer {
+ public:
+  Gatherer(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const ListSigner& signer)
+      : tools_(tools),
+        recipe_(recipe),
+        signer_(signer),
+        context_(tools.fetch_context(recipe.line() + "/models")),
+        obtainer_(context_, {recipe.folder, models::hugging_face_endpoint()}) {}
+
+  ModelMembers run() {
+    for (const recipe::Model& wanted : recipe_.models) models_.push_back(obtainer_.resolve(wanted));
+    check_room();
+    std::vector<Placed> placed;
+    std::vector<models::Model> later;
+    for (std::size_t i = 0; i < models_.size(); ++i) {
+      const recipe::Model& wanted = recipe_.models[i];
+      if (wanted.when == ModelTime::kBuild) {
+        models_[i] = obtainer_.fetch(wanted, std::move(models_[i]));
+        for (Placed& one : models::place(models_[i], wanted, recipe_.name)) placed.push_back(std::move(one));
+        out_.bytes += models_[i].size();
+        for (const std::string& warning : models_[i].summary.warnings)
+          tools_.progress.note(fmt::format("model {}: {}", wanted.name, core::escaped(warning, 200)));
+      } else {
+        models_[i] = obtainer_.describe(wanted, std::move(models_[i]));
+        later.push_back(models_[i]);
+      }
+      out_.rows.push_back(row(models_[i], wanted));
+    }
+    if (!later.empty()) add_list(models::first_boot_list(later), placed);
+    add(models::merged(std::move(placed)));
+    return std::move(out_);
+  }
+
+ private:
+  /// Before anything is downloaded: a disk that is too small shows after hours otherwise.
+  void check_room() const {
+    const bool disk =
+        std::any_of(recipe_.formats.begin(), recipe_.formats.end(), [](const recipe::Marked& format) {
+          return artifacts::find_format(format.value)->carrier == artifacts::Carrier::kDisk;
+        });
+    if (!disk) return;
+    const bool grows = recipe_.disk.root_mode == recipe::RootMode::kWritable;
+    std::uint64_t need = kOverhead.value;
+    std::size_t largest = 0;
+    for (std::size_t i = 0; i < models_.size(); ++i) {
+      if (recipe_.models[i].when == ModelTime::kFirstBoot && !grows) continue;
+      need += models_[i].size();
+      if (models_[i].size() > models_[largest].size()) largest = i;
+    }
+    if (need <= recipe_.disk.size.value || need == kOverhead.value) return;
+    const std::uint64_t gibibytes = (need + need / 8) / core::gib(1).value + 1;
+    throw core::Error(core::Kind::kRecipe, fmt::format("the models take {}, the disk of {} has {}",
+                                                       core::Bytes{need - kOverhead.value}.human(),
+                                                       recipe_.line(), recipe_.disk.size.to_string()))
+        .at(recipe_.models[largest].mark)
+        .hint(fmt::format("set disk.size to {}G or more", gibibytes));
+  }
+
+  static artifacts::ManifestModel row(const models::Model& model, const recipe::Model& wanted) {
+    artifacts::ManifestModel row;
+    row.name = model.name;
+    row.version = model.version;
+    row.source = model.source.kind == recipe::SourceKind::kUrl ? fetch::redacted_url(model.source.text)
+                                                               : model.source.text;
+    row.revision = model.revision;
+    row.purl = model.package_url();
+    row.licence = model.licence;
+    row.format = wanted.when == ModelTime::kBuild ? std::string(models::format_name(model.summary.format))
+                                                  : wanted.format;
+    row.when = recipe::time_word(wanted.when);
+    row.sha256 = model.digest();
+    row.size = model.size();
+    row.metadata = wanted.metadata;
+    const auto say = [&](const char* key, const std::string& value) {
+      if (!value.empty()) row.metadata.emplace(key, core::escaped(value, 100));
+    };
+    say("quantization", wanted.quantization.empty() ? model.summary.quantization : wanted.quantization);
+    say("parameters", !wanted.parameters.empty() ? wanted.parameters
+                      : model.summary.parameters ? std::to_string(*model.summary.parameters)
+                                                 : "");
+    say("architecture", model.summary.architecture);
+    say("chat_template_sha256", model.summary.chat_template_sha256);
+    return row;
+  }
+
+  /// The signature tells its time, so it is made once for a list and kept: the same list gives the same
+  /// image.
+  std::string signature(const std::string& list) const {
+    const plan::Step step{plan::StepKind::kModels,
+                          recipe_.line(),
+                          "",
+                          "signature of the list of models",
+                          {{"signature", "models.list"}},
+                          {}};
+    const core::Json inputs{{"list", core::digest_of(core::HashAlgorithm::kSha256, list).hex()},
+                            {"key", signer_.public_key}};
+    const plan::Fingerprint key = plan::fingerprint(step, inputs, core::Json::object());
+    if (const auto known = tools_.steps.find(key); known && known->contains("minisig"))
+      return known->at("minisig").get<std::string>();
+    const std::string text = signer_.sign("models.list", list);
+    tools_.steps.store(step, key, plan::canonical_text(step, inputs, core::Json::object()),
+                       {{"minisig", text}});
+    return text;
+  }
+
+  void add_list(const std::string& list, std::vector<Placed>& placed) const {
+    const std::string base = "etc/" + recipe_.name + "/models";
+    const auto text = [&](const char* ending, std::string content) {
+      placed.push_back({.kind = Placed::Kind::kText, .path = base + ending, .text = std::move(content)});
+    };
+    text(".list", list);
+    if (!signer_.sign) return;
+    text(".list.minisig", signature(list));
+    text(".pub", signer_.public_key);
+  }
+
+  void add(const std::vector<Placed>& placed) {
+    core::Json identity = core::Json::array();
+    std::set<std::string> folders;
+    std::vector<image::AddedMember> members;
+    for (const Placed& one : placed) {
+      for (auto slash = one.path.find('/'); slash != std::string::npos; slash = one.path.find('/', slash + 1))
+        folders.insert(one.path.substr(0, slash));
+      members.push_back(member(one));
+      identity.push_back({one.path, members.back().entry.mode, static_cast<int>(one.kind),
+                          one.kind == Placed::Kind::kBlob ? one.sha256.hex() : one.text});
+    }
+    if (members.empty()) return;
+    for (const std::string& folder : folders) {
+      artifacts::TarEntry entry;
+      entry.path = folder;
+      entry.type = EntryType::kDirectory;
+      entry.mode = 0755;
+      out_.added.push_back({std::move(entry)});
+    }
+    for (image::AddedMember& one : members) out_.added.push_back(std::move(one));
+    std::stable_sort(
+        out_.added.begin(), out_.added.end(),
+        [](const image::AddedMember& a, const image::AddedMember& b) { return a.entry.path < b.entry.path; });
+    out_.identity = core::digest_of(core::HashAlgorithm::kSha256, identity.dump());
+  }
+
+  image::AddedMember member(const Placed& one) const {
+    image::AddedMember member;
+    member.entry.path = one.path;
+    if (one.kind == Placed::Kind::kLink) {
+      member.entry.type = EntryType::kSymlink;
+      member.entry.mode = 0777;
+      member.entry.link_target = one.text;
+      return member;
+    }
+    member.entry.mode = 0644;
+    if (one.kind == Placed::Kind::kText) {
+      member.text = one.text;
+      member.entry.size = one.text.size();
+      return member;
+    }
+    const auto blob = tools_.blobs.find_again(one.sha256);
+    if (!blob) throw core::Error(core::Kind::kIo, "the cache lost /" + one.path + " while it was used");
+    member.source = blob->path();
+    member.entry.size = blob->size();
+    return member;
+  }
+
+  Toolbox& tools_;
+  const recipe::ResolvedRecipe& recipe_;
+  const ListSigner& signer_;
+  fetch::Context context_;
+  models::Obtainer obtainer_;
+  std::vector<models::Model> models_;
+  ModelMembers out_;
+};
+
+}  // namespace
+
+ModelMembers obtain_models(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const ListSigner& signer) {
+  if (recipe.models.empty()) return {};
+  return Gatherer(tools, recipe, signer).run();
+}
+
+}  // namespace imgforge::stages

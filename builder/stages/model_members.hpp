@@ -1,0 +1,36 @@
+// The models of a recipe as members of its images: obtained, checked, and laid out. They join the root file
+// system when an image is put together; the appliance never sees them.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/manifest.hpp"
+#include "builder/image/root_tree.hpp"
+#include "builder/recipe/recipe.hpp"
+#include "builder/stages/toolbox.hpp"
+#include "core/digest.hpp"
+
+namespace imgforge::stages {
+
+/// Signs the list of models that a machine fetches itself.
+struct ListSigner {
+  /// Text of the .minisig for a file of that name and content; empty: the list is not signed.
+  std::function<std::string(std::string_view file, std::string_view bytes)> sign = {};
+  std::string public_key = {};  ///< text of the .pub file
+};
+
+struct ModelMembers {
+  std::vector<image::AddedMember> added;  ///< times are not set yet
+  core::Digest identity;                  ///< of what is added where; empty when nothing is
+  std::vector<artifacts::ManifestModel> rows;
+  std::uint64_t bytes = 0;  ///< of all models that are in the image
+};
+
+/// Fetches what is missing. That the models fit on the disk is checked before. Throws kRecipe with the
+/// model's mark, kFetch, kIntegrity, kUnsafe.
+ModelMembers obtain_models(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const ListSigner& signer);
+
+}  // namespace imgforge::stages

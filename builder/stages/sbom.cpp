@@ -1,0 +1,118 @@
+#include "builder/stages/sbom.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/json.hpp"
+#include "core/random.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+using artifacts::Manifest;
+using core::Json;
+
+constexpr const char* kNothing = "NOASSERTION";
+
+/// Identifiers of SPDX have letters, digits, "." and "-".
+std::string element(const std::string& kind, const std::string& name) {
+  std::string id = "SPDXRef-" + kind + "-" + name;
+  std::replace_if(
+      id.begin(), id.end(),
+      [](char c) {
+        return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                 c == '-');
+      },
+      '-');
+  return id;
+}
+
+/// One SPDX identifier; other texts stand in a comment.
+bool is_licence_identifier(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '+';
+  });
+}
+
+Json package(const std::string& id, const std::string& name, const std::string& version,
+             const std::string& from) {
+  return {{"SPDXID", id},
+          {"name", name},
+          {"versionInfo", version},
+          {"downloadLocation", from.empty() ? kNothing : from},
+          {"filesAnalyzed", false},
+          {"licenseConcluded", kNothing},
+          {"licenseDeclared", kNothing},
+          {"copyrightText", kNothing}};
+}
+
+void add_digest(Json& row, const core::Digest& sha256) {
+  row["checksums"] = Json::array({{{"algorithm", "SHA256"}, {"checksumValue", sha256.hex()}}});
+}
+
+void add_purl(Json& row, const std::string& purl) {
+  if (purl.empty()) return;
+  row["externalRefs"] = Json::array(
+      {{{"referenceCategory", "PACKAGE-MANAGER"}, {"referenceType", "purl"}, {"referenceLocator", purl}}});
+}
+
+Json model_row(const artifacts::ManifestModel& model) {
+  const bool url = model.source.starts_with("https://") || model.source.starts_with("http://");
+  Json row = package(element("Model", model.name), model.name, model.version, url ? model.source : "");
+  row["primaryPackagePurpose"] = "OTHER";
+  if (is_licence_identifier(model.licence)) {
+    row["licenseDeclared"] = model.licence;
+  } else if (!model.licence.empty()) {
+    row["licenseComments"] = model.licence;
+  }
+  row["comment"] =
+      fmt::format("AI model, {} bytes, from {}{}", model.size, model.source,
+                  model.when == "build" ? "" : "; fetched by the machine when it starts for the first time");
+  add_digest(row, model.sha256);
+  add_purl(row, model.purl);
+  return row;
+}
+
+}  // namespace
+
+std::string make_sbom(const Manifest& manifest) {
+  const std::string image = "SPDXRef-Image";
+  Json packages = Json::array();
+  packages.push_back(package(image, manifest.line(), manifest.version, ""));
+  packages.back()["primaryPackagePurpose"] = "OPERATING-SYSTEM";
+  Json base = package("SPDXRef-Base", manifest.base.kind, manifest.base.release, manifest.base.url);
+  add_digest(base, manifest.base.sha256);
+  packages.push_back(std::move(base));
+  for (const artifacts::ManifestPackage& one : manifest.packages) {
+    Json row = package(element("Package", one.name), one.name, one.version, one.repository);
+    add_digest(row, one.sha256);
+    add_purl(row, fmt::format("pkg:apk/alpine/{}@{}?arch={}", one.name, one.version, one.arch));
+    packages.push_back(std::move(row));
+  }
+  for (const artifacts::ManifestModel& model : manifest.models) packages.push_back(model_row(model));
+  Json relations = Json::array({{{"spdxElementId", "SPDXRef-DOCUMENT"},
+                                 {"relationshipType", "DESCRIBES"},
+                                 {"relatedSpdxElement", image}}});
+  for (const Json& row : packages) {
+    if (row.at("SPDXID") == image) continue;
+    relations.push_back({{"spdxElementId", image},
+                         {"relationshipType", "CONTAINS"},
+                         {"relatedSpdxElement", row.at("SPDXID")}});
+  }
+  const std::string identity = packages.dump();
+  return core::print_json(
+      {{"spdxVersion", "SPDX-2.3"},
+       {"dataLicense", "CC0-1.0"},
+       {"SPDXID", "SPDXRef-DOCUMENT"},
+       {"name", manifest.stem()},
+       {"documentNamespace", fmt::format("https://spdx.org/spdxdocs/{}-{}", manifest.stem(),
+                                         core::derived_uuid("imgforge sbom " + identity))},
+       {"creationInfo",
+        {{"created", manifest.created}, {"creators", {"Tool: imgforge-" + manifest.tool_version}}}},
+       {"packages", packages},
+       {"relationships", relations}});
+}
+
+}  // namespace imgforge::stages

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""AI models from outside: looked into, fetched, put into images, listed in the SBOM. Stock programs read the images."""
+
+import hashlib
+import json
+import struct
+import subprocess
+
+from harness import Case, main
+
+
+def text(value):
+    return struct.pack("<Q", len(value)) + value.encode()
+
+
+def gguf(size=2 << 20):
+    """A GGUF file with one tensor of `size` bytes."""
+    body = b"GGUF" + struct.pack("<IQQ", 3, 1, 2)
+    body += text("general.architecture") + struct.pack("<I", 8) + text("llama")
+    body += text("llama.context_length") + struct.pack("<II", 4, 2048)
+    body += text("w") + struct.pack("<IQIQ", 1, size // 4, 0, 0)
+    body += b"\0" * (-len(body) % 32)
+    block = hashlib.sha512(b"weights").digest()
+    return body + (block * (size // 64 + 1))[:size]
+
+
+class Models(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        assert cls.run_imgforge("key", "generate", "release@test", "--no-passphrase").returncode == 0
+        cls.model = gguf()
+        cls.sha256 = hashlib.sha256(cls.model).hexdigest()
+        (cls.scratch / "tiny.gguf").write_bytes(cls.model)
+
+    def with_models(self, pin, disk="128M"):
+        return self.recipe(f"""imgforge: 1
+name: withmodel
+base: embedded
+disk: {{ size: {disk} }}
+formats: [raw]
+models:
+  - {{ name: tiny, source: tiny.gguf, licence: MIT{pin} }}
+""")
+
+    def test_1_a_file_is_looked_into(self):
+        summary = json.loads(self.ok("model", "inspect", self.scratch / "tiny.gguf", "--json").stdout)["summary"]
+        self.assertEqual(summary["architecture"], "llama")
+        self.assertEqual(summary["context_length"], 2048)
+        bad = self.scratch / "bad.gguf"
+        bad.write_bytes(b"\x80\x04K\x01.")
+        self.fails(3, "model", "inspect", bad, says="pickle-based format refused")
+
+    def test_2_without_a_digest_the_line_to_paste_is_offered(self):
+        self.fails(2, "build", self.with_models(""), says=[f"sha256: {self.sha256}", "recipe.yaml:7"])
+
+    def test_3_a_disk_too_small_is_said_before_the_work(self):
+        with open(self.scratch / "large.gguf", "wb") as file:
+            file.truncate(100 << 20)
+        recipe = self.recipe(self.with_models(f", sha256: {'a' * 64}").read_text().replace("tiny.gguf", "large.gguf"))
+        self.fails(2, "build", recipe, says=["the models take", "disk.size"])
+
+    def test_4_the_bytes_are_in_the_image(self):
+        self.ok("build", self.with_models(f", sha256: {self.sha256}"))
+        release = self.out / "releases" / "withmodel" / "current"
+        image = next(release.glob("withmodel-v*.img"))
+        table = subprocess.run(["sfdisk", "--json", image], check=True, capture_output=True, text=True).stdout
+        root = json.loads(table)["partitiontable"]["partitions"][1]
+        ext4 = self.scratch / "root.ext4"
+        subprocess.run(["dd", f"if={image}", f"of={ext4}", "bs=512", f"skip={root['start']}", f"count={root['size']}"],
+                       check=True, capture_output=True)
+        subprocess.run(["e2fsck", "-fn", ext4], check=True, capture_output=True)
+        folder = "/var/lib/withmodel/models/tiny"
+        found = subprocess.run(["debugfs", "-R", f"cat {folder}/{self.sha256[:12]}/tiny.gguf", ext4], check=True,
+                               capture_output=True).stdout
+        self.assertEqual(hashlib.sha256(found).hexdigest(), self.sha256)
+        link = subprocess.run(["debugfs", "-R", f"stat {folder}/current", ext4], check=True, capture_output=True,
+                              text=True).stdout
+        self.assertRegex(link, f'Fast link dest: "{self.sha256[:12]}"')
+        manifest = json.loads((release / "manifest.json").read_text())
+        self.assertEqual(manifest["models"][0]["sha256"], self.sha256)
+        sbom = json.loads((release / "sbom.spdx.json").read_text())
+        row = next(row for row in sbom["packages"] if row["name"] == "tiny")
+        self.assertEqual(row["checksums"][0]["checksumValue"], self.sha256)
+        self.assertEqual(row["licenseDeclared"], "MIT")
+        self.ok("verify")
+
+    def test_5_again_is_nothing_to_do(self):
+        self.assertIn("nothing to do", self.ok("build", self.with_models(f", sha256: {self.sha256}")).stderr)
+
+    def test_6_the_cache_lists_verifies_and_forgets(self):
+        self.assertRegex(self.ok("model", "list").stdout, r"tiny +[0-9a-f]{12} +gguf")
+        self.ok("model", "verify")
+        self.assertIn(self.sha256, self.ok("model", "add", "twin", self.scratch / "tiny.gguf").stdout)
+        self.ok("model", "remove", "twin")
+        self.assertRegex(self.ok("model", "gc", "--yes").stdout, "removed 0 files")
+        self.ok("model", "verify", "tiny")
+        self.ok("model", "remove", "tiny")
+        self.assertRegex(self.ok("model", "gc", "--yes").stdout, "removed 1 file ")
+        self.fails(2, "model", "inspect", "tiny", says="there is no model")
+
+
+if __name__ == "__main__":
+    main()
