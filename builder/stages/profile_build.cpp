@@ -216,7 +216,7 @@ core::Json ProfileBuild::make_packages() {
 core::Json ProfileBuild::rootfs_result() {
   if (rootfs_) return *rootfs_;
   rootfs_ = runner_.run(
-      step(StepKind::kRootfs), rootfs_inputs(base().digest(), packages_result()), core::Json::object(),
+      step(StepKind::kRootfs), rootfs_inputs(base().digest(), packages_result()), rootfs_tools(recipe_),
       [](const core::Json&) { return true; }, [&] { return make_rootfs(); },
       [](const core::Json& result) {
         return fmt::format("{} packages · {}", result.at("packages").size(), size_text(result));

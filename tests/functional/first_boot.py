@@ -14,7 +14,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from first_boot_testing import BUSYBOX, Image, Server, Signer, model_list  # noqa: E402
-from harness import PROGRAM, main  # noqa: E402
+from harness import NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, Mirror, main  # noqa: E402
+from machines import QEMU, Console  # noqa: E402
 
 VERIFIER = pathlib.Path(PROGRAM).parent / "first_boot" / "verify-signature"
 SMALL = bytes(range(256)) * 16
@@ -365,6 +366,89 @@ class Updates(Scripts):
     def test_words_that_make_no_sense(self):
         for words in ([], ["updaet"], ["update", "now"], ["rollback", "../x"], ["install"]):
             self.fails(2, "usage: demo-model", self.first, "model", *words)
+
+
+@NEEDS_ALPINE
+class Boots(Case):
+    """The recipe digios with a model of 12 MB: built, booted, killed while it downloads, booted again; then a bad update."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.mirror = Mirror(cls.scratch)
+        cls.addClassCleanup(cls.mirror.close)
+        cls.server = Server()
+        cls.addClassCleanup(cls.server.close)
+        cls.signer = Signer(cls.scratch)
+        cls.run_imgforge("key", "generate", "digios@test", "--no-passphrase").check_returncode()
+        block = os.urandom(1 << 20)
+        cls.server.files = {"model": block * 12, "newer": block[::-1]}
+        url = cls.server.url("model", "10.0.2.2")
+        listed = model_list(1, [("talker", "1", "talker.gguf", cls.server.files["model"], url)])
+        files = {"models.list": listed, "models.list.minisig": cls.signer.sign(listed), "models.pub": cls.signer.public.read_bytes()}
+        entries = "".join(f"  - {{ path: /etc/digios/{name}, content: {json.dumps(data.decode())} }}\n" for name, data in files.items())
+        check = '#!/bin/sh\ncase $(head -c 4 "$2/talker.gguf" | wc -c):$(wc -c < "$2/talker.gguf") in 4:12582912) ;; *) exit 1 ;; esac\n'
+        entries += f'  - {{ path: /etc/digios/model-check, mode: "0755", content: {json.dumps(check)} }}\n'
+        recipe = cls.served_copy(SOURCE / "recipes" / "digios.yaml", cls.mirror)
+        text = recipe.read_text().replace("first_boot:\n", f"files:\n{entries}first_boot:\n"
+                                          f"  update: [{cls.server.url('models.list', '10.0.2.2')}]\n  longest_wait: 1\n")
+        recipe.write_text(text)
+        done = cls.run_imgforge("build", recipe, "--profile", "headless", "--mirror", cls.mirror.url(), "--set",
+                                f"base.alpine.release={RELEASE}", "--set", f"packages.keys={cls.mirror.key}", timeout=600)
+        if done.returncode != 0:
+            raise AssertionError(done.stderr)
+        cls.disk = cls.scratch / "disk.qcow2"
+        image = (cls.out / "images" / "digios-headless.qcow2").resolve()
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, cls.disk], check=True)
+
+    def start(self):
+        words = list(QEMU)
+        words[words.index("-nic") + 1] = "user,model=virtio-net-pci"
+        console = Console([*words, "-drive", f"if=virtio,format=qcow2,file={self.disk}",
+                           "-fw_cfg", "name=opt/imgforge/answers,string=hostname=fresh"])
+        self.addCleanup(lambda: console.process.poll() is None and console.process.kill())
+        return console
+
+    def test_1_killed_in_mid_download_and_goes_on(self):
+        self.server.slow = 600_000
+        begun = time.monotonic()
+        console = self.start()
+        console.wait(r"talker 1 talker.gguf: [\d.]+ MB of 12.6 MB")
+        print(f"download under way after {time.monotonic() - begun:.1f} s", file=sys.stderr)
+        time.sleep(6)  # a write of the file system reaches the disk
+        console.process.kill()
+        console.process.wait()
+        self.assertEqual(self.server.ranges("model"), [None])
+        self.server.slow = None
+        begun = time.monotonic()
+        console = self.start()
+        console.wait(r"talker 1: in use")
+        console.wait(r"set-up is complete")
+        print(f"complete {time.monotonic() - begun:.1f} s after the second start", file=sys.stderr)
+        self.assertEqual(console.log_in("root"), "fresh")
+        begins = self.server.ranges("model")
+        self.assertEqual(len(begins), 2)
+        self.assertTrue(begins[1], "it went on, and did not start over")
+        print(f"went on at byte {begins[1]}", file=sys.stderr)
+        self.assertEqual(json.loads(console.run("cat /etc/digios/config.json"))["hostname"], "fresh")
+        self.assertIn("talker 1: good", console.run("digios-model verify"))
+        console.run("test -s /etc/digios/setup_complete && sync")
+
+    def test_2_a_bad_update_is_taken_back(self):
+        listed = model_list(2, [("talker", "2", "talker.gguf", self.server.files["newer"], self.server.url("newer", "10.0.2.2"))])
+        self.server.files["models.list"] = listed
+        self.server.files["models.list.minisig"] = self.signer.sign(listed)
+        console = self.start()
+        console.log_in("root")
+        said = console.run("model update; echo status $?")
+        self.assertIn("the list of models goes from serial 1 to 2", said)
+        self.assertIn("talker: back to 1", said)
+        self.assertIn("status 1", said)
+        self.assertEqual(console.run("readlink /var/lib/digios/models/talker/current"), "1")
+        self.assertIn('"version": "1"', console.run("cat /etc/digios/model.json"))
+        self.assertIn("talker 2 failed", console.run("model status"))
+        self.server.files["models.list"] = listed + b"# changed on the way\n"
+        self.assertIn("not what was signed", console.run("model update; true"))
 
 
 if __name__ == "__main__":

@@ -132,7 +132,9 @@ show_models() {
 
 # collect_answers: all questions answered and kept in the answers file, or 1.
 collect_answers() {
-  local key value known='' missing=''
+  local key value known='' missing='' alone=no
+  ! unattended || alone=yes known='unattended=yes
+'
   for key in $questions; do
     # What is offered is not known while the list is refused: this question waits until there is a good one.
     [ "$key" != model ] || [ "$listed" -ne "$not_verified" ] || continue
@@ -144,7 +146,7 @@ collect_answers() {
     fi
   done
   if [ -n "$missing" ]; then
-    if unattended; then
+    if [ "$alone" = yes ]; then
       for key in $missing; do
         value=$(default_answer "$key")
         log "nobody answered for $key: $value"
