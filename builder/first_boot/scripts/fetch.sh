@@ -32,6 +32,8 @@ download() {
       return 1
     fi
     [ "$tick" -gt 1 ] || continue
+    # What a machine that loses its power keeps is what has reached the disk.
+    [ $((ticks % 5)) -ne 0 ] || flush
     tenth=$((size * 10 / $3))
     [ "$tenth" -gt "$told" ] && [ "$tenth" -lt 10 ] || continue
     told=$tenth

@@ -415,7 +415,8 @@ TEST(Resolve, FirstBootNeedsNoMoreThanTrue) {
             to_json(testing::resolved("first_boot: {}\n")).at("first_boot"));
   testing::expect_refused(head + "first_boot: { attempts: 0 }\n", 4, 25, "from 1 to 1000");
   testing::expect_refused(head + "first_boot: { update: [\"file:///x\"] }\n", 4, 24, "http or https only");
-  testing::expect_refused(head + "first_boot: { questions: [colour] }\n", 4, 27, "must be network");
+  testing::expect_refused(head + "first_boot: { questions: [colour] }\n", 4, 27,
+                          "network, model, interface, hostname, timezone");
   testing::expect_refused(head + "first_boot: yes\n", 4, 13, "must be true, false");
 }
 
