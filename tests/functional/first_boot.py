@@ -2,10 +2,10 @@
 """First boot: the scripts of the image under busybox with a server that misbehaves, and an image that boots, is killed in
 mid-download, goes on, and takes a bad update back."""
 
+import base64
 import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -201,6 +201,46 @@ class Lists(Scripts):
         (image.config / "models.pub").write_text("untrusted comment: x\nRWQ\n")
         self.fails(3, "not a public key of minisign", image)
 
+    def test_the_verifier_refuses_every_change(self):
+        signer = Signer(self.folder)
+        message = os.urandom(300)
+        signature = signer.sign(message)
+        key = signer.public.read_bytes()
+        raw = [base64.b64decode(line) for line in (key.splitlines()[1], *signature.splitlines()[1::2])]
+
+        def verdict(message, key, over_file, over_comment, comment=signature.splitlines()[2]):
+            texts = {"m": message, "k": b"untrusted comment: k\n" + base64.b64encode(key) + b"\n",
+                     "s": b"untrusted comment: s\n" + base64.b64encode(over_file) + b"\n" + comment + b"\n" +
+                     base64.b64encode(over_comment) + b"\n"}
+            for name, text in texts.items():
+                (self.folder / name).write_bytes(text)
+            return subprocess.run([VERIFIER, *(self.folder / n for n in "kms")], capture_output=True).returncode
+
+        self.assertEqual(verdict(message, *raw), 0)
+        parts = [message, *raw]
+        for index, part in enumerate(parts):
+            for at in range(0, len(part), max(1, len(part) // 40)):
+                changed = part[:at] + bytes([part[at] ^ (1 << at % 8)]) + part[at + 1:]
+                self.assertEqual(verdict(*parts[:index], changed, *parts[index + 1:]), 1, (index, at))
+        # The same signature written with a number that is larger by the order of the group.
+        order = 2 ** 252 + 27742317777372353535851937790883648493
+        number = int.from_bytes(raw[1][42:], "little") + order
+        self.assertEqual(verdict(message, raw[0], raw[1][:42] + number.to_bytes(32, "little"), raw[2]), 1)
+        # A key of order one, for which R = s B is all that is asked.
+        weak = raw[0][:10] + (1).to_bytes(32, "little")
+        self.assertEqual(verdict(message, weak, raw[1][:10] + (1).to_bytes(32, "little") + bytes(32), raw[2]), 1)
+        self.assertEqual(verdict(message, raw[0], b"Ed" + raw[1][2:], raw[2]), 1)
+
+    def test_keys_and_signatures_of_imgforge(self):
+        """What a build signs with: the key files that `imgforge key generate` writes."""
+        environment = {**os.environ, "XDG_CONFIG_HOME": str(self.folder), "XDG_CACHE_HOME": str(self.folder)}
+        subprocess.run([PROGRAM, "key", "generate", "lab", "--no-passphrase"], check=True, capture_output=True, env=environment)
+        (public,) = {path.read_text() for path in self.folder.rglob("lab*.pub")}
+        signer = Signer(self.folder)
+        image = self.image(signer=signer)
+        (image.config / "models.pub").write_text(public)
+        self.fails(3, "signed with another key", image)
+
     def test_damaged_lists(self):
         image = self.image()
         sha256 = "0" * 64
@@ -252,6 +292,14 @@ class Answers(Scripts):
         self.assert_installed(image)
         config = json.loads((image.config / "config.json").read_text())
         self.assertEqual([config["model"], config["interface"], config["hostname"]], ["talker", "voice", "studio"])
+
+    def test_without_a_list_there_is_no_question_about_it(self):
+        image = self.image()
+        (image.config / "answers").unlink()
+        (image.config / "models.list").unlink()
+        self.assertNotIn("Model:", self.ok(image, say="\n\n\n\n"))
+        self.assertEqual(json.loads((image.config / "config.json").read_text())["model"], "none")
+        self.assertEqual(json.loads((image.config / "model.json").read_text())["models"], [])
 
     def test_nobody_at_the_console(self):
         image = self.image()

@@ -136,8 +136,13 @@ collect_answers() {
   ! unattended || alone=yes known='unattended=yes
 '
   for key in $questions; do
-    # What is offered is not known while the list is refused: this question waits until there is a good one.
-    [ "$key" != model ] || [ "$listed" -ne "$not_verified" ] || continue
+    # What is offered is not known while the list is refused: this question waits until there is a good one. Without
+    # a list there is nothing to choose.
+    if [ "$key" = model ] && [ "$listed" -ne 0 ]; then
+      [ "$listed" -eq "$not_verified" ] || known="${known}model=none
+"
+      continue
+    fi
     if value=$(find_answer "$key"); then
       known="$known$key=$value
 "
