@@ -9,6 +9,7 @@
 #include <system_error>
 #include <vector>
 
+#include "artifacts/blob_collector.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
 
@@ -58,6 +59,7 @@ core::Fd open_blob(const std::filesystem::path& path) {
 BlobStore::BlobStore(std::filesystem::path root) : root_(std::move(root)) {
   make_folder(root_ / "sha256");
   make_folder(staging());
+  lock_ = lock_blobs_shared(root_);
 }
 
 std::filesystem::path BlobStore::path_of(const core::Digest& sha256) const {

@@ -39,7 +39,8 @@ class VerifiedFile {
 
 class BlobStore {
  public:
-  /// `root` is created when missing. Throws kPermission/kIo.
+  /// `root` is created when missing, and its blobs stay for as long as this value lives (blob_collector.hpp).
+  /// Throws kPermission, kIo, and kLocked when a collector does not come to its end.
   explicit BlobStore(std::filesystem::path root);
 
   /// The blob if it is there and its bytes still have that sha256; a rotten one is moved to `quarantine/` and
@@ -73,6 +74,7 @@ class BlobStore {
   VerifiedFile remember(int fd, const std::filesystem::path& path, const core::Digest& sha256);
 
   std::filesystem::path root_;
+  core::Fd lock_;  // shared, against the collector
   std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
   std::map<core::Digest, Identity> hashed_;  // by this process
 };

@@ -27,16 +27,20 @@ fs::file_type type_of(const fs::path& path) {
   return type;
 }
 
-/// Removes flat names through `current` that lead nowhere since it was turned (a format no longer made).
-void drop_dangling_links(const Store& store, const std::string& line) {
-  const std::string prefix = std::string(kFlatTarget) + line + "/current/";
-  for (const std::string& folder : flat_folders()) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(store.root() / folder, error)) {
-      if (!entry.is_symlink(error) || fs::exists(entry.path(), error)) continue;
-      if (fs::read_symlink(entry.path(), error).native().starts_with(prefix)) ::unlink(entry.path().c_str());
-    }
-  }
+/// True for a link of imgforge into a release of `line` (of any line when it is empty) that is not there, or
+/// through a `current` that no longer has the file.
+bool leads_nowhere(const Store& store, const fs::path& link, const std::string& line) {
+  std::error_code error;
+  const std::string target = fs::read_symlink(link, error).native();
+  if (error || !target.starts_with(std::string(kFlatTarget) + line + (line.empty() ? "" : "/"))) return false;
+  if (fs::exists(link, error)) return false;
+  const std::string inside = target.substr(kFlatTarget.size());
+  const std::size_t slash = inside.find('/');
+  const std::size_t end = inside.find('/', slash + 1);
+  if (slash == std::string::npos || end == std::string::npos) return false;
+  const std::string version = inside.substr(slash + 1, end - slash - 1);
+  if (version == "current") return !line.empty();
+  return type_of(store.releases() / inside.substr(0, slash) / version) == fs::file_type::not_found;
 }
 
 }  // namespace
@@ -101,6 +105,19 @@ bool make_flat_link(const FlatLink& link) {
   return true;
 }
 
+void drop_dangling_links(const Store& store, const std::string& line) {
+  for (const std::string& folder : flat_folders()) {
+    bool changed = false;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(store.root() / folder, error)) {
+      std::error_code ignored;
+      if (!entry.is_symlink(ignored) || !leads_nowhere(store, entry.path(), line)) continue;
+      changed = ::unlink(entry.path().c_str()) == 0 || changed;
+    }
+    if (changed) core::sync_directory(store.root() / folder);
+  }
+}
+
 bool point_at(const Store& store, const Manifest& manifest) {
   for (const FlatLink& link : flat_links(store, manifest)) make_flat_link(link);
   const std::optional<Version> before = store.current(manifest.line());
@@ -110,8 +127,10 @@ bool point_at(const Store& store, const Manifest& manifest) {
   return turn;
 }
 
-void name_version(const Store& store, const Manifest& manifest) {
-  for (const FlatLink& link : version_links(store, manifest)) make_flat_link(link);
+bool name_version(const Store& store, const Manifest& manifest) {
+  bool changed = false;
+  for (const FlatLink& link : version_links(store, manifest)) changed = make_flat_link(link) || changed;
+  return changed;
 }
 
 void remove_leftover_links(const Store& store, const std::string& line) {

@@ -38,8 +38,11 @@ bool make_flat_link(const FlatLink& link);
 /// flat names through `current` that lead nowhere now. True when `current` was turned. The caller holds the
 /// lock and has checked the release's files.
 bool point_at(const Store& store, const Manifest& manifest);
-/// Makes only the flat names with version: a release that is not to become current.
-void name_version(const Store& store, const Manifest& manifest);
+/// Removes flat names into releases of that line (empty: of all lines) that are not there, and those through
+/// the line's `current` that lead nowhere since it was turned (a format that is no longer made).
+void drop_dangling_links(const Store& store, const std::string& line);
+/// Makes only the flat names with version: a release that is not to become current. True when one changed.
+bool name_version(const Store& store, const Manifest& manifest);
 /// Removes the temporary links that a killed run left beside `current` and the flat names. Under the lock
 /// they are nobody's.
 void remove_leftover_links(const Store& store, const std::string& line);

@@ -8,10 +8,12 @@
 #include <system_error>
 #include <tuple>
 
+#include "artifacts/clones.hpp"
 #include "artifacts/flat_names.hpp"
 #include "artifacts/inventory.hpp"
 #include "artifacts/journal.hpp"
 #include "artifacts/leftovers.hpp"
+#include "artifacts/packed_file.hpp"
 #include "artifacts/parallel.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -26,7 +28,7 @@ namespace fs = std::filesystem;
 /// One file that has to be hashed.
 struct Job {
   const InventoryRelease* release;
-  fs::path path;
+  std::string file;
   std::uint64_t size;
   core::Digest sha256;
   core::Digest sha512;
@@ -88,6 +90,7 @@ class Fsck {
       return;  // a row above says so
     }
     for (const ManifestArtifact& artifact : manifest.artifacts) {
+      if (release.state == ReleaseState::kArchived) break;  // has no links
       std::error_code error;
       const fs::path link = release.directory / plain_name(manifest, artifact);
       if (!fs::is_symlink(fs::symlink_status(link, error)) && !fs::exists(link, error))
@@ -95,9 +98,9 @@ class Fsck {
     }
     const std::lock_guard guard(mutex_);
     for (const ManifestArtifact& file : manifest.artifacts)
-      jobs_.push_back({&release, release.directory / file.file, file.size, file.sha256, file.sha512});
+      jobs_.push_back({&release, file.file, file.size, file.sha256, file.sha512});
     for (const ManifestDocument& file : manifest.documents)
-      jobs_.push_back({&release, release.directory / file.file, file.size, file.sha256, file.sha512});
+      jobs_.push_back({&release, file.file, file.size, file.sha256, file.sha512});
   }
 
   void add_row(const InventoryRelease& release, const CheckRow& row) {
@@ -122,8 +125,10 @@ class Fsck {
         [&](std::size_t i) {
           options_.cancel.check();
           const Job& job = jobs_[i];
-          const CheckRow row = check_file(job.path, job.size, job.sha256, job.sha512, options_.digests);
-          if (!row.ok) add(Damage::kFile, job.path, row.detail, job.release);
+          const fs::path& folder = job.release->directory;
+          const CheckRow row =
+              check_stored_file(folder, job.file, job.size, job.sha256, job.sha512, options_.digests);
+          if (!row.ok) add(Damage::kFile, stored_path(folder, job.file), row.detail, job.release);
           done += job.size;
           if (options_.progress) options_.progress(done, report_.bytes);
         },
@@ -208,6 +213,16 @@ class Fsck {
     wanted.erase(expected);
   }
 
+  void check_clone(const InventoryRelease& release, const std::string& name) {
+    const std::optional<Clone> clone = read_clone(store_.root(), name);
+    if (!clone) return;
+    const fs::path record = store_.root() / kClonesFolder / name;
+    if (!clone->problem.empty()) add(Damage::kClone, record, clone->problem, &release);
+    std::error_code error;
+    if (clone->problem.empty() && !fs::exists(clone->directory / kCloneDisk, error))
+      add(Damage::kClone, clone->directory, "its disk is missing; imgforge remove " + name, &release);
+  }
+
   void check_pins() {
     const fs::path folder = store_.root() / kPinsFolder;
     for (const InventoryRelease* release : inventory_.releases()) {
@@ -219,8 +234,9 @@ class Fsck {
   }
 
   void check_root() {
-    static const std::set<std::string> known{".imgforge-store", ".lock",    ".staging", kPinsFolder,
-                                             kJournalFile,      "releases", "archive",  "shared"};
+    static const std::set<std::string> known{".imgforge-store", ".lock",      ".staging",   kPinsFolder,
+                                             ".clones",         kJournalFile, "releases",   "archive",
+                                             "shared",          "clones",     "backup.json"};
     const std::vector<std::string> flat = flat_folders();
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(store_.root(), error)) {
@@ -228,9 +244,19 @@ class Fsck {
       if (known.contains(name) || std::find(flat.begin(), flat.end(), name) != flat.end()) continue;
       add_stranger(entry.path());
     }
-    for (const auto& entry : fs::directory_iterator(store_.root() / ".staging", error))
-      add(Damage::kInterrupted, entry.path(),
-          "unfinished release; `clean` removes it once its owner is gone");
+    for (const char* folder : {".staging", "archive/.staging"}) {
+      for (const auto& entry : fs::directory_iterator(store_.root() / folder, error))
+        add(Damage::kInterrupted, entry.path(),
+            "unfinished release; `clean` removes it once its owner is gone");
+    }
+    for (const InventoryRelease* release : inventory_.releases()) {
+      if (!release->archived_copy.empty())
+        add(Damage::kInterrupted, release->archived_copy,
+            "also in releases/: `archive` or `restore` was interrupted; run it again", release);
+      for (const std::string& clone : release->clones) check_clone(*release, clone);
+    }
+    for (const std::string& name : inventory_.stray_clones)
+      add(Damage::kClone, store_.root() / kClonesFolder / name, "its release is not there");
     for (const auto& entry : fs::directory_iterator(store_.releases(), error)) {
       const std::string name = entry.path().filename().native();
       if (!is_file_name(name) || !entry.is_directory(error)) add_stranger(entry.path());
@@ -273,6 +299,8 @@ std::string_view damage_name(Damage damage) {
       return "flat name";
     case Damage::kPin:
       return "pin";
+    case Damage::kClone:
+      return "clone";
     case Damage::kInterrupted:
       return "leftover";
     case Damage::kForeign:

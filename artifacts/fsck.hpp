@@ -25,6 +25,7 @@ enum class Damage {
   kCurrent,      ///< `current` is missing or cannot be followed
   kFlatLink,     ///< a flat name is missing, dangling or leads elsewhere
   kPin,          ///< a pin cannot be read or holds nothing
+  kClone,        ///< a clone without disk, or of a release that is not there
   kInterrupted,  ///< left by a run that was killed; `clean` removes it
   kForeign,      ///< nothing of imgforge; it is kept
   kUnreadable,   ///< could not be examined

@@ -11,6 +11,9 @@
 #include <set>
 #include <system_error>
 
+#include "artifacts/clones.hpp"
+#include "artifacts/flat_names.hpp"
+#include "artifacts/packed_file.hpp"
 #include "artifacts/parallel.hpp"
 #include "artifacts/release_check.hpp"
 #include "core/error.hpp"
@@ -62,11 +65,17 @@ bool read_release(InventoryRelease& release) {
   const int folder = fd.release();
   const std::unique_ptr<DIR, CloseDirectory> listing(::fdopendir(folder));
   if (!listing) throw core::system_error(errno, "cannot list", release.directory.native());
+  std::vector<std::string> others;
   while (const dirent* entry = ::readdir(listing.get())) {
-    if (entry->d_type != DT_REG && entry->d_type != DT_UNKNOWN) continue;
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
     struct stat status {};
-    if (::fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    if (!S_ISREG(status.st_mode)) continue;
+    const bool regular = entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN;
+    if (regular && ::fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (!regular || !S_ISREG(status.st_mode)) {
+      others.emplace_back(name);
+      continue;
+    }
     release.files.push_back({entry->d_name, static_cast<std::uint64_t>(status.st_size),
                              static_cast<std::uint64_t>(status.st_blocks) * 512, status.st_dev,
                              status.st_ino});
@@ -82,6 +91,11 @@ bool read_release(InventoryRelease& release) {
   } catch (const Error& error) {
     release.problem = error.message();
   }
+  if (release.manifest) {
+    for (const ManifestArtifact& artifact : release.manifest->artifacts)
+      std::erase(others, plain_name(*release.manifest, artifact));
+  }
+  release.strangers = std::move(others);
   return true;
 }
 
@@ -165,7 +179,8 @@ void name_archived(InventoryRelease& release, const std::set<std::string>& lines
   release.version = dash == std::string::npos ? "" : stem.substr(dash + 1);
 }
 
-/// Files archived releases under their lines; one that was moved while this ran counts once, as archived.
+/// Files archived releases under their lines. One that was moved while this ran counts once, and so does one
+/// that is in both places: it is seen where it can be used.
 void add_archived(Inventory& inventory, std::vector<InventoryRelease> archived) {
   for (InventoryRelease& release : archived) {
     auto line = std::find_if(inventory.lines.begin(), inventory.lines.end(),
@@ -174,15 +189,33 @@ void add_archived(Inventory& inventory, std::vector<InventoryRelease> archived) 
       line = inventory.lines.emplace(inventory.lines.end());
       line->name = release.line;
     }
-    std::erase_if(line->releases, [&](const InventoryRelease& row) {
-      std::error_code error;
-      return row.version == release.version && row.state == ReleaseState::kOld &&
-             !fs::exists(row.directory, error);
+    const auto twin = std::find_if(line->releases.begin(), line->releases.end(), [&](const auto& row) {
+      return row.version == release.version && row.state != ReleaseState::kArchived;
     });
+    std::error_code error;
+    if (twin != line->releases.end() && fs::exists(twin->directory, error)) {
+      twin->archived_copy = release.directory;
+      continue;
+    }
+    if (twin != line->releases.end()) line->releases.erase(twin);
     line->releases.push_back(std::move(release));
   }
   std::sort(inventory.lines.begin(), inventory.lines.end(),
             [](const InventoryLine& a, const InventoryLine& b) { return a.name < b.name; });
+}
+
+void add_clones(Inventory& inventory, const fs::path& root, bool all_lines) {
+  for (const Clone& clone : read_clones(root)) {
+    bool found = false;
+    for (InventoryLine& line : inventory.lines) {
+      for (InventoryRelease& release : line.releases) {
+        if (release.line != clone.line || release.version != clone.version) continue;
+        release.clones.push_back(clone.name);
+        found = true;
+      }
+    }
+    if (!found && all_lines) inventory.stray_clones.push_back(clone.name);
+  }
 }
 
 void add_pins(Inventory& inventory, const fs::path& root, bool all_lines) {
@@ -254,6 +287,13 @@ const StoredFile* InventoryRelease::file(std::string_view name) const {
   return found != files.end() && found->name == name ? &*found : nullptr;
 }
 
+const StoredFile* InventoryRelease::holder(const std::string& artifact) const {
+  if (const StoredFile* own = file(artifact)) return own;
+  if (state != ReleaseState::kArchived) return nullptr;
+  const StoredFile* packed = file(artifact + std::string(packing_suffix(Packing::kZstd)));
+  return packed != nullptr ? packed : file(artifact + std::string(packing_suffix(Packing::kXz)));
+}
+
 std::uint64_t InventoryRelease::stored() const {
   std::uint64_t sum = 0;
   for (const StoredFile& row : files) sum += row.stored;
@@ -320,6 +360,7 @@ Inventory read_inventory(const Store& store, const std::vector<std::string>& lin
   add_archived(inventory, std::move(archived));
   for (InventoryLine& line : inventory.lines) std::sort(line.releases.begin(), line.releases.end(), is_newer);
   add_pins(inventory, store.root(), lines.empty());
+  add_clones(inventory, store.root(), lines.empty());
   return inventory;
 }
 

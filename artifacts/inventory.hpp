@@ -45,14 +45,21 @@ struct InventoryRelease {
   std::string signature;  ///< text of manifest.json.minisig, unchecked; empty when there is none
   std::optional<Pin> pin;
   std::vector<StoredFile> files;  ///< by name; includes files that the manifest does not list
+  /// Names in its folder that are neither regular files nor the links beside artifacts.
+  std::vector<std::string> strangers;
+  std::vector<std::string> clones;  ///< names of clones that stand on it
+  /// Where it is in the archive too, because `archive` or `restore` was interrupted; usually empty.
+  std::filesystem::path archived_copy;
 
   std::string reference() const { return line + "@" + version; }
   /// The file of that name, or nullptr.
   const StoredFile* file(std::string_view name) const;
+  /// The file that holds that artifact: itself, or its packed form in the archive; or nullptr.
+  const StoredFile* holder(const std::string& artifact) const;
   /// Bytes of the blocks of all files.
   std::uint64_t stored() const;
-  /// Neither current nor pinned: what retention may take.
-  bool is_free() const { return state != ReleaseState::kCurrent && !pin; }
+  /// Neither current nor pinned nor cloned: what retention may take.
+  bool is_free() const { return state != ReleaseState::kCurrent && !pin && clones.empty(); }
 };
 
 struct InventoryLine {
@@ -69,8 +76,9 @@ struct InventoryLine {
 };
 
 struct Inventory {
-  std::vector<InventoryLine> lines;     ///< by name; also lines of which only archived releases are left
-  std::vector<std::string> stray_pins;  ///< "<line>@<version>" of pins whose release is not there
+  std::vector<InventoryLine> lines;       ///< by name; also lines of which only archived releases are left
+  std::vector<std::string> stray_pins;    ///< "<line>@<version>" of pins whose release is not there
+  std::vector<std::string> stray_clones;  ///< names of clones whose release is not there or not known
 
   /// The line of that name, or nullptr.
   const InventoryLine* find(std::string_view line) const;

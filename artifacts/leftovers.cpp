@@ -76,10 +76,12 @@ std::vector<fs::path> temporary_names(const Store& store) {
 /// Staging folders of dead processes; of unknown names none.
 std::vector<fs::path> dead_staging(const Store& store) {
   std::vector<fs::path> found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(store.root() / ".staging", error)) {
-    const pid_t pid = process_in(entry.path().filename().native(), 12);
-    if (pid != 0 && !is_alive(pid)) found.push_back(entry.path());
+  for (const char* folder : {".staging", "archive/.staging"}) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(store.root() / folder, error)) {
+      const pid_t pid = process_in(entry.path().filename().native(), 12);
+      if (pid != 0 && !is_alive(pid)) found.push_back(entry.path());
+    }
   }
   return found;
 }

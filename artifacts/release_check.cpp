@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <span>
 
+#include "artifacts/packed_file.hpp"
+#include "artifacts/parallel.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"
 
@@ -14,26 +16,34 @@ namespace {
 using core::Error;
 using core::Kind;
 
-void compare_content(int fd, const std::filesystem::path& file, std::uint64_t size,
-                     const core::Digest& sha256, const core::Digest& sha512, Digests digests) {
-  core::Hasher hasher256(core::HashAlgorithm::kSha256);
-  core::Hasher hasher512(core::HashAlgorithm::kSha512);
-  std::vector<std::byte> buffer(1 << 18);
-  std::uint64_t total = 0;
-  while (const std::size_t n = core::read_some(fd, buffer, file.native())) {
-    total += n;
-    if (total > size) throw Error(Kind::kIntegrity, "grew while it was read");
-    hasher256.update(std::span<const std::byte>(buffer.data(), n));
-    if (digests == Digests::kBoth) hasher512.update(std::span<const std::byte>(buffer.data(), n));
+/// Takes the bytes of a file and compares them with what was promised.
+class Comparison {
+ public:
+  Comparison(std::uint64_t size, Digests digests) : size_(size), digests_(digests) {}
+
+  void add(std::span<const std::byte> data) {
+    total_ += data.size();
+    if (total_ > size_) throw Error(Kind::kIntegrity, "grew while it was read");
+    sha256_.update(data);
+    if (digests_ == Digests::kBoth) sha512_.update(data);
   }
-  if (total != size) throw Error(Kind::kIntegrity, "became shorter while it was read");
-  const core::Digest found = hasher256.finish();
-  if (found != sha256) {
-    throw Error(Kind::kIntegrity, "sha256 is " + found.hex() + ", the manifest says " + sha256.hex());
+  void finish(const core::Digest& sha256, const core::Digest& sha512) {
+    if (total_ != size_) throw Error(Kind::kIntegrity, "became shorter while it was read");
+    const core::Digest found = sha256_.finish();
+    if (found != sha256) {
+      throw Error(Kind::kIntegrity, "sha256 is " + found.hex() + ", the manifest says " + sha256.hex());
+    }
+    if (digests_ == Digests::kBoth && sha512_.finish() != sha512)
+      throw Error(Kind::kIntegrity, "sha512 differs from the manifest");
   }
-  if (digests == Digests::kBoth && hasher512.finish() != sha512)
-    throw Error(Kind::kIntegrity, "sha512 differs from the manifest");
-}
+
+ private:
+  std::uint64_t size_;
+  Digests digests_;
+  std::uint64_t total_ = 0;
+  core::Hasher sha256_{core::HashAlgorithm::kSha256};
+  core::Hasher sha512_{core::HashAlgorithm::kSha512};
+};
 
 }  // namespace
 
@@ -53,7 +63,11 @@ CheckRow check_file(const std::filesystem::path& file, std::uint64_t size, const
       throw Error(Kind::kIntegrity,
                   std::to_string(found) + " bytes, the manifest says " + std::to_string(size));
     }
-    compare_content(fd.get(), file, size, sha256, sha512, digests);
+    Comparison comparison(size, digests);
+    std::vector<std::byte> buffer(1 << 18);
+    while (const std::size_t n = core::read_some(fd.get(), buffer, file.native()))
+      comparison.add(std::span<const std::byte>(buffer.data(), n));
+    comparison.finish(sha256, sha512);
     row.ok = true;
     row.detail = "sha256:" + sha256.hex();
     if (status.st_nlink > 1) row.detail += " (has further hard links)";
@@ -64,14 +78,38 @@ CheckRow check_file(const std::filesystem::path& file, std::uint64_t size, const
   return row;
 }
 
-std::vector<CheckRow> check_files(const std::filesystem::path& directory, const Manifest& manifest) {
-  std::vector<CheckRow> rows;
-  for (const ManifestArtifact& file : manifest.artifacts) {
-    rows.push_back(check_file(directory / file.file, file.size, file.sha256, file.sha512));
+CheckRow check_stored_file(const std::filesystem::path& directory, const std::string& file,
+                           std::uint64_t size, const core::Digest& sha256, const core::Digest& sha512,
+                           Digests digests) {
+  const std::filesystem::path path = stored_path(directory, file);
+  if (!is_packed(path, file)) return check_file(path, size, sha256, sha512, digests);
+  CheckRow row{file, "digest", false, {}, {}};
+  try {
+    Comparison comparison(size, digests);
+    read_unpacked(path, size, [&](std::span<const std::byte> data) { comparison.add(data); });
+    comparison.finish(sha256, sha512);
+    row.ok = true;
+    row.detail = "sha256:" + sha256.hex() + ", unpacked from " + path.filename().native();
+  } catch (const Error& error) {
+    row.detail = path.filename().native() + ": " + error.message();
+    row.kind = error.kind();
   }
-  for (const ManifestDocument& file : manifest.documents) {
-    rows.push_back(check_file(directory / file.file, file.size, file.sha256, file.sha512));
-  }
+  return row;
+}
+
+std::vector<CheckRow> check_files(const std::filesystem::path& directory, const Manifest& manifest,
+                                  Digests digests, unsigned threads) {
+  std::vector<CheckRow> rows(manifest.artifacts.size() + manifest.documents.size());
+  const auto check = [&](const auto& file) {
+    return check_stored_file(directory, file.file, file.size, file.sha256, file.sha512, digests);
+  };
+  for_each_parallel(
+      rows.size(),
+      [&](std::size_t i) {
+        const std::size_t artifacts = manifest.artifacts.size();
+        rows[i] = i < artifacts ? check(manifest.artifacts[i]) : check(manifest.documents[i - artifacts]);
+      },
+      threads);
   return rows;
 }
 

@@ -30,8 +30,15 @@ enum class Digests { kBoth, kSha256 };
 /// A file of another size is not read. Never throws core::Error.
 CheckRow check_file(const std::filesystem::path& file, std::uint64_t size, const core::Digest& sha256,
                     const core::Digest& sha512, Digests digests = Digests::kBoth);
-/// The rows for all artifacts and documents of a manifest.
-std::vector<CheckRow> check_files(const std::filesystem::path& directory, const Manifest& manifest);
+/// The same for a file of a release, which in an archived release may be packed (packed_file.hpp): then size
+/// and digests are those of the unpacked bytes.
+CheckRow check_stored_file(const std::filesystem::path& directory, const std::string& file,
+                           std::uint64_t size, const core::Digest& sha256, const core::Digest& sha512,
+                           Digests digests = Digests::kBoth);
+/// The rows for all artifacts and documents of a manifest, in its order. More than one thread hashes files
+/// side by side.
+std::vector<CheckRow> check_files(const std::filesystem::path& directory, const Manifest& manifest,
+                                  Digests digests = Digests::kBoth, unsigned threads = 1);
 
 /// Text of SHA256SUMS as sha256sum(1) reads it: artifacts, documents and manifest.json.
 std::string print_sums(const Manifest& manifest, const core::Digest& manifest_sha256);

@@ -27,6 +27,7 @@ std::vector<fs::path> archived_folders(const Store& store) {
   std::vector<fs::path> found;
   std::error_code error;
   for (const auto& month : fs::directory_iterator(store.root() / "archive", error)) {
+    if (month.path().filename().native().starts_with('.')) continue;  // .staging
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(month.path(), ignored)) {
       if (is_file_name(entry.path().filename().native()) && is_folder(entry.path()))

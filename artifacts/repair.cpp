@@ -271,7 +271,12 @@ bool RepairResult::ok() const {
 
 RepairResult repair(const Store& store, const RepairOptions& options) {
   std::optional<StoreLock> lock;
-  if (options.apply) lock.emplace(store.root(), options.change.lock_timeout, options.change.cancel);
+  if (options.apply) {
+    lock.emplace(store.root(), options.change.lock_timeout, options.change.cancel);
+    // What an earlier run left; links that lead nowhere are findings and wait for their turn.
+    core::TempDir::reclaim(store.root() / ".staging");
+    for (const std::string& line : store.lines()) remove_leftover_links(store, line);
+  }
   return Repair(store, options).run();
 }
 

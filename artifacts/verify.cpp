@@ -5,6 +5,7 @@
 #include <set>
 #include <system_error>
 
+#include "artifacts/packed_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"
@@ -63,15 +64,21 @@ class Verifier {
   VerifyReport file(const fs::path& path, const std::string& name, const fs::path& manifest_path) && {
     const std::optional<Manifest> manifest = read_manifest(manifest_path);
     if (!manifest) return std::move(report_);
-    const auto artifact = std::find_if(manifest->artifacts.begin(), manifest->artifacts.end(),
-                                       [&](const ManifestArtifact& row) { return row.file == name; });
+    const auto artifact = std::find_if(
+        manifest->artifacts.begin(), manifest->artifacts.end(), [&](const ManifestArtifact& row) {
+          return row.file == name || stored_path(path.parent_path(), row.file) == path;
+        });
     if (artifact == manifest->artifacts.end()) {
       attempt(name, "digest", [&]() -> std::string {
         throw Error(Kind::kIntegrity, "not in the manifest of " + manifest->stem());
       });
       return std::move(report_);
     }
-    report_.rows.push_back(check_file(path, artifact->size, artifact->sha256, artifact->sha512));
+    const bool packed = artifact->file != name;
+    report_.rows.push_back(packed ? check_stored_file(path.parent_path(), artifact->file, artifact->size,
+                                                      artifact->sha256, artifact->sha512)
+                                  : check_file(path, artifact->size, artifact->sha256, artifact->sha512));
+    if (packed) return std::move(report_);
     check_format(path, *artifact);
     return std::move(report_);
   }
@@ -167,7 +174,9 @@ class Verifier {
   }
 
   void check_format(const fs::path& file, const ManifestArtifact& artifact) {
-    if (!options_.format) return;
+    // What is packed in the archive is looked into when it is restored.
+    if (!options_.format || is_packed(stored_path(file.parent_path(), file.filename()), file.filename()))
+      return;
     attempt(file.filename().native(), "format", [&] {
       std::error_code error;
       if (fs::symlink_status(file, error).type() != fs::file_type::regular) {
@@ -200,10 +209,11 @@ class Verifier {
     std::set<std::string> listed{kManifestFile, std::string(kManifestFile) + kSignatureSuffix, kSumsFile,
                                  std::string(kSumsFile) + kSignatureSuffix};
     for (const ManifestArtifact& artifact : manifest.artifacts) {
-      listed.insert(artifact.file);
+      listed.insert(stored_path(directory_, artifact.file).filename());
       links[manifest.line() + artifact.file.substr(manifest.stem().size())] = artifact.file;
     }
-    for (const ManifestDocument& document : manifest.documents) listed.insert(document.file);
+    for (const ManifestDocument& document : manifest.documents)
+      listed.insert(stored_path(directory_, document.file).filename());
     std::vector<std::string> extras;
     attempt(directory_.native(), "listing", [&] {
       for (const auto& entry : fs::directory_iterator(directory_)) {

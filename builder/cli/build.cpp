@@ -119,6 +119,7 @@ int build(Context& context, const Arguments& arguments) {
   // A store that cannot be written is told now, not after the work.
   artifacts::Store::create(request.output_dir);
   BuildTools tools(context, *arguments.build);
+  request.lock = lock_to_use(context, *arguments.build, request.profiles, tools.toolbox());
   const std::vector<ProfileOutcome> outcomes = stages::build(tools.toolbox(), request);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   say_result(context, outcomes, seconds);

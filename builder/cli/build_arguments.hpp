@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "builder/cli/recipe_arguments.hpp"
+#include "builder/lock/lock.hpp"
 #include "builder/stages/toolbox.hpp"
 
 namespace imgforge::cli {
@@ -14,10 +15,15 @@ struct BuildArguments {
   bool offline = false;
   bool dry_run = false;
   bool why = false;
+  bool locked = false;
+  bool ignore_lock = false;
+  std::filesystem::path vendored;
 };
 
-/// Declares --jobs, --offline and the recipe's flags.
+/// Declares --jobs, --offline, the recipe's flags and those about its lock.
 std::shared_ptr<BuildArguments> declare_build_arguments(CLI::App& app);
+/// Declares --jobs, --offline and the recipe's flags for commands that work on the lock itself.
+std::shared_ptr<BuildArguments> declare_lock_build_arguments(CLI::App& app);
 
 /// The effects of a build with the parts that they stand on.
 class BuildTools {
@@ -31,6 +37,11 @@ class BuildTools {
   stages::StepCache steps_;
   stages::Toolbox toolbox_;
 };
+
+/// The lock to build from, checked as the flags say; its vendored bytes are in the cache then.
+std::optional<lock::Lock> lock_to_use(Context& context, const BuildArguments& arguments,
+                                      const std::vector<recipe::ResolvedRecipe>& profiles,
+                                      stages::Toolbox& tools);
 
 /// What `plan` and `build --dry-run` print: the steps of the profiles and which would run.
 int print_plan(Context& context, const BuildArguments& arguments);

@@ -84,11 +84,22 @@ Runner declare_unpin(CLI::App& app);
 Runner declare_clean(CLI::App& app);
 Runner declare_repair(CLI::App& app);
 Runner declare_checksum(CLI::App& app);
+Runner declare_archive(CLI::App& app);
+Runner declare_restore(CLI::App& app);
+Runner declare_prune(CLI::App& app);
+Runner declare_remove(CLI::App& app);
+Runner declare_backup(CLI::App& app);
+Runner declare_clone(CLI::App& app);
+Runner declare_gc(CLI::App& app);
 Runner declare_inspect(CLI::App& app);
 Runner declare_diff(CLI::App& app);
 Runner declare_convert(CLI::App& app);
 Runner declare_compress(CLI::App& app);
 Runner declare_resize(CLI::App& app);
+Runner declare_lock(CLI::App& app);
+Runner declare_update(CLI::App& app);
+Runner declare_outdated(CLI::App& app);
+Runner declare_vendor(CLI::App& app);
 Runner declare_help(CLI::App& app);
 
 }  // namespace imgforge::cli

@@ -1,7 +1,10 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <set>
 
+#include "artifacts/clones.hpp"
 #include "artifacts/inventory.hpp"
 #include "artifacts/release_reference.hpp"
 #include "builder/cli/store_arguments.hpp"
@@ -18,7 +21,7 @@ using artifacts::StoredFile;
 struct Usage {
   std::uint64_t stored = 0;
   std::uint64_t size = 0;      ///< what the files' lengths add up to
-  std::uint64_t freeable = 0;  ///< of releases that are neither current nor pinned
+  std::uint64_t freeable = 0;  ///< of releases that are neither current, pinned nor cloned
   void add(const Usage& other) {
     stored += other.stored;
     size += other.size;
@@ -49,7 +52,15 @@ core::Json as_json(const Usage& usage) {
 /// What keeps a release: "current", "pinned", or nothing.
 std::string kept_by(const InventoryRelease& release) {
   std::string state(artifacts::state_name(release.state));
-  return release.pin ? state + ", pinned" : state;
+  if (release.pin) state += ", pinned";
+  return release.clones.empty() ? state : state + ", cloned";
+}
+
+/// Of the disk that a clone has beside its release.
+Usage usage_of(const artifacts::Clone& clone) {
+  struct stat status {};
+  if (::stat((clone.directory / artifacts::kCloneDisk).c_str(), &status) != 0) return {};
+  return {static_cast<std::uint64_t>(status.st_blocks) * 512, static_cast<std::uint64_t>(status.st_size), 0};
 }
 
 int du(Context& context, const std::vector<std::string>& wanted) {
@@ -83,9 +94,22 @@ int du(Context& context, const std::vector<std::string>& wanted) {
     row["releases"] = std::move(releases);
     lines.push_back(std::move(row));
   }
+  core::Json clones = core::Json::array();
+  for (const artifacts::Clone& clone : artifacts::read_clones(store.root())) {
+    if (!names.empty() && std::find(names.begin(), names.end(), clone.line) == names.end()) continue;
+    const Usage usage = usage_of(clone);
+    all.add(usage);
+    rows.push_back({"clone " + clone.name, clone.version, "of " + clone.line, human(usage.stored),
+                    human(usage.size), "-"});
+    clones.push_back({{"name", clone.name},
+                      {"line", clone.line},
+                      {"version", clone.version},
+                      {"stored", usage.stored},
+                      {"size", usage.size}});
+  }
   rows.push_back({"total", "", "", human(all.stored), human(all.size), human(all.freeable)});
   if (context.options.json) {
-    core::Json json{{"schema", 1}, {"lines", lines}, {"total", as_json(all)}};
+    core::Json json{{"schema", 1}, {"lines", lines}, {"clones", clones}, {"total", as_json(all)}};
     print(core::print_json(json));
   } else {
     print(text_table(rows, context.out, {3, 4, 5}));
@@ -100,7 +124,8 @@ Runner declare_du(CLI::App& app) {
   app.add_option("line", *lines, "name and profile [all]");
   app.footer(
       "ON DISK counts blocks: holes take none, a file with several names counts once, blocks that the file\n"
-      "system shares between files count for each. CAN BE FREED is what is neither current nor pinned.\n"
+      "system shares between files count for each. CAN BE FREED is what is neither current, pinned nor "
+      "cloned.\n"
       "Example: imgforge du unhinged-os-minimal");
   return [lines](Context& context) { return du(context, *lines); };
 }

@@ -19,6 +19,12 @@ std::string example_of(std::string_view command) {
        "imgforge key generate release@example\n"
        "  imgforge key trust release.pub --name release@example"},
       {"boot", "imgforge boot out/isos/hello-boot.iso --path \"cd UEFI\" --run 'uname -r'"},
+      {"lock", "imgforge lock recipes/unhinged-os.yaml"},
+      {"update",
+       "imgforge update recipes/unhinged-os.yaml\n"
+       "  imgforge update recipes/unhinged-os.yaml openssl jq"},
+      {"outdated", "imgforge outdated recipes/unhinged-os.yaml --json"},
+      {"vendor", "imgforge vendor recipes/unhinged-os.yaml vendor/unhinged-os"},
       {"fetch", "imgforge fetch base --flavor standard --release 3.22"},
       {"doctor", "imgforge doctor --json"},
       {"help", "imgforge help exit-codes"},

@@ -1,9 +1,12 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include "artifacts/clones.hpp"
 #include "artifacts/inventory.hpp"
 #include "artifacts/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -14,6 +17,7 @@ using artifacts::InventoryRelease;
 std::vector<std::string> row_of(const InventoryRelease& release, const signing::TrustStore& trust) {
   std::string state(artifacts::state_name(release.state));
   if (release.pin) state += ", pinned";
+  if (!release.clones.empty()) state += ", cloned";
   const bool known = release.manifest.has_value();
   return {known ? release.manifest->name : release.line,
           known ? release.manifest->profile : "",
@@ -54,11 +58,47 @@ int list(Context& context, const std::vector<std::string>& wanted) {
   return 0;
 }
 
+int list_clones(Context& context) {
+  const artifacts::Store store = open_store(context);
+  std::vector<std::vector<std::string>> rows{{"NAME", "RELEASE", "STATE", "SIZE", "CREATED", "DISK"}};
+  core::Json clones = core::Json::array();
+  for (const artifacts::Clone& clone : artifacts::read_clones(store.root())) {
+    const std::filesystem::path disk = clone.directory / artifacts::kCloneDisk;
+    struct stat status {};
+    const bool there = clone.problem.empty() && ::stat(disk.c_str(), &status) == 0;
+    const std::uint64_t stored = there ? static_cast<std::uint64_t>(status.st_blocks) * 512 : 0;
+    const std::string state = !clone.problem.empty()             ? "damaged: " + clone.problem
+                              : !there                           ? "missing"
+                              : artifacts::is_open_in_qemu(disk) ? "running"
+                                                                 : "stopped";
+    rows.push_back({clone.name, clone.line + "@" + clone.version, state, core::Bytes{stored}.human(),
+                    clone.created, disk.native()});
+    clones.push_back({{"name", clone.name},
+                      {"line", clone.line},
+                      {"version", clone.version},
+                      {"state", state},
+                      {"stored", stored},
+                      {"created", clone.created},
+                      {"disk", core::escaped(disk.native(), 4096)},
+                      {"backing_sha256", clone.sha256.hex()}});
+  }
+  if (context.options.json) {
+    print(core::print_json({{"schema", 1}, {"clones", clones}}));
+  } else if (rows.size() == 1) {
+    context.progress.note("no clones yet");
+  } else {
+    print(text_table(rows, context.out, {3}));
+  }
+  return 0;
+}
+
 }  // namespace
 
 Runner declare_list(CLI::App& app) {
   auto lines = std::make_shared<std::vector<std::string>>();
   app.add_option("line", *lines, "name and profile, as in hello-boot or unhinged-os-minimal [all]");
+  auto clones = std::make_shared<bool>(false);
+  app.add_flag("--clones", *clones, "list the clones instead, and whether a machine runs on them");
   app.footer(
       "Newest first. SIZE is what the release takes on disk; FORMATS the same by format. SIGNED BY names "
       "the\n"
@@ -66,7 +106,7 @@ Runner declare_list(CLI::App& app) {
       "boot\n"
       "evidence in the manifest.\n"
       "Example: imgforge list unhinged-os-minimal");
-  return [lines](Context& context) { return list(context, *lines); };
+  return [=](Context& context) { return *clones ? list_clones(context) : list(context, *lines); };
 }
 
 }  // namespace imgforge::cli

@@ -36,10 +36,12 @@ int print_plan(Context& context, const BuildArguments& arguments) {
   std::string text;
   core::Json rows = core::Json::array();
   std::size_t runs = 0;
-  for (const recipe::ResolvedRecipe& recipe :
-       resolve_profiles(*arguments.recipe, core::build_time(context.clock))) {
+  const auto profiles = resolve_profiles(*arguments.recipe, core::build_time(context.clock));
+  const auto lock = lock_to_use(context, arguments, profiles, tools.toolbox());
+  for (const recipe::ResolvedRecipe& recipe : profiles) {
+    const auto locked = stages::usable_lock(lock ? &*lock : nullptr, recipe);
     text += fmt::format("{} {}\n", context.out.bold(recipe.line()), recipe.version);
-    for (const StepOutlook& row : stages::preview(tools.toolbox(), recipe)) {
+    for (const StepOutlook& row : stages::preview(tools.toolbox(), recipe, locked)) {
       runs += row.outlook == Outlook::kRun ? 1 : 0;
       text += row_text(row, arguments.why, context.out);
       rows.push_back(row_json(row));

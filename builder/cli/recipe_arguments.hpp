@@ -20,8 +20,13 @@ struct RecipeArguments {
   std::vector<std::string> mirrors;
 };
 
-/// Declares RECIPE, --profile, --format, --set and --mirror. What it returns must outlive parsing.
-std::shared_ptr<RecipeArguments> declare_recipe(CLI::App& app);
+/// Which of a recipe's profiles and formats a command takes. kAll: every one, so there are no flags to
+/// choose.
+enum class Choice { kOfUser, kAll };
+
+/// Declares RECIPE, --set, --mirror and, where the user may choose, --profile and --format. What it returns
+/// must outlive parsing.
+std::shared_ptr<RecipeArguments> declare_recipe(CLI::App& app, Choice choice = Choice::kOfUser);
 
 /// The chosen profiles (all when none was named), in the recipe's order, with overrides applied.
 std::vector<recipe::ResolvedRecipe> resolve_profiles(const RecipeArguments& arguments,

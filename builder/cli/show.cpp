@@ -60,7 +60,7 @@ std::string as_text(const InventoryRelease& release, const Manifest& manifest, c
                            manifest.required_cpus == 1 ? "" : "s"));
   row("packages", std::to_string(manifest.packages.size()));
   for (const auto& artifact : manifest.artifacts) {
-    const artifacts::StoredFile* file = release.file(artifact.file);
+    const artifacts::StoredFile* file = release.holder(artifact.file);
     row(artifact.format.c_str(),
         fmt::format(
             "{} · {}{}{} · sha256 {}", artifact.file, core::Bytes{artifact.size}.human(),

@@ -66,7 +66,7 @@ std::string formats_text(const InventoryRelease& release) {
   std::vector<std::pair<std::string, std::uint64_t>> sizes;  // a format may be several files
   for (const ManifestArtifact& artifact : release.manifest->artifacts) {
     if (sizes.empty() || sizes.back().first != artifact.format) sizes.emplace_back(artifact.format, 0);
-    const StoredFile* file = release.file(artifact.file);
+    const StoredFile* file = release.holder(artifact.file);
     sizes.back().second += file == nullptr ? 0 : file->stored;
   }
   std::vector<std::string> words;
@@ -91,7 +91,8 @@ core::Json release_json(const InventoryRelease& release, const signing::TrustSto
                   {"directory", release.directory.native()},
                   {"stored", release.stored()},
                   {"signature", {{"status", claim.status}, {"signer", claim.signer}}},
-                  {"pinned", release.pin.has_value()}};
+                  {"pinned", release.pin.has_value()},
+                  {"clones", release.clones}};
   if (release.pin) {
     json["pin"] = {{"who", release.pin->who}, {"when", release.pin->when}, {"reason", release.pin->reason}};
   }
@@ -105,7 +106,7 @@ core::Json release_json(const InventoryRelease& release, const signing::TrustSto
   json["created"] = manifest.created;
   json["artifacts"] = core::Json::array();
   for (const ManifestArtifact& artifact : manifest.artifacts) {
-    const StoredFile* file = release.file(artifact.file);
+    const StoredFile* file = release.holder(artifact.file);
     json["artifacts"].push_back({{"file", artifact.file},
                                  {"format", artifact.format},
                                  {"size", artifact.size},

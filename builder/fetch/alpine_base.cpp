@@ -40,15 +40,15 @@ void check_agreement(const std::vector<Promise>& promises, const std::string& na
 }
 
 BaseSource source_from_lock(const BaseRequest& request, const BaseLock& lock) {
-  BaseSource source{.version = lock.version,
-                    .branch = lock.branch,
-                    .arch = request.arch,
-                    .flavor = request.flavor,
-                    .urls = lock.urls};
-  if (source.urls.empty()) {
-    source.urls = on_mirrors(request.mirrors, releases_folder(lock.branch, request.arch) +
-                                                  release_file(request.flavor, lock.version, request.arch));
-  }
+  BaseSource source{
+      .version = lock.version,
+      .branch = lock.branch,
+      .arch = request.arch,
+      .flavor = request.flavor,
+      .urls = on_mirrors(request.mirrors, releases_folder(lock.branch, request.arch) +
+                                              release_file(request.flavor, lock.version, request.arch))};
+  if (!lock.url.empty() && std::find(source.urls.begin(), source.urls.end(), lock.url) == source.urls.end())
+    source.urls.push_back(lock.url);
   source.promises.push_back({lock.sha256, "the lock"});
   source.size = lock.size;
   return source;

@@ -17,9 +17,9 @@ namespace imgforge::fetch {
 
 /// What a lock holds about a base.
 struct BaseLock {
-  std::string version;            ///< exact
-  std::string branch;             ///< folder of the mirror
-  std::vector<std::string> urls;  ///< may be empty: made from the mirrors then
+  std::string version;  ///< exact
+  std::string branch;   ///< folder of the mirror
+  std::string url;      ///< tried after the mirrors; may be empty
   core::Digest sha256;
   std::optional<std::uint64_t> size;
 };

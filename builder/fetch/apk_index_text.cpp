@@ -171,19 +171,20 @@ class Parser {
 
 }  // namespace
 
-Index Index::parse(std::string_view text, std::string_view arch, std::string_view what) {
-  Index index;
-  index.entries_ = Parser(arch, what).parse(text);
-  for (std::size_t i = 0; i < index.entries_.size(); ++i) {
-    const IndexEntry& entry = index.entries_[i];
-    const IndexEntry* other = index.find(entry.name, entry.version);
+Index::Index(std::vector<IndexEntry> entries, std::string_view what) : entries_(std::move(entries)) {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const IndexEntry& entry = entries_[i];
+    const IndexEntry* other = find(entry.name, entry.version);
     if (other != nullptr && other->identity != entry.identity) {
       throw core::Error(core::Kind::kPackage, fmt::format("{}: {} is there twice with different checksums",
                                                           what, entry.full_name()));
     }
-    if (other == nullptr) index.by_name_.emplace(entry.name, i);
+    if (other == nullptr) by_name_.emplace(entry.name, i);
   }
-  return index;
+}
+
+Index Index::parse(std::string_view text, std::string_view arch, std::string_view what) {
+  return Index(Parser(arch, what).parse(text), what);
 }
 
 std::vector<const IndexEntry*> Index::find(std::string_view name) const {

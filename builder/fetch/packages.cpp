@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "builder/fetch/apk_names.hpp"
 #include "builder/fetch/apk_package.hpp"
 #include "builder/fetch/downloader.hpp"
@@ -56,6 +58,9 @@ Download download_of(const Found& found, const PackageChoice& choice) {
     download.urls.push_back(join_url(url, path));
     mirrors.push_back(redacted_url(url));
   }
+  const auto& urls = download.urls;
+  if (!choice.url.empty() && std::find(urls.begin(), urls.end(), choice.url) == urls.end())
+    download.urls.push_back(choice.url);
   download.absent =
       fmt::format("package {} is no longer on {}", entry.full_name(), core::join(mirrors, ", "));
   return download;

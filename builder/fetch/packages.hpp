@@ -14,13 +14,13 @@
 
 namespace imgforge::fetch {
 
-/// A repository whose index was verified.
+/// A repository whose index was verified, or stands in a lock.
 struct Repository {
   std::string name;  ///< as in the recipe: "main", or a URL (redacted)
   std::string arch;
-  std::vector<std::string> urls;  ///< below which `<arch>/` lies, in order of trying
-  std::string index_url;          ///< where the index came from
-  artifacts::VerifiedFile file;   ///< APKINDEX.tar.gz as it was signed
+  std::vector<std::string> urls;                ///< below which `<arch>/` lies, in order of trying
+  std::string index_url;                        ///< where the index came from
+  std::optional<artifacts::VerifiedFile> file;  ///< APKINDEX.tar.gz as it was signed; none: out of a lock
   Index index;
 };
 
@@ -40,6 +40,7 @@ struct PackageChoice {
   std::string name;
   std::string version;
   std::optional<core::Digest> sha256 = {};  ///< of the whole file, out of a lock
+  std::string url = {};                     ///< tried after those of the repository, out of a lock
 };
 
 struct FetchedPackage {

@@ -18,9 +18,18 @@ namespace {
 using Action = PlannedPackage::Action;
 
 /// Start of every script: apk on the repositories of the read-only disk.
-constexpr std::string_view kSetUp = R"sh(
-apk="apk --no-network --no-progress --repositories-file /.imgforge/repositories"
-)sh";
+std::string set_up(const World& world) {
+  return fmt::format("apk=\"apk --no-network --no-progress --repositories-file {}/repositories{}\"\n",
+                     Guest::kPrivate, world.trust == Trust::kHost ? " --allow-untrusted" : "");
+}
+
+/// Lets apk make the index of a repository that has none, beside links to its packages.
+std::string make_index(const std::string& media, const std::string& folder, const std::string& arch) {
+  return fmt::format(
+      "mkdir -p {1}\nln -sf {0}/*.apk {1}/\n"
+      "apk index --allow-untrusted --quiet --rewrite-arch {2} -o {1}/APKINDEX.tar.gz {0}/*.apk >/dev/null\n",
+      shell_quoted(media), shell_quoted(folder), shell_quoted(arch));
+}
 
 bool installs(Action action) {
   return action != Action::kRemove;
@@ -31,6 +40,19 @@ void place(const std::filesystem::path& source, const std::filesystem::path& tar
   std::error_code error;
   std::filesystem::create_hard_link(source, target, error);
   if (error) core::clone_file(source, target);
+}
+
+/// Makes a copy of an index without the packages that `/.imgforge/hidden` lists, a name a line.
+std::string filter_index(const std::string& media, const std::string& folder) {
+  constexpr std::string_view kProgram =
+      "BEGIN { while ((getline name < list) > 0) hidden[name] = 1; RS = \"\"; ORS = \"\\n\\n\" } "
+      "{ count = split($0, lines, \"\\n\"); name = \"\"; "
+      "for (i = 1; i <= count; i++) if (substr(lines[i], 1, 2) == \"P:\") name = substr(lines[i], 3); "
+      "if (!(name in hidden)) print }";
+  return fmt::format(
+      "mkdir -p {1}\ntar -xzOf {0}/APKINDEX.tar.gz APKINDEX | awk -v list={2}/hidden {3} >{1}/APKINDEX\n"
+      "tar -C {1} -czf {1}/APKINDEX.tar.gz APKINDEX\n",
+      shell_quoted(media), shell_quoted(folder), Guest::kPrivate, shell_quoted(kProgram));
 }
 
 /// All repositories, to choose from.
@@ -47,25 +69,36 @@ std::set<std::size_t> repositories_of(const std::vector<PackageFile>& files) {
   return numbers;
 }
 
-/// Shows the repositories `numbers`, with `files`, as folders of the guest.
-void present_repositories(Guest& guest, const World& world, const std::set<std::size_t>& numbers,
-                          const std::vector<PackageFile>& files) {
+/// Shows the repositories `numbers`, with `files`, as folders of the guest. Returns what a script that uses
+/// them begins with.
+std::string present_repositories(Guest& guest, const World& world, const std::set<std::size_t>& numbers,
+                                 const std::vector<PackageFile>& files) {
   const core::TempDir stage(guest.scratch(), "repositories");
   const auto folder_of = [&](std::size_t number) {
     return stage.path() / "media" / fmt::format("r{}", number) / world.repositories.at(number).arch;
   };
   std::string list;
+  std::string script = set_up(world);
   std::filesystem::create_directories(stage.path() / "media");
   for (const std::size_t number : numbers) {
+    const Repository& repository = world.repositories.at(number);
+    const std::string name = fmt::format("/r{}", number);
     std::filesystem::create_directories(folder_of(number));
-    place(world.repositories.at(number).index, folder_of(number) / "APKINDEX.tar.gz");
-    list += fmt::format("{}/r{}\n", Guest::kMedia, number);
+    if (!repository.index.empty()) place(repository.index, folder_of(number) / "APKINDEX.tar.gz");
+    const bool as_it_is = !repository.index.empty() && world.hidden.empty();
+    list += fmt::format("{}{}\n", as_it_is ? Guest::kMedia : Guest::kPrivate, name);
+    if (as_it_is) continue;
+    const std::string there = fmt::format("{}{}/{}", Guest::kMedia, name, repository.arch);
+    const std::string here = fmt::format("{}{}/{}", Guest::kPrivate, name, repository.arch);
+    script += repository.index.empty() ? make_index(there, here, repository.arch) : filter_index(there, here);
   }
   for (const PackageFile& file : files) {
     place(file.file, folder_of(file.repository) / fmt::format("{}-{}.apk", file.name, file.version));
   }
   guest.write(fmt::format("{}/repositories", Guest::kPrivate), list);
+  guest.write(fmt::format("{}/hidden", Guest::kPrivate), core::join(world.hidden, "\n") + "\n");
   guest.present(stage.path() / "media");
+  return script;
 }
 
 /// The base's world file. It is kept aside, so that resolve and install, in any order, see the same one.
@@ -103,7 +136,7 @@ core::Error missing_error(Guest& guest, const World& world, const std::string& n
   core::Error error(core::Kind::kPackage,
                     fmt::format("there is no package \"{}\" in the repositories", name));
   if (std::optional<core::Mark> mark = mark_of(world, name)) error.at(*mark);
-  const std::string known = guest.query(std::string(kSetUp) + "$apk search -q 2>/dev/null || true");
+  const std::string known = guest.query(set_up(world) + "$apk search -q 2>/dev/null || true");
   const std::string near = core::nearest_word(name, core::split(known, '\n'));
   if (!near.empty()) error.hint(fmt::format("did you mean \"{}\"?", near));
   return error;
@@ -214,13 +247,12 @@ void add_keys(Guest& guest, const World& world) {
 
 }  // namespace
 
-std::vector<PlannedPackage> resolve(Guest& guest, const World& world) {
+std::vector<PlannedPackage> resolve(Guest& guest, const World& world, const std::vector<PackageFile>& files) {
   const std::vector<std::string> next = next_world(original_world(guest), world.add, world.remove);
   add_keys(guest, world);
-  present_repositories(guest, world, every_repository(world), {});
+  const std::string start = present_repositories(guest, world, every_repository(world), files);
   const ScriptResult result =
-      guest.run(std::string(kSetUp) + write_world(next) + list_installed(world) + "$apk add --simulate\n",
-                Seconds(300));
+      guest.run(start + write_world(next) + list_installed(world) + "$apk add --simulate\n", Seconds(300));
   if (result.exit_code != 0 || mentions_bad_signature(result.output)) {
     throw apk_error(guest, world, result, "choosing packages");
   }
@@ -236,8 +268,8 @@ void install(Guest& guest, const World& world, const std::vector<PlannedPackage>
     return installs(package.action) && package.name == options.kernel_package;
   });
   add_keys(guest, world);
-  present_repositories(guest, world, repositories_of(files), files);
-  std::string script = fmt::format("{}export SOURCE_DATE_EPOCH={}\n", kSetUp, options.epoch);
+  std::string script = present_repositories(guest, world, repositories_of(files), files) +
+                       fmt::format("export SOURCE_DATE_EPOCH={}\n", options.epoch);
   if (with_kernel) {
     script += write_world(world_without(options.kernel_package, next, plan)) + "$apk add\n" +
               write_world(next) + "$apk add --no-scripts\n";

@@ -1,6 +1,6 @@
 // Packages: the base's own apk says which ones a world needs (resolve) and installs what the host has fetched
 // and verified (install). Both work on repositories that are folders on a read-only disk; there is no
-// network, and apk checks every signature itself.
+// network, and apk checks every signature itself unless a lock vouches for the bytes.
 #pragma once
 
 #include <cstdint>
@@ -14,19 +14,26 @@
 
 namespace imgforge::guest {
 
-/// A repository whose index the host has fetched and verified.
+/// A repository as the host knows it.
 struct Repository {
   std::string url;              ///< stands in the image's /etc/apk/repositories afterwards
-  std::filesystem::path index;  ///< APKINDEX.tar.gz on the host
+  std::filesystem::path index;  ///< APKINDEX.tar.gz on the host; empty: apk makes one of the packages given
   std::string arch = "x86_64";
 };
+
+/// Who vouches for what apk reads. kHost: the host has checked every package against a digest (of a lock), so
+/// an index need not be the one that was signed.
+enum class Trust { kSignatures, kHost };
 
 /// What the package manager is to reach.
 struct World {
   std::vector<Repository> repositories;
+  Trust trust = Trust::kSignatures;
   std::vector<std::filesystem::path> keys;  ///< public keys on the host, added to the image's /etc/apk/keys
   std::vector<recipe::Marked> add;          ///< apk world syntax
   std::vector<recipe::Marked> remove;       ///< names
+  /// Packages that apk does not see in the indexes, only among the files given. Needs Trust::kHost.
+  std::vector<std::string> hidden = {};
 };
 
 /// One line of apk's plan.
@@ -55,8 +62,10 @@ struct InstallOptions {
   Seconds limit{600};
 };
 
-/// What apk would do, in its order. Throws kPackage (with the place in the recipe where one is known).
-std::vector<PlannedPackage> resolve(Guest& guest, const World& world);
+/// What apk would do, in its order. `files` are packages of repositories without index. Throws kPackage (with
+/// the place in the recipe where one is known).
+std::vector<PlannedPackage> resolve(Guest& guest, const World& world,
+                                    const std::vector<PackageFile>& files = {});
 
 /// Does it. `plan` is what resolve returned, `files` the packages of its installs and upgrades. Throws
 /// kPackage naming the package whose script failed, kTimeout when a script does not end.

@@ -32,8 +32,11 @@ class Release {
       : tools_(tools), request_(request), recipe_(recipe), runner_(tools) {}
 
   ProfileOutcome run() {
-    const BuiltProfile built = recipe_.iso_base() != nullptr ? remaster(tools_, recipe_, runner_)
-                                                             : ProfileBuild(tools_, recipe_, runner_).run();
+    const std::optional<LockedSources> locked =
+        usable_lock(request_.lock ? &*request_.lock : nullptr, recipe_);
+    const BuiltProfile built = recipe_.iso_base() != nullptr
+                                   ? remaster(tools_, recipe_, runner_, locked)
+                                   : ProfileBuild(tools_, recipe_, runner_, locked).run();
     ProfileOutcome outcome;
     outcome.line = recipe_.line();
     if (request_.boot_test != BootTest::kNo) outcome.boots = boot(built);

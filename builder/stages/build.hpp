@@ -10,6 +10,7 @@
 #include "artifacts/manifest.hpp"
 #include "artifacts/store.hpp"
 #include "builder/image/boot_path.hpp"
+#include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/step_runner.hpp"
 #include "builder/stages/toolbox.hpp"
@@ -27,6 +28,8 @@ struct BuildRequest {
   std::filesystem::path output_dir;
   core::Digest recipe_sha256;  ///< of the recipe file's bytes
   core::UnixTime build_time;
+  /// Profiles that it is up to date for are made from exactly what it says.
+  std::optional<lock::Lock> lock = {};
   BootTest boot_test = BootTest::kNo;
   /// Only these paths are booted; empty: all that each format claims.
   std::vector<image::BootPath> boot_paths = {};

@@ -26,8 +26,8 @@ auto if_known(Body&& body) -> std::optional<decltype(body())> {
 
 class Preview {
  public:
-  Preview(Toolbox& tools, const recipe::ResolvedRecipe& recipe)
-      : tools_(tools), recipe_(recipe), plan_(plan::make_plan(recipe)) {
+  Preview(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const std::optional<LockedSources>& locked)
+      : tools_(tools), recipe_(recipe), locked_(locked), plan_(plan::make_plan(recipe)) {
     tools_.network = fetch::Network::kOffline;
   }
 
@@ -39,13 +39,13 @@ class Preview {
 
  private:
   void look_at_sources() {
-    origin_ = if_known([&] { return find_base(tools_, recipe_); });
+    origin_ = if_known([&] { return find_base(tools_, recipe_, locked_); });
     if (!origin_) return;
     const plan::Step& step = plan_.steps.front();
     const auto record = tools_.steps.find(plan::fingerprint(step, origin_->identity, core::Json::object()));
     if (!record) return;
     base_ = tools_.blobs.find(result_digest(*record));
-    if (base_ && recipe_.iso_base() == nullptr)
+    if (base_ && recipe_.iso_base() == nullptr && !locked_)
       repositories_ = if_known([&] { return load_indexes(tools_, recipe_, *origin_, *base_); });
   }
 
@@ -55,8 +55,12 @@ class Preview {
         return base_ ? judge(step, origin_->identity, core::Json::object())
                      : waiting(step, "its source was never fetched");
       case StepKind::kIndexes:
-        return {step, Outlook::kAsked, "", ""};
+        return {step, locked_ ? Outlook::kKnown : Outlook::kAsked, "", ""};
       case StepKind::kPackages:
+        if (locked_) {
+          packages_ = locked_choice(*locked_);
+          return {step, Outlook::kKnown, "", ""};
+        }
         if (!repositories_) return waiting(step, "the indexes were never fetched");
         return judge(step, packages_inputs(base_->digest(), *repositories_), core::Json::object());
       case StepKind::kRootfs:
@@ -113,6 +117,7 @@ class Preview {
 
   Toolbox tools_;  ///< a copy: looking is always offline
   const recipe::ResolvedRecipe& recipe_;
+  const std::optional<LockedSources>& locked_;
   plan::Plan plan_;
   std::optional<BaseOrigin> origin_;
   std::optional<artifacts::VerifiedFile> base_;
@@ -135,8 +140,9 @@ std::string_view outlook_name(Outlook outlook) {
   return "?";
 }
 
-std::vector<StepOutlook> preview(Toolbox& tools, const recipe::ResolvedRecipe& recipe) {
-  return Preview(tools, recipe).run();
+std::vector<StepOutlook> preview(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
+                                 const std::optional<LockedSources>& locked) {
+  return Preview(tools, recipe, locked).run();
 }
 
 }  // namespace imgforge::stages

@@ -7,6 +7,7 @@
 
 #include "builder/plan/plan.hpp"
 #include "builder/recipe/recipe.hpp"
+#include "builder/stages/sources.hpp"
 #include "builder/stages/toolbox.hpp"
 
 namespace imgforge::stages {
@@ -27,6 +28,7 @@ struct StepOutlook {
   std::string why;          ///< kRun: what changed since its last run, or what it waits for
 };
 
-std::vector<StepOutlook> preview(Toolbox& tools, const recipe::ResolvedRecipe& recipe);
+std::vector<StepOutlook> preview(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
+                                 const std::optional<LockedSources>& locked);
 
 }  // namespace imgforge::stages

@@ -34,42 +34,6 @@ core::Json blob_json(const artifacts::VerifiedFile& file) {
   return {{"sha256", file.digest().hex()}, {"size", file.size()}};
 }
 
-using Action = guest::PlannedPackage::Action;
-
-constexpr std::pair<Action, std::string_view> kActions[] = {
-    {Action::kInstall, "install"}, {Action::kUpgrade, "upgrade"}, {Action::kDowngrade, "downgrade"},
-    {Action::kReplace, "replace"}, {Action::kRemove, "remove"},
-};
-
-std::string_view action_name(Action action) {
-  for (const auto& [value, name] : kActions) {
-    if (value == action) return name;
-  }
-  return "?";
-}
-
-/// The plan that a packages result stands for.
-std::vector<guest::PlannedPackage> plan_from(const core::Json& rows) {
-  std::vector<guest::PlannedPackage> plan;
-  for (const core::Json& row : rows) {
-    guest::PlannedPackage planned{Action::kInstall, row.at("name"), row.at("version"),
-                                  row.value("old_version", "")};
-    for (const auto& [value, name] : kActions) {
-      if (row.at("action") == name) planned.action = value;
-    }
-    plan.push_back(std::move(planned));
-  }
-  return plan;
-}
-
-const fetch::IndexEntry& find_entry(const std::vector<fetch::Repository>& repositories,
-                                    const std::string& name, const std::string& version) {
-  for (const fetch::Repository& repository : repositories) {
-    if (const fetch::IndexEntry* entry = repository.index.find(name, version)) return *entry;
-  }
-  throw core::Error(core::Kind::kPackage, fmt::format("no index has {}-{}, which apk chose", name, version));
-}
-
 core::Json package_row(const fetch::FetchedPackage& package) {
   return {{"name", package.entry.name},
           {"version", package.entry.version},
@@ -82,13 +46,15 @@ core::Json package_row(const fetch::FetchedPackage& package) {
 
 }  // namespace
 
-ProfileBuild::ProfileBuild(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner)
+ProfileBuild::ProfileBuild(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner,
+                           std::optional<LockedSources> locked)
     : tools_(tools),
       recipe_(recipe),
       runner_(runner),
       plan_(plan::make_plan(recipe)),
       secure_boot_(find_secure_boot_keys(tools, recipe)),
-      work_(tools.scratch(), "build") {}
+      work_(tools.scratch(), "build"),
+      sources_(tools, recipe, runner, plan_, work_.path(), locked) {}
 
 ProfileBuild::~ProfileBuild() = default;
 
@@ -116,7 +82,7 @@ BuiltProfile ProfileBuild::run() {
     built.packages.push_back({row.at("name"), row.at("version"), row.at("arch"), row.at("repository"),
                               row.at("checksum"), result_digest(row), row.at("size")});
   }
-  const BaseOrigin& where = origin();
+  const BaseOrigin& where = sources_.origin();
   built.base = {
       where.alpine ? "minirootfs" : "embedded",
       where.alpine ? where.alpine->version : where.embedded->release,
@@ -132,8 +98,8 @@ const plan::Step& ProfileBuild::step(StepKind kind, const std::string& format) c
   throw core::Error(core::Kind::kInternal, "the plan lacks a step");
 }
 
-/// The appliance takes seconds to start, so it starts beside the downloads when a new root file system is
-/// certain: this line was never built, or the recipe itself says something new to it.
+/// A new root file system is certain when this line was never built, or the recipe itself says something new
+/// to it.
 void ProfileBuild::start_appliance_if_surely_needed() {
   const plan::Step& rootfs = step(StepKind::kRootfs);
   const auto last = tools_.steps.last_text(rootfs);
@@ -141,83 +107,14 @@ void ProfileBuild::start_appliance_if_surely_needed() {
     const core::Json before = core::parse_json(*last, "the recorded step", {64 << 20, 32});
     if (before.at("parameters") == rootfs.parameters) return;
   }
-  guest();
-}
-
-GuestRun& ProfileBuild::guest() {
-  if (!guest_) guest_ = std::make_unique<GuestRun>(tools_, runner_, work_.path(), recipe_.line());
-  return *guest_;
-}
-
-const BaseOrigin& ProfileBuild::origin() {
-  if (!origin_)
-    origin_ = core::while_doing("looking for the base", [&] { return find_base(tools_, recipe_); });
-  return *origin_;
-}
-
-const artifacts::VerifiedFile& ProfileBuild::base() {
-  if (base_) return *base_;
-  const BaseOrigin& where = origin();
-  const auto usable = [&](const core::Json& result) {
-    base_ = tools_.blobs.find(result_digest(result));
-    return base_.has_value();
-  };
-  const core::Json known = runner_.run(
-      step(StepKind::kBase), where.identity, core::Json::object(), usable,
-      [&] {
-        base_ = obtain_base(tools_, where);
-        core::Json result = blob_json(*base_);
-        result["newest"] = newest_in(*base_);
-        return result;
-      },
-      [&](const core::Json& result) { return where.title + " · " + size_text(result); });
-  base_newest_ = known.at("newest");
-  return *base_;
-}
-
-const std::vector<fetch::Repository>& ProfileBuild::indexes() {
-  if (indexes_) return *indexes_;
-  if (!origin().alpine) return indexes_.emplace();
-  const artifacts::VerifiedFile& tarball = base();
-  runner_.always(step(StepKind::kIndexes), [&] {
-    indexes_ = load_indexes(tools_, recipe_, origin(), tarball);
-    std::size_t entries = 0;
-    for (const fetch::Repository& repository : *indexes_) entries += repository.index.entries().size();
-    return fmt::format("{} packages in {} repositories", entries, indexes_->size());
-  });
-  return *indexes_;
-}
-
-core::Json ProfileBuild::packages_result() {
-  if (packages_) return *packages_;
-  if (!origin().alpine) return packages_.emplace(core::Json::array());
-  const core::Json inputs = packages_inputs(base().digest(), indexes());
-  packages_ = runner_.run(
-      step(StepKind::kPackages), inputs, core::Json::object(), [](const core::Json&) { return true; },
-      [&] { return make_packages(); },
-      [](const core::Json& result) { return fmt::format("{} packages", result.size()); });
-  return *packages_;
-}
-
-core::Json ProfileBuild::make_packages() {
-  core::Json rows = core::Json::array();
-  for (const guest::PlannedPackage& planned : guest().resolve(base(), indexes(), recipe_)) {
-    core::Json row{
-        {"action", action_name(planned.action)}, {"name", planned.name}, {"version", planned.version}};
-    if (!planned.old_version.empty()) row["old_version"] = planned.old_version;
-    if (planned.action != guest::PlannedPackage::Action::kRemove) {
-      row["identity"] = find_entry(indexes(), planned.name, planned.version).identity.hex();
-    }
-    rows.push_back(std::move(row));
-  }
-  return rows;
+  sources_.guest();
 }
 
 core::Json ProfileBuild::rootfs_result() {
   if (rootfs_) return *rootfs_;
   rootfs_ = runner_.run(
-      step(StepKind::kRootfs), rootfs_inputs(base().digest(), packages_result()), rootfs_tools(recipe_),
-      [](const core::Json&) { return true; }, [&] { return make_rootfs(); },
+      step(StepKind::kRootfs), rootfs_inputs(sources_.base().digest(), sources_.packages()),
+      rootfs_tools(recipe_), [](const core::Json&) { return true; }, [&] { return make_rootfs(); },
       [](const core::Json& result) {
         return fmt::format("{} packages · {}", result.at("packages").size(), size_text(result));
       });
@@ -226,38 +123,26 @@ core::Json ProfileBuild::rootfs_result() {
 
 /// Files that are newer than the newest input are clamped to it: a build's own moment leaves no trace.
 std::int64_t ProfileBuild::epoch() {
-  if (const auto given = source_date_epoch()) return *given;
-  base();
-  std::int64_t newest = base_newest_;
-  for (const guest::PlannedPackage& planned : plan_from(packages_result())) {
-    if (planned.action == Action::kRemove) continue;
-    const fetch::IndexEntry& entry = find_entry(indexes(), planned.name, planned.version);
-    newest = std::max(newest, static_cast<std::int64_t>(entry.build_time));
-  }
-  return newest;
+  return source_date_epoch().value_or(sources_.newest());
 }
 
 core::Json ProfileBuild::make_rootfs() {
-  const std::vector<guest::PlannedPackage> plan = plan_from(packages_result());
-  std::vector<fetch::PackageChoice> choices;
-  for (const guest::PlannedPackage& planned : plan) {
-    if (planned.action != Action::kRemove) choices.push_back({planned.name, planned.version});
-  }
-  guest();  // starts while the packages come
-  const auto packages =
-      fetch::fetch_packages(tools_.fetch_context(step(StepKind::kRootfs).id()), choices, indexes());
+  sources_.guest();  // starts while the packages come
+  const artifacts::VerifiedFile& base = sources_.base();
+  const std::vector<fetch::FetchedPackage> packages = sources_.fetch();
   const std::int64_t latest = epoch();
-  const GuestResult made = guest().build(base(), indexes(), plan, packages, recipe_, latest);
+  const GuestResult made =
+      sources_.guest().build(base, sources_.indexes(), sources_.planned(), packages, recipe_, latest);
   const artifacts::VerifiedFile tar = tools_.blobs.adopt(made.tar);
   core::Json result = blob_json(tar);
-  result["base_sha256"] = base().digest().hex();
-  result["base_size"] = base().size();
+  result["base_sha256"] = base.digest().hex();
+  result["base_size"] = base.size();
   result["accelerator"] = machine::accelerator_name(made.accelerator.accelerator);
   result["accelerator_reason"] = made.accelerator.reason;
   result["epoch"] = latest;
   result["packages"] = core::Json::array();
   for (const fetch::FetchedPackage& package : packages) result["packages"].push_back(package_row(package));
-  guest_.reset();
+  sources_.end_guest();
   return result;
 }
 

@@ -15,9 +15,8 @@
 #include "builder/image/boot_menu.hpp"
 #include "builder/plan/plan.hpp"
 #include "builder/recipe/recipe.hpp"
-#include "builder/stages/rootfs.hpp"
+#include "builder/stages/profile_sources.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
-#include "builder/stages/sources.hpp"
 #include "builder/stages/step_runner.hpp"
 #include "builder/stages/toolbox.hpp"
 #include "core/temp_dir.hpp"
@@ -47,7 +46,8 @@ struct BuiltProfile {
 
 class ProfileBuild {
  public:
-  ProfileBuild(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner);
+  ProfileBuild(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner,
+               std::optional<LockedSources> locked);
   ~ProfileBuild();
 
   /// Makes all formats. Throws core::Error; nothing is left but cached results.
@@ -55,7 +55,6 @@ class ProfileBuild {
 
  private:
   const plan::Step& step(plan::StepKind kind, const std::string& format = {}) const;
-  core::Json packages_result();
   core::Json rootfs_result();
   core::Json boot_result();
   core::Json squashfs_result();
@@ -63,16 +62,11 @@ class ProfileBuild {
   std::vector<core::Json> artifact_results();
   bool wants_squashfs() const;
 
-  const BaseOrigin& origin();
-  const artifacts::VerifiedFile& base();
-  const std::vector<fetch::Repository>& indexes();
   artifacts::VerifiedFile rootfs();
   image::BootFiles boot_files();
   formats::Ingredients ingredients();
-  GuestRun& guest();
   std::int64_t epoch();
 
-  core::Json make_packages();
   core::Json make_rootfs();
   core::Json make_boot_files();
   core::Json make_artifact(formats::Sources& sources, const std::string& format);
@@ -87,12 +81,8 @@ class ProfileBuild {
   plan::Plan plan_;
   std::optional<SecureBootKeys> secure_boot_;
   core::TempDir work_;
-  std::optional<BaseOrigin> origin_;
-  std::optional<artifacts::VerifiedFile> base_;
-  std::int64_t base_newest_ = 0;  ///< newest time inside the base; known with base_
-  std::optional<std::vector<fetch::Repository>> indexes_;
-  std::optional<core::Json> packages_, rootfs_, boot_, squashfs_;
-  std::unique_ptr<GuestRun> guest_;
+  ProfileSources sources_;
+  std::optional<core::Json> rootfs_, boot_, squashfs_;
 };
 
 }  // namespace imgforge::stages

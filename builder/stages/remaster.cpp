@@ -34,15 +34,17 @@ std::string size_text(const core::Json& result) {
 
 class Remaster {
  public:
-  Remaster(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner)
+  Remaster(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner,
+           std::optional<LockedSources> locked)
       : tools_(tools),
         recipe_(recipe),
         runner_(runner),
+        locked_(locked),
         plan_(plan::make_plan(recipe)),
         work_(tools.scratch(), "remaster") {}
 
   BuiltProfile run() {
-    origin_ = core::while_doing("looking for the base", [&] { return find_base(tools_, recipe_); });
+    origin_ = core::while_doing("looking for the base", [&] { return find_base(tools_, recipe_, locked_); });
     const artifacts::VerifiedFile base = this->base();
     const core::Json made = runner_.run(
         plan_.at(recipe_.line() + "/" + kFormat), remaster_inputs(base.digest()),
@@ -114,6 +116,7 @@ class Remaster {
   Toolbox& tools_;
   const recipe::ResolvedRecipe& recipe_;
   StepRunner& runner_;
+  std::optional<LockedSources> locked_;
   plan::Plan plan_;
   core::TempDir work_;
   BaseOrigin origin_;
@@ -121,8 +124,9 @@ class Remaster {
 
 }  // namespace
 
-BuiltProfile remaster(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner) {
-  return Remaster(tools, recipe, runner).run();
+BuiltProfile remaster(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner,
+                      std::optional<LockedSources> locked) {
+  return Remaster(tools, recipe, runner, locked).run();
 }
 
 }  // namespace imgforge::stages

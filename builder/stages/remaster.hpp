@@ -11,6 +11,7 @@
 namespace imgforge::stages {
 
 /// Makes the medium. Throws core::Error; nothing is left but cached results.
-BuiltProfile remaster(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner);
+BuiltProfile remaster(Toolbox& tools, const recipe::ResolvedRecipe& recipe, StepRunner& runner,
+                      std::optional<LockedSources> locked);
 
 }  // namespace imgforge::stages

@@ -42,7 +42,10 @@ guest::World world_of(const std::vector<fetch::Repository>& repositories,
                       const recipe::ResolvedRecipe& recipe) {
   guest::World world;
   for (const fetch::Repository& repository : repositories) {
-    world.repositories.push_back({repository.urls.front(), repository.file.path(), repository.arch});
+    world.repositories.push_back({repository.urls.front(),
+                                  repository.file ? repository.file->path() : std::filesystem::path(),
+                                  repository.arch});
+    if (!repository.file) world.trust = guest::Trust::kHost;
   }
   for (const recipe::Marked& key : recipe.packages.keys) world.keys.emplace_back(key.value);
   world.add = recipe.packages.add;
@@ -86,9 +89,20 @@ void GuestRun::unpack(const artifacts::VerifiedFile& base) {
 
 std::vector<guest::PlannedPackage> GuestRun::resolve(const artifacts::VerifiedFile& base,
                                                      const std::vector<fetch::Repository>& repositories,
-                                                     const recipe::ResolvedRecipe& recipe) {
+                                                     const recipe::ResolvedRecipe& recipe,
+                                                     const std::vector<fetch::FetchedPackage>& kept) {
   unpack(base);
-  return runner_.phase("resolve", [&] { return guest::resolve(guest(), world_of(repositories, recipe)); });
+  guest::World world = world_of(repositories, recipe);
+  std::vector<guest::PackageFile> files;
+  for (const fetch::FetchedPackage& package : kept) {
+    world.hidden.push_back(package.entry.name);
+    files.push_back({package.file.path(), package.entry.name, package.entry.version, repositories.size()});
+  }
+  if (!kept.empty()) {
+    world.trust = guest::Trust::kHost;
+    world.repositories.push_back({"", {}, repositories.front().arch});
+  }
+  return runner_.phase("resolve", [&] { return guest::resolve(guest(), world, files); });
 }
 
 GuestResult GuestRun::build(const artifacts::VerifiedFile& base,

@@ -29,10 +29,12 @@ class GuestRun {
   /// names the log below the cache.
   GuestRun(Toolbox& tools, StepRunner& runner, std::filesystem::path work, const std::string& line);
 
-  /// What apk would do on the base, by its own resolver and the verified indexes.
+  /// What apk would do on the base, by its own resolver and the verified indexes. The packages `kept` are
+  /// seen in these versions only.
   std::vector<guest::PlannedPackage> resolve(const artifacts::VerifiedFile& base,
                                              const std::vector<fetch::Repository>& repositories,
-                                             const recipe::ResolvedRecipe& recipe);
+                                             const recipe::ResolvedRecipe& recipe,
+                                             const std::vector<fetch::FetchedPackage>& kept = {});
 
   /// Installs, customises, cleans and exports; ends the appliance. Times after `latest` are clamped to it.
   GuestResult build(const artifacts::VerifiedFile& base, const std::vector<fetch::Repository>& repositories,

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "artifacts/tar.hpp"
 #include "builder/fetch/keys.hpp"
 #include "builder/fetch/url.hpp"
+#include "builder/lock/stale.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 
@@ -21,15 +23,38 @@ core::Json promise_identity(const fetch::BaseSource& source) {
   return identity;
 }
 
+std::optional<fetch::BaseLock> base_lock(const LockedSources& locked) {
+  if (!locked.profile.base) return std::nullopt;
+  const lock::LockedBase& base = locked.lock.bases.at(*locked.profile.base);
+  return fetch::BaseLock{base.version, base.branch, base.url, base.sha256, base.size};
+}
+
+fetch::IndexEntry entry_of(const lock::LockedPackage& package) {
+  fetch::IndexEntry entry;
+  entry.name = package.name;
+  entry.version = package.version;
+  entry.arch = package.arch;
+  entry.size = package.size;
+  entry.build_time = package.build_time;
+  entry.identity = package.identity;
+  return entry;
+}
+
 }  // namespace
 
-BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe) {
+std::optional<LockedSources> usable_lock(const lock::Lock* lock, const recipe::ResolvedRecipe& recipe) {
+  if (lock == nullptr || lock::find_staleness(*lock, recipe)) return std::nullopt;
+  return LockedSources{*lock, *lock->find_profile(recipe.profile)};
+}
+
+BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
+                     const std::optional<LockedSources>& locked) {
   BaseOrigin origin;
   if (const auto* alpine = std::get_if<recipe::AlpineBase>(&recipe.base)) {
     const fetch::Context context = tools.fetch_context("base");
-    origin.alpine = fetch::find_base(
-        context,
-        {alpine->release, alpine->arch, alpine->mirror_flavor(), alpine->mirrors, alpine->digest, {}});
+    origin.alpine =
+        fetch::find_base(context, {alpine->release, alpine->arch, alpine->mirror_flavor(), alpine->mirrors,
+                                   alpine->digest, locked ? base_lock(*locked) : std::nullopt});
     origin.identity = promise_identity(*origin.alpine);
     origin.title = origin.alpine->title();
   } else {
@@ -62,10 +87,44 @@ std::vector<fetch::Repository> load_indexes(Toolbox& tools, const recipe::Resolv
                                   origin.alpine->branch, alpine.arch, keys);
 }
 
+std::vector<fetch::Repository> locked_repositories(const recipe::ResolvedRecipe& recipe,
+                                                   const BaseOrigin& origin, const LockedSources& locked) {
+  const auto& alpine = std::get<recipe::AlpineBase>(recipe.base);
+  std::map<std::string, std::vector<fetch::IndexEntry>> entries;
+  for (const lock::LockedStep& step : locked.profile.steps) {
+    if (const lock::LockedPackage* package = locked.lock.find_package(step.name, step.version))
+      entries[package->repository].push_back(entry_of(*package));
+  }
+  std::vector<fetch::Repository> repositories;
+  for (const recipe::Marked& name : recipe.packages.repositories) {
+    const std::string shown = fetch::redacted_url(name.value);
+    repositories.push_back({.name = shown,
+                            .arch = alpine.arch,
+                            .urls = fetch::repository_urls(name.value, alpine.mirrors, origin.alpine->branch),
+                            .index_url = "",
+                            .file = {},
+                            .index = fetch::Index(std::move(entries[shown]), "the lock")});
+  }
+  return repositories;
+}
+
+core::Json locked_choice(const LockedSources& locked) {
+  core::Json rows = core::Json::array();
+  for (const lock::LockedStep& step : locked.profile.steps) {
+    core::Json row{{"action", step.action}, {"name", step.name}, {"version", step.version}};
+    if (!step.old_version.empty()) row["old_version"] = step.old_version;
+    if (const lock::LockedPackage* package = locked.lock.find_package(step.name, step.version);
+        package != nullptr && step.action != "remove")
+      row["identity"] = package->identity.hex();
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 core::Json index_identity(const std::vector<fetch::Repository>& repositories) {
   core::Json rows = core::Json::array();
   for (const fetch::Repository& repository : repositories) {
-    rows.push_back({{"name", repository.name}, {"sha256", repository.file.digest().hex()}});
+    rows.push_back({{"name", repository.name}, {"sha256", repository.file->digest().hex()}});
   }
   return rows;
 }

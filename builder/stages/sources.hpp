@@ -11,6 +11,7 @@
 #include "artifacts/blob_store.hpp"
 #include "builder/fetch/alpine_base.hpp"
 #include "builder/fetch/packages.hpp"
+#include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/embedded_base.hpp"
 #include "builder/stages/toolbox.hpp"
@@ -26,8 +27,19 @@ struct BaseOrigin {
   std::string title;    ///< "alpine-minirootfs 3.22.2"
 };
 
-/// Asks the mirrors (alpine) or looks at the host (embedded).
-BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe);
+/// Where a profile's base and packages are, out of a lock.
+struct LockedSources {
+  const lock::Lock& lock;
+  const lock::LockedProfile& profile;
+};
+
+/// What the lock says about a profile; none without lock (null), or when the profile asks for something else
+/// by now.
+std::optional<LockedSources> usable_lock(const lock::Lock* lock, const recipe::ResolvedRecipe& recipe);
+
+/// Asks the mirrors (alpine) or looks at the host (embedded). A lock answers without any request.
+BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
+                     const std::optional<LockedSources>& locked);
 
 /// The base's tarball in the blob store: fetched or made, verified, and readable as a root file system.
 artifacts::VerifiedFile obtain_base(Toolbox& tools, const BaseOrigin& origin);
@@ -35,6 +47,13 @@ artifacts::VerifiedFile obtain_base(Toolbox& tools, const BaseOrigin& origin);
 /// The verified indexes of the recipe's repositories; empty for the embedded base.
 std::vector<fetch::Repository> load_indexes(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
                                             const BaseOrigin& origin, const artifacts::VerifiedFile& base);
+
+/// The recipe's repositories with those packages that the lock has for the profile.
+std::vector<fetch::Repository> locked_repositories(const recipe::ResolvedRecipe& recipe,
+                                                   const BaseOrigin& origin, const LockedSources& locked);
+
+/// The locked choice of packages as a recorded result: rows of action, name, version, identity.
+core::Json locked_choice(const LockedSources& locked);
 
 /// What fingerprints hold of the indexes: names and digests.
 core::Json index_identity(const std::vector<fetch::Repository>& repositories);

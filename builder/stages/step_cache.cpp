@@ -1,5 +1,8 @@
 #include "builder/stages/step_cache.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 
@@ -34,6 +37,8 @@ fs::path StepCache::last_path(const plan::Step& step) const {
 std::optional<core::Json> StepCache::find(const plan::Fingerprint& fingerprint) const {
   const auto record = read_record(record_path(fingerprint));
   if (!record || !record->is_object() || !record->contains("result")) return std::nullopt;
+  // Its time says when it was last of use; where that cannot be set, gc sees it as older.
+  ::utimensat(AT_FDCWD, record_path(fingerprint).c_str(), nullptr, 0);
   return record->at("result");
 }
 

@@ -23,10 +23,11 @@ MAY_INCLUDE = {
     "builder/guest": ["builder/first_boot", "builder/machine", "builder/recipe", "artifacts", "core"],
     "builder/image": ["builder/machine", "artifacts", "signing", "core"],
     "builder/formats": ["builder/image", "builder/machine", "builder/recipe", "artifacts", "signing", "core"],
+    "builder/lock": ["builder/recipe", "builder/fetch", "core"],
     "builder/plan": ["builder/recipe", "artifacts", "core"],
-    "builder/stages": ["builder/plan", "builder/first_boot", "builder/formats", "builder/fetch", "builder/guest", "builder/image", "builder/machine",
+    "builder/stages": ["artifacts/export", "builder/plan", "builder/lock", "builder/first_boot", "builder/formats", "builder/fetch", "builder/guest", "builder/image", "builder/machine",
                        "builder/recipe", "artifacts", "signing", "core"],
-    "builder/cli": ["artifacts/export", "builder/serve", "builder/stages", "builder/formats", "builder/plan", "builder/fetch", "builder/guest", "builder/image",
+    "builder/cli": ["artifacts/export", "builder/serve", "builder/stages", "builder/formats", "builder/plan", "builder/lock", "builder/fetch", "builder/guest", "builder/image",
                     "builder/machine", "builder/recipe", "artifacts", "signing", "core"],
 }
 

@@ -58,7 +58,8 @@ struct FetchLab {
   std::size_t stored() const {
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(blobs.root())) {
-      count += entry.is_regular_file() ? 1 : 0;
+      const bool is_lock = entry.path().filename() == ".lock";  // of the store itself
+      count += entry.is_regular_file() && !is_lock ? 1 : 0;
     }
     return count - leftovers();
   }

@@ -2,6 +2,7 @@
 // and for ci/bench-store. The images are not images; nothing that looks into them may be asked to.
 //
 //   store_maker FOLDER [--lines N] [--releases N] [--packages N] [--size BYTES] [--first DAY] [--key FILE]
+//   [--image FILE]
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -28,6 +29,7 @@ struct Options {
   std::map<std::string, std::uint64_t> numbers{
       {"--lines", 1}, {"--releases", 1}, {"--packages", 10}, {"--size", 4096}, {"--first", 0}};
   fs::path key;
+  fs::path image;  ///< what all images are copies of; empty: made up
 };
 
 Options parse(int argc, char** argv) {
@@ -38,6 +40,10 @@ Options parse(int argc, char** argv) {
     const std::string value = argv[i + 1];
     if (std::string_view(argv[i]) == "--key") {
       options.key = value;
+      continue;
+    }
+    if (std::string_view(argv[i]) == "--image") {
+      options.image = value;
       continue;
     }
     std::from_chars(value.data(), value.data() + value.size(), options.numbers.at(argv[i]));
@@ -92,8 +98,11 @@ void make(const Options& options) {
     for (std::uint64_t line = 0; line < number("--lines"); ++line) {
       // 2026-01-01 and the days after it.
       const core::UnixTime time{std::chrono::seconds(1767225600 + static_cast<std::int64_t>(day) * 86400)};
-      write_image(scratch / "image.qcow2", number("--size"));
-      write_image(scratch / "image.iso", number("--size"));
+      for (const char* name : {"image.qcow2", "image.iso"}) {
+        write_image(scratch / name, options.image.empty() ? number("--size") : 0);
+        if (!options.image.empty())
+          fs::copy_file(options.image, scratch / name, fs::copy_options::overwrite_existing);
+      }
       artifacts::PublishRequest request;
       request.name = fmt::format("demo{}", line);
       request.profile = "minimal";

@@ -203,7 +203,7 @@ TEST_F(BaseTest, TheRecipesPinBeatsTheReleaseFile) {
 TEST_F(BaseTest, ALockIsFollowedUnlessThePinDiffers) {
   BaseRequest locked = request("3.22");
   locked.lock =
-      BaseLock{.version = "3.22.1", .branch = "v3.22", .urls = {}, .sha256 = sha256("older"), .size = 5};
+      BaseLock{.version = "3.22.1", .branch = "v3.22", .url = {}, .sha256 = sha256("older"), .size = 5};
   EXPECT_EQ(content(locked), "older");
   EXPECT_EQ(server_.requests().size(), 1u);
   locked.pin = sha256("newest");

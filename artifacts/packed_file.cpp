@@ -1,0 +1,210 @@
+#include "artifacts/packed_file.hpp"
+
+#include <fcntl.h>
+#include <lzma.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "artifacts/compression.hpp"
+#include "artifacts/unpack_stream.hpp"
+#include "core/error.hpp"
+#include "core/fd.hpp"
+
+namespace imgforge::artifacts {
+namespace {
+
+using core::Error;
+using core::Kind;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kBlock = 1 << 20;
+constexpr int kZstdLevel = 3;
+constexpr std::uint32_t kXzPreset = 6;
+constexpr std::uint64_t kNoRatio = ~std::uint64_t{0};  // the size is bounded instead
+
+/// A new file that is removed again unless it was completed.
+class NewFile {
+ public:
+  explicit NewFile(const fs::path& path)
+      : path_(path), fd_(core::open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644)) {}
+  ~NewFile() {
+    if (fd_) ::unlink(path_.c_str());
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  void write(std::span<const std::byte> data) {
+    core::write_all(fd_.get(), data, path_.native());
+    size_ += data.size();
+  }
+  void skip(std::size_t size) {
+    if (::lseek(fd_.get(), static_cast<off_t>(size), SEEK_CUR) < 0)
+      throw core::system_error(errno, "cannot seek in", path_.native());
+    size_ += size;
+  }
+  std::uint64_t complete() {
+    if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0)
+      throw core::system_error(errno, "cannot size", path_.native());
+    core::Fd fd = std::move(fd_);
+    fd.close(path_.native());
+    return size_;
+  }
+
+ private:
+  fs::path path_;
+  core::Fd fd_;
+  std::uint64_t size_ = 0;
+};
+
+int cores() {
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+/// Takes all of `source` in pieces: `step(data, last)` packs one and writes what comes out.
+template <class Step>
+void feed(const fs::path& source, const core::CancelToken& cancel, Step&& step) {
+  const core::Fd fd = core::open_regular(source, core::FollowLinks::kNo);
+  std::vector<std::byte> input(kBlock);
+  while (true) {
+    cancel.check();
+    const std::size_t n = core::read_some(fd.get(), input, source.native());
+    step(std::span<const std::byte>(input.data(), n), n == 0);
+    if (n == 0) return;
+  }
+}
+
+struct FreeZstd {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+};
+
+void pack_zstd(const fs::path& source, NewFile& target, const core::CancelToken& cancel) {
+  const std::unique_ptr<ZSTD_CCtx, FreeZstd> context(ZSTD_createCCtx());
+  if (!context) throw std::bad_alloc();
+  const auto checked = [&](std::size_t result) {
+    if (ZSTD_isError(result) == 0) return result;
+    throw Error(Kind::kArchive, source.native() + " cannot be packed: " + ZSTD_getErrorName(result));
+  };
+  const auto set = [&](ZSTD_cParameter parameter, int value) {
+    checked(ZSTD_CCtx_setParameter(context.get(), parameter, value));
+  };
+  set(ZSTD_c_compressionLevel, kZstdLevel);
+  set(ZSTD_c_checksumFlag, 1);
+  set(ZSTD_c_enableLongDistanceMatching, 1);
+  set(ZSTD_c_windowLog, kZstdWindowLog);
+  // A library without threads refuses this one: then one core does it all.
+  static_cast<void>(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_nbWorkers, cores()));
+  std::vector<std::byte> output(kBlock);
+  feed(source, cancel, [&](std::span<const std::byte> data, bool last) {
+    ZSTD_inBuffer in{data.data(), data.size(), 0};
+    bool more = true;
+    while (more) {
+      ZSTD_outBuffer out{output.data(), output.size(), 0};
+      const std::size_t rest =
+          checked(ZSTD_compressStream2(context.get(), &out, &in, last ? ZSTD_e_end : ZSTD_e_continue));
+      target.write(std::span<const std::byte>(output.data(), out.pos));
+      more = last ? rest != 0 : in.pos < in.size;
+    }
+  });
+}
+
+void pack_xz(const fs::path& source, NewFile& target, const core::CancelToken& cancel) {
+  struct Stream {
+    lzma_stream value = LZMA_STREAM_INIT;
+    ~Stream() { lzma_end(&value); }
+  } stream;
+  lzma_mt options{};
+  options.threads = static_cast<std::uint32_t>(cores());
+  options.preset = kXzPreset;
+  options.check = LZMA_CHECK_CRC64;
+  if (lzma_stream_encoder_mt(&stream.value, &options) != LZMA_OK) throw std::bad_alloc();
+  std::vector<std::byte> output(kBlock);
+  feed(source, cancel, [&](std::span<const std::byte> data, bool last) {
+    stream.value.next_in = reinterpret_cast<const std::uint8_t*>(data.data());
+    stream.value.avail_in = data.size();
+    lzma_ret code = LZMA_OK;
+    do {
+      stream.value.next_out = reinterpret_cast<std::uint8_t*>(output.data());
+      stream.value.avail_out = output.size();
+      code = lzma_code(&stream.value, last ? LZMA_FINISH : LZMA_RUN);
+      if (code == LZMA_MEM_ERROR) throw std::bad_alloc();
+      if (code != LZMA_OK && code != LZMA_STREAM_END)
+        throw Error(Kind::kArchive, source.native() + " cannot be packed by xz");
+      target.write(std::span<const std::byte>(output.data(), output.size() - stream.value.avail_out));
+    } while (last ? code != LZMA_STREAM_END : stream.value.avail_in != 0);
+  });
+}
+
+bool is_regular(const fs::path& path) {
+  std::error_code error;
+  return fs::symlink_status(path, error).type() == fs::file_type::regular;
+}
+
+}  // namespace
+
+std::string_view packing_suffix(Packing packing) {
+  return packing == Packing::kZstd ? ".zst" : ".xz";
+}
+
+std::uint64_t pack_file(const fs::path& source, const fs::path& target, Packing packing,
+                        const core::CancelToken& cancel) {
+  NewFile file(target);
+  packing == Packing::kZstd ? pack_zstd(source, file, cancel) : pack_xz(source, file, cancel);
+  return file.complete();
+}
+
+void read_unpacked(const fs::path& source, std::uint64_t limit,
+                   const std::function<void(std::span<const std::byte>)>& sink) {
+  const core::Fd fd = core::open_regular(source, core::FollowLinks::kNo);
+  UnpackStream stream(fd.get(), source.native(), kNoRatio);
+  std::vector<std::byte> buffer(kBlock / 4);
+  while (const std::size_t n = stream.read_full(buffer)) {
+    if (stream.offset() > limit)
+      throw Error(Kind::kUnsafe,
+                  source.native() + " unpacks to more than " + std::to_string(limit) + " bytes");
+    sink(std::span<const std::byte>(buffer.data(), n));
+  }
+}
+
+void unpack_file(const fs::path& source, const fs::path& target, std::uint64_t limit,
+                 const core::CancelToken& cancel) {
+  NewFile file(target);
+  read_unpacked(source, limit, [&](std::span<const std::byte> data) {
+    cancel.check();
+    constexpr std::size_t kHole = 4096;
+    while (!data.empty()) {
+      const auto block = data.first(std::min(kHole, data.size()));
+      const bool zero =
+          std::all_of(block.begin(), block.end(), [](std::byte b) { return b == std::byte{0}; });
+      zero ? file.skip(block.size()) : file.write(block);
+      data = data.subspan(block.size());
+    }
+  });
+  file.complete();
+}
+
+fs::path stored_path(const fs::path& directory, const std::string& file) {
+  fs::path own = directory / file;
+  const bool in_releases = directory.parent_path().parent_path().filename() == "releases";
+  std::error_code error;
+  if (in_releases || fs::symlink_status(own, error).type() != fs::file_type::not_found) return own;
+  for (const Packing packing : {Packing::kZstd, Packing::kXz}) {
+    fs::path packed = own.native() + std::string(packing_suffix(packing));
+    if (is_regular(packed)) return packed;
+  }
+  return own;
+}
+
+bool is_packed(const fs::path& path, const std::string& file) {
+  return path.filename() != file;
+}
+
+}  // namespace imgforge::artifacts

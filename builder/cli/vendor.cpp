@@ -1,0 +1,63 @@
+#include "builder/stages/vendor.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/cli/build_arguments.hpp"
+#include "builder/cli/keys.hpp"
+#include "builder/cli/lock_arguments.hpp"
+#include "core/json.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+struct Arguments {
+  BuildArguments build;
+  std::filesystem::path recipe;
+  std::filesystem::path target;
+  std::filesystem::path signing_key;
+  PassphraseArguments passphrase;
+  bool is_unsigned = false;
+};
+
+int vendor(Context& context, const Arguments& arguments) {
+  const lock::Lock lock = require_lock(arguments.recipe);
+  const Signer sign =
+      arguments.is_unsigned ? Signer() : make_signer(context, arguments.signing_key, arguments.passphrase);
+  BuildTools tools(context, arguments.build);
+  const std::filesystem::path file = lock::lock_path(arguments.recipe);
+  const stages::VendorResult result = stages::vendor(tools.toolbox(), {lock, file, arguments.target, sign});
+  if (result.indexes_missing > 0) {
+    context.progress.warn(
+        fmt::format("{} of {} indexes were not kept when the lock was made elsewhere: builds "
+                    "do not need them, apk on this folder does",
+                    result.indexes_missing, lock.indexes.size()));
+  }
+  context.progress.note(fmt::format(
+      "{} · {} files, {} · next: imgforge build {} --vendor {}", arguments.target.native(), result.files,
+      core::Bytes{result.bytes}.human(), arguments.recipe.native(), arguments.target.native()));
+  if (context.options.json) {
+    print(core::print_json({{"schema", 1},
+                            {"directory", arguments.target.native()},
+                            {"files", result.files},
+                            {"bytes", result.bytes},
+                            {"signed", static_cast<bool>(sign)},
+                            {"indexes_missing", result.indexes_missing}}));
+  }
+  return 0;
+}
+
+}  // namespace
+
+Runner declare_vendor(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("recipe", arguments->recipe, "recipe file (YAML) with a lock beside it")->required();
+  app.add_option("dir", arguments->target, "folder to write, or to replace if it was vendored")->required();
+  app.add_flag("--offline", arguments->build.offline, "use no network: everything must be cached");
+  app.add_option("--signing-key", arguments->signing_key,
+                 "secret key to sign the sums with [the only one of imgforge key show]");
+  declare_passphrase(app, arguments->passphrase);
+  app.add_flag("--unsigned", arguments->is_unsigned, "do not sign the sums");
+  return [arguments](Context& context) { return vendor(context, *arguments); };
+}
+
+}  // namespace imgforge::cli

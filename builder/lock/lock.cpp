@@ -1,0 +1,25 @@
+#include "builder/lock/lock.hpp"
+
+#include <algorithm>
+
+namespace imgforge::lock {
+
+const LockedProfile* Lock::find_profile(std::string_view name) const {
+  const auto found = std::find_if(profiles.begin(), profiles.end(),
+                                  [&](const LockedProfile& profile) { return profile.name == name; });
+  return found == profiles.end() ? nullptr : &*found;
+}
+
+const LockedPackage* Lock::find_package(std::string_view name, std::string_view version) const {
+  const auto found = std::find_if(packages.begin(), packages.end(), [&](const LockedPackage& package) {
+    return package.name == name && package.version == version;
+  });
+  return found == packages.end() ? nullptr : &*found;
+}
+
+std::filesystem::path lock_path(const std::filesystem::path& recipe) {
+  std::filesystem::path path = recipe;
+  return path.replace_extension(".lock.json");
+}
+
+}  // namespace imgforge::lock

@@ -1,0 +1,224 @@
+#include "builder/stages/locking.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "builder/fetch/url.hpp"
+#include "builder/lock/stale.hpp"
+#include "builder/plan/plan.hpp"
+#include "builder/stages/profile_sources.hpp"
+#include "builder/stages/sources.hpp"
+#include "builder/stages/step_inputs.hpp"
+#include "core/error.hpp"
+#include "core/temp_dir.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+using core::Error;
+using core::Kind;
+
+/// Puts rows together that profiles share.
+class Writer {
+ public:
+  explicit Writer(std::string recipe) { lock_.recipe = std::move(recipe); }
+
+  std::size_t add(const lock::LockedBase& base) {
+    const auto found = std::find(lock_.bases.begin(), lock_.bases.end(), base);
+    if (found != lock_.bases.end()) return static_cast<std::size_t>(found - lock_.bases.begin());
+    lock_.bases.push_back(base);
+    return lock_.bases.size() - 1;
+  }
+  void add(const lock::LockedIndex& index) {
+    if (std::find(lock_.indexes.begin(), lock_.indexes.end(), index) == lock_.indexes.end())
+      lock_.indexes.push_back(index);
+  }
+  void add(const lock::LockedPackage& package) { packages_.emplace(package.full_name(), package); }
+  void add(lock::LockedProfile profile) { lock_.profiles.push_back(std::move(profile)); }
+  void add_tools(const core::Json& versions) {
+    for (const auto& [name, version] : versions.items()) lock_.tools[name] = version.get<std::string>();
+  }
+
+  lock::Lock finish() {
+    for (auto& [name, package] : packages_) lock_.packages.push_back(std::move(package));
+    return std::move(lock_);
+  }
+
+ private:
+  lock::Lock lock_;
+  std::map<std::string, lock::LockedPackage> packages_;
+};
+
+lock::LockedBase base_row(const fetch::BaseSource& source, const artifacts::VerifiedFile& file) {
+  return {source.flavor,       source.version, source.branch, source.arch,
+          source.urls.front(), file.digest(),  file.size()};
+}
+
+/// The name of the repository that has the package.
+std::string repository_of(const std::vector<fetch::Repository>& repositories,
+                          const fetch::IndexEntry& entry) {
+  for (const fetch::Repository& repository : repositories) {
+    if (repository.index.find(entry.name, entry.version) != nullptr) return repository.name;
+  }
+  throw Error(Kind::kInternal, "a package without repository: " + entry.full_name());
+}
+
+lock::LockedPackage package_row(const std::vector<fetch::Repository>& repositories,
+                                const fetch::FetchedPackage& package) {
+  return {package.entry.name,
+          package.entry.version,
+          package.entry.arch,
+          repository_of(repositories, package.entry),
+          package.url,
+          package.entry.identity,
+          package.file.digest(),
+          package.file.size(),
+          package.entry.build_time};
+}
+
+class ProfileLock {
+ public:
+  ProfileLock(Toolbox& tools, const recipe::ResolvedRecipe& recipe, Writer& writer)
+      : tools_(tools),
+        recipe_(recipe),
+        writer_(writer),
+        runner_(tools),
+        plan_(plan::make_plan(recipe)),
+        work_(tools.scratch(), "lock") {
+    profile_.name = recipe.profile;
+    profile_.request = lock::request_of(recipe);
+  }
+
+  void run(const std::optional<Moving>& moving) {
+    const std::optional<LockedSources> old = usable_lock(moving ? &moving->old : nullptr, recipe_);
+    if (moving && !old) {
+      throw Error(Kind::kUsage, fmt::format("the lock is stale for {}", recipe_.line()))
+          .hint("imgforge lock resolves everything anew");
+    }
+    ProfileSources sources(tools_, recipe_, runner_, plan_, work_.path(), {});
+    if (old) sources.keep_base(*old);
+    if (sources.origin().alpine) lock_alpine(sources, old, moving);
+    for (const recipe::Marked& format : recipe_.formats)
+      writer_.add_tools(artifact_tools(tools_, recipe_, format.value));
+    writer_.add(std::move(profile_));
+  }
+
+ private:
+  void lock_alpine(ProfileSources& sources, const std::optional<LockedSources>& old,
+                   const std::optional<Moving>& moving) {
+    profile_.base = writer_.add(base_row(*sources.origin().alpine, sources.base()));
+    if (recipe_.iso_base() != nullptr) return;
+    for (const fetch::Repository& repository : sources.indexes()) {
+      writer_.add({repository.name, fetch::redacted_url(repository.index_url), repository.arch,
+                   repository.file->digest()});
+    }
+    if (old) sources.choose_keeping(*old, moving->packages);
+    for (const core::Json& row : sources.packages())
+      profile_.steps.push_back(
+          {row.at("action"), row.at("name"), row.at("version"), row.value("old_version", "")});
+    for (const fetch::FetchedPackage& package : sources.fetch()) {
+      lock::LockedPackage row = package_row(sources.indexes(), package);
+      // One that stays keeps its row, also when it comes from elsewhere today.
+      const auto* before = old ? old->lock.find_package(row.name, row.version) : nullptr;
+      writer_.add(before != nullptr && before->sha256 == row.sha256 ? *before : row);
+    }
+  }
+
+  Toolbox& tools_;
+  const recipe::ResolvedRecipe& recipe_;
+  Writer& writer_;
+  StepRunner runner_;
+  plan::Plan plan_;
+  core::TempDir work_;
+  lock::LockedProfile profile_;
+};
+
+void require_locked(const Moving& moving) {
+  std::vector<std::string> names;
+  for (const lock::LockedPackage& package : moving.old.packages) names.push_back(package.name);
+  for (const std::string& name : moving.packages) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    const std::string near = core::nearest_word(name, names);
+    Error error(Kind::kUsage, "the lock has no package \"" + core::escaped(name, 80) + "\"");
+    throw error.hint(near.empty() ? "imgforge outdated lists what can move" : "did you mean " + near + "?");
+  }
+}
+
+/// Collects what differs, a row a name and version, with the profiles that it concerns.
+class Comparison {
+ public:
+  void add(const std::string& name, const std::string& locked, const std::string& newest,
+           const std::string& profile) {
+    for (Outdated& row : rows_) {
+      if (row.name != name || row.locked != locked || row.newest != newest) continue;
+      row.profiles.push_back(profile);
+      return;
+    }
+    rows_.push_back({name, locked, newest, {profile}});
+  }
+  std::vector<Outdated> finish() {
+    std::stable_sort(rows_.begin(), rows_.end(),
+                     [](const Outdated& a, const Outdated& b) { return a.name < b.name; });
+    return std::move(rows_);
+  }
+
+ private:
+  std::vector<Outdated> rows_;
+};
+
+/// The version that an index offers for a locked package; an index lists one of each as a rule.
+std::string offered(const std::vector<fetch::Repository>& repositories, const lock::LockedStep& step) {
+  std::string newest;
+  for (const fetch::Repository& repository : repositories) {
+    if (repository.index.find(step.name, step.version) != nullptr) return step.version;
+    const auto found = repository.index.find(step.name);
+    if (!found.empty() && newest.empty()) newest = found.back()->version;
+  }
+  return newest;
+}
+
+}  // namespace
+
+lock::Lock make_lock(Toolbox& tools, const std::string& recipe,
+                     const std::vector<recipe::ResolvedRecipe>& profiles,
+                     const std::optional<Moving>& moving) {
+  if (moving) require_locked(*moving);
+  core::TempDir::reclaim(tools.scratch());
+  Writer writer(recipe);
+  for (const recipe::ResolvedRecipe& profile : profiles) {
+    core::while_doing("locking " + profile.line(), [&] { ProfileLock(tools, profile, writer).run(moving); });
+  }
+  return writer.finish();
+}
+
+std::vector<Outdated> find_outdated(Toolbox& tools, const lock::Lock& lock,
+                                    const std::vector<recipe::ResolvedRecipe>& profiles) {
+  Comparison bases, packages;
+  for (const recipe::ResolvedRecipe& recipe : profiles) {
+    const lock::LockedProfile* profile = lock.find_profile(recipe.profile);
+    if (profile == nullptr || !profile->base) continue;
+    core::while_doing("comparing " + recipe.line(), [&] {
+      const lock::LockedBase& base = lock.bases.at(*profile->base);
+      const BaseOrigin newest = find_base(tools, recipe, std::nullopt);
+      if (newest.alpine->version != base.version)
+        bases.add("alpine-" + base.flavor, base.version, newest.alpine->version, recipe.profile);
+      if (profile->steps.empty()) return;
+      const artifacts::VerifiedFile file =
+          obtain_base(tools, find_base(tools, recipe, LockedSources{lock, *profile}));
+      const auto repositories = load_indexes(tools, recipe, newest, file);
+      for (const lock::LockedStep& step : profile->steps) {
+        if (step.action == "remove") continue;
+        const std::string version = offered(repositories, step);
+        if (version != step.version) packages.add(step.name, step.version, version, recipe.profile);
+      }
+    });
+  }
+  std::vector<Outdated> rows = bases.finish();
+  for (Outdated& row : packages.finish()) rows.push_back(std::move(row));
+  return rows;
+}
+
+}  // namespace imgforge::stages

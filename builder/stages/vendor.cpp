@@ -1,0 +1,163 @@
+#include "builder/stages/vendor.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+
+#include "artifacts/export/target.hpp"
+#include "builder/fetch/apk_names.hpp"
+#include "builder/fetch/downloader.hpp"
+#include "builder/fetch/url.hpp"
+#include "core/atomic_file.hpp"
+#include "core/error.hpp"
+#include "core/fd.hpp"
+#include "core/temp_dir.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+using core::Error;
+using core::Kind;
+namespace fs = std::filesystem;
+
+constexpr const char* kSums = "SHA256SUMS";
+/// Of a mirror's URL these last parts name a file: "v3.22/main/x86_64/jq-1.7-r0.apk".
+constexpr std::size_t kDepth = 4;
+
+/// A file of the lock with its place in the folder.
+struct Row {
+  std::string what;
+  std::string url;
+  core::Digest sha256;
+  std::optional<std::uint64_t> size;
+  std::string path;
+};
+
+std::string place_of(const std::string& url) {
+  const std::size_t path = url.find('/', url.find("://") + 3) + 1;  // behind the host
+  std::vector<std::string> parts = core::split(std::string_view(url).substr(path), '/');
+  if (parts.size() > kDepth) parts.erase(parts.begin(), parts.end() - static_cast<std::ptrdiff_t>(kDepth));
+  for (const std::string& part : parts) {
+    if (!fetch::is_plain_file_name(part))
+      throw Error(Kind::kIntegrity, "the lock has a URL that cannot be a file: " + fetch::redacted_url(url));
+  }
+  return core::join(parts, "/");
+}
+
+/// Base and packages: what a build from the lock reads.
+std::vector<Row> rows_of(const lock::Lock& lock) {
+  std::vector<Row> rows;
+  for (const lock::LockedBase& base : lock.bases)
+    rows.push_back(
+        {"alpine-" + base.flavor + " " + base.version, base.url, base.sha256, base.size, place_of(base.url)});
+  for (const lock::LockedPackage& package : lock.packages)
+    rows.push_back(
+        {"package " + package.full_name(), package.url, package.sha256, package.size, place_of(package.url)});
+  std::map<std::string, const Row*> places;
+  for (const Row& row : rows) {
+    const auto [other, is_new] = places.emplace(row.path, &row);
+    if (!is_new && other->second->sha256 != row.sha256)
+      throw Error(Kind::kIntegrity, fmt::format("{} and {} are both {} with different bytes",
+                                                fetch::redacted_url(other->second->url),
+                                                fetch::redacted_url(row.url), row.path));
+  }
+  return rows;
+}
+
+class Folder {
+ public:
+  Folder(Toolbox& tools, fs::path root) : tools_(tools), root_(std::move(root)) {}
+
+  void add(const std::string& name, const artifacts::VerifiedFile& file) {
+    const fs::path target = root_ / name;
+    if (sums_.contains(name)) return;
+    fs::create_directories(target.parent_path());
+    tools_.cancel.check();
+    core::clone_file(file.path(), target);
+    note(name, file.digest(), file.size());
+  }
+  void add(const std::string& name, std::string_view text) {
+    core::write_file_atomically(root_ / name, text);
+    note(name, core::digest_of(core::HashAlgorithm::kSha256, text), text.size());
+  }
+  VendorResult finish(const VendorRequest& request) {
+    std::string text;
+    std::set<std::string> names;
+    for (const auto& [name, sha256] : sums_) {
+      text += sha256.hex() + "  " + name + "\n";
+      names.insert(name);
+    }
+    core::write_file_atomically(root_ / kSums, text);
+    names.insert(kSums);
+    if (request.sign) {
+      const std::string signature = std::string(kSums) + ".minisig";
+      core::write_file_atomically(root_ / signature, request.sign(kSums, text));
+      names.insert(signature);
+    }
+    core::write_file_atomically(root_ / exports::kMarkerFile, exports::print_marker(names));
+    return result_;
+  }
+
+ private:
+  void note(const std::string& name, const core::Digest& sha256, std::uint64_t size) {
+    sums_.emplace(name, sha256);
+    ++result_.files;
+    result_.bytes += size;
+  }
+  Toolbox& tools_;
+  fs::path root_;
+  std::map<std::string, core::Digest> sums_;
+  VendorResult result_;
+};
+
+}  // namespace
+
+VendorResult vendor(Toolbox& tools, const VendorRequest& request) {
+  exports::check_target(request.target);
+  const std::vector<Row> rows = rows_of(request.lock);
+  std::vector<fetch::Download> downloads;
+  for (const Row& row : rows)
+    downloads.push_back(
+        {.name = row.what, .urls = {row.url}, .promises = {{row.sha256, "the lock"}}, .size = row.size});
+  const std::vector<artifacts::VerifiedFile> files =
+      fetch::Downloader(tools.fetch_context("vendor")).fetch_all(downloads);
+  const fs::path parent = fs::absolute(request.target).parent_path();
+  fs::create_directories(parent);
+  const core::TempDir work(parent, "vendor");
+  Folder folder(tools, work / "tree");
+  fs::create_directories(work / "tree");
+  for (std::size_t i = 0; i < rows.size(); ++i) folder.add(rows[i].path, files[i]);
+  std::size_t missing = 0;
+  for (const lock::LockedIndex& index : request.lock.indexes) {
+    if (const auto file = tools.blobs.find(index.sha256)) {
+      folder.add(place_of(index.url), *file);
+    } else {
+      ++missing;
+    }
+  }
+  folder.add(request.lock_file.filename().native(), lock::print_lock(request.lock));
+  VendorResult result = folder.finish(request);
+  result.indexes_missing = missing;
+  exports::swap_into_place(work / "tree", fs::absolute(request.target));
+  return result;
+}
+
+void import_vendored(Toolbox& tools, const lock::Lock& lock, const fs::path& folder) {
+  for (const Row& row : rows_of(lock)) {
+    if (tools.blobs.find(row.sha256)) continue;
+    tools.cancel.check();
+    const fs::path source = folder / row.path;
+    std::error_code error;
+    if (!fs::is_regular_file(fs::symlink_status(source, error))) {
+      throw Error(Kind::kFetch, fmt::format("{} is neither in the cache nor {}", row.what, source.native()))
+          .hint("the folder was vendored for another lock: imgforge vendor writes it anew");
+    }
+    const core::TempDir staging(tools.blobs.staging(), "vendored");
+    core::clone_file(source, staging / "file");
+    core::while_doing("taking " + source.native(), [&] { tools.blobs.adopt(staging / "file", row.sha256); });
+  }
+}
+
+}  // namespace imgforge::stages

@@ -1,0 +1,39 @@
+// A lock's bytes as a folder to keep: base, packages and the indexes as Alpine signed them, laid out like a
+// mirror, with the lock and sums over everything. The same image can be built from it when the mirrors are
+// long gone.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "builder/lock/lock.hpp"
+#include "builder/stages/toolbox.hpp"
+
+namespace imgforge::stages {
+
+struct VendorRequest {
+  const lock::Lock& lock;
+  std::filesystem::path lock_file;  ///< copied beside the rest
+  std::filesystem::path target;     ///< new, empty, or of an earlier vendor
+  /// Text of the .minisig for a file of that name and content; empty: unsigned.
+  std::function<std::string(std::string_view file, std::string_view bytes)> sign;
+};
+
+struct VendorResult {
+  std::size_t files = 0;
+  std::uint64_t bytes = 0;
+  std::size_t indexes_missing = 0;  ///< that are in the lock and neither cached nor on the mirror any more
+};
+
+/// Fetches what the cache lacks, then writes the folder beside `target` and exchanges both. Throws kFetch for
+/// what cannot be had, kStore for a target that holds other files, kIntegrity.
+VendorResult vendor(Toolbox& tools, const VendorRequest& request);
+
+/// Takes what the cache lacks of a lock out of such a folder. Throws kIntegrity for a file with other bytes,
+/// kFetch when the folder lacks one that the cache lacks, too.
+void import_vendored(Toolbox& tools, const lock::Lock& lock, const std::filesystem::path& folder);
+
+}  // namespace imgforge::stages

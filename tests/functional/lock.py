@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""Locks: what they hold, that a build keeps to them when mirrors move on or go, and how they are moved and vendored."""
+
+import json
+import shutil
+import subprocess
+import unittest
+
+from apk_repository import Repository
+from harness import NEEDS_ALPINE, RELEASE, Case, Mirror, main
+
+FIRST = [("tool", "1.0-r0", "part"), ("part", "1.0-r0"), ("other", "5.0-r0")]
+
+
+@NEEDS_ALPINE
+class Lock(Case):
+    """The tests stand on one another, in their order."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.mirror = Mirror(cls.scratch)
+        cls.extra = Repository(cls.mirror.folder / "extra")
+        cls.extra.publish(*FIRST)
+        assert cls.run_imgforge("key", "generate", "lock@test", "--no-passphrase").returncode == 0
+        cls.file = cls.scratch / "locked.yaml"
+        cls.write_recipe("tool, other, linux-virt")
+        cls.lock_file = cls.scratch / "locked.lock.json"
+        cls.cold = cls.scratch / "cold-cache"
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.mirror.close()
+        super().tearDownClass()
+
+    @classmethod
+    def write_recipe(cls, packages):
+        cls.file.write_text(f"""imgforge: 1
+name: locked
+base:
+  alpine:
+    release: "{RELEASE}"
+    mirrors: ["{cls.mirror.url()}"]
+packages:
+  repositories: [main, "{cls.mirror.url()}/extra"]
+  keys: ["{cls.mirror.key}", "{cls.extra.key}"]
+  add: [{packages}]
+disk: {{ size: 256M }}
+formats: [qcow2]
+""")
+
+    def lock(self):
+        return json.loads(self.lock_file.read_text())
+
+    def versions(self):
+        return {row["name"]: row["version"] for row in self.lock()["contents"]["packages"]}
+
+    def requests_of(self, *args, **options):
+        seen = len(self.mirror.requests())
+        result = self.ok(*args, **options)
+        return result, [request["path"] for request in self.mirror.requests()[seen:]]
+
+    def digest(self, out):
+        manifest = json.loads(next((out / "releases" / "locked").glob("v*/manifest.json")).read_text())
+        return manifest["artifacts"][0]["sha256"]
+
+    def test_01_a_build_without_lock_is_what_the_others_are_compared_with(self):
+        self.ok("build", self.file)
+        type(self).expected = self.digest(self.out)
+
+    def test_02_lock_writes_down_what_is_fetched(self):
+        result = self.ok("lock", self.file, "--json")
+        self.assertTrue(json.loads(result.stdout)["written"])
+        lock = self.lock()
+        self.assertEqual(self.versions()["tool"], "1.0-r0")
+        self.assertEqual(self.versions()["part"], "1.0-r0")
+        self.assertEqual(lock["bases"][0]["version"][:4], RELEASE)
+        self.assertEqual(lock["profiles"][0]["asked"]["add"], ["tool", "other", "linux-virt"])
+        self.assertIn("install tool 1.0-r0", lock["profiles"][0]["packages"])
+        for row in lock["contents"]["packages"]:
+            line = json.dumps(row["name"])
+            self.assertEqual(sum(f'"name": {line}' in text for text in self.lock_file.read_text().splitlines()), 1, "a row a line")
+            if row["repository"].endswith("/extra"):
+                package = self.extra.packages / f"{row['name']}-{row['version']}.apk"
+                digest = subprocess.run(["sha256sum", package], check=True, capture_output=True, text=True).stdout.split()[0]
+                self.assertEqual(row["sha256"], digest)
+
+    def test_03_locking_again_changes_nothing(self):
+        before = self.lock_file.read_bytes()
+        result = self.ok("lock", self.file)
+        self.assertIn("unchanged", result.stderr)
+        self.assertEqual(self.lock_file.read_bytes(), before)
+        self.assertIn("nothing is outdated", self.ok("outdated", self.file).stderr)
+
+    def test_04_a_locked_build_asks_for_nothing_when_the_cache_has_it(self):
+        result, requests = self.requests_of("build", self.file, "--locked")
+        self.assertEqual(requests, [])
+        self.assertIn("nothing to do", result.stderr)
+
+    def test_05_mirrors_that_move_on_do_not_move_the_image(self):
+        self.extra.publish(("tool", "1.1-r0", "part"), ("part", "2.0-r0"), ("other", "6.0-r0"))
+        out = self.scratch / "moved"
+        _, requests = self.requests_of("build", self.file, "--locked", output_dir=out)
+        self.assertEqual(requests, [])
+        self.assertEqual(self.digest(out), self.expected)
+
+    def test_06_outdated_lists_what_has_moved(self):
+        rows = {row["name"]: row for row in json.loads(self.ok("outdated", self.file, "--json").stdout)["outdated"]}
+        self.assertEqual(set(rows), {"tool", "part", "other"})
+        self.assertEqual((rows["tool"]["locked"], rows["tool"]["newest"]), ("1.0-r0", "1.1-r0"))
+
+    def test_07_a_vendored_lock_builds_without_network_and_cache(self):
+        folder = self.scratch / "vendored"
+        self.ok("vendor", self.file, folder, "--offline")
+        subprocess.run(["sha256sum", "--strict", "--quiet", "-c", "SHA256SUMS"], cwd=folder, check=True)
+        public = next((self.home / "config" / "imgforge").rglob("*.pub"))
+        subprocess.run(["minisign", "-V", "-p", public, "-m", folder / "SHA256SUMS"], check=True, capture_output=True)
+        self.assertTrue((folder / f"v{RELEASE}/main/x86_64/APKINDEX.tar.gz").is_file())
+        out = self.scratch / "from-vendored"
+        _, requests = self.requests_of("--cache-dir", self.cold, "build", self.file, "--vendor", folder, output_dir=out)
+        self.assertEqual(requests, [])
+        self.assertEqual(self.digest(out), self.expected)
+
+    def test_08_a_changed_or_missing_vendored_file_is_refused(self):
+        folder = self.scratch / "spoiled"
+        shutil.copytree(self.scratch / "vendored", folder)
+        package = next(folder.rglob("tool-*.apk"))
+        content = package.read_bytes()
+        package.chmod(0o644)
+        package.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        empty = self.scratch / "empty-cache"
+        self.fails(3, "--cache-dir", empty, "build", self.file, "--vendor", folder, says=[package.name])
+        package.unlink()
+        self.fails(5, "--cache-dir", empty, "build", self.file, "--vendor", folder, says=["tool-1.0-r0", "neither in the cache"])
+        self.fails(1, "vendor", self.file, self.scratch / "mirror", "--offline", says=["no export made"])
+
+    def test_09_gc_keeps_what_a_lock_names(self):
+        cold = self.scratch / "gc-cache"
+        shutil.copytree(self.cold, cold)
+        shutil.rmtree(cold / "steps")
+        names = {row["sha256"] for row in self.lock()["contents"]["packages"]}
+
+        def kept():
+            return {path.parent.name + path.name for path in (cold / "blobs" / "sha256").rglob("*") if path.is_file()} & names
+
+        before = kept()
+        self.assertEqual(before, names)
+        self.ok("--cache-dir", cold, "gc", "--yes", output_dir=self.scratch / "no-store")
+        self.assertEqual(kept(), names)
+
+    def test_10_update_moves_only_what_is_named(self):
+        result = self.ok("update", self.file, "tool")
+        self.assertRegex(result.stdout, r"tool\s+1\.0-r0 -> 1\.1-r0")
+        self.assertEqual((self.versions()["tool"], self.versions()["part"], self.versions()["other"]),
+                         ("1.1-r0", "1.0-r0", "5.0-r0"))
+        out = self.scratch / "updated"
+        self.ok("build", self.file, "--locked", output_dir=out)
+        manifest = json.loads(next((out / "releases" / "locked").glob("v*/manifest.json")).read_text())
+        packages = {row["name"]: row["version"] for row in manifest["packages"]}
+        self.assertEqual((packages["tool"], packages["part"], packages["other"]), ("1.1-r0", "1.0-r0", "5.0-r0"))
+
+    def test_11_an_update_that_cannot_be_says_why_and_leaves_the_lock(self):
+        self.extra.publish(("tool", "2.0-r0", "part>=2.0"), ("part", "2.0-r0"), ("other", "6.0-r0"))
+        before = self.lock_file.read_bytes()
+        self.fails(1, "update", self.file, "tool", says=["part"])
+        self.assertEqual(self.lock_file.read_bytes(), before)
+        self.fails(2, "update", self.file, "tol", says=["did you mean tool?"])
+
+    def test_12_update_without_names_moves_everything(self):
+        result = self.ok("update", self.file)
+        self.assertRegex(result.stdout, r"other\s+5\.0-r0 -> 6\.0-r0")
+        self.assertEqual((self.versions()["tool"], self.versions()["part"]), ("2.0-r0", "2.0-r0"))
+
+    def test_13_a_stale_lock_is_told_with_the_line(self):
+        self.write_recipe("tool, linux-virt, jq")
+        result = self.fails(2, "build", self.file, "--locked", says=["stale", "jq", "imgforge lock"])
+        self.assertRegex(result.stderr, r"locked\.yaml:10:\d+")
+        self.assertIn("not used", self.ok("plan", self.file).stderr)
+        self.lock_file.unlink()
+        self.fails(2, "build", self.file, "--locked", says=["does not exist", "imgforge lock"])
+
+    def test_14_a_damaged_lock_is_refused(self):
+        self.lock_file.write_text("{}")
+        self.fails(3, "build", self.file, says=["locked.lock.json"])
+
+
+if __name__ == "__main__":
+    main()
