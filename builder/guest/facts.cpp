@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "builder/first_boot/installation.hpp"
 #include "builder/guest/quoting.hpp"
 #include "core/error.hpp"
 
@@ -119,6 +120,9 @@ std::set<std::string> paths_of_interest(const recipe::ResolvedRecipe& recipe) {
     paths.insert("/etc/init.d/" + service.name);
   }
   paths.insert("/usr/share/zoneinfo/" + recipe.timezone);
+  if (recipe.first_boot) {
+    for (const std::string& path : first_boot::paths(*recipe.first_boot)) paths.insert(path);
+  }
   return paths;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "builder/first_boot/installation.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::guest {
@@ -81,6 +82,23 @@ void apply_files(Customisation& job) {
 void apply_links(Customisation& job) {
   for (const recipe::LinkEntry& entry : job.recipe.links) {
     job.overlay.add_link(entry.path, entry.target, entry.mark);
+  }
+}
+
+void apply_first_boot(Customisation& job) {
+  if (!job.recipe.first_boot) return;
+  const bool openrc = job.facts.at("/sbin/openrc-run").kind != PathKind::kAbsent;
+  const first_boot::Installation all = first_boot::installation(
+      *job.recipe.first_boot, openrc ? first_boot::Init::kOpenRc : first_boot::Init::kLocalScripts);
+  for (const std::string& path : all.directories) {
+    if (!job.overlay.has(path)) job.overlay.add_directory(path, {0755, 0, 0});
+  }
+  for (const first_boot::File& file : all.files) {
+    job.overlay.add_file(file.path, file.content, {file.mode, 0, 0});
+  }
+  for (const first_boot::Link& link : all.links) {
+    const bool taken = job.overlay.has(link.path) || job.facts.at(link.path).kind != PathKind::kAbsent;
+    if (!link.optional || !taken) job.overlay.add_link(link.path, link.target);
   }
 }
 
@@ -167,6 +185,7 @@ constexpr std::array kOperations{
     Operation{"directories", "directories of the recipe", apply_directories},
     Operation{"files", "files of the recipe", apply_files},
     Operation{"links", "symbolic links of the recipe", apply_links},
+    Operation{"first boot", "questions, network and models of the first start", apply_first_boot},
     Operation{"hostname", "/etc/hostname, and a line in /etc/hosts", apply_hostname},
     Operation{"timezone", "/etc/localtime and /etc/timezone", apply_timezone},
     Operation{"modules", "kernel modules loaded at boot, in /etc/modules", apply_modules},

@@ -58,13 +58,10 @@ bool RegistryHttp::is_ours(const fetch::Transfer& transfer) const {
   return transfer.request.url.starts_with(prefix_);
 }
 
-std::vector<fetch::Transfer> RegistryHttp::with_token(const std::vector<fetch::Transfer>& transfers) const {
-  std::vector<fetch::Transfer> out = transfers;
-  for (fetch::Transfer& transfer : out) {
-    if (!token_.empty() && is_ours(transfer))
-      transfer.request.headers.push_back("Authorization: Bearer " + token_);
-  }
-  return out;
+fetch::Transfer RegistryHttp::with_token(fetch::Transfer transfer) const {
+  if (!token_.empty() && is_ours(transfer))
+    transfer.request.headers.push_back("Authorization: Bearer " + token_);
+  return transfer;
 }
 
 bool RegistryHttp::answer(const std::string& challenge) {
@@ -91,20 +88,68 @@ bool RegistryHttp::answer(const std::string& challenge) {
   return false;
 }
 
-std::vector<fetch::Result> RegistryHttp::run(const std::vector<fetch::Transfer>& transfers,
-                                             unsigned parallel) {
-  std::vector<fetch::Result> results = inner_.run(with_token(transfers), parallel);
-  std::vector<std::size_t> again;
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    const auto* failure = std::get_if<fetch::Failure>(&results[i]);
-    if (failure != nullptr && failure->status == 401 && is_ours(transfers[i])) again.push_back(i);
+/// Another feed with tokens: keeps back what needs one, until there is one or it is known that there is none.
+class RegistryHttp::TokenFeed : public fetch::Feed {
+ public:
+  TokenFeed(const RegistryHttp& http, fetch::Feed& feed) : http_(http), feed_(feed) {}
+
+  std::optional<fetch::Transfer> next() override {
+    if (!refused_.empty() && !resumed_) return std::nullopt;
+    if (!again_.empty()) {
+      fetch::Transfer transfer = std::move(again_.back());
+      again_.pop_back();
+      return http_.with_token(std::move(transfer));
+    }
+    std::optional<fetch::Transfer> transfer = feed_.next();
+    if (transfer) transfer = http_.with_token(*std::move(transfer));
+    return transfer;
   }
-  if (again.empty() || !answer(std::get<fetch::Failure>(results[again.front()]).challenge)) return results;
-  std::vector<fetch::Transfer> second;
-  for (const std::size_t i : again) second.push_back(transfers[i]);
-  std::vector<fetch::Result> answers = inner_.run(with_token(second), parallel);
-  for (std::size_t k = 0; k < again.size(); ++k) results[again[k]] = std::move(answers[k]);
-  return results;
+  bool exhausted() override {
+    if (!refused_.empty() && !resumed_) return true;
+    return again_.empty() && feed_.exhausted();
+  }
+  void done(const fetch::Transfer& transfer, fetch::Result result) override {
+    const auto* failure = std::get_if<fetch::Failure>(&result);
+    if (!resumed_ && failure != nullptr && failure->status == 401 && http_.is_ours(transfer)) {
+      refused_.emplace_back(transfer, std::move(result));
+    } else {
+      feed_.done(transfer, std::move(result));
+    }
+  }
+
+  /// What the registry asks for; nothing when it refused nothing.
+  std::optional<std::string> challenge() const {
+    if (refused_.empty()) return std::nullopt;
+    return std::get<fetch::Failure>(refused_.front().second).challenge;
+  }
+  /// Goes on: with a token what was refused is asked for again, without one it has failed.
+  void resume(bool with_token) {
+    resumed_ = true;
+    for (auto& [transfer, result] : refused_) {
+      if (with_token) {
+        again_.push_back(transfer);
+      } else {
+        feed_.done(transfer, std::move(result));
+      }
+    }
+    refused_.clear();
+  }
+
+ private:
+  const RegistryHttp& http_;
+  fetch::Feed& feed_;
+  bool resumed_ = false;
+  std::vector<std::pair<fetch::Transfer, fetch::Result>> refused_;
+  std::vector<fetch::Transfer> again_;
+};
+
+void RegistryHttp::drive(fetch::Feed& feed, unsigned parallel) {
+  TokenFeed wrapped(*this, feed);
+  inner_.drive(wrapped, parallel);
+  const std::optional<std::string> challenge = wrapped.challenge();
+  if (!challenge) return;
+  wrapped.resume(answer(*challenge));
+  inner_.drive(wrapped, parallel);
 }
 
 }  // namespace imgforge::models

@@ -20,11 +20,14 @@ class RegistryHttp : public fetch::Http {
   /// `prefix`: URLs that begin with it belong to the registry ("https://ghcr.io/v2/"). `inner` must outlive
   /// this.
   RegistryHttp(fetch::Http& inner, std::string prefix) : inner_(inner), prefix_(std::move(prefix)) {}
-  std::vector<fetch::Result> run(const std::vector<fetch::Transfer>& transfers, unsigned parallel) override;
+  /// What is answered with 401 waits until the rest is done and is asked for again with the token.
+  void drive(fetch::Feed& feed, unsigned parallel) override;
+  const fetch::HttpOptions& options() const override { return inner_.options(); }
 
  private:
+  class TokenFeed;
   bool is_ours(const fetch::Transfer& transfer) const;
-  std::vector<fetch::Transfer> with_token(const std::vector<fetch::Transfer>& transfers) const;
+  fetch::Transfer with_token(fetch::Transfer transfer) const;
   /// True when there is a new token.
   bool answer(const std::string& challenge);
 

@@ -190,6 +190,7 @@ class Planner {
                                          "links", "services", "modules", "sysctl", "run"});
     parameters["repositories"] = json_.at("packages").value("repositories", core::Json::array());
     parameters["kernel"] = json_.at("kernel").value("package", "");
+    if (recipe_.first_boot) parameters["first_boot"] = json_.at("first_boot");
     return parameters;
   }
 

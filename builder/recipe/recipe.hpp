@@ -166,6 +166,17 @@ struct SecureBoot {
   Enrolment enrolment = Enrolment::kManual;
 };
 
+/// What the image does at its first start: questions, network, models (builder/first_boot).
+struct FirstBoot {
+  std::string name;                    ///< of the folders /etc/<name> and /var/lib/<name>
+  std::vector<std::string> questions;  ///< in the order in which they are asked
+  std::vector<std::string> update;  ///< URLs of the list of models; its signature is at the URL + ".minisig"
+  unsigned attempts = 0;            ///< of a download that does not move
+  unsigned longest_wait = 0;        ///< seconds between two of them
+  std::string shared;               ///< 9p mount tag of the folder that the host shares
+  std::string log;                  ///< path in the image
+};
+
 struct ResolvedRecipe {
   std::string name;
   std::string description;
@@ -195,6 +206,7 @@ struct ResolvedRecipe {
   core::Bytes usb_data_size = core::mib(64);
   BootMenu boot_menu;
   std::optional<SecureBoot> secure_boot;
+  std::optional<FirstBoot> first_boot;
   std::vector<std::string>
       boot_expect;               ///< regular expressions for the serial console; empty: default marker
   std::filesystem::path folder;  ///< the recipe file's folder, absolute

@@ -41,6 +41,7 @@ profiles:
 | `hello-boot.yaml` | the smallest image that boots, from the build machine's kernel and busybox; needs no network |
 | `unhinged-os.yaml` | a voice-first system on Alpine Linux in five profiles; `custom` sets itself up from answers |
 | `quetzalcore-vm.yaml` | a server as a virtual machine |
+| `digios.yaml` | a system that sets itself up at its first start and fetches a model; `headless` asks nothing |
 | `kodeimage.yaml` | a golden image for disposable clones, which make their own identity |
 
 Editors that know JSON Schema complete and check recipes with `imgforge.schema.json`; for the YAML language server,

@@ -23,6 +23,7 @@ constexpr std::array kEnrollments{"off"sv, "manual"sv, "force"sv};
 constexpr std::array kModelFormats{"gguf"sv, "safetensors"sv, "onnx"sv, "raw"sv};
 constexpr std::array kModelTimes{"build"sv, "first-boot"sv};
 constexpr std::array kModelLayouts{"plain"sv, "huggingface"sv, "ollama"sv};
+constexpr std::array kQuestions{"network"sv, "model"sv, "interface"sv, "hostname"sv, "timezone"sv};
 constexpr std::array kVmNetworks{"user"sv, "bridge"sv, "none"sv};
 
 constexpr std::array kFields{
@@ -529,6 +530,49 @@ constexpr std::array kFields{
               "keys out of the image.",
           .fallback = "manual",
           .choices = kEnrollments},
+
+    Field{.path = "first_boot",
+          .shape = Shape::kRecord,
+          .description =
+              "What the image does at its first start: it asks (or finds answers), gets its network and "
+              "fetches models. `true` takes the defaults. See builder/first_boot/README.md.",
+          .example = "first_boot: true",
+          .choices = kYesNo},
+    Field{.path = "first_boot.questions",
+          .shape = Shape::kList,
+          .type = Type::kChoice,
+          .description = "What is asked, in this order.",
+          .fallback = "network, model, interface, hostname, timezone",
+          .example = "first_boot: { questions: [network, hostname] }",
+          .choices = kQuestions},
+    Field{.path = "first_boot.name",
+          .type = Type::kName,
+          .description = "Name of the folders `/etc/<name>` and `/var/lib/<name>` and of the commands "
+                         "`<name>-model` and `<name>-setup`.",
+          .fallback_note = "the name"},
+    Field{.path = "first_boot.update",
+          .shape = Shape::kList,
+          .type = Type::kUrl,
+          .description = "Where newer lists of models are; the signature is beside each, with `.minisig` "
+                         "added.",
+          .example = "update: [https://models.example.org/models.list]"},
+    Field{.path = "first_boot.attempts",
+          .type = Type::kCount,
+          .description = "How often a download that does not move is tried at one start, 1 to 1000.",
+          .fallback = "10"},
+    Field{.path = "first_boot.longest_wait",
+          .type = Type::kCount,
+          .description = "Seconds between two attempts at most; pauses double until then.",
+          .fallback = "60"},
+    Field{.path = "first_boot.shared",
+          .type = Type::kWord,
+          .description = "Mount tag of the folder that the host shares by 9p: answers are read from its "
+                         "`answers.conf`, the log is written there too.",
+          .fallback = "shared"},
+    Field{.path = "first_boot.log",
+          .type = Type::kImagePath,
+          .description = "The log.",
+          .fallback_note = "`/var/log/<name>-first-boot.log`"},
 
     Field{.path = "profiles",
           .shape = Shape::kProfiles,

@@ -203,6 +203,15 @@ Json to_json(const ResolvedRecipe& recipe) {
     out["secure_boot"] = Json{{"keys", recipe.secure_boot->keys.value},
                               {"enroll", enrolment_word(recipe.secure_boot->enrolment)}};
   }
+  if (const auto& first = recipe.first_boot) {
+    out["first_boot"] = Json{{"name", first->name},
+                             {"questions", first->questions},
+                             {"update", first->update},
+                             {"attempts", first->attempts},
+                             {"longest_wait", first->longest_wait},
+                             {"shared", first->shared},
+                             {"log", first->log}};
+  }
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "artifacts/formats.hpp"
+#include "builder/recipe/first_boot.hpp"
 #include "builder/recipe/iso_base.hpp"
 #include "builder/recipe/schema.hpp"
 #include "builder/recipe/sources.hpp"
@@ -366,6 +367,7 @@ ResolvedRecipe typed(const Node& top, const TypingContext& context) {
   if (out.formats.empty()) throw recipe_error(at(top, "formats"), "formats needs at least one format");
   read_boot(at(top, "boot"), out);
   read_secure_boot(top, out);
+  out.first_boot = read_first_boot(top, out.name);
   check_paths(out);
   check_iso_base(top, out);
   check_models(out);

@@ -77,7 +77,7 @@ class Preview {
         if (!base_) return waiting(step, "it depends on base");
         if (origin_->alpine && !packages_) return waiting(step, "it depends on packages");
         return judge(step, rootfs_inputs(base_->digest(), packages_.value_or(core::Json::array())),
-                     core::Json::object());
+                     rootfs_tools(recipe_));
       case StepKind::kBootFiles:
         return rootfs_ ? judge(step, boot_files_inputs(*rootfs_), boot_files_tools())
                        : waiting(step, "it depends on rootfs");

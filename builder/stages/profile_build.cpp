@@ -135,7 +135,7 @@ core::Json ProfileBuild::rootfs_result() {
   if (rootfs_) return *rootfs_;
   rootfs_ = runner_.run(
       step(StepKind::kRootfs), rootfs_inputs(sources_.base().digest(), sources_.packages()),
-      core::Json::object(), [](const core::Json&) { return true; }, [&] { return make_rootfs(); },
+      rootfs_tools(recipe_), [](const core::Json&) { return true; }, [&] { return make_rootfs(); },
       [](const core::Json& result) {
         return fmt::format("{} packages · {}", result.at("packages").size(), size_text(result));
       });

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "artifacts/formats.hpp"
+#include "builder/first_boot/installation.hpp"
 #include "builder/formats/format.hpp"
 #include "builder/formats/tool_lists.hpp"
 #include "builder/image/early_program.hpp"
@@ -22,6 +23,11 @@ core::Json rootfs_inputs(const core::Digest& base, const core::Json& packages) {
   core::Json inputs{{"base", base.hex()}, {"packages", packages}};
   if (const auto epoch = source_date_epoch()) inputs["source_date_epoch"] = *epoch;
   return inputs;
+}
+
+core::Json rootfs_tools(const recipe::ResolvedRecipe& recipe) {
+  if (!recipe.first_boot) return core::Json::object();
+  return {{"first boot", first_boot::resources_digest().hex()}};
 }
 
 core::Json boot_files_inputs(const core::Json& rootfs) {
@@ -64,7 +70,10 @@ core::Json artifact_tools(Toolbox& tools, const recipe::ResolvedRecipe& recipe, 
   std::vector<std::string_view> names(of_format.begin(), of_format.end());
   if (recipe.secure_boot && artifacts::find_format(format)->carrier == artifacts::Carrier::kDisk)
     names.insert(names.end(), formats::kSecureDiskTools.begin(), formats::kSecureDiskTools.end());
-  return machine::tool_versions(names, tools.processes, tools.cache_dir, tools.cancel);
+  core::Json out = machine::tool_versions(names, tools.processes, tools.cache_dir, tools.cancel);
+  // A remastered medium holds the customisation itself.
+  if (recipe.iso_base() != nullptr) out.update(rootfs_tools(recipe));
+  return out;
 }
 
 core::Json squashfs_tools(Toolbox& tools) {

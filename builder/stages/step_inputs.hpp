@@ -16,6 +16,8 @@ namespace imgforge::stages {
 core::Json packages_inputs(const core::Digest& base, const std::vector<fetch::Repository>& repositories);
 /// SOURCE_DATE_EPOCH, when set, clamps file times and so is an input too.
 core::Json rootfs_inputs(const core::Digest& base, const core::Json& packages);
+/// What imgforge itself puts into the root file system of this recipe, by digest.
+core::Json rootfs_tools(const recipe::ResolvedRecipe& recipe);
 core::Json boot_files_inputs(const core::Json& rootfs);
 /// What imgforge itself puts into every initramfs, by digest.
 core::Json boot_files_tools();

@@ -33,11 +33,12 @@ std::string git_blob(const std::string& bytes) {
 /// Answers from a table; URLs below `locked` want a bearer token.
 class Net : public fetch::Http {
  public:
-  std::vector<fetch::Result> run(const std::vector<fetch::Transfer>& transfers, unsigned) override {
-    std::vector<fetch::Result> results;
-    for (const fetch::Transfer& transfer : transfers) results.push_back(one(transfer));
-    return results;
+  void drive(fetch::Feed& feed, unsigned) override {
+    while (!feed.exhausted()) {
+      if (const auto transfer = feed.next()) feed.done(*transfer, one(*transfer));
+    }
   }
+  const fetch::HttpOptions& options() const override { return options_; }
 
   std::map<std::string, std::string> files;
   std::string locked;
@@ -45,6 +46,7 @@ class Net : public fetch::Http {
   std::vector<std::string> requests;
 
  private:
+  fetch::HttpOptions options_;
   fetch::Result one(const fetch::Transfer& transfer) {
     const fetch::Request& request = transfer.request;
     requests.push_back(request.url);
@@ -71,6 +73,7 @@ class Net : public fetch::Http {
     if (request.size && body.size() != *request.size)
       return fetch::Failure{.error = core::Error(Kind::kIntegrity, "another size")};
     transfer.sink->restart();
+    transfer.sink->begin({.total = body.size()});
     transfer.sink->write(core::as_bytes(body));
     transfer.sink->finish();
     return fetch::Response{.final_url = request.url, .bytes = body.size()};

@@ -1,6 +1,7 @@
 #include "builder/recipe/resolve.hpp"
 
 #include "builder/recipe/schema.hpp"
+#include "builder/recipe/show.hpp"
 #include "core/atomic_file.hpp"
 #include "core/temp_dir.hpp"
 #include "unit/recipe/recipe_testing.hpp"
@@ -124,6 +125,9 @@ iso: { volume_id: MY_MEDIUM }
 usb: { data_size: 128M }
 boot: { timeout: 3, default: recovery, recovery: true, quiet: true, expect: ["login:", "voice .* ready"] }
 secure_boot: { keys: keys/lab.secure-boot, enroll: force }
+first_boot:
+  { name: voice, questions: [hostname, model], update: ["https://m.example/models.list"], attempts: 3,
+    longest_wait: 9, shared: host, log: /var/log/first }
 profiles:
   only:
 )";
@@ -218,6 +222,14 @@ TEST_F(Everything, ReadsEveryField) {
   ASSERT_TRUE(all.secure_boot);
   EXPECT_EQ(all.secure_boot->keys.value, "keys/lab.secure-boot");
   EXPECT_EQ(all.secure_boot->enrolment, Enrolment::kForce);
+  ASSERT_TRUE(all.first_boot);
+  EXPECT_EQ(all.first_boot->name, "voice");
+  EXPECT_EQ(all.first_boot->questions, (Words{"hostname", "model"}));
+  EXPECT_EQ(all.first_boot->update, (Words{"https://m.example/models.list"}));
+  EXPECT_EQ(all.first_boot->attempts, 3U);
+  EXPECT_EQ(all.first_boot->longest_wait, 9U);
+  EXPECT_EQ(all.first_boot->shared, "host");
+  EXPECT_EQ(all.first_boot->log, "/var/log/first");
 }
 
 TEST_F(Everything, NamesEveryFieldOfTheTable) {
@@ -420,6 +432,25 @@ TEST(Resolve, SecureBootIsForDisksThatNobodyWritesTo) {
                           "the format iso cannot be had with secure_boot");
   testing::expect_refused(head + "secure_boot: { keys: lab }\nformats: [vm]\n", 5, 11,
                           "the format vm cannot");
+}
+
+TEST(Resolve, FirstBootNeedsNoMoreThanTrue) {
+  const std::string head = "imgforge: 1\nname: a\nbase: embedded\n";
+  EXPECT_FALSE(testing::resolved("").first_boot);
+  EXPECT_FALSE(testing::resolved("first_boot: false\n").first_boot);
+  const ResolvedRecipe short_form = testing::resolved("first_boot: true\n");
+  ASSERT_TRUE(short_form.first_boot);
+  EXPECT_EQ(short_form.first_boot->name, short_form.name);
+  EXPECT_EQ(short_form.first_boot->questions,
+            (std::vector<std::string>{"network", "model", "interface", "hostname", "timezone"}));
+  EXPECT_EQ(short_form.first_boot->log, "/var/log/" + short_form.name + "-first-boot.log");
+  EXPECT_EQ(to_json(short_form).at("first_boot"),
+            to_json(testing::resolved("first_boot: {}\n")).at("first_boot"));
+  testing::expect_refused(head + "first_boot: { attempts: 0 }\n", 4, 25, "from 1 to 1000");
+  testing::expect_refused(head + "first_boot: { update: [\"file:///x\"] }\n", 4, 24, "http or https only");
+  testing::expect_refused(head + "first_boot: { questions: [colour] }\n", 4, 27,
+                          "network, model, interface, hostname, timezone");
+  testing::expect_refused(head + "first_boot: yes\n", 4, 13, "must be true, false");
 }
 
 }  // namespace

@@ -79,9 +79,9 @@ TEST(ShippedRecipes, EveryOneResolves) {
       for (const User& user : resolved.users) EXPECT_TRUE(user.ssh_keys.empty()) << "no key is shipped";
     }
   }
-  EXPECT_EQ(lines, (std::set<std::string>{"hello-boot", "kodeimage", "quetzalcore-vm", "unhinged-os-custom",
-                                          "unhinged-os-desktop", "unhinged-os-dev", "unhinged-os-minimal",
-                                          "unhinged-os-server"}));
+  EXPECT_EQ(lines, (std::set<std::string>{"digios-desktop", "digios-headless", "hello-boot", "kodeimage",
+                                          "quetzalcore-vm", "unhinged-os-custom", "unhinged-os-desktop",
+                                          "unhinged-os-dev", "unhinged-os-minimal", "unhinged-os-server"}));
 }
 
 TEST(ShippedRecipes, FormatsAreThoseOfTheirPurpose) {
