@@ -96,7 +96,7 @@ struct Request {
   Validators known = {};  ///< not empty: a conditional request, answered by kNotModified when still current
   /// A part only. The answer may be the whole resource all the same: `Head::offset` says what comes.
   std::optional<WantedRange> range = {};
-  int attempts = 0;  ///< 0: as many as the options say
+  int attempts = 0;                       ///< 0: as many as the options say
   std::vector<std::string> headers = {};  ///< further "Name: value" lines; Authorization stays with the host
 };
 
@@ -119,8 +119,8 @@ struct Failure {
   bool bad_range = false;        ///< a part was asked for and something that is no such part came
   std::chrono::seconds wait{0};  ///< how long the server asks to be left alone (Retry-After)
   std::uint64_t bytes = 0;       ///< that reached the sink
-  long status = 0;      ///< of the answer; 0: there was none
-  std::string challenge = {};  ///< WWW-Authenticate of a 401
+  long status = 0;               ///< of the answer; 0: there was none
+  std::string challenge = {};    ///< WWW-Authenticate of a 401
 };
 
 using Result = std::variant<Response, Failure>;
