@@ -85,6 +85,50 @@ models:
         self.assertEqual(row["licenseDeclared"], "MIT")
         self.ok("verify")
 
+    def test_5_every_carrier_has_the_bytes(self):
+        recipe = self.with_models(f", sha256: {self.sha256}")
+        self.ok("build", recipe, "--format", "iso", "--format", "rootfs", output_dir=self.scratch / "carriers")
+        release = self.scratch / "carriers" / "releases" / "withmodel" / "current"
+        path = f"var/lib/withmodel/models/tiny/{self.sha256[:12]}/tiny.gguf"
+        squashfs = self.scratch / "root.squashfs"
+        image = next(release.glob("withmodel-v*.iso"))
+        names = subprocess.run(["xorriso", "-indev", image, "-find", "/", "-name", "*.squashfs"], check=True, capture_output=True,
+                               text=True).stdout
+        subprocess.run(["xorriso", "-osirrox", "on", "-indev", image, "-extract", names.split("'")[1], squashfs], check=True,
+                       capture_output=True)
+        found = subprocess.run(["unsquashfs", "-cat", squashfs, path], check=True, capture_output=True).stdout
+        self.assertEqual(hashlib.sha256(found).hexdigest(), self.sha256)
+        archive = next(release.glob("withmodel-v*.tar.zst"))
+        found = subprocess.run(["tar", "--zstd", "-xOf", archive, path], check=True, capture_output=True).stdout
+        self.assertEqual(hashlib.sha256(found).hexdigest(), self.sha256)
+
+    def test_5_layouts_of_stock_clients(self):
+        recipe = self.recipe(self.with_models(f", sha256: {self.sha256}, layout: ollama").read_text(), "ollama.yaml")
+        self.ok("build", recipe, "--format", "rootfs", output_dir=self.scratch / "layouts")
+        archive = next((self.scratch / "layouts" / "releases" / "withmodel" / "current").glob("withmodel-v*.tar.zst"))
+        base = "var/lib/withmodel/models/ollama"
+        def read(path):
+            return subprocess.run(["tar", "--zstd", "-xOf", archive, path], check=True, capture_output=True).stdout
+        manifest = json.loads(read(f"{base}/manifests/registry.ollama.ai/library/tiny/latest"))
+        for row in [manifest["config"], *manifest["layers"]]:
+            content = read(f"{base}/blobs/{row['digest'].replace(':', '-')}")
+            self.assertEqual((f"sha256:{hashlib.sha256(content).hexdigest()}", len(content)), (row["digest"], row["size"]))
+        self.assertEqual(manifest["layers"][0]["digest"], f"sha256:{self.sha256}")
+
+    def test_5_the_list_for_the_first_start_is_signed(self):
+        recipe = self.recipe(self.with_models(f", sha256: {self.sha256}, size: {len(self.model)}, when: first-boot").read_text()
+                             .replace("source: tiny.gguf", "source: https://models.example/tiny.gguf"), "later.yaml")
+        self.ok("build", recipe, "--format", "rootfs", "--offline", output_dir=self.scratch / "later")
+        archive = next((self.scratch / "later" / "releases" / "withmodel" / "current").glob("withmodel-v*.tar.zst"))
+        folder = self.scratch / "list"
+        folder.mkdir()
+        subprocess.run(["tar", "--zstd", "-xf", archive, "-C", folder, "--strip-components=2", "etc/withmodel"], check=True)
+        subprocess.run(["minisign", "-V", "-p", folder / "models.pub", "-m", folder / "models.list"], check=True,
+                       capture_output=True)
+        rows = [line.split("\t") for line in (folder / "models.list").read_text().splitlines() if not line.startswith("#")]
+        self.assertEqual([row[0] for row in rows], ["tiny"])
+        self.assertEqual(rows[0][2:], ["tiny.gguf", str(len(self.model)), self.sha256, "https://models.example/tiny.gguf"])
+
     def test_5_again_is_nothing_to_do(self):
         self.assertIn("nothing to do", self.ok("build", self.with_models(f", sha256: {self.sha256}")).stderr)
 
