@@ -20,6 +20,13 @@ Versions package_versions(const Lock& lock) {
   return versions;
 }
 
+Versions model_versions(const Lock& lock) {
+  Versions versions;
+  for (const LockedModel& row : lock.models)
+    versions["model " + row.model.name][row.model.version] = row.model.digest();
+  return versions;
+}
+
 std::string text_of(const std::map<std::string, core::Digest>& versions,
                     const std::map<std::string, core::Digest>& others) {
   std::string text;
@@ -51,6 +58,7 @@ void add_changes(const Versions& before, const Versions& after, std::vector<Lock
 std::vector<LockChange> compare(const Lock& before, const Lock& after) {
   std::vector<LockChange> changes;
   add_changes(base_versions(before), base_versions(after), changes);
+  add_changes(model_versions(before), model_versions(after), changes);
   add_changes(package_versions(before), package_versions(after), changes);
   return changes;
 }

@@ -16,8 +16,8 @@ struct LockChange {
   std::string after;
 };
 
-/// Bases first, then packages by name. Other bytes under the same version count as a change, too: the version
-/// then has the first digits of the sha256 behind it.
+/// Bases first, then models, then packages by name. Other bytes under the same version count as a change,
+/// too: the version then has the first digits of the sha256 behind it.
 std::vector<LockChange> compare(const Lock& before, const Lock& after);
 
 }  // namespace imgforge::lock

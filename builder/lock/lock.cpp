@@ -17,6 +17,13 @@ const LockedPackage* Lock::find_package(std::string_view name, std::string_view 
   return found == packages.end() ? nullptr : &*found;
 }
 
+const LockedModel* Lock::find_model(std::string_view name, std::string_view source) const {
+  const auto found = std::find_if(models.begin(), models.end(), [&](const LockedModel& row) {
+    return row.model.name == name && row.model.source.text == source;
+  });
+  return found == models.end() ? nullptr : &*found;
+}
+
 std::filesystem::path lock_path(const std::filesystem::path& recipe) {
   std::filesystem::path path = recipe;
   return path.replace_extension(".lock.json");

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/models/model.hpp"
 #include "core/digest.hpp"
 
 namespace imgforge::lock {
@@ -65,6 +66,7 @@ struct LockedStep {
 struct LockRequest {
   std::string base;  ///< "alpine 3.22 x86_64 minirootfs", with the recipe's own pin when there is one
   std::vector<std::string> repositories, add, remove;
+  std::vector<std::string> models;  ///< "name source", with the recipe's own digest when there is one
   bool operator==(const LockRequest&) const = default;
 };
 
@@ -75,15 +77,24 @@ struct LockedProfile {
   std::vector<LockedStep> steps;    ///< empty for an ISO image
 };
 
+/// A model that goes into images, or whose list does (`is_in_image` false: fetched at the first start).
+struct LockedModel {
+  models::Model model;
+  bool is_in_image = true;
+};
+
 struct Lock {
   std::string recipe;  ///< file name
   std::vector<LockedBase> bases;
   std::vector<LockedIndex> indexes;
   std::vector<LockedPackage> packages;       ///< by name, then version
+  std::vector<LockedModel> models;           ///< by name, then source
   std::vector<LockedProfile> profiles;       ///< in the recipe's order
   std::map<std::string, std::string> tools;  ///< versions of the programs that shaped bytes
 
   const LockedProfile* find_profile(std::string_view name) const;
+  /// The model that a recipe calls by this name and takes from this source.
+  const LockedModel* find_model(std::string_view name, std::string_view source) const;
   const LockedPackage* find_package(std::string_view name, std::string_view version) const;
 };
 

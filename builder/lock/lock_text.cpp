@@ -82,6 +82,13 @@ Json package_row(const LockedPackage& package) {
           {"build_time", package.build_time}};
 }
 
+Json model_row(const LockedModel& row) {
+  Json json = models::to_json(row.model);
+  json["when"] =
+      recipe::time_word(row.is_in_image ? recipe::ModelTime::kBuild : recipe::ModelTime::kFirstBoot);
+  return json;
+}
+
 std::string step_text(const LockedStep& step) {
   return fmt::format("{} {} {}{}{}", step.action, step.name, step.old_version,
                      step.old_version.empty() ? "" : " -> ", step.version);
@@ -92,9 +99,10 @@ std::string profile_text(const LockedProfile& profile) {
   std::string text = fmt::format("    {{\n      \"name\": {},\n", Json(profile.name).dump());
   text += fmt::format("      \"asked\": {{\n        \"base\": {},\n        \"repositories\": {},\n",
                       Json(profile.request.base).dump(), words(profile.request.repositories));
-  text += fmt::format("        \"add\": {},\n        \"remove\": {}\n      }},\n",
+  text += fmt::format("        \"add\": {},\n        \"remove\": {},\n        \"models\": {}\n      }},\n",
                       rows_text({profile.request.add.begin(), profile.request.add.end()}, 8),
-                      words(profile.request.remove));
+                      words(profile.request.remove),
+                      rows_text({profile.request.models.begin(), profile.request.models.end()}, 8));
   if (profile.base) text += fmt::format("      \"base\": {},\n", *profile.base);
   const auto steps = rows_of(profile.steps, [](const LockedStep& step) { return Json(step_text(step)); });
   return text + fmt::format("      \"packages\": {}\n    }}", rows_text(steps, 6));
@@ -210,6 +218,22 @@ LockedPackage read_package(const Reader& reader, const Json& row, const std::str
           reader.number(row, "build_time", where)};
 }
 
+LockedModel read_model(const Reader& reader, const Json& row, const std::string& where) {
+  const std::string when = reader.checked(row, "when", where, [](std::string_view word) {
+    return word == recipe::time_word(recipe::ModelTime::kBuild) ||
+           word == recipe::time_word(recipe::ModelTime::kFirstBoot);
+  });
+  LockedModel model{models::model_from_json(row, where),
+                    when == recipe::time_word(recipe::ModelTime::kBuild)};
+  if (!is_path_word(model.model.name) || !is_path_word(model.model.version))
+    reader.fail(where, "name or version cannot be a file name");
+  for (models::ModelFile& file : model.model.files) {
+    if (!file.sha256 || !file.size) reader.fail(where, file.path + " has no digest or size");
+    file.by = "the lock";
+  }
+  return model;
+}
+
 /// "install jq 1.7-r0", "upgrade jq 1.6-r0 -> 1.7-r0".
 LockedStep read_step(const Reader& reader, const std::string& text, const std::string& where) {
   const std::vector<std::string> words = core::split(text, ' ');
@@ -228,7 +252,8 @@ LockedProfile read_profile(const Reader& reader, const Json& row, const Lock& lo
   const std::string where = "profile \"" + core::escaped(profile.name, 60) + "\"";
   const Json& asked = reader.member(row, "asked", where);
   profile.request = {reader.text(asked, "base", where), reader.texts(asked, "repositories", where),
-                     reader.texts(asked, "add", where), reader.texts(asked, "remove", where)};
+                     reader.texts(asked, "add", where), reader.texts(asked, "remove", where),
+                     reader.texts(asked, "models", where)};
   if (row.contains("base")) {
     profile.base = reader.number(row, "base", where);
     if (*profile.base >= lock.bases.size()) reader.fail(where, "\"base\" is not in the list of bases");
@@ -253,6 +278,7 @@ std::string print_lock(const Lock& lock) {
   text += fmt::format("    \"repositories\": {},\n", rows_text(rows_of(lock.indexes, index_row), 4));
   text += fmt::format("    \"packages\": {}\n  }},\n", rows_text(rows_of(lock.packages, package_row), 4));
   text += fmt::format("  \"bases\": {},\n", rows_text(rows_of(lock.bases, base_row), 2));
+  text += fmt::format("  \"models\": {},\n", rows_text(rows_of(lock.models, model_row), 2));
   text += fmt::format("  \"profiles\": [\n{}\n  ],\n", core::join(profiles, ",\n"));
   Json versions = Json::object();
   for (const auto& [name, version] : lock.tools) versions[name] = version;
@@ -277,6 +303,8 @@ Lock parse_lock(std::string_view text, std::string_view what) {
     const std::string name = lock.packages.back().full_name();
     if (!names.insert(name).second) reader.fail("contents", name + " is there twice");
   }
+  for (const Json& row : reader.list(json, "models", "the file"))
+    lock.models.push_back(read_model(reader, row, fmt::format("{}: model {}", what, lock.models.size() + 1)));
   for (const Json& row : reader.list(json, "profiles", "the file"))
     lock.profiles.push_back(read_profile(reader, row, lock));
   for (const auto& [name, version] : reader.member(json, "tools", "the file").items()) {

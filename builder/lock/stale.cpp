@@ -13,6 +13,18 @@ std::vector<std::string> values_of(const std::vector<recipe::Marked>& marked) {
   return values;
 }
 
+/// "name source sha256:..." of each model, at its place.
+std::vector<recipe::Marked> models_of(const recipe::ResolvedRecipe& recipe) {
+  std::vector<recipe::Marked> models;
+  for (const recipe::Model& model : recipe.models) {
+    const std::string pin = model.sha256 ? " " + model.sha256->to_string() : "";
+    models.push_back(
+        {fmt::format("{} {} {}{}", recipe::time_word(model.when), model.name, model.source.text, pin),
+         model.mark});
+  }
+  return models;
+}
+
 bool has(const std::vector<std::string>& values, const std::string& value) {
   return std::find(values.begin(), values.end(), value) != values.end();
 }
@@ -44,6 +56,7 @@ LockRequest request_of(const recipe::ResolvedRecipe& recipe) {
   request.repositories = values_of(recipe.packages.repositories);
   request.add = values_of(recipe.packages.add);
   request.remove = values_of(recipe.packages.remove);
+  request.models = values_of(models_of(recipe));
   return request;
 }
 
@@ -61,6 +74,7 @@ std::optional<Staleness> find_staleness(const Lock& lock, const recipe::Resolved
   if (auto found = difference(recipe.packages.add, profile->request.add, "package")) return found;
   if (auto found = difference(recipe.packages.remove, profile->request.remove, "removed package"))
     return found;
+  if (auto found = difference(models_of(recipe), profile->request.models, "model")) return found;
   // The order of repositories decides which one a package comes from.
   if (now.repositories != profile->request.repositories)
     return Staleness{"the repositories are in another order than in the lock", {}};

@@ -1,6 +1,7 @@
 #include "builder/stages/fetch_recipe.hpp"
 
 #include "builder/plan/plan.hpp"
+#include "builder/stages/model_members.hpp"
 #include "builder/stages/profile_sources.hpp"
 #include "builder/stages/sources.hpp"
 #include "core/error.hpp"
@@ -8,6 +9,12 @@
 
 namespace imgforge::stages {
 namespace {
+
+void fetch_models(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
+                  const std::optional<LockedSources>& locked) {
+  // What machines fetch at their first start is only described; nobody signs here.
+  obtain_models(tools, recipe, {}, locked);
+}
 
 void fetch_profile(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
                    const std::optional<LockedSources>& locked) {
@@ -29,6 +36,7 @@ void fetch_recipe(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
                   const std::optional<lock::Lock>& lock) {
   core::while_doing("fetching for " + recipe.line(), [&] {
     const std::optional<LockedSources> locked = usable_lock(lock ? &*lock : nullptr, recipe);
+    fetch_models(tools, recipe, locked);
     if (recipe.iso_base() != nullptr) {
       obtain_base(tools, find_base(tools, recipe, locked));
     } else {

@@ -8,6 +8,7 @@
 #include "builder/fetch/url.hpp"
 #include "builder/lock/stale.hpp"
 #include "builder/plan/plan.hpp"
+#include "builder/stages/model_members.hpp"
 #include "builder/stages/profile_sources.hpp"
 #include "builder/stages/sources.hpp"
 #include "builder/stages/step_inputs.hpp"
@@ -37,12 +38,16 @@ class Writer {
       lock_.indexes.push_back(index);
   }
   void add(const lock::LockedPackage& package) { packages_.emplace(package.full_name(), package); }
+  void add(const lock::LockedModel& row) {
+    models_.insert_or_assign({row.model.name, row.model.source.text}, row);
+  }
   void add(lock::LockedProfile profile) { lock_.profiles.push_back(std::move(profile)); }
   void add_tools(const core::Json& versions) {
     for (const auto& [name, version] : versions.items()) lock_.tools[name] = version.get<std::string>();
   }
 
   lock::Lock finish() {
+    for (auto& [key, model] : models_) lock_.models.push_back(std::move(model));
     for (auto& [name, package] : packages_) lock_.packages.push_back(std::move(package));
     return std::move(lock_);
   }
@@ -50,6 +55,7 @@ class Writer {
  private:
   lock::Lock lock_;
   std::map<std::string, lock::LockedPackage> packages_;
+  std::map<std::pair<std::string, std::string>, lock::LockedModel> models_;
 };
 
 lock::LockedBase base_row(const fetch::BaseSource& source, const artifacts::VerifiedFile& file) {
@@ -101,12 +107,21 @@ class ProfileLock {
     ProfileSources sources(tools_, recipe_, runner_, plan_, work_.path(), {});
     if (old) sources.keep_base(*old);
     if (sources.origin().alpine) lock_alpine(sources, old, moving);
+    for (const recipe::Model& model : recipe_.models) lock_model(model, old, moving);
     for (const recipe::Marked& format : recipe_.formats)
       writer_.add_tools(artifact_tools(tools_, recipe_, format.value));
     writer_.add(std::move(profile_));
   }
 
  private:
+  void lock_model(const recipe::Model& wanted, const std::optional<LockedSources>& old,
+                  const std::optional<Moving>& moving) {
+    const lock::LockedModel* before = old ? old->lock.find_model(wanted.name, wanted.source.text) : nullptr;
+    const bool moves = !moving || std::find(moving->packages.begin(), moving->packages.end(), wanted.name) !=
+                                      moving->packages.end();
+    writer_.add(before != nullptr && !moves ? *before : obtain_for_lock(tools_, recipe_, wanted));
+  }
+
   void lock_alpine(ProfileSources& sources, const std::optional<LockedSources>& old,
                    const std::optional<Moving>& moving) {
     profile_.base = writer_.add(base_row(*sources.origin().alpine, sources.base()));
@@ -139,10 +154,11 @@ class ProfileLock {
 void require_locked(const Moving& moving) {
   std::vector<std::string> names;
   for (const lock::LockedPackage& package : moving.old.packages) names.push_back(package.name);
+  for (const lock::LockedModel& row : moving.old.models) names.push_back(row.model.name);
   for (const std::string& name : moving.packages) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     const std::string near = core::nearest_word(name, names);
-    Error error(Kind::kUsage, "the lock has no package \"" + core::escaped(name, 80) + "\"");
+    Error error(Kind::kUsage, "the lock has no package or model \"" + core::escaped(name, 80) + "\"");
     throw error.hint(near.empty() ? "imgforge outdated lists what can move" : "did you mean " + near + "?");
   }
 }

@@ -26,15 +26,17 @@ constexpr core::Bytes kOverhead = core::mib(48);
 
 class Gatherer {
  public:
-  Gatherer(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const ListSigner& signer)
+  Gatherer(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const ListSigner& signer,
+           const std::optional<LockedSources>& locked)
       : tools_(tools),
         recipe_(recipe),
         signer_(signer),
+        locked_(locked),
         context_(tools.fetch_context(recipe.line() + "/models")),
         obtainer_(context_, {recipe.folder, models::hugging_face_endpoint()}) {}
 
   ModelMembers run() {
-    for (const recipe::Model& wanted : recipe_.models) models_.push_back(obtainer_.resolve(wanted));
+    for (const recipe::Model& wanted : recipe_.models) models_.push_back(resolve(wanted));
     check_room();
     std::vector<Placed> placed;
     std::vector<models::Model> later;
@@ -42,6 +44,7 @@ class Gatherer {
       const recipe::Model& wanted = recipe_.models[i];
       if (wanted.when == ModelTime::kBuild) {
         models_[i] = obtainer_.fetch(wanted, std::move(models_[i]));
+        require_locked(wanted, models_[i]);
         for (Placed& one : models::place(models_[i], wanted, recipe_.name)) placed.push_back(std::move(one));
         out_.bytes += models_[i].size();
         for (const std::string& warning : models_[i].summary.warnings)
@@ -58,6 +61,27 @@ class Gatherer {
   }
 
  private:
+  /// A file of this machine is read again even when it is locked: the lock has no address for it.
+  models::Model resolve(const recipe::Model& wanted) {
+    const lock::LockedModel* row = locked_model(wanted);
+    if (row == nullptr || wanted.source.kind == recipe::SourceKind::kFile) return obtainer_.resolve(wanted);
+    models::Model model = row->model;
+    if (!wanted.licence.empty()) model.licence = wanted.licence;
+    return model;
+  }
+  const lock::LockedModel* locked_model(const recipe::Model& wanted) const {
+    return locked_ ? locked_->lock.find_model(wanted.name, wanted.source.text) : nullptr;
+  }
+  void require_locked(const recipe::Model& wanted, const models::Model& model) const {
+    const lock::LockedModel* row = locked_model(wanted);
+    if (row == nullptr || row->model.digest() == model.digest()) return;
+    throw core::Error(core::Kind::kIntegrity,
+                      fmt::format("the model {} is sha256:{}, the lock says sha256:{}", wanted.name,
+                                  model.digest().hex(), row->model.digest().hex()))
+        .at(wanted.mark)
+        .hint("imgforge update takes the new file into the lock");
+  }
+
   /// Before anything is downloaded: a disk that is too small shows after hours otherwise.
   void check_room() const {
     const bool disk =
@@ -191,6 +215,7 @@ class Gatherer {
   Toolbox& tools_;
   const recipe::ResolvedRecipe& recipe_;
   const ListSigner& signer_;
+  const std::optional<LockedSources>& locked_;
   fetch::Context context_;
   models::Obtainer obtainer_;
   std::vector<models::Model> models_;
@@ -199,9 +224,23 @@ class Gatherer {
 
 }  // namespace
 
-ModelMembers obtain_models(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const ListSigner& signer) {
+lock::LockedModel obtain_for_lock(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
+                                  const recipe::Model& wanted) {
+  const fetch::Context context = tools.fetch_context(recipe.line() + "/models");
+  models::Obtainer obtainer(context, {recipe.folder, models::hugging_face_endpoint()});
+  lock::LockedModel row;
+  row.is_in_image = wanted.when == ModelTime::kBuild;
+  row.model = row.is_in_image ? obtainer.fetch(wanted) : obtainer.describe(wanted, obtainer.resolve(wanted));
+  if (wanted.source.kind == recipe::SourceKind::kFile) {
+    for (models::ModelFile& file : row.model.files) file.urls.clear();  // a path of this machine
+  }
+  return row;
+}
+
+ModelMembers obtain_models(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const ListSigner& signer,
+                           const std::optional<LockedSources>& locked) {
   if (recipe.models.empty()) return {};
-  return Gatherer(tools, recipe, signer).run();
+  return Gatherer(tools, recipe, signer, locked).run();
 }
 
 }  // namespace imgforge::stages

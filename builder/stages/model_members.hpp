@@ -10,6 +10,7 @@
 #include "artifacts/manifest.hpp"
 #include "builder/image/root_tree.hpp"
 #include "builder/recipe/recipe.hpp"
+#include "builder/stages/sources.hpp"
 #include "builder/stages/toolbox.hpp"
 #include "core/digest.hpp"
 
@@ -29,8 +30,13 @@ struct ModelMembers {
   std::uint64_t bytes = 0;  ///< of all models that are in the image
 };
 
-/// Fetches what is missing. That the models fit on the disk is checked before. Throws kRecipe with the
-/// model's mark, kFetch, kIntegrity, kUnsafe.
-ModelMembers obtain_models(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const ListSigner& signer);
+/// What a lock holds of a model: all of it fetched, or described when machines fetch it themselves.
+lock::LockedModel obtain_for_lock(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
+                                  const recipe::Model& wanted);
+
+/// Fetches what is missing, from a lock exactly what that says. That the models fit on the disk is checked
+/// before. Throws kRecipe with the model's mark, kFetch, kIntegrity, kUnsafe.
+ModelMembers obtain_models(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const ListSigner& signer,
+                           const std::optional<LockedSources>& locked);
 
 }  // namespace imgforge::stages

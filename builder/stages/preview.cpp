@@ -45,7 +45,7 @@ class Preview {
     const bool signed_list =
         std::any_of(recipe_.models.begin(), recipe_.models.end(),
                     [](const recipe::Model& model) { return model.when == recipe::ModelTime::kFirstBoot; });
-    if (!signed_list) models_ = if_known([&] { return obtain_models(tools_, recipe_, {}); });
+    if (!signed_list) models_ = if_known([&] { return obtain_models(tools_, recipe_, {}, locked_); });
     origin_ = if_known([&] { return find_base(tools_, recipe_, locked_); });
     if (!origin_) return;
     const plan::Step& step = plan_.steps.front();

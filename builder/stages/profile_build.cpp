@@ -52,6 +52,7 @@ ProfileBuild::ProfileBuild(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
       recipe_(recipe),
       runner_(runner),
       signer_(std::move(signer)),
+      locked_(locked),
       plan_(plan::make_plan(recipe)),
       secure_boot_(find_secure_boot_keys(tools, recipe)),
       work_(tools.scratch(), "build"),
@@ -117,7 +118,7 @@ const ModelMembers& ProfileBuild::models() {
   if (models_) return *models_;
   if (recipe_.models.empty()) return models_.emplace();
   runner_.always(step(StepKind::kModels), [&] {
-    models_ = obtain_models(tools_, recipe_, signer_);
+    models_ = obtain_models(tools_, recipe_, signer_, locked_);
     return fmt::format("{} · {} in the image", step(StepKind::kModels).summary,
                        core::Bytes{models_->bytes}.human());
   });

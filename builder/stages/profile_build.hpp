@@ -84,6 +84,7 @@ class ProfileBuild {
   const recipe::ResolvedRecipe& recipe_;
   StepRunner& runner_;
   ListSigner signer_;
+  std::optional<LockedSources> locked_;
   plan::Plan plan_;
   std::optional<SecureBootKeys> secure_boot_;
   core::TempDir work_;

@@ -29,7 +29,7 @@ constexpr std::size_t kDepth = 4;
 /// A file of the lock with its place in the folder.
 struct Row {
   std::string what;
-  std::string url;
+  std::vector<std::string> urls;
   core::Digest sha256;
   std::optional<std::uint64_t> size;
   std::string path;
@@ -46,22 +46,38 @@ std::string place_of(const std::string& url) {
   return core::join(parts, "/");
 }
 
-/// Base and packages: what a build from the lock reads.
+/// Models of files stand in the folder, too, although a build reads those where the recipe names them.
+void add_model(const models::Model& model, std::vector<Row>& rows) {
+  for (const models::ModelFile& file : model.files) {
+    rows.push_back({fmt::format("{} of the model {}", file.path, model.name), file.urls, *file.sha256,
+                    file.size, fmt::format("models/{}/{}/{}", model.name, model.version, file.path)});
+  }
+}
+
+/// Base, packages and models: what a build from the lock reads.
 std::vector<Row> rows_of(const lock::Lock& lock) {
   std::vector<Row> rows;
   for (const lock::LockedBase& base : lock.bases)
-    rows.push_back(
-        {"alpine-" + base.flavor + " " + base.version, base.url, base.sha256, base.size, place_of(base.url)});
+    rows.push_back({"alpine-" + base.flavor + " " + base.version,
+                    {base.url},
+                    base.sha256,
+                    base.size,
+                    place_of(base.url)});
   for (const lock::LockedPackage& package : lock.packages)
-    rows.push_back(
-        {"package " + package.full_name(), package.url, package.sha256, package.size, place_of(package.url)});
+    rows.push_back({"package " + package.full_name(),
+                    {package.url},
+                    package.sha256,
+                    package.size,
+                    place_of(package.url)});
+  for (const lock::LockedModel& row : lock.models) {
+    if (row.is_in_image) add_model(row.model, rows);
+  }
   std::map<std::string, const Row*> places;
   for (const Row& row : rows) {
     const auto [other, is_new] = places.emplace(row.path, &row);
     if (!is_new && other->second->sha256 != row.sha256)
       throw Error(Kind::kIntegrity, fmt::format("{} and {} are both {} with different bytes",
-                                                fetch::redacted_url(other->second->url),
-                                                fetch::redacted_url(row.url), row.path));
+                                                other->second->what, row.what, row.path));
   }
   return rows;
 }
@@ -120,7 +136,7 @@ VendorResult vendor(Toolbox& tools, const VendorRequest& request) {
   std::vector<fetch::Download> downloads;
   for (const Row& row : rows)
     downloads.push_back(
-        {.name = row.what, .urls = {row.url}, .promises = {{row.sha256, "the lock"}}, .size = row.size});
+        {.name = row.what, .urls = row.urls, .promises = {{row.sha256, "the lock"}}, .size = row.size});
   const std::vector<artifacts::VerifiedFile> files =
       fetch::Downloader(tools.fetch_context("vendor")).fetch_all(downloads);
   const fs::path parent = fs::absolute(request.target).parent_path();

@@ -129,6 +129,24 @@ models:
         self.assertEqual([row[0] for row in rows], ["tiny"])
         self.assertEqual(rows[0][2:], ["tiny.gguf", str(len(self.model)), self.sha256, "https://models.example/tiny.gguf"])
 
+    def test_5_a_lock_holds_the_model_and_vendors_it(self):
+        recipe = self.with_models(f", sha256: {self.sha256}")
+        self.ok("lock", recipe)
+        row = json.loads((self.scratch / "recipe.lock.json").read_text())["models"][0]
+        self.assertEqual((row["name"], row["files"][0]["sha256"], row["files"][0]["urls"]), ("tiny", self.sha256, []))
+        folder = self.scratch / "vendored"
+        self.ok("vendor", recipe, folder)
+        self.assertEqual((folder / "models" / "tiny" / row["version"] / "tiny.gguf").read_bytes(), self.model)
+        self.ok("build", recipe, "--locked", output_dir=self.scratch / "locked")
+        (self.scratch / "tiny.gguf").write_bytes(gguf(1 << 20))
+        try:
+            other = hashlib.sha256((self.scratch / "tiny.gguf").read_bytes()).hexdigest()
+            recipe = self.with_models(f", sha256: {other}")
+            self.fails(2, "build", recipe, "--locked", output_dir=self.scratch / "locked", says=["stale", "model"])
+        finally:
+            (self.scratch / "tiny.gguf").write_bytes(self.model)
+            (self.scratch / "recipe.lock.json").unlink()
+
     def test_5_again_is_nothing_to_do(self):
         self.assertIn("nothing to do", self.ok("build", self.with_models(f", sha256: {self.sha256}")).stderr)
 

@@ -18,8 +18,11 @@ std::string text_with(const std::string& from, const std::string& to) {
    "checksum": "Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=", "sha256": "HEX", "size": 7, "build_time": 1}]},
  "bases": [{"flavor": "minirootfs", "version": "3.22.2", "branch": "v3.22", "architecture": "x86_64", "url": "https://m.example/b",
   "checksum": "sha256-HEX", "size": 9}],
- "profiles": [{"name": "", "asked": {"base": "alpine", "repositories": ["main"], "add": ["jq"], "remove": []}, "base": 0,
+ "profiles": [{"name": "", "asked": {"base": "alpine", "repositories": ["main"], "add": ["jq"], "remove": [], "models": []}, "base": 0,
   "packages": ["install jq 1.7-r0"]}],
+ "models": [{"schema": 1, "name": "tiny", "version": "1", "source": "https://m.example/tiny.gguf", "revision": "", "licence": "",
+  "files": [{"path": "tiny.gguf", "role": "model", "sha256": "HEX", "size": 4, "urls": ["https://m.example/tiny.gguf"]}],
+  "summary": {"format": "gguf", "size": 4, "tensors": 0, "types": [], "notes": {}, "warnings": []}, "when": "build"}],
  "tools": {"mke2fs": "1.47"}})";
   for (std::size_t at = text.find("HEX"); at != std::string::npos; at = text.find("HEX"))
     text.replace(at, 3, kHex);
@@ -60,6 +63,14 @@ TEST(LockAttack, AddressesThatAreNone) {
   refused("https://m.example/jq.apk", "gopher://m.example/jq.apk", "package 1");
   refused("https://m.example/jq.apk", "https://m.example/a b", "package 1");
   refused("https://m.example/b", "", "base 1");
+}
+
+TEST(LockAttack, Models) {
+  refused("\"path\": \"tiny.gguf\"", "\"path\": \"../tiny.gguf\"", "model 1");
+  refused("\"name\": \"tiny\"", "\"name\": \"../tiny\"", "model 1");
+  refused("\"version\": \"1\", \"source\"", "\"version\": \"..\", \"source\"", "model 1");
+  refused("\"when\": \"build\"", "\"when\": \"never\"", "when");
+  refused("\"role\": \"model\", \"sha256\": \"" + kHex + "\"", "\"role\": \"model\"", "no digest");
 }
 
 TEST(LockAttack, DigestsThatAreNone) {

@@ -36,12 +36,23 @@ Lock example() {
   lock.packages = {package("busybox", "1.37.0-r1"), package("jq", "1.7.1-r0")};
   LockedProfile profile;
   profile.name = "minimal";
-  profile.request = {"alpine 3.22 x86_64 minirootfs", {"main"}, {"jq"}, {"motd"}};
+  profile.request = {"alpine 3.22 x86_64 minirootfs",
+                     {"main"},
+                     {"jq"},
+                     {"motd"},
+                     {"build tiny https://m.example/tiny.gguf"}};
   profile.base = 0;
   profile.steps = {{"upgrade", "busybox", "1.37.0-r1", "1.37.0-r0"},
                    {"install", "jq", "1.7.1-r0", ""},
                    {"remove", "motd", "1.0-r0", ""}};
   lock.profiles.push_back(profile);
+  models::Model model;
+  model.name = "tiny";
+  model.version = "1";
+  model.source = recipe::parse_model_source("https://m.example/tiny.gguf");
+  model.files.push_back(
+      {.path = "tiny.gguf", .urls = {"https://m.example/tiny.gguf"}, .sha256 = digest("tiny"), .size = 4});
+  lock.models.push_back({model, true});
   lock.tools = {{"mke2fs", "1.47.0"}};
   return lock;
 }
@@ -57,6 +68,11 @@ recipe::ResolvedRecipe asking() {
   recipe.packages.repositories = {{"main", {}}};
   recipe.packages.add = {{"jq", {"demo.yaml", 7, 9, 2, ""}}};
   recipe.packages.remove = {{"motd", {}}};
+  recipe::Model model;
+  model.name = "tiny";
+  model.source = recipe::parse_model_source("https://m.example/tiny.gguf");
+  model.mark = {"demo.yaml", 11, 5, 4, ""};
+  recipe.models = {model};
   return recipe;
 }
 
@@ -71,6 +87,11 @@ TEST(Lock, TextGivesTheSameLockBack) {
   EXPECT_EQ(again.profiles[0].request, example().profiles[0].request);
   EXPECT_EQ(again.profiles[0].base, 0U);
   EXPECT_EQ(again.profiles[0].steps, example().profiles[0].steps);
+  ASSERT_EQ(again.models.size(), 1U);
+  EXPECT_TRUE(again.models[0].is_in_image);
+  EXPECT_EQ(again.models[0].model.digest(), digest("tiny"));
+  EXPECT_EQ(again.find_model("tiny", "https://m.example/tiny.gguf"), &again.models[0]);
+  EXPECT_EQ(again.find_model("tiny", "https://m.example/other.gguf"), nullptr);
   EXPECT_EQ(again.tools, example().tools);
   EXPECT_EQ(print_lock(again), text);
 }
@@ -116,6 +137,15 @@ TEST(Stale, WhateverElseIsOther) {
   recipe::ResolvedRecipe stays = asking();
   stays.packages.remove.clear();
   EXPECT_TRUE(find_staleness(example(), stays).has_value());
+}
+
+TEST(Stale, AnotherModelIsToldAtItsLine) {
+  recipe::ResolvedRecipe recipe = asking();
+  recipe.models[0].source = recipe::parse_model_source("https://m.example/other.gguf");
+  EXPECT_EQ(find_staleness(example(), recipe)->mark->line, 11);
+  recipe = asking();
+  recipe.models[0].when = recipe::ModelTime::kFirstBoot;
+  EXPECT_TRUE(find_staleness(example(), recipe).has_value());
 }
 
 TEST(Stale, OrderOfRepositoriesCounts) {
