@@ -18,6 +18,10 @@ std::string nearest_word(std::string_view word, const std::vector<std::string>& 
 std::vector<std::string> split(std::string_view text, char separator);
 std::string_view trimmed(std::string_view text);
 std::string join(const std::vector<std::string>& words, std::string_view separator);
+/// `text` as one word of a POSIX shell script.
+std::string shell_quoted(std::string_view text);
+/// Each word quoted, with blanks between.
+std::string shell_words(const std::vector<std::string>& words);
 /// True for valid UTF-8 (no surrogates, no overlong forms).
 bool is_utf8(std::string_view text);
 

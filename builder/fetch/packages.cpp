@@ -23,13 +23,10 @@ struct Found {
 };
 
 Found find_choice(const PackageChoice& choice, const std::vector<Repository>& repositories) {
+  if (const Repository* repository = find_repository(repositories, choice.name, choice.version))
+    return {repository->index.find(choice.name, choice.version), repository};
   std::vector<std::string> names;
-  for (const Repository& repository : repositories) {
-    if (const IndexEntry* entry = repository.index.find(choice.name, choice.version)) {
-      return {entry, &repository};
-    }
-    names.push_back(repository.name);
-  }
+  for (const Repository& repository : repositories) names.push_back(repository.name);
   throw core::Error(
       core::Kind::kPackage,
       fmt::format("package {}-{} is in none of the repositories {}", core::escaped(choice.name, 80),
@@ -67,6 +64,14 @@ Download download_of(const Found& found, const PackageChoice& choice) {
 }
 
 }  // namespace
+
+const Repository* find_repository(const std::vector<Repository>& repositories, std::string_view name,
+                                  std::string_view version) {
+  const auto found = std::find_if(
+      repositories.begin(), repositories.end(),
+      [&](const Repository& repository) { return repository.index.find(name, version) != nullptr; });
+  return found == repositories.end() ? nullptr : &*found;
+}
 
 std::vector<std::string> repository_urls(std::string_view entry, const std::vector<std::string>& mirrors,
                                          std::string_view branch) {

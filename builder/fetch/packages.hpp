@@ -35,6 +35,10 @@ std::vector<Repository> load_repositories(const Context& context, const std::vec
                                           const std::vector<std::string>& mirrors, std::string_view branch,
                                           std::string_view arch, const PublicKeys& keys);
 
+/// The first repository that has that version; null when none has.
+const Repository* find_repository(const std::vector<Repository>& repositories, std::string_view name,
+                                  std::string_view version);
+
 /// A package as the resolver chose it, or a lock holds it.
 struct PackageChoice {
   std::string name;

@@ -13,24 +13,12 @@ constexpr const char* kFromBin = "../lib/imgforge/first-boot";
 /// Seconds without a byte after which a transfer is begun again.
 constexpr unsigned kStall = 30;
 
-std::string quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      out += "'\\''";
-    } else {
-      out += c;
-    }
-  }
-  return out + "'";
-}
-
 }  // namespace
 
 std::string settings_text(const recipe::FirstBoot& section) {
   std::string out = "# Written by imgforge from the section first_boot of the recipe.\n";
   const auto set = [&](std::string_view key, std::string_view value) {
-    out += fmt::format("{}={}\n", key, quoted(value));
+    out += fmt::format("{}={}\n", key, core::shell_quoted(value));
   };
   set("name", section.name);
   set("questions", core::join(section.questions, " "));

@@ -7,7 +7,6 @@
 #include <system_error>
 
 #include "builder/guest/apk_text.hpp"
-#include "builder/guest/quoting.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
@@ -28,7 +27,7 @@ std::string make_index(const std::string& media, const std::string& folder, cons
   return fmt::format(
       "mkdir -p {1}\nln -sf {0}/*.apk {1}/\n"
       "apk index --allow-untrusted --quiet --rewrite-arch {2} -o {1}/APKINDEX.tar.gz {0}/*.apk >/dev/null\n",
-      shell_quoted(media), shell_quoted(folder), shell_quoted(arch));
+      core::shell_quoted(media), core::shell_quoted(folder), core::shell_quoted(arch));
 }
 
 bool installs(Action action) {
@@ -52,7 +51,7 @@ std::string filter_index(const std::string& media, const std::string& folder) {
   return fmt::format(
       "mkdir -p {1}\ntar -xzOf {0}/APKINDEX.tar.gz APKINDEX | awk -v list={2}/hidden {3} >{1}/APKINDEX\n"
       "tar -C {1} -czf {1}/APKINDEX.tar.gz APKINDEX\n",
-      shell_quoted(media), shell_quoted(folder), Guest::kPrivate, shell_quoted(kProgram));
+      core::shell_quoted(media), core::shell_quoted(folder), Guest::kPrivate, core::shell_quoted(kProgram));
 }
 
 /// All repositories, to choose from.
@@ -112,7 +111,7 @@ std::string original_world(Guest& guest) {
 }
 
 std::string write_world(const std::vector<std::string>& world) {
-  return fmt::format("printf '%s\\n' {} >/etc/apk/world\n", shell_words(world));
+  return fmt::format("printf '%s\\n' {} >/etc/apk/world\n", core::shell_words(world));
 }
 
 /// The recipe's place for a package named in apk's explanation.
@@ -195,7 +194,7 @@ std::string list_installed(const World& world) {
   std::vector<std::string> names;
   for (const recipe::Marked& name : world.remove) names.push_back(name.value);
   if (names.empty()) return {};
-  return fmt::format("$apk info -e {} | sed 's/^/installed: /'\n", shell_words(names));
+  return fmt::format("$apk info -e {} | sed 's/^/installed: /'\n", core::shell_words(names));
 }
 
 /// The world in which all of `plan` but the kernel is installed, so that the kernel alone is left for the
@@ -276,7 +275,8 @@ void install(Guest& guest, const World& world, const std::vector<PlannedPackage>
   } else {
     script += write_world(next) + "$apk add\n";
   }
-  script += fmt::format("printf %s {} >/etc/apk/repositories\n", shell_quoted(repositories_file(world)));
+  script +=
+      fmt::format("printf %s {} >/etc/apk/repositories\n", core::shell_quoted(repositories_file(world)));
   const ScriptResult result = guest.run(script, options.limit);
   if (result.exit_code != 0) throw apk_error(guest, world, result, "installing packages");
   require_as_planned(plan, result.output);

@@ -6,8 +6,8 @@
 #include <charconv>
 
 #include "builder/first_boot/installation.hpp"
-#include "builder/guest/quoting.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::guest {
 namespace {
@@ -128,7 +128,7 @@ std::set<std::string> paths_of_interest(const recipe::ResolvedRecipe& recipe) {
 
 std::string facts_script(const std::set<std::string>& paths) {
   std::string script(kLook);
-  for (const std::string& path : paths) script += "look " + shell_quoted(path) + "\n";
+  for (const std::string& path : paths) script += "look " + core::shell_quoted(path) + "\n";
   std::string texts;
   for (const std::string_view text : kTextsRead) texts += std::string(text) + " ";
   std::string ask(kAsk);

@@ -43,12 +43,6 @@ void check_typable(const GuestCommand& command) {
   if (!command.expect.empty()) compiled_pattern(command.expect);
 }
 
-std::string single_quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 bool ends_like(const std::string& line, const char* pattern) {
   return std::regex_search(line, std::regex(pattern));
 }
@@ -130,7 +124,7 @@ std::string GuestShell::typed_command() {
   return fmt::format(
       "printf '\\n%s%s\\n' IMGFORGE-BE GIN-{0}-{1}; : | (eval {2}); "
       "printf '\\n%s%s %s\\n' IMGFORGE-E ND-{0}-{1} \"$?\"\n",
-      nonce_, next_, single_quoted(text));
+      nonce_, next_, core::shell_quoted(text));
 }
 
 std::string GuestShell::answer() {

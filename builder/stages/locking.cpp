@@ -63,21 +63,12 @@ lock::LockedBase base_row(const fetch::BaseSource& source, const artifacts::Veri
           source.urls.front(), file.digest(),  file.size()};
 }
 
-/// The name of the repository that has the package.
-std::string repository_of(const std::vector<fetch::Repository>& repositories,
-                          const fetch::IndexEntry& entry) {
-  for (const fetch::Repository& repository : repositories) {
-    if (repository.index.find(entry.name, entry.version) != nullptr) return repository.name;
-  }
-  throw Error(Kind::kInternal, "a package without repository: " + entry.full_name());
-}
-
 lock::LockedPackage package_row(const std::vector<fetch::Repository>& repositories,
                                 const fetch::FetchedPackage& package) {
   return {package.entry.name,
           package.entry.version,
           package.entry.arch,
-          repository_of(repositories, package.entry),
+          fetch::find_repository(repositories, package.entry.name, package.entry.version)->name,
           package.url,
           package.entry.identity,
           package.file.digest(),

@@ -26,14 +26,6 @@ using plan::StepKind;
 /// Everything but the root file system is made again within seconds.
 constexpr artifacts::Durability kRemade = artifacts::Durability::kRemade;
 
-std::string size_text(const core::Json& result) {
-  return core::Bytes{result.at("size").get<std::uint64_t>()}.human();
-}
-
-core::Json blob_json(const artifacts::VerifiedFile& file) {
-  return {{"sha256", file.digest().hex()}, {"size", file.size()}};
-}
-
 core::Json package_row(const fetch::FetchedPackage& package) {
   return {{"name", package.entry.name},
           {"version", package.entry.version},
@@ -138,7 +130,7 @@ core::Json ProfileBuild::rootfs_result() {
       step(StepKind::kRootfs), rootfs_inputs(sources_.base().digest(), sources_.packages()),
       rootfs_tools(recipe_), [](const core::Json&) { return true; }, [&] { return make_rootfs(); },
       [](const core::Json& result) {
-        return fmt::format("{} packages · {}", result.at("packages").size(), size_text(result));
+        return fmt::format("{} packages · {}", result.at("packages").size(), result_size(result));
       });
   return *rootfs_;
 }
@@ -156,7 +148,7 @@ core::Json ProfileBuild::make_rootfs() {
   const GuestResult made =
       sources_.guest().build(base, sources_.indexes(), sources_.planned(), packages, recipe_, latest);
   const artifacts::VerifiedFile tar = tools_.blobs.adopt(made.tar);
-  core::Json result = blob_json(tar);
+  core::Json result = blob_result(tar);
   result["base_sha256"] = base.digest().hex();
   result["base_size"] = base.size();
   result["accelerator"] = machine::accelerator_name(made.accelerator.accelerator);
@@ -262,9 +254,9 @@ core::Json ProfileBuild::squashfs_result() {
           image::write_root_tar(whole, tar, tools_.cancel);
         }
         image::make_squashfs(tar, output, rootfs_result().at("epoch"), tools_.processes, tools_.cancel);
-        return blob_json(tools_.blobs.adopt(output, {}, kRemade));
+        return blob_result(tools_.blobs.adopt(output, {}, kRemade));
       },
-      size_text);
+      result_size);
   return *squashfs_;
 }
 
@@ -360,7 +352,7 @@ core::Json ProfileBuild::make_artifact(formats::Sources& sources, const std::str
   const formats::MadeFormat made = formats::find(format).make(sources, folder.path());
   core::Json files = core::Json::array();
   for (const formats::MadeFile& file : made.files) {
-    core::Json row = blob_json(tools_.blobs.adopt(file.path, {}, kRemade));
+    core::Json row = blob_result(tools_.blobs.adopt(file.path, {}, kRemade));
     row["role"] = file.role;
     row["virtual_size"] = file.virtual_size;
     row["media"] = file.media;

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "builder/stages/step_inputs.hpp"
-#include "core/bytes.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::stages {
@@ -92,12 +91,11 @@ const artifacts::VerifiedFile& ProfileSources::base() {
       step(StepKind::kBase), where.identity, core::Json::object(), usable,
       [&] {
         base_ = obtain_base(tools_, where);
-        return core::Json{
-            {"sha256", base_->digest().hex()}, {"size", base_->size()}, {"newest", newest_in(*base_)}};
+        core::Json result = blob_result(*base_);
+        result["newest"] = newest_in(*base_);
+        return result;
       },
-      [&](const core::Json& result) {
-        return where.title + " · " + core::Bytes{result.at("size").get<std::uint64_t>()}.human();
-      });
+      [&](const core::Json& result) { return where.title + " · " + result_size(result); });
   base_newest_ = known.at("newest");
   return *base_;
 }
@@ -147,9 +145,8 @@ core::Json ProfileSources::rows_of(const std::vector<guest::PlannedPackage>& pla
 }
 
 const fetch::IndexEntry& ProfileSources::entry(const std::string& name, const std::string& version) {
-  for (const fetch::Repository& repository : indexes()) {
-    if (const fetch::IndexEntry* found = repository.index.find(name, version)) return *found;
-  }
+  if (const auto* found = fetch::find_repository(indexes(), name, version))
+    return *found->index.find(name, version);
   throw core::Error(core::Kind::kPackage, fmt::format("no index has {}-{}, which apk chose", name, version));
 }
 

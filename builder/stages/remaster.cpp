@@ -10,7 +10,6 @@
 #include "builder/stages/medium.hpp"
 #include "builder/stages/sources.hpp"
 #include "builder/stages/step_inputs.hpp"
-#include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"
@@ -23,14 +22,6 @@ using plan::StepKind;
 
 constexpr const char* kFormat = "iso";
 constexpr std::uint64_t kConfigurationLimit = std::uint64_t{1} << 30;
-
-core::Json blob_json(const artifacts::VerifiedFile& file) {
-  return {{"sha256", file.digest().hex()}, {"size", file.size()}};
-}
-
-std::string size_text(const core::Json& result) {
-  return core::Bytes{result.at("size").get<std::uint64_t>()}.human();
-}
 
 class Remaster {
  public:
@@ -52,7 +43,7 @@ class Remaster {
         [&](const core::Json& result) { return tools_.blobs.find_again(result_digest(result)).has_value(); },
         [&] { return make(base); },
         [](const core::Json& result) {
-          return fmt::format("{} · {} packages at start", size_text(result), result.at("packages").size());
+          return fmt::format("{} · {} packages at start", result_size(result), result.at("packages").size());
         });
     return built(base, made);
   }
@@ -68,9 +59,9 @@ class Remaster {
         },
         [&] {
           file = obtain_base(tools_, origin_);
-          return blob_json(*file);
+          return blob_result(*file);
         },
-        [&](const core::Json& result) { return origin_.title + " · " + size_text(result); });
+        [&](const core::Json& result) { return origin_.title + " · " + result_size(result); });
     return *file;
   }
 
@@ -92,7 +83,7 @@ class Remaster {
     image::write_file(spec.content, image::gzip(core::read_text_file(tar, kConfigurationLimit)));
     const fs::path output = work_ / "artifact.iso";
     image::remaster_iso(base.path(), iso, spec, output, tools_.processes, tools_.cancel);
-    core::Json result = blob_json(tools_.blobs.adopt(output));
+    core::Json result = blob_result(tools_.blobs.adopt(output));
     result["volume_id"] = spec.volume_id.empty() ? iso.facts.volume_id : spec.volume_id;
     result["kernel"] = medium.kernel_release;
     result["packages"] = core::Json::array();

@@ -55,9 +55,8 @@ guest::World world_of(const std::vector<fetch::Repository>& repositories,
 
 std::size_t repository_of(const std::vector<fetch::Repository>& repositories,
                           const fetch::IndexEntry& entry) {
-  for (std::size_t i = 0; i < repositories.size(); ++i) {
-    if (repositories[i].index.find(entry.name, entry.version) != nullptr) return i;
-  }
+  if (const auto* found = fetch::find_repository(repositories, entry.name, entry.version))
+    return static_cast<std::size_t>(found - repositories.data());
   throw core::Error(core::Kind::kInternal, "a package without repository: " + entry.full_name());
 }
 

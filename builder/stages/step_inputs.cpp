@@ -11,6 +11,7 @@
 #include "builder/machine/tool_versions.hpp"
 #include "builder/plan/plan.hpp"
 #include "builder/stages/sources.hpp"
+#include "core/bytes.hpp"
 #include "core/clock.hpp"
 
 namespace imgforge::stages {
@@ -84,6 +85,14 @@ std::optional<std::int64_t> source_date_epoch() {
   const char* text = std::getenv("SOURCE_DATE_EPOCH");
   if (text == nullptr || *text == '\0') return std::nullopt;
   return core::build_time(core::system_clock()).time_since_epoch().count();
+}
+
+core::Json blob_result(const artifacts::VerifiedFile& file) {
+  return {{"sha256", file.digest().hex()}, {"size", file.size()}};
+}
+
+std::string result_size(const core::Json& result) {
+  return core::Bytes{result.at("size").get<std::uint64_t>()}.human();
 }
 
 core::Digest result_digest(const core::Json& result, const char* key) {

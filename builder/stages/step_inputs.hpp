@@ -37,6 +37,10 @@ core::Json squashfs_tools(Toolbox& tools);
 /// SOURCE_DATE_EPOCH in seconds, if set.
 std::optional<std::int64_t> source_date_epoch();
 
+/// What a recorded result says of a blob: its digest and size.
+core::Json blob_result(const artifacts::VerifiedFile& file);
+/// The size in such a result, for people.
+std::string result_size(const core::Json& result);
 /// A digest inside a step's result.
 core::Digest result_digest(const core::Json& result, const char* key = "sha256");
 

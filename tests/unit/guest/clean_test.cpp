@@ -4,7 +4,6 @@
 
 #include <set>
 
-#include "builder/guest/quoting.hpp"
 #include "core/process.hpp"
 #include "core/text.hpp"
 
@@ -39,7 +38,7 @@ TEST(Quoting, SurvivesTheShell) {
   const std::string nasty = "it's $(x) `y` \\ \"z\"\n*";
   core::Command command;
   command.program = "sh";
-  command.args = {"-c", "printf %s " + shell_quoted(nasty)};
+  command.args = {"-c", "printf %s " + core::shell_quoted(nasty)};
   EXPECT_EQ(core::system_processes().check(command, {}).out, nasty);
 }
 
