@@ -46,14 +46,13 @@ void remove_planned(const Store& store, const char* command, PruneResult& result
 
 }  // namespace
 
-std::vector<PlannedRelease> plan_retention(const Inventory& inventory, Where where,
-                                           const RetentionPolicy& policy) {
+std::vector<PlannedRelease> plan_retention(Inventory inventory, Where where, const RetentionPolicy& policy) {
   check_policy(policy);
   std::vector<PlannedRelease> planned;
-  for (const InventoryLine& line : inventory.lines) {
-    std::vector<const InventoryRelease*> releases;
+  for (InventoryLine& line : inventory.lines) {
+    std::vector<InventoryRelease*> releases;
     std::vector<RetentionItem> items;
-    for (const InventoryRelease& release : line.releases) {
+    for (InventoryRelease& release : line.releases) {
       if ((release.state == ReleaseState::kArchived) != (where == Where::kArchive)) continue;
       releases.push_back(&release);
       items.push_back({built(release), protections(line, release)});
@@ -64,7 +63,7 @@ std::vector<PlannedRelease> plan_retention(const Inventory& inventory, Where whe
       if (std::string user = in_use(*releases[i]); !user.empty()) reasons[i].push_back(std::move(user));
     });
     for (std::size_t i = 0; i < releases.size(); ++i)
-      planned.push_back({*releases[i], std::move(reasons[i]), 0, false});
+      planned.push_back({std::move(*releases[i]), std::move(reasons[i]), 0, false});
   }
   count_frees(planned);
   return planned;

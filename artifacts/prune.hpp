@@ -26,8 +26,7 @@ enum class Where { kReleases, kArchive };
 
 /// What the policy means for every release of the inventory there, line by line, newest first. Releases that
 /// somebody uses at this moment are kept. Throws kUsage as check_policy does.
-std::vector<PlannedRelease> plan_retention(const Inventory& inventory, Where where,
-                                           const RetentionPolicy& policy);
+std::vector<PlannedRelease> plan_retention(Inventory inventory, Where where, const RetentionPolicy& policy);
 
 struct PruneOptions {
   std::vector<std::string> lines;  ///< empty: all

@@ -4,6 +4,7 @@
 #include "artifacts/clones.hpp"
 #include "artifacts/inventory.hpp"
 #include "artifacts/release_reference.hpp"
+#include "builder/cli/json_rows.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/text.hpp"
@@ -35,26 +36,23 @@ int list(Context& context, const std::vector<std::string>& wanted) {
   for (const std::string& name : wanted) lines.push_back(artifacts::find_line(store, name));
   const artifacts::Inventory inventory = artifacts::read_inventory(store, lines);
   const signing::TrustStore trust = load_trust({});
-  std::vector<std::vector<std::string>> rows{
-      {"NAME", "PROFILE", "VERSION", "STATE", "SIZE", "FORMATS", "SIGNED BY", "BOOTS"}};
-  core::Json releases = core::Json::array();
   for (const InventoryLine& line : inventory.lines) {
     if (!line.problem.empty()) context.progress.warn(line.problem);
-    for (const InventoryRelease& release : line.releases) {
-      if (context.options.json) {
-        releases.push_back(release_json(release, trust));
-      } else {
-        rows.push_back(row_of(release, trust));
-      }
-    }
   }
+  const std::vector<const InventoryRelease*> releases = inventory.releases();
   if (context.options.json) {
-    print(core::print_json({{"schema", 1}, {"releases", releases}}));
-  } else if (rows.size() == 1) {
-    context.progress.note("no releases yet");
-  } else {
-    print(text_table(rows, context.out, {4}));
+    print(print_json_rows({{"schema", 1}}, "releases", releases.size(),
+                          [&](std::size_t i) { return release_json(*releases[i], trust); }));
+    return 0;
   }
+  if (releases.empty()) {
+    context.progress.note("no releases yet");
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows{
+      {"NAME", "PROFILE", "VERSION", "STATE", "SIZE", "FORMATS", "SIGNED BY", "BOOTS"}};
+  for (const InventoryRelease* release : releases) rows.push_back(row_of(*release, trust));
+  print(text_table(rows, context.out, {4}));
   return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "artifacts/clones.hpp"
 #include "artifacts/release_reference.hpp"
+#include "builder/cli/json_rows.hpp"
 #include "builder/cli/retention_arguments.hpp"
 
 namespace imgforge::cli {
@@ -17,20 +18,20 @@ using artifacts::PruneResult;
 
 int say(Context& context, const PruneResult& result, bool applied) {
   for (const std::string& warning : result.warnings) context.progress.warn(warning);
-  core::Json rows = core::Json::array();
-  std::vector<std::vector<std::string>> table{{"LINE", "VERSION", "FATE", "FREES", "WHY"}};
   std::size_t count = 0;
   std::uint64_t frees = 0;
   for (const PlannedRelease& planned : result.releases) {
-    rows.push_back(plan_json(planned));
-    table.push_back(plan_row(planned, "remove"));
     count += planned.goes() ? 1 : 0;
     frees += planned.frees;
   }
   if (context.options.json) {
-    print(core::print_json({{"schema", 1}, {"applied", applied}, {"frees", frees}, {"releases", rows}}));
+    print(print_json_rows({{"schema", 1}, {"applied", applied}, {"frees", frees}}, "releases",
+                          result.releases.size(),
+                          [&](std::size_t i) { return plan_json(result.releases[i]); }));
     return 0;
   }
+  std::vector<std::vector<std::string>> table{{"LINE", "VERSION", "FATE", "FREES", "WHY"}};
+  for (const PlannedRelease& planned : result.releases) table.push_back(plan_row(planned, "remove"));
   const std::string kept = kept_text(result.releases);
   const std::string sum =
       count == 0 ? "nothing to remove; " + kept

@@ -148,7 +148,7 @@ class Case(unittest.TestCase):
         text = re.sub(r"(\bdefault: )\[([^\]]*)\]", kept(lambda n: SERVICES.get(n, n) in names or n not in SERVICES), text)
         if "seatd" not in names:
             text = text.replace("input, seat]", "input]")
-        copy = recipe.parent / f".{recipe.stem}-test.yaml"
+        copy = recipe.parent / f".{recipe.stem}-{os.getpid()}-test.yaml"  # several test programs run at once
         copy.write_text(text)
         cls.addClassCleanup(copy.unlink, True)
         return copy

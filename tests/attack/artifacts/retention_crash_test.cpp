@@ -1,6 +1,6 @@
-// archive, restore, prune, clone, remove, backup and repair, killed before each of their changing calls and
-// with each of these calls failing: the old state or the new one, never a mix, and running again succeeds.
-// strace does both.
+// archive, restore, prune, clone, remove, backup, repair and clean, killed before each of their changing
+// calls and with each of these calls failing: the old state or the new one, never a mix, and running again
+// succeeds. strace does both.
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -14,6 +14,7 @@
 #include "artifacts/clones.hpp"
 #include "artifacts/fsck.hpp"
 #include "artifacts/journal.hpp"
+#include "artifacts/leftovers.hpp"
 #include "artifacts/prune.hpp"
 #include "artifacts/repair.hpp"
 #include "core/process.hpp"
@@ -34,6 +35,23 @@ RetentionPolicy keep_one() {
 /// The file of the older release that `damage` takes away, keeping its bytes as a blob.
 fs::path lost_file(const fs::path& folder) {
   return folder / "out/releases/hello-minimal/v20261119/hello-minimal-v20261119.qcow2";
+}
+
+/// What a killed publish and a killed promote leave: a staging folder with files, and two unfinished names.
+/// No process has that number (the kernel's largest is 4194304).
+void litter(const fs::path& root) {
+  const fs::path staging = root / ".staging/publish.999999999.0123456789ab";
+  fs::create_directories(staging / "parts");
+  write(staging / "manifest.json", "{");
+  write(staging / "parts/disk.qcow2", "half");
+  write(root / "releases/hello-minimal/.current.999999999.01234567", "");
+  fs::create_symlink("nowhere", root / "images/.hello-minimal.qcow2.999999999.89abcdef");
+}
+
+bool has_litter(const Store& store) {
+  CleanOptions options;
+  options.dry_run = true;
+  return !clean(store, options).removed.empty();
 }
 
 /// What the started program does; warnings go to standard error.
@@ -83,6 +101,12 @@ void act(const std::string& action, const fs::path& folder) {
     for (const RepairStep& step : result.steps)
       if (!step.done) throw Error(core::Kind::kStore, step.what);
     warnings = result.warnings;
+  } else if (action == "litter") {
+    litter(store.root());
+  } else if (action == "clean") {
+    warnings = clean(store, {}).warnings;
+    if (has_litter(store))
+      throw Error(core::Kind::kIo, warnings.empty() ? "something is left" : warnings.front());
   } else if (action == "unclone" && read_clone(store.root(), "trial")) {
     warnings = remove_clone(store, "trial");
   }
@@ -220,6 +244,7 @@ class RetentionCrash : public StoreTest {
     const bool current = fs::exists(folder_ / "backup/releases/hello-minimal/current", error);
     return there == 2 && current ? "complete" : "incomplete";
   }
+  std::string litter_state() { return has_litter(Store::open(out_)) ? "littered" : "clean"; }
   std::string lost_state() { return fs::exists(lost_file(folder_.path())) ? "mended" : "damaged"; }
 
   void fault_everywhere(const std::function<std::string()>& seen, const std::string& before,
@@ -309,6 +334,11 @@ TEST_F(RetentionCrash, Backup) {
 TEST_F(RetentionCrash, Repair) {
   prepare("repair", "damage");
   fault_everywhere([&] { return lost_state(); }, "damaged", "mended", 4);
+}
+
+TEST_F(RetentionCrash, Clean) {
+  prepare("clean", "litter");
+  fault_everywhere([&] { return litter_state(); }, "littered", "clean", 8);
 }
 
 }  // namespace
