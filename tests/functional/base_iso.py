@@ -21,6 +21,8 @@ def sha256(path):
 
 @NEEDS_ALPINE
 class FetchBase(Case):
+    WARM = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

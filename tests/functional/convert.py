@@ -31,6 +31,8 @@ def tool(*words, **options):
 
 
 class Convert(Case):
+    WARM = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

@@ -119,7 +119,7 @@ class Embedded(Case):
 
     def test_04_a_second_different_build_of_a_day_gets_a_number(self):
         first = os.readlink(self.out / "releases" / "hello-boot" / "current")
-        self.ok("build", HELLO, "--set", "hostname=second")
+        self.ok("build", HELLO, "--set", "disk.size=160M")
         self.assertEqual(os.readlink(self.out / "releases" / "hello-boot" / "current"), first + ".1")
         self.ok("verify")
 

@@ -23,6 +23,8 @@ DAYS = (1795000000, 1795200000)  # of the two releases
 
 
 class Export(Case):
+    WARM = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

@@ -30,6 +30,8 @@ def tool(*words, code=0, **options):
 
 
 class Formats(Case):
+    WARM = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

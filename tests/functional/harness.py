@@ -1,6 +1,7 @@
 """What the functional tests share: the installed program in an environment of its own, a real mirror of Alpine
 files over HTTP, and small checks on files. Every test class gets fresh cache, configuration and output folders."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -56,6 +57,39 @@ class Mirror:
         self.process.stdout.close()
 
 
+def link_or_copy(source, target):
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def warm(cache):
+    """Gives an empty cache folder what the first build on a machine makes: the appliance, what is known of the accelerator, and
+    hello-boot's root file system. Made once per program, beside it."""
+    prepared = pathlib.Path(PROGRAM).parent / "test-cache"
+    with open(f"{prepared}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stamp = prepared / "program"
+        program = str(os.stat(PROGRAM).st_mtime_ns)
+        if not stamp.exists() or stamp.read_text() != program:
+            shutil.rmtree(prepared, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix="imgforge-functional.") as folder:
+                keep = {k: v for k, v in os.environ.items() if not k.startswith(("IMGFORGE_", "XDG_", "LIBGUESTFS_"))}
+                subprocess.run([PROGRAM, "--output-dir", f"{folder}/out", "--cache-dir", prepared, "build",
+                                SOURCE / "recipes" / "hello-boot.yaml", "--format", "rootfs", "--unsigned"],
+                               env={**keep, "HOME": folder, "CI": "true"}, check=True, capture_output=True, timeout=600)
+            stamp.write_text(program)
+        for part in prepared.iterdir():
+            if part.name == "appliance":  # large, and only read
+                shutil.copytree(part, cache / part.name, copy_function=link_or_copy)
+            elif part.is_dir():
+                shutil.copytree(part, cache / part.name)
+            elif part != stamp:
+                cache.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(part, cache / part.name)
+
+
 def generic_kernel():
     """Debian's generic kernel as a package file, fetched once per build folder."""
     folder = pathlib.Path(os.environ.get("IMGFORGE_TEST_KERNEL", SOURCE / "build" / "test-kernel"))
@@ -84,12 +118,16 @@ SERVICES = {"dbus": "dbus", "seatd": "seatd", "sshd": "openssh", "qemu-guest-age
 class Case(unittest.TestCase):
     """A test with its own folders; `run_imgforge` runs the program in them."""
 
+    WARM = False  # whether the cache begins with what every machine has after its first build
+
     @classmethod
     def setUpClass(cls):
         cls.scratch = pathlib.Path(tempfile.mkdtemp(prefix="imgforge-functional."))
         cls.out = cls.scratch / "out"
         cls.home = cls.scratch / "home"
         cls.home.mkdir()
+        if cls.WARM:
+            warm(cls.home / "cache" / "imgforge")
 
     @classmethod
     def tearDownClass(cls):

@@ -16,6 +16,8 @@ FIRST = [("tool", "1.0-r0", "part"), ("part", "1.0-r0"), ("other", "5.0-r0")]
 class Lock(Case):
     """The tests stand on one another, in their order."""
 
+    WARM = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

@@ -97,6 +97,8 @@ class Monitor:
 @NEEDS_ALPINE
 @unittest.skipUnless(FULL, "IMGFORGE_TEST_FULL is not 1")
 class Machines(Case):
+    WARM = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

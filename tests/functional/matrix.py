@@ -17,6 +17,8 @@ PATHS = ["disk BIOS", "disk UEFI", "cd BIOS", "cd UEFI", "stick BIOS", "stick UE
 
 @NEEDS_ALPINE
 class Matrix(Case):
+    WARM = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

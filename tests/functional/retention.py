@@ -236,6 +236,8 @@ class Cache(RetentionCase):
 class Clones(Case):
     """A real image: the clone boots, writes into itself, and the release is as before."""
 
+    WARM = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

@@ -13,6 +13,8 @@ ESP = 1 << 20  # where the boot partition begins
 
 
 class SecureBoot(Case):
+    WARM = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
