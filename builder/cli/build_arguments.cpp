@@ -21,12 +21,18 @@ void declare_lock_choice(CLI::App& app, BuildArguments& arguments) {
   app.add_flag("--ignore-lock", arguments.ignore_lock, "take what the mirrors have now")->excludes(locked);
 }
 
+void declare_older_index(CLI::App& app, BuildArguments& arguments) {
+  app.add_flag("--allow-older-index", arguments.allow_older_index,
+               "take a package index older than the last one: a mirror was set back on purpose");
+}
+
 namespace {
 
 std::shared_ptr<BuildArguments> declare(CLI::App& app, Choice choice) {
   auto arguments = std::make_shared<BuildArguments>();
   arguments->recipe = declare_recipe(app, choice);
   declare_network(app, *arguments);
+  declare_older_index(app, *arguments);
   return arguments;
 }
 
@@ -87,6 +93,8 @@ BuildTools::BuildTools(Context& context, const BuildArguments& arguments)
                arguments.jobs,
                arguments.offline || !arguments.vendored.empty() ? fetch::Network::kOffline
                                                                 : fetch::Network::kOnline,
-               keys_folder()} {}
+               keys_folder()} {
+  if (arguments.allow_older_index) toolbox_.older_index = fetch::OlderIndex::kAllow;
+}
 
 }  // namespace imgforge::cli

@@ -162,6 +162,7 @@ Runner declare_fetch(CLI::App& app) {
   build->recipe = declare_recipe(app);
   app.get_option("recipe")->required(false);  // "base" takes its place
   declare_network(app, *build);
+  declare_older_index(app, *build);
   declare_lock_choice(app, *build);
   app.require_subcommand(0, 1);
   CLI::App* base = app.add_subcommand("base", "put one of Alpine's ISO images, verified, into isos/");

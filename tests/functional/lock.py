@@ -20,7 +20,7 @@ class Lock(Case):
     def setUpClass(cls):
         super().setUpClass()
         cls.mirror = Mirror(cls.scratch)
-        cls.extra = Repository(cls.mirror.folder / "extra")
+        cls.extra = Repository(cls.mirror.folder / f"v{RELEASE}" / "extra")
         cls.extra.publish(*FIRST)
         assert cls.run_imgforge("key", "generate", "lock@test", "--no-passphrase").returncode == 0
         cls.file = cls.scratch / "locked.yaml"
@@ -42,7 +42,7 @@ base:
     release: "{RELEASE}"
     mirrors: ["{cls.mirror.url()}"]
 packages:
-  repositories: [main, "{cls.mirror.url()}/extra"]
+  repositories: [main, extra]
   keys: ["{cls.mirror.key}", "{cls.extra.key}"]
   add: [{packages}]
 disk: {{ size: 256M }}
@@ -80,7 +80,7 @@ formats: [qcow2]
         for row in lock["contents"]["packages"]:
             line = json.dumps(row["name"])
             self.assertEqual(sum(f'"name": {line}' in text for text in self.lock_file.read_text().splitlines()), 1, "a row a line")
-            if row["repository"].endswith("/extra"):
+            if row["repository"] == "extra":
                 package = self.extra.packages / f"{row['name']}-{row['version']}.apk"
                 digest = subprocess.run(["sha256sum", package], check=True, capture_output=True, text=True).stdout.split()[0]
                 self.assertEqual(row["sha256"], digest)
@@ -99,6 +99,7 @@ formats: [qcow2]
 
     def test_05_mirrors_that_move_on_do_not_move_the_image(self):
         self.extra.publish(("tool", "1.1-r0", "part"), ("part", "2.0-r0"), ("other", "6.0-r0"))
+        type(self).earlier_index = (self.extra.packages / "APKINDEX.tar.gz").read_bytes()
         out = self.scratch / "moved"
         _, requests = self.requests_of("build", self.file, "--locked", output_dir=out)
         self.assertEqual(requests, [])
@@ -171,7 +172,27 @@ formats: [qcow2]
         self.assertRegex(result.stdout, r"other\s+5\.0-r0 -> 6\.0-r0")
         self.assertEqual((self.versions()["tool"], self.versions()["part"]), ("2.0-r0", "2.0-r0"))
 
-    def test_13_a_stale_lock_is_told_with_the_line(self):
+    def test_13_a_mirror_that_goes_back_is_not_followed(self):
+        second = Mirror(self.scratch / "second", copy_of=self.mirror)
+        self.addCleanup(second.close)
+        index = self.extra.packages / "APKINDEX.tar.gz"
+        index.unlink()
+        index.write_bytes(self.earlier_index)
+        before = self.lock_file.read_bytes()
+        self.fails(3, "update", self.file, says=["went backwards", "2023-11-15", "2023-11-17", "--allow-older-index"])
+        self.assertEqual(self.lock_file.read_bytes(), before)
+        self.assertIn("nothing is outdated", self.ok("outdated", self.file, "--mirror", self.mirror.url(),
+                                                     "--mirror", second.url()).stderr)
+        self.assertIn(f"/v{RELEASE}/extra/x86_64/APKINDEX.tar.gz", [request["path"] for request in second.requests()])
+        self.assertIn("nothing is outdated", self.ok("outdated", self.file, "--offline", "--mirror", self.mirror.url(),
+                                                     "--mirror", second.url()).stderr)
+        self.ok("plan", self.file, "--locked")
+        result = self.ok("outdated", self.file, "--allow-older-index")
+        self.assertIn("went backwards", result.stderr)
+        self.assertRegex(result.stdout, r"tool +2\.0-r0 +1\.1-r0")
+        self.assertNotIn("went backwards", self.ok("outdated", self.file).stderr)
+
+    def test_14_a_stale_lock_is_told_with_the_line(self):
         self.write_recipe("tool, linux-virt, jq")
         result = self.fails(2, "build", self.file, "--locked", says=["stale", "jq", "imgforge lock"])
         self.assertRegex(result.stderr, r"locked\.yaml:10:\d+")
@@ -179,7 +200,7 @@ formats: [qcow2]
         self.lock_file.unlink()
         self.fails(2, "build", self.file, "--locked", says=["does not exist", "imgforge lock"])
 
-    def test_14_a_damaged_lock_is_refused(self):
+    def test_15_a_damaged_lock_is_refused(self):
         self.lock_file.write_text("{}")
         self.fails(3, "build", self.file, says=["locked.lock.json"])
 
