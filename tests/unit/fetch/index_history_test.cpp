@@ -214,7 +214,8 @@ TEST_F(IndexHistoryTest, ADamagedStateIsSaidAndMadeAnew) {
     ASSERT_EQ(lab.progress.warnings.size(), 1u) << damage;
     EXPECT_NE(lab.progress.warnings[0].find("is damaged"), std::string::npos);
     put(first_, index_of(kEarly, "1.0-r0"));
-    EXPECT_EQ(error_of(load).kind(), core::Kind::kIntegrity) << damage;
+    const core::Error error = error_of(load);
+    EXPECT_EQ(error.kind(), core::Kind::kIntegrity) << damage << ": " << error.message();
     EXPECT_EQ(lab.progress.warnings.size(), 1u) << damage;
   }
 }
