@@ -2,8 +2,11 @@
 """Locks: what they hold, that a build keeps to them when mirrors move on or go, and how they are moved and vendored."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
+import tarfile
 import unittest
 
 from apk_repository import Repository
@@ -122,6 +125,47 @@ formats: [qcow2]
         self.assertEqual(requests, [])
         self.assertEqual(self.digest(out), self.expected)
 
+    def apk(self, root, *words):
+        """The stock apk of the base in a root of its own, without network; it sees the vendored folder as /vendored."""
+        return subprocess.run(["unshare", "--mount", "--net", "sh", "-c", 'mount --bind "$0" "$1/vendored" && exec chroot "$@"',
+                               self.scratch / "apk-vendored", root, "/sbin/apk", "--repositories-file", "/none",
+                               *words], capture_output=True, text=True)
+
+    @unittest.skipUnless(os.geteuid() == 0, "runs stock apk in a root folder")
+    def test_07_stock_apk_installs_from_a_vendored_repository(self):
+        key = self.scratch / "project.rsa"
+        subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+        key.chmod(0o644)
+        folder = self.scratch / "apk-vendored"
+        self.fails(1, "vendor", self.file, folder, "--offline", "--apk-key", key, says="chmod 600")
+        key.chmod(0o600)
+        self.ok("vendor", self.file, folder, "--offline", "--apk-key", key)
+        subprocess.run(["sha256sum", "--strict", "--quiet", "-c", "SHA256SUMS"], cwd=folder, check=True)
+        root = self.scratch / "apk-root"
+        (root / "vendored").mkdir(parents=True)
+        (root / "none").touch()
+        subprocess.run(["tar", "-xf", next(folder.glob("v*/releases/*/alpine-minirootfs-*.tar.gz")), "-C", root], check=True)
+        words = ["-X", f"/vendored/v{RELEASE}/main", "-X", f"/vendored/v{RELEASE}/extra", "add", "--no-scripts", "tool", "other"]
+        refused = self.apk(root, *words)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("UNTRUSTED", refused.stdout + refused.stderr)
+        done = self.apk(root, "--keys-dir", "/vendored/keys", *words)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual((root / "usr/bin/tool").read_text(), "#!/bin/sh\necho tool 1.0-r0\n")
+        self.assertTrue((root / "usr/bin/part").is_file(), "what it needs came, too")
+        names = {row["name"] for row in self.lock()["contents"]["packages"]}
+        for repository in ("main", "extra"):
+            with tarfile.open(folder / f"v{RELEASE}/{repository}/x86_64/APKINDEX.tar.gz") as index:
+                listed = set(re.findall(r"^P:(.*)$", index.extractfile("APKINDEX").read().decode(), re.M))
+            self.assertLessEqual(listed, names)
+            self.assertTrue((folder / f"v{RELEASE}/{repository}/x86_64/upstream.APKINDEX.tar.gz").is_file())
+        # It builds like the other one, and the same key gives the same folder.
+        self.ok("--cache-dir", self.scratch / "apk-cache", "plan", self.file, "--vendor", folder)
+        before = self.snapshot(folder)
+        self.ok("vendor", self.file, folder, "--offline", "--apk-key", key)
+        after = self.snapshot(folder)
+        self.assertEqual({name for name in before if before[name] != after[name]} - {"SHA256SUMS.minisig"}, set())
+
     def test_08_a_changed_or_missing_vendored_file_is_refused(self):
         folder = self.scratch / "spoiled"
         shutil.copytree(self.scratch / "vendored", folder)
@@ -179,7 +223,7 @@ formats: [qcow2]
         index.unlink()
         index.write_bytes(self.earlier_index)
         before = self.lock_file.read_bytes()
-        self.fails(3, "update", self.file, says=["went backwards", "2023-11-15", "2023-11-17", "--allow-older-index"])
+        self.fails(3, "update", self.file, says=["went backwards", "2023-11-15", "2023-11-16", "--allow-older-index"])
         self.assertEqual(self.lock_file.read_bytes(), before)
         self.assertIn("nothing is outdated", self.ok("outdated", self.file, "--mirror", self.mirror.url(),
                                                      "--mirror", second.url()).stderr)
