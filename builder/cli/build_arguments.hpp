@@ -34,10 +34,14 @@ std::shared_ptr<BuildArguments> declare_build_arguments(CLI::App& app);
 /// Declares what declare_network does and the recipe's flags for commands that work on the lock itself.
 std::shared_ptr<BuildArguments> declare_lock_build_arguments(CLI::App& app);
 
+/// Whether a command can do its work with a cache that it may only read.
+enum class CacheUse { kRead, kWrite };
+
 /// The effects of a build with the parts that they stand on.
 class BuildTools {
  public:
-  BuildTools(Context& context, const BuildArguments& arguments);
+  /// Throws kPermission when the cache is there, must be written and cannot be.
+  BuildTools(Context& context, const BuildArguments& arguments, CacheUse use = CacheUse::kWrite);
   stages::Toolbox& toolbox() { return toolbox_; }
 
  private:

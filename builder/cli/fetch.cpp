@@ -133,7 +133,7 @@ int fetch_for_recipe(Context& context, const BuildArguments& arguments) {
         .hint("imgforge fetch --help");
   }
   const auto start = std::chrono::steady_clock::now();
-  BuildTools tools(context, arguments);
+  BuildTools tools(context, arguments, arguments.offline ? CacheUse::kRead : CacheUse::kWrite);
   std::vector<fetch::FetchReport> reports;
   tools.toolbox().on_fetched = [&](const fetch::FetchReport& report) {
     const bool again = std::any_of(reports.begin(), reports.end(), [&](const fetch::FetchReport& earlier) {
