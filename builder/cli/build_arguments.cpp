@@ -1,5 +1,9 @@
 #include "builder/cli/build_arguments.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "builder/cli/keys.hpp"
 #include "builder/cli/lock_arguments.hpp"
 #include "builder/stages/cache_gc.hpp"
@@ -21,12 +25,18 @@ void declare_lock_choice(CLI::App& app, BuildArguments& arguments) {
   app.add_flag("--ignore-lock", arguments.ignore_lock, "take what the mirrors have now")->excludes(locked);
 }
 
+void declare_older_index(CLI::App& app, BuildArguments& arguments) {
+  app.add_flag("--allow-older-index", arguments.allow_older_index,
+               "take a package index older than the last one: a mirror was set back on purpose");
+}
+
 namespace {
 
 std::shared_ptr<BuildArguments> declare(CLI::App& app, Choice choice) {
   auto arguments = std::make_shared<BuildArguments>();
   arguments->recipe = declare_recipe(app, choice);
   declare_network(app, *arguments);
+  declare_older_index(app, *arguments);
   return arguments;
 }
 
@@ -72,9 +82,22 @@ fetch::HttpOptions http_options(const BuildArguments& arguments) {
 
 }  // namespace
 
-BuildTools::BuildTools(Context& context, const BuildArguments& arguments)
+namespace {
+
+std::filesystem::path checked_cache(const std::filesystem::path& cache, CacheUse use) {
+  if (use == CacheUse::kRead || ::access(cache.c_str(), W_OK) == 0 || errno == ENOENT) return cache;
+  throw core::system_error(errno, "cannot write to the cache", cache.native())
+      .hint(
+          "--cache-dir names another one; with a cache that can only be read work fetch --offline, model "
+          "fetch "
+          "--offline, model list and verify, and plan");
+}
+
+}  // namespace
+
+BuildTools::BuildTools(Context& context, const BuildArguments& arguments, CacheUse use)
     : http_(fetch::make_http(http_options(arguments), context.cancel)),
-      blobs_(context.options.cache_dir / "blobs"),
+      blobs_(checked_cache(context.options.cache_dir, use) / "blobs"),
       steps_(context.options.cache_dir / "steps"),
       toolbox_{context.processes,
                *http_,
@@ -87,6 +110,8 @@ BuildTools::BuildTools(Context& context, const BuildArguments& arguments)
                arguments.jobs,
                arguments.offline || !arguments.vendored.empty() ? fetch::Network::kOffline
                                                                 : fetch::Network::kOnline,
-               keys_folder()} {}
+               keys_folder()} {
+  if (arguments.allow_older_index) toolbox_.older_index = fetch::OlderIndex::kAllow;
+}
 
 }  // namespace imgforge::cli

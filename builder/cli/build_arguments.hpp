@@ -20,21 +20,28 @@ struct BuildArguments {
   bool ignore_lock = false;
   std::filesystem::path vendored;
   std::string limit_rate;  ///< a size per second; empty: no limit
+  bool allow_older_index = false;
 };
 
 /// Declares --jobs, --offline and --limit-rate.
 void declare_network(CLI::App& app, BuildArguments& arguments);
 /// Declares --locked and --ignore-lock.
 void declare_lock_choice(CLI::App& app, BuildArguments& arguments);
+/// Declares --allow-older-index.
+void declare_older_index(CLI::App& app, BuildArguments& arguments);
 /// Declares what declare_network does, the recipe's flags and those about its lock.
 std::shared_ptr<BuildArguments> declare_build_arguments(CLI::App& app);
 /// Declares what declare_network does and the recipe's flags for commands that work on the lock itself.
 std::shared_ptr<BuildArguments> declare_lock_build_arguments(CLI::App& app);
 
+/// Whether a command can do its work with a cache that it may only read.
+enum class CacheUse { kRead, kWrite };
+
 /// The effects of a build with the parts that they stand on.
 class BuildTools {
  public:
-  BuildTools(Context& context, const BuildArguments& arguments);
+  /// Throws kPermission when the cache is there, must be written and cannot be.
+  BuildTools(Context& context, const BuildArguments& arguments, CacheUse use = CacheUse::kWrite);
   stages::Toolbox& toolbox() { return toolbox_; }
 
  private:

@@ -133,7 +133,7 @@ int fetch_for_recipe(Context& context, const BuildArguments& arguments) {
         .hint("imgforge fetch --help");
   }
   const auto start = std::chrono::steady_clock::now();
-  BuildTools tools(context, arguments);
+  BuildTools tools(context, arguments, arguments.offline ? CacheUse::kRead : CacheUse::kWrite);
   std::vector<fetch::FetchReport> reports;
   tools.toolbox().on_fetched = [&](const fetch::FetchReport& report) {
     const bool again = std::any_of(reports.begin(), reports.end(), [&](const fetch::FetchReport& earlier) {
@@ -162,6 +162,7 @@ Runner declare_fetch(CLI::App& app) {
   build->recipe = declare_recipe(app);
   app.get_option("recipe")->required(false);  // "base" takes its place
   declare_network(app, *build);
+  declare_older_index(app, *build);
   declare_lock_choice(app, *build);
   app.require_subcommand(0, 1);
   CLI::App* base = app.add_subcommand("base", "put one of Alpine's ISO images, verified, into isos/");

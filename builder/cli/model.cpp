@@ -62,7 +62,7 @@ std::vector<models::Model> chosen(Context& context, const std::vector<std::strin
 }
 
 int fetch(Context& context, const ModelArguments& arguments) {
-  BuildTools tools(context, *arguments.build);
+  BuildTools tools(context, *arguments.build, arguments.build->offline ? CacheUse::kRead : CacheUse::kWrite);
   stages::Toolbox& toolbox = tools.toolbox();
   std::set<std::string> done;  // models of several profiles are one
   Json rows = Json::array();

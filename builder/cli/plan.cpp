@@ -32,7 +32,7 @@ std::string row_text(const StepOutlook& row, bool why, const Style& style) {
 }  // namespace
 
 int print_plan(Context& context, const BuildArguments& arguments) {
-  BuildTools tools(context, arguments);
+  BuildTools tools(context, arguments, CacheUse::kRead);
   std::string text;
   core::Json rows = core::Json::array();
   std::size_t runs = 0;

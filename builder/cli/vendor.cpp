@@ -16,6 +16,7 @@ struct Arguments {
   std::filesystem::path target;
   std::filesystem::path signing_key;
   PassphraseArguments passphrase;
+  std::filesystem::path repository_key;
   bool is_unsigned = false;
 };
 
@@ -25,8 +26,11 @@ int vendor(Context& context, const Arguments& arguments) {
       arguments.is_unsigned ? Signer() : make_signer(context, arguments.signing_key, arguments.passphrase);
   BuildTools tools(context, arguments.build);
   const std::filesystem::path file = lock::lock_path(arguments.recipe);
-  const stages::VendorResult result = stages::vendor(tools.toolbox(), {lock, file, arguments.target, sign});
-  if (result.indexes_missing > 0) {
+  std::optional<signing::ApkSigner> repository_key;
+  if (!arguments.repository_key.empty()) repository_key.emplace(arguments.repository_key);
+  const stages::VendorResult result = stages::vendor(
+      tools.toolbox(), {lock, file, arguments.target, sign, repository_key ? &*repository_key : nullptr});
+  if (result.indexes_missing > 0 && !repository_key) {
     context.progress.warn(
         fmt::format("{} of {} indexes were not kept when the lock was made elsewhere: builds "
                     "do not need them, apk on this folder does",
@@ -55,6 +59,9 @@ Runner declare_vendor(CLI::App& app) {
   app.add_flag("--offline", arguments->build.offline, "use no network: everything must be cached");
   app.add_option("--signing-key", arguments->signing_key,
                  "secret key to sign the sums with [the only one of imgforge key show]");
+  app.add_option("--apk-key", arguments->repository_key,
+                 "RSA key (NAME.rsa) to sign indexes of just these packages with, so that stock apk installs "
+                 "from the folder");
   declare_passphrase(app, arguments->passphrase);
   app.add_flag("--unsigned", arguments->is_unsigned, "do not sign the sums");
   return [arguments](Context& context) { return vendor(context, *arguments); };

@@ -16,6 +16,8 @@ namespace {
 /// Most bytes that the signature member and the control member may unpack to.
 constexpr std::array<std::uint64_t, 2> kLimits{std::uint64_t{128} << 10, std::uint64_t{96} << 20};
 constexpr std::size_t kSignatureLimit = 64 << 10;
+constexpr std::size_t kDescriptionLimit = 200;
+constexpr std::uint64_t kLastTime = 253'402'300'799;  // the last second of the year 9999
 
 struct SignedIndex {
   std::vector<signing::ApkSignatureEntry> signatures;
@@ -77,6 +79,17 @@ const std::string& index_text(const std::vector<SegmentFile>& files, std::string
   return std::find_if(files.begin(), files.end(), is_index)->content;
 }
 
+IndexEdition edition_of(const std::vector<SegmentFile>& files, const Index& index) {
+  IndexEdition edition;
+  for (const SegmentFile& file : files) {
+    edition.time = std::max(edition.time, file.modified);
+    if (file.name == "DESCRIPTION") edition.description = file.content.substr(0, kDescriptionLimit);
+  }
+  for (const IndexEntry& entry : index.entries()) edition.time = std::max(edition.time, entry.build_time);
+  edition.time = std::min(edition.time, kLastTime);
+  return edition;
+}
+
 }  // namespace
 
 Index load_index(std::string_view bytes, const PublicKeys& keys, std::string_view arch,
@@ -94,6 +107,7 @@ Index load_index(std::string_view bytes, const PublicKeys& keys, std::string_vie
   index.signer_ = {.key_name = signature.key_name,
                    .key_digest = core::digest_of(core::HashAlgorithm::kSha256, keys.at(signature.key_name)),
                    .algorithm = signature.algorithm};
+  index.edition_ = edition_of(files, index);
   return index;
 }
 

@@ -45,6 +45,15 @@ struct IndexSigner {
   core::HashAlgorithm algorithm = core::HashAlgorithm::kSha1;
 };
 
+/// Which edition of its repository an index is, out of its signed part: what can be compared with another
+/// one.
+struct IndexEdition {
+  std::string description;  ///< DESCRIPTION; Alpine writes `git describe` of its packages' sources there
+  /// Newest of the times of the tar entries (when apk made the index; old versions of apk write 0) and the
+  /// build times of the packages. Seconds since the epoch.
+  std::uint64_t time = 0;
+};
+
 class Index {
  public:
   /// Parses the text of APKINDEX. `arch`: entries must be for it or "noarch". Throws kPackage with the line
@@ -59,12 +68,14 @@ class Index {
   /// Null when the index does not have that version.
   const IndexEntry* find(std::string_view name, std::string_view version) const;
   const IndexSigner& signer() const { return signer_; }
+  const IndexEdition& edition() const { return edition_; }
 
  private:
   friend Index load_index(std::string_view, const PublicKeys&, std::string_view, std::string_view);
   std::vector<IndexEntry> entries_;
   std::multimap<std::string, std::size_t, std::less<>> by_name_;
   IndexSigner signer_;
+  IndexEdition edition_;
 };
 
 /// Verifies and reads the bytes of an APKINDEX.tar.gz. Throws kSignature (unsigned, unknown key, bad

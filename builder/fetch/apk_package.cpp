@@ -138,15 +138,13 @@ void visit_files(int fd, const Parts& parts, const IndexEntry& entry, const Visi
   }
 }
 
-}  // namespace
-
-void read_package(const std::filesystem::path& file, const IndexEntry& entry, const Visitor& see) {
-  const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
+/// Everything but the data's files.
+Parts checked_parts(const core::Fd& fd, const std::filesystem::path& file, const IndexEntry& entry) {
   const std::uint64_t size = core::file_size(fd.get(), file.native());
   if (size != entry.size) {
     throw refused(core::Kind::kIntegrity, entry, fmt::format("expected {} bytes, got {}", entry.size, size));
   }
-  const Parts parts = read_parts(fd.get(), entry.full_name());
+  Parts parts = read_parts(fd.get(), entry.full_name());
   if (parts.members.size() != kParts) {
     throw refused(core::Kind::kPackage, entry,
                   fmt::format("{} parts instead of signature, control and data", parts.members.size()));
@@ -158,7 +156,20 @@ void read_package(const std::filesystem::path& file, const IndexEntry& entry, co
                               parts.control_sha1.to_string()));
   }
   check_pkginfo(parts, entry);
+  return parts;
+}
+
+}  // namespace
+
+void read_package(const std::filesystem::path& file, const IndexEntry& entry, const Visitor& see) {
+  const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
+  const Parts parts = checked_parts(fd, file, entry);
   visit_files(fd.get(), parts, entry, see);
+}
+
+std::string read_pkginfo(const std::filesystem::path& file, const IndexEntry& entry) {
+  const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
+  return pkginfo_of(checked_parts(fd, file, entry), entry);
 }
 
 void verify_package(const std::filesystem::path& file, const IndexEntry& entry) {

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <string>
 
 #include "artifacts/tar.hpp"
 #include "builder/fetch/apk_index.hpp"
@@ -20,5 +21,9 @@ void verify_package(const std::filesystem::path& file, const IndexEntry& entry);
 /// member it is told of. Throws as verify_package, which it runs first.
 void read_package(const std::filesystem::path& file, const IndexEntry& entry,
                   const std::function<void(const artifacts::TarEntry&, artifacts::TarReader&)>& see);
+
+/// The text of a package's .PKGINFO, after its size, identity and datahash were checked. Throws as
+/// verify_package.
+std::string read_pkginfo(const std::filesystem::path& file, const IndexEntry& entry);
 
 }  // namespace imgforge::fetch

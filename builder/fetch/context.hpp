@@ -16,6 +16,8 @@
 namespace imgforge::fetch {
 
 enum class Network { kOnline, kOffline };
+/// What becomes of a package index that is older than one that was seen before.
+enum class OlderIndex { kRefuse, kAllow };
 
 /// What became of one file, for summaries.
 struct FetchReport {
@@ -44,6 +46,7 @@ struct Context {
   unsigned connections = 4;  ///< at a time for one large file
   /// Smaller files come in one stream.
   std::uint64_t spread_from = std::uint64_t{32} << 20;
+  OlderIndex older_index = OlderIndex::kRefuse;
 };
 
 }  // namespace imgforge::fetch

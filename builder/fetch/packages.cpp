@@ -8,6 +8,7 @@
 #include "builder/fetch/apk_package.hpp"
 #include "builder/fetch/downloader.hpp"
 #include "builder/fetch/http_cache.hpp"
+#include "builder/fetch/index_history.hpp"
 #include "builder/fetch/url.hpp"
 #include "core/text.hpp"
 
@@ -96,16 +97,23 @@ std::vector<Repository> load_repositories(const Context& context, const std::vec
   std::vector<CachedRequest> requests;
   std::vector<std::optional<Index>> indexes(entries.size());
   std::vector<std::vector<std::string>> urls;
+  std::vector<IndexHistory> histories;
+  histories.reserve(entries.size());  // the requests refer to them
   for (std::size_t i = 0; i < entries.size(); ++i) {
     urls.push_back(repository_urls(entries[i], mirrors, branch));
+    const bool is_url = entries[i].find("://") != std::string::npos;
+    histories.emplace_back(context, is_url ? entries[i] : fmt::format("{}/{}", branch, entries[i]),
+                           std::string(arch));
     CachedRequest request{.what = "index of repository " + redacted_url(entries[i]),
                           .limit = kIndexLimit,
-                          .accept = [&indexes, &keys, arch, i](const CachedFile& got) {
+                          .accept = [&indexes, &keys, &histories, arch, i](const CachedFile& got) {
                             indexes[i] = load_index(got.content, keys, arch, redacted_url(got.url));
+                            histories[i].check(*indexes[i], got.url);
                           }};
     for (const std::string& url : urls.back()) {
       request.urls.push_back(join_url(url, fmt::format("{}/APKINDEX.tar.gz", arch)));
     }
+    if (context.network == Network::kOffline) histories[i].put_last_first(request.urls);
     requests.push_back(std::move(request));
   }
   std::vector<CachedFile> files = HttpCache(context).get_all(requests);
@@ -117,6 +125,7 @@ std::vector<Repository> load_repositories(const Context& context, const std::vec
                             .index_url = files[i].url,
                             .file = context.blobs.put(files[i].content),
                             .index = std::move(indexes[i].value())});
+    histories[i].remember(repositories[i].index, files[i].url, repositories[i].file->digest());
   }
   return repositories;
 }

@@ -104,6 +104,20 @@ void keep_newest_rejected(const std::filesystem::path& folder) {
   for (std::size_t i = kRejectedKept; i < entries.size(); ++i) std::filesystem::remove(entries[i], ignored);
 }
 
+/// A clock that was wrong, or is, makes a file look old in one moment. Only one that looked old a week ago,
+/// too, is: the time of its record says when that was first so.
+bool was_old_before(const std::filesystem::path& record, std::filesystem::file_time_type touched,
+                    std::filesystem::file_time_type now) {
+  constexpr std::chrono::hours kDay{24};
+  std::error_code error;
+  const auto seen = std::filesystem::last_write_time(record, error);
+  if (error) return true;  // without a record its bytes are of no use
+  const bool marked = seen > touched + kDay && seen <= now;
+  if (marked && seen + 7 * kDay <= now) return true;
+  if (!marked) std::filesystem::last_write_time(record, now, error);
+  return false;
+}
+
 }  // namespace
 
 std::unique_ptr<Partial> Partial::try_open(const std::filesystem::path& folder, const std::string& identity,
@@ -125,7 +139,8 @@ std::unique_ptr<Partial> Partial::try_open(const std::filesystem::path& folder, 
 
 void Partial::forget_old(const std::filesystem::path& folder, std::chrono::hours age) {
   std::error_code error;
-  const auto oldest = std::filesystem::file_time_type::clock::now() - age;
+  const auto now = std::filesystem::file_time_type::clock::now();
+  const auto oldest = now - age;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     std::error_code ignored;
     if (entry.last_write_time(ignored) >= oldest || ignored) continue;
@@ -134,8 +149,10 @@ void Partial::forget_old(const std::filesystem::path& folder, std::chrono::hours
     if (path.extension() != ".part") continue;
     const core::Fd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!fd || try_lock(fd.get()) == LockOutcome::kHeld) continue;
+    const std::filesystem::path record = std::filesystem::path(path).replace_extension(".json");
+    if (!was_old_before(record, entry.last_write_time(ignored), now)) continue;
     std::filesystem::remove(path, ignored);
-    std::filesystem::remove(path.replace_extension(".json"), ignored);
+    std::filesystem::remove(record, ignored);
   }
 }
 

@@ -27,7 +27,8 @@ class Partial {
   /// Nothing when another process works on it. `identity` is a plain file name. Throws kPermission, kIo.
   static std::unique_ptr<Partial> try_open(const std::filesystem::path& folder, const std::string& identity,
                                            const std::vector<core::HashAlgorithm>& algorithms);
-  /// Removes what nobody has touched for so long and nobody works on.
+  /// Removes what nobody has touched for so long and nobody works on; never the first time that it looks so
+  /// old, since the clock may be wrong.
   static void forget_old(const std::filesystem::path& folder, std::chrono::hours age);
   /// Keeps what is there for the next run; an empty file is removed.
   ~Partial();

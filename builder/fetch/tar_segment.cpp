@@ -81,7 +81,8 @@ std::vector<SegmentFile> read_tar_segment(std::string_view bytes, std::string_vi
       check_pax(content, what);
     } else if (type == '0' || type == '\0') {
       const std::string_view name = header.substr(0, 100);
-      files.push_back({std::string(name.substr(0, name.find('\0'))), std::string(content)});
+      files.push_back({std::string(name.substr(0, name.find('\0'))), std::string(content),
+                       octal(header.substr(136, 12)).value_or(0)});
     } else {
       throw broken(what,
                    fmt::format("unexpected tar member of type \"{}\"", core::escaped(std::string(1, type))));

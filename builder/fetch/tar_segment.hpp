@@ -4,6 +4,7 @@
 // v2.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@ namespace imgforge::fetch {
 struct SegmentFile {
   std::string name;  ///< as stored
   std::string content;
+  std::uint64_t modified = 0;  ///< seconds since the epoch
 };
 
 /// Files in stored order. Nothing but regular files and harmless pax records may be there; the segment ends

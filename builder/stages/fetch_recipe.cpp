@@ -1,5 +1,9 @@
 #include "builder/stages/fetch_recipe.hpp"
 
+#include <unistd.h>
+
+#include <filesystem>
+
 #include "builder/plan/plan.hpp"
 #include "builder/stages/model_members.hpp"
 #include "builder/stages/profile_sources.hpp"
@@ -20,7 +24,11 @@ void fetch_profile(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
                    const std::optional<LockedSources>& locked) {
   StepRunner runner(tools);
   const plan::Plan plan = plan::make_plan(recipe);
-  const core::TempDir work(tools.scratch(), "fetch");
+  // A cache that may only be read is enough when it has everything: work on the way to the answer goes
+  // elsewhere.
+  const bool can_write = ::access(tools.cache_dir.c_str(), W_OK) == 0;
+  const core::TempDir work(can_write ? tools.scratch() : std::filesystem::temp_directory_path(),
+                           "imgforge-fetch");
   ProfileSources sources(tools, recipe, runner, plan, work.path(), locked);
   const artifacts::VerifiedFile& base = sources.base();
   if (!sources.origin().alpine) return;

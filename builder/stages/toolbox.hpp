@@ -32,6 +32,7 @@ struct Toolbox {
   std::filesystem::path keys_dir = {};                                ///< folder of the user's keys
   std::optional<machine::AcceleratorVerdict> known_accelerator = {};  ///< ask accelerator()
   std::function<void(const fetch::FetchReport&)> on_fetched = {};     ///< told of every file; may be empty
+  fetch::OlderIndex older_index = fetch::OlderIndex::kRefuse;
 
   /// Folder for scratch disks and spools; what is in it is reclaimed after a crash.
   std::filesystem::path scratch() const { return cache_dir / "tmp"; }
@@ -43,7 +44,10 @@ struct Toolbox {
   }
 
   fetch::Context fetch_context(std::string step) {
-    return {http, blobs, progress, cancel, cache_dir, jobs, network, std::move(step), on_fetched};
+    fetch::Context context{http, blobs,   progress,        cancel,    cache_dir,
+                           jobs, network, std::move(step), on_fetched};
+    context.older_index = older_index;
+    return context;
   }
 };
 

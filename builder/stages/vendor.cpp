@@ -6,6 +6,7 @@
 #include <set>
 
 #include "artifacts/export/target.hpp"
+#include "builder/fetch/apk_index_writer.hpp"
 #include "builder/fetch/apk_names.hpp"
 #include "builder/fetch/downloader.hpp"
 #include "builder/fetch/url.hpp"
@@ -33,6 +34,7 @@ struct Row {
   core::Digest sha256;
   std::optional<std::uint64_t> size;
   std::string path;
+  const lock::LockedPackage* package = nullptr;
 };
 
 std::string place_of(const std::string& url) {
@@ -68,7 +70,8 @@ std::vector<Row> rows_of(const lock::Lock& lock) {
                     {package.url},
                     package.sha256,
                     package.size,
-                    place_of(package.url)});
+                    place_of(package.url),
+                    &package});
   for (const lock::LockedModel& row : lock.models) {
     if (row.is_in_image) add_model(row.model, rows);
   }
@@ -95,6 +98,7 @@ class Folder {
     note(name, file.digest(), file.size());
   }
   void add(const std::string& name, std::string_view text) {
+    fs::create_directories((root_ / name).parent_path());
     core::write_file_atomically(root_ / name, text);
     note(name, core::digest_of(core::HashAlgorithm::kSha256, text), text.size());
   }
@@ -128,6 +132,31 @@ class Folder {
   VendorResult result_;
 };
 
+/// An index for each folder of packages, and the key to check them with.
+void add_repositories(const std::vector<Row>& rows, const std::vector<artifacts::VerifiedFile>& files,
+                      const VendorRequest& request, Folder& folder) {
+  std::map<std::string, std::vector<fetch::IndexedPackage>> repositories;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].package == nullptr) continue;
+    const lock::LockedPackage& package = *rows[i].package;
+    const fs::path place = fs::path(rows[i].path).parent_path();
+    fetch::IndexEntry entry;
+    entry.name = package.name;
+    entry.version = package.version;
+    entry.arch = place.filename();  // where apk looks for it, also for one of noarch
+    entry.size = package.size;
+    entry.build_time = package.build_time;
+    entry.identity = package.identity;
+    repositories[place].push_back({std::move(entry), files[i]});
+  }
+  for (auto& [place, packages] : repositories) {
+    const std::string description = fmt::format("packages of {}", request.lock.recipe);
+    folder.add(place + "/APKINDEX.tar.gz",
+               fetch::make_signed_index(std::move(packages), description, *request.repository_key));
+  }
+  folder.add("keys/" + request.repository_key->key_name(), request.repository_key->public_key());
+}
+
 }  // namespace
 
 VendorResult vendor(Toolbox& tools, const VendorRequest& request) {
@@ -145,10 +174,13 @@ VendorResult vendor(Toolbox& tools, const VendorRequest& request) {
   Folder folder(tools, work / "tree");
   fs::create_directories(work / "tree");
   for (std::size_t i = 0; i < rows.size(); ++i) folder.add(rows[i].path, files[i]);
+  if (request.repository_key != nullptr) add_repositories(rows, files, request, folder);
   std::size_t missing = 0;
   for (const lock::LockedIndex& index : request.lock.indexes) {
     if (const auto file = tools.blobs.find(index.sha256)) {
-      folder.add(place_of(index.url), *file);
+      std::string place = place_of(index.url);
+      if (request.repository_key != nullptr) place.insert(place.rfind('/') + 1, "upstream.");
+      folder.add(place, *file);
     } else {
       ++missing;
     }

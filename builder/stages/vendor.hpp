@@ -1,6 +1,6 @@
-// A lock's bytes as a folder to keep: base, packages and the indexes as Alpine signed them, laid out like a
-// mirror, with the lock and sums over everything. The same image can be built from it when the mirrors are
-// long gone.
+// A lock's bytes as a folder to keep: base, packages and the indexes as Alpine signed them (or of one's own,
+// over just these packages), laid out like a mirror, with the lock and sums over everything. The same image
+// can be built from it when the mirrors are long gone.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 #include "builder/lock/lock.hpp"
 #include "builder/stages/toolbox.hpp"
+#include "signing/apk_signer.hpp"
 
 namespace imgforge::stages {
 
@@ -20,6 +21,10 @@ struct VendorRequest {
   std::filesystem::path target;     ///< new, empty, or of an earlier vendor
   /// Text of the .minisig for a file of that name and content; empty: unsigned.
   std::function<std::string(std::string_view file, std::string_view bytes)> sign;
+  /// Makes each folder of packages a repository of exactly these, which stock apk accepts with the key in
+  /// `keys/`; Alpine's own index is beside it then, as upstream.APKINDEX.tar.gz. Null: the indexes are
+  /// Alpine's.
+  const signing::ApkSigner* repository_key = nullptr;
 };
 
 struct VendorResult {

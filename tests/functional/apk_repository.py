@@ -11,7 +11,7 @@ import tarfile
 KEY_NAME = "extra-test.rsa"
 
 
-def tar_of(members, end):
+def tar_of(members, end, time=1700000000):
     """Uncompressed tar of (name, bytes, or None for a folder). `end`: the data part, which has an end of its own."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
@@ -20,7 +20,7 @@ def tar_of(members, end):
             info.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
             info.size = len(content or b"")
             info.mode = 0o755 if name.startswith("usr") else 0o644
-            info.mtime = 1700000000
+            info.mtime = time
             if end and content is not None:  # the data part: apk wants each file's checksum
                 info.pax_headers = {"APK-TOOLS.checksum.SHA1": hashlib.sha1(content).hexdigest()}
             tar.addfile(info, io.BytesIO(content or b""))
@@ -37,6 +37,7 @@ class Repository:
         self.folder = pathlib.Path(folder)
         self.packages = self.folder / "x86_64"
         self.packages.mkdir(parents=True)
+        self.time = 1700000000  # of the next index
         self.secret = self.folder / KEY_NAME
         self.key = self.folder / f"{KEY_NAME}.pub"
         subprocess.run(["openssl", "genrsa", "-out", self.secret, "2048"], check=True, capture_output=True)
@@ -65,10 +66,11 @@ class Repository:
         return record + (f"D:{depends}\n" if depends else "")
 
     def publish(self, *packages):
-        """Makes the repository consist of these (name, version[, depends]) and nothing else."""
+        """Makes the repository consist of these (name, version[, depends]) and nothing else; a day later than before."""
         for old in self.packages.glob("*"):
             old.unlink()
         index = "\n".join(self.make(*package) for package in packages) + "\n"
-        content = member(tar_of([("DESCRIPTION", b"test"), ("APKINDEX", index.encode())], end=True))
+        content = member(tar_of([("DESCRIPTION", b"test"), ("APKINDEX", index.encode())], end=True, time=self.time))
+        self.time += 86400
         signature = member(tar_of([(f".SIGN.RSA.{KEY_NAME}.pub", self.sign(content))], end=False))
         (self.packages / "APKINDEX.tar.gz").write_bytes(signature + content)

@@ -13,7 +13,7 @@ import sys
 import time
 import unittest
 
-from harness import NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, Mirror, main
+from harness import NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, Mirror, flip_byte, main
 
 VERSION = "3.22.2"
 PATH = f"v3.22/releases/x86_64/alpine-virt-{VERSION}-x86_64.iso"
@@ -204,6 +204,22 @@ class Recipe(Case):
         asked = [request["path"] for request in self.mirror.requests()[before:]]
         self.assertEqual(sorted(path.rsplit("/", 1)[1] for path in asked),
                          ["APKINDEX.tar.gz", "APKINDEX.tar.gz", "latest-releases.yaml"], "one conditional request an index")
+
+        before = len(self.mirror.requests())
+        package = next(row for row in first["files"] if row["name"].startswith("package "))
+        index = next(row for row in first["files"] if row["name"].startswith("index "))
+        cache = self.home / "cache" / "imgforge"
+        blobs = cache / "blobs" / "sha256"
+        body = next(path for path in (cache / "http").glob("*.body")
+                    if hashlib.sha256(path.read_bytes()).hexdigest() == index["sha256"])
+        for rotten in (blobs / package["sha256"][:2] / package["sha256"][2:], blobs / index["sha256"][:2] / index["sha256"][2:], body):
+            flip_byte(rotten, 100)
+        again = json.loads(self.ok("--json", *self.words("fetch")).stdout)
+        self.assertEqual({row["name"] for row in again["files"] if row["from"] == "fetched"}, {package["name"], index["name"]})
+        self.assertIn(200, [request["status"] for request in self.mirror.requests()[before:]
+                            if request["path"].endswith("APKINDEX.tar.gz")], "fetched whole, not asked whether it is unchanged")
+        quarantined = {path.name.split(".")[0] for path in (cache / "blobs" / "quarantine").iterdir()}
+        self.assertEqual(quarantined, {package["sha256"]} | ({index["sha256"]} & quarantined))
 
         before = len(self.mirror.requests())
         self.ok(*self.words("fetch", "--offline"))

@@ -32,10 +32,13 @@ NEEDS_ALPINE = unittest.skipUnless(
 class Mirror:
     """A signed Alpine mirror served over HTTP, with faults on demand."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, copy_of=None):
         self.folder = pathlib.Path(folder) / "mirror"
         self.log = pathlib.Path(folder) / "requests.log"
-        subprocess.run([ALPINE / "make-mirror", self.folder, *options], check=True, capture_output=True)
+        if copy_of:
+            shutil.copytree(copy_of.folder, self.folder, copy_function=os.link)
+        else:
+            subprocess.run([ALPINE / "make-mirror", self.folder, *options], check=True, capture_output=True)
         self.process = subprocess.Popen(
             [ALPINE / "serve", self.folder, "--stdin", "--log", self.log],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -2,8 +2,11 @@
 """Locks: what they hold, that a build keeps to them when mirrors move on or go, and how they are moved and vendored."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
+import tarfile
 import unittest
 
 from apk_repository import Repository
@@ -22,7 +25,7 @@ class Lock(Case):
     def setUpClass(cls):
         super().setUpClass()
         cls.mirror = Mirror(cls.scratch)
-        cls.extra = Repository(cls.mirror.folder / "extra")
+        cls.extra = Repository(cls.mirror.folder / f"v{RELEASE}" / "extra")
         cls.extra.publish(*FIRST)
         assert cls.run_imgforge("key", "generate", "lock@test", "--no-passphrase").returncode == 0
         cls.file = cls.scratch / "locked.yaml"
@@ -44,7 +47,7 @@ base:
     release: "{RELEASE}"
     mirrors: ["{cls.mirror.url()}"]
 packages:
-  repositories: [main, "{cls.mirror.url()}/extra"]
+  repositories: [main, extra]
   keys: ["{cls.mirror.key}", "{cls.extra.key}"]
   add: [{packages}]
 disk: {{ size: 256M }}
@@ -82,7 +85,7 @@ formats: [qcow2]
         for row in lock["contents"]["packages"]:
             line = json.dumps(row["name"])
             self.assertEqual(sum(f'"name": {line}' in text for text in self.lock_file.read_text().splitlines()), 1, "a row a line")
-            if row["repository"].endswith("/extra"):
+            if row["repository"] == "extra":
                 package = self.extra.packages / f"{row['name']}-{row['version']}.apk"
                 digest = subprocess.run(["sha256sum", package], check=True, capture_output=True, text=True).stdout.split()[0]
                 self.assertEqual(row["sha256"], digest)
@@ -101,6 +104,7 @@ formats: [qcow2]
 
     def test_05_mirrors_that_move_on_do_not_move_the_image(self):
         self.extra.publish(("tool", "1.1-r0", "part"), ("part", "2.0-r0"), ("other", "6.0-r0"))
+        type(self).earlier_index = (self.extra.packages / "APKINDEX.tar.gz").read_bytes()
         out = self.scratch / "moved"
         _, requests = self.requests_of("build", self.file, "--locked", output_dir=out)
         self.assertEqual(requests, [])
@@ -122,6 +126,47 @@ formats: [qcow2]
         _, requests = self.requests_of("--cache-dir", self.cold, "build", self.file, "--vendor", folder, output_dir=out)
         self.assertEqual(requests, [])
         self.assertEqual(self.digest(out), self.expected)
+
+    def apk(self, root, *words):
+        """The stock apk of the base in a root of its own, without network; it sees the vendored folder as /vendored."""
+        return subprocess.run(["unshare", "--mount", "--net", "sh", "-c", 'mount --bind "$0" "$1/vendored" && exec chroot "$@"',
+                               self.scratch / "apk-vendored", root, "/sbin/apk", "--repositories-file", "/none",
+                               *words], capture_output=True, text=True)
+
+    @unittest.skipUnless(os.geteuid() == 0, "runs stock apk in a root folder")
+    def test_07_stock_apk_installs_from_a_vendored_repository(self):
+        key = self.scratch / "project.rsa"
+        subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+        key.chmod(0o644)
+        folder = self.scratch / "apk-vendored"
+        self.fails(1, "vendor", self.file, folder, "--offline", "--apk-key", key, says="chmod 600")
+        key.chmod(0o600)
+        self.ok("vendor", self.file, folder, "--offline", "--apk-key", key)
+        subprocess.run(["sha256sum", "--strict", "--quiet", "-c", "SHA256SUMS"], cwd=folder, check=True)
+        root = self.scratch / "apk-root"
+        (root / "vendored").mkdir(parents=True)
+        (root / "none").touch()
+        subprocess.run(["tar", "-xf", next(folder.glob("v*/releases/*/alpine-minirootfs-*.tar.gz")), "-C", root], check=True)
+        words = ["-X", f"/vendored/v{RELEASE}/main", "-X", f"/vendored/v{RELEASE}/extra", "add", "--no-scripts", "tool", "other"]
+        refused = self.apk(root, *words)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("UNTRUSTED", refused.stdout + refused.stderr)
+        done = self.apk(root, "--keys-dir", "/vendored/keys", *words)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual((root / "usr/bin/tool").read_text(), "#!/bin/sh\necho tool 1.0-r0\n")
+        self.assertTrue((root / "usr/bin/part").is_file(), "what it needs came, too")
+        names = {row["name"] for row in self.lock()["contents"]["packages"]}
+        for repository in ("main", "extra"):
+            with tarfile.open(folder / f"v{RELEASE}/{repository}/x86_64/APKINDEX.tar.gz") as index:
+                listed = set(re.findall(r"^P:(.*)$", index.extractfile("APKINDEX").read().decode(), re.M))
+            self.assertLessEqual(listed, names)
+            self.assertTrue((folder / f"v{RELEASE}/{repository}/x86_64/upstream.APKINDEX.tar.gz").is_file())
+        # It builds like the other one, and the same key gives the same folder.
+        self.ok("--cache-dir", self.scratch / "apk-cache", "plan", self.file, "--vendor", folder)
+        before = self.snapshot(folder)
+        self.ok("vendor", self.file, folder, "--offline", "--apk-key", key)
+        after = self.snapshot(folder)
+        self.assertEqual({name for name in before if before[name] != after[name]} - {"SHA256SUMS.minisig"}, set())
 
     def test_08_a_changed_or_missing_vendored_file_is_refused(self):
         folder = self.scratch / "spoiled"
@@ -173,7 +218,27 @@ formats: [qcow2]
         self.assertRegex(result.stdout, r"other\s+5\.0-r0 -> 6\.0-r0")
         self.assertEqual((self.versions()["tool"], self.versions()["part"]), ("2.0-r0", "2.0-r0"))
 
-    def test_13_a_stale_lock_is_told_with_the_line(self):
+    def test_13_a_mirror_that_goes_back_is_not_followed(self):
+        second = Mirror(self.scratch / "second", copy_of=self.mirror)
+        self.addCleanup(second.close)
+        index = self.extra.packages / "APKINDEX.tar.gz"
+        index.unlink()
+        index.write_bytes(self.earlier_index)
+        before = self.lock_file.read_bytes()
+        self.fails(3, "update", self.file, says=["went backwards", "2023-11-15", "2023-11-16", "--allow-older-index"])
+        self.assertEqual(self.lock_file.read_bytes(), before)
+        self.assertIn("nothing is outdated", self.ok("outdated", self.file, "--mirror", self.mirror.url(),
+                                                     "--mirror", second.url()).stderr)
+        self.assertIn(f"/v{RELEASE}/extra/x86_64/APKINDEX.tar.gz", [request["path"] for request in second.requests()])
+        self.assertIn("nothing is outdated", self.ok("outdated", self.file, "--offline", "--mirror", self.mirror.url(),
+                                                     "--mirror", second.url()).stderr)
+        self.ok("plan", self.file, "--locked")
+        result = self.ok("outdated", self.file, "--allow-older-index")
+        self.assertIn("went backwards", result.stderr)
+        self.assertRegex(result.stdout, r"tool +2\.0-r0 +1\.1-r0")
+        self.assertNotIn("went backwards", self.ok("outdated", self.file).stderr)
+
+    def test_14_a_stale_lock_is_told_with_the_line(self):
         self.write_recipe("tool, linux-virt, jq")
         result = self.fails(2, "build", self.file, "--locked", says=["stale", "jq", "imgforge lock"])
         self.assertRegex(result.stderr, r"locked\.yaml:10:\d+")
@@ -181,7 +246,7 @@ formats: [qcow2]
         self.lock_file.unlink()
         self.fails(2, "build", self.file, "--locked", says=["does not exist", "imgforge lock"])
 
-    def test_14_a_damaged_lock_is_refused(self):
+    def test_15_a_damaged_lock_is_refused(self):
         self.lock_file.write_text("{}")
         self.fails(3, "build", self.file, says=["locked.lock.json"])
 

@@ -36,16 +36,16 @@ inline std::string gzip(std::string_view content, int level = 6) {
   return out;
 }
 
-/// A ustar header block; `type` as in the format, `link` for links.
+/// A ustar header block; `type` as in the format, `link` for links, `time` in seconds since the epoch.
 inline std::string tar_header(const std::string& name, std::size_t size, char type = '0',
-                              const std::string& link = "") {
+                              const std::string& link = "", unsigned time = 0) {
   std::string block(512, '\0');
   block.replace(0, name.size(), name);
   std::snprintf(block.data() + 100, 8, "%07o", type == '5' ? 0755u : 0644u);
   std::snprintf(block.data() + 108, 8, "%07o", 0u);
   std::snprintf(block.data() + 116, 8, "%07o", 0u);
   std::snprintf(block.data() + 124, 12, "%011zo", size);
-  std::snprintf(block.data() + 136, 12, "%011o", 0u);
+  std::snprintf(block.data() + 136, 12, "%011o", time);
   block[156] = type;
   block.replace(157, link.size(), link);
   block.replace(257, 8, std::string_view("ustar\00000", 8));
@@ -59,10 +59,10 @@ inline std::string tar_header(const std::string& name, std::size_t size, char ty
 enum class TarEnd { kWhole, kCut };
 
 /// A tar of small files, with or without its end-of-archive blocks.
-inline std::string tar_of(const TarFiles& files, TarEnd end = TarEnd::kCut) {
+inline std::string tar_of(const TarFiles& files, TarEnd end = TarEnd::kCut, unsigned time = 0) {
   std::string out;
   for (const auto& [name, content] : files) {
-    out += tar_header(name, content.size()) + content;
+    out += tar_header(name, content.size(), '0', "", time) + content;
     out.resize((out.size() + 511) / 512 * 512, '\0');
   }
   if (end == TarEnd::kWhole) out += std::string(1024, '\0');
@@ -145,8 +145,9 @@ struct ApkParts {
   }
 };
 
-inline std::string index_control(const std::string& text) {
-  return gzip(tar_of({{"DESCRIPTION", "test"}, {"APKINDEX", text}}, TarEnd::kWhole));
+inline std::string index_control(const std::string& text, const std::string& description = "test",
+                                 unsigned time = 0) {
+  return gzip(tar_of({{"DESCRIPTION", description}, {"APKINDEX", text}}, TarEnd::kWhole, time));
 }
 
 }  // namespace imgforge::testing

@@ -58,6 +58,42 @@ TEST_F(ResumeTest, TheNextRunAsksForTheRestOnly) {
   EXPECT_TRUE(partial(".json").empty());
 }
 
+TEST_F(ResumeTest, AClockThatWasWrongCostsNothing) {
+  stop_half_way();
+  const auto now = std::filesystem::file_time_type::clock::now();
+  const auto set = [&](const std::string& ending, std::chrono::hours age) {
+    std::filesystem::last_write_time(partial(ending).at(0), now - age);
+  };
+  constexpr std::chrono::hours kDay{24};
+  const std::chrono::hours ages[] = {20'000 * kDay,
+                                     31 * kDay};  // begun before the clock was set; a clock that jumped
+  for (const auto age : ages) {
+    set(".part", age);
+    set(".json", age);
+    for (int run = 0; run < 3; ++run) Downloader another(lab_.context);
+    ASSERT_EQ(partial(".part").size(), 1u);
+  }
+  set(".json", -3650 * kDay);  // noticed while the clock was years ahead
+  Downloader again(lab_.context);
+  ASSERT_EQ(partial(".part").size(), 1u);
+  expect_good(download("/data", content_), content_);
+  EXPECT_EQ(ranges_since(requests_), std::vector<std::string>{"bytes=5000-9999"});
+}
+
+TEST_F(ResumeTest, WhatIsOldTwiceIsForgotten) {
+  stop_half_way();
+  const auto now = std::filesystem::file_time_type::clock::now();
+  constexpr std::chrono::hours kDay{24};
+  std::filesystem::last_write_time(partial(".part").at(0), now - 45 * kDay);
+  std::filesystem::last_write_time(partial(".json").at(0), now - 6 * kDay);
+  { Downloader early(lab_.context); }
+  ASSERT_EQ(partial(".part").size(), 1u);
+  std::filesystem::last_write_time(partial(".json").at(0), now - 8 * kDay);
+  { Downloader late(lab_.context); }
+  EXPECT_TRUE(partial(".part").empty());
+  EXPECT_TRUE(partial(".json").empty());
+}
+
 TEST_F(ResumeTest, AServerThatKeepsCuttingIsAskedAsLongAsBytesCome) {
   expect_good(download("/x/halves/data", content_), content_);
   const std::vector<std::string> ranges = ranges_since(0);
