@@ -16,8 +16,8 @@ using core::Error;
 using core::Json;
 using core::Kind;
 
-std::string usual_folder(const std::string& recipe_name) {
-  return "var/lib/" + recipe_name + "/models";
+std::string usual_folder(const std::string& home) {
+  return "var/lib/" + home + "/models";
 }
 
 /// The recipe's folder without the slash in front, or the usual one.
@@ -37,10 +37,9 @@ Placed link(std::string path, std::string target) {
   return {.kind = Placed::Kind::kLink, .path = std::move(path), .text = std::move(target)};
 }
 
-std::vector<Placed> place_plain(const Model& model, const recipe::Model& wanted,
-                                const std::string& recipe_name) {
+std::vector<Placed> place_plain(const Model& model, const recipe::Model& wanted, const std::string& home) {
   std::vector<Placed> out;
-  const std::string own = usual_folder(recipe_name) + "/" + model.name;
+  const std::string own = usual_folder(home) + "/" + model.name;
   const std::string target = folder(wanted, own + "/" + model.version);
   for (const ModelFile& file : model.files) out.push_back(blob(target + "/" + file.path, file));
   if (wanted.path.empty()) out.push_back(link(own + "/current", model.version));
@@ -50,10 +49,10 @@ std::vector<Placed> place_plain(const Model& model, const recipe::Model& wanted,
 /// huggingface_hub's cache: models--org--repo with blobs by their ETag (sha256 of large files, git's name of
 /// small ones), snapshots/<commit> full of links to them, and refs that name commits.
 std::vector<Placed> place_hugging_face(const Model& model, const recipe::Model& wanted,
-                                       const std::string& recipe_name) {
+                                       const std::string& home) {
   std::string name = model.source.location;
   name.replace(name.find('/'), 1, "--");
-  const std::string base = folder(wanted, usual_folder(recipe_name) + "/huggingface") + "/models--" + name;
+  const std::string base = folder(wanted, usual_folder(home) + "/huggingface") + "/models--" + name;
   std::vector<Placed> out;
   for (const ModelFile& file : model.files) {
     const std::string etag = file.git_blob.empty() ? file.sha256->hex() : file.git_blob;
@@ -114,9 +113,8 @@ std::vector<Placed> adopt_for_ollama(const Model& model, const recipe::Model& wa
           text(base + "/manifests/registry.ollama.ai/library/" + model.name + "/latest", manifest.dump())};
 }
 
-std::vector<Placed> place_ollama(const Model& model, const recipe::Model& wanted,
-                                 const std::string& recipe_name) {
-  const std::string base = folder(wanted, usual_folder(recipe_name) + "/ollama");
+std::vector<Placed> place_ollama(const Model& model, const recipe::Model& wanted, const std::string& home) {
+  const std::string base = folder(wanted, usual_folder(home) + "/ollama");
   if (model.source.kind != recipe::SourceKind::kOllama) return adopt_for_ollama(model, wanted, base);
   std::vector<Placed> out;
   for (const ModelFile& file : model.files) {
@@ -131,16 +129,16 @@ std::vector<Placed> place_ollama(const Model& model, const recipe::Model& wanted
 
 }  // namespace
 
-std::vector<Placed> place(const Model& model, const recipe::Model& wanted, const std::string& recipe_name) {
+std::vector<Placed> place(const Model& model, const recipe::Model& wanted, const std::string& home) {
   switch (wanted.layout) {
     case recipe::ModelLayout::kHuggingFace:
-      return place_hugging_face(model, wanted, recipe_name);
+      return place_hugging_face(model, wanted, home);
     case recipe::ModelLayout::kOllama:
-      return place_ollama(model, wanted, recipe_name);
+      return place_ollama(model, wanted, home);
     case recipe::ModelLayout::kPlain:
       break;
   }
-  return place_plain(model, wanted, recipe_name);
+  return place_plain(model, wanted, home);
 }
 
 std::vector<Placed> merged(std::vector<Placed> all) {
@@ -168,12 +166,12 @@ std::vector<Placed> merged(std::vector<Placed> all) {
   return out;
 }
 
-std::string first_boot_list(const std::vector<Model>& models) {
+std::string first_boot_rows(const std::vector<Model>& models) {
   std::string out = "# name, version, file, size, sha256, URLs\n";
   for (const Model& model : models) {
     for (const ModelFile& file : model.files) {
       out += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", model.name, model.version, file.path, *file.size,
-                         file.sha256->hex(), fmt::join(file.urls, " "));
+                         file.sha256->hex(), file.urls.empty() ? "-" : core::join(file.urls, " "));
     }
   }
   return out;

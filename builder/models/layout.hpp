@@ -20,15 +20,16 @@ struct Placed {
   bool operator==(const Placed&) const = default;
 };
 
-/// Places one model that was fetched. `recipe_name` names the usual folder, /var/lib/<recipe_name>/models.
-std::vector<Placed> place(const Model& model, const recipe::Model& wanted, const std::string& recipe_name);
+/// Places one model that was fetched. `home` names the usual folder, /var/lib/<home>/models.
+std::vector<Placed> place(const Model& model, const recipe::Model& wanted, const std::string& home);
 
 /// Places of several models together, sorted by path. Models may share files; two different ones at one path,
 /// or one below another, are kRecipe.
 std::vector<Placed> merged(std::vector<Placed> all);
 
-/// The list by which a machine fetches its models when it starts for the first time: a line a file, fields
-/// separated by tabs: name, version, path below the model's folder, size, sha256, URLs (separated by blanks).
-std::string first_boot_list(const std::vector<Model>& models);
+/// The rows of the list by which a machine fetches its models when it starts for the first time: a line a
+/// file, fields separated by tabs: name, version, path below the model's folder, size, sha256, URLs
+/// (separated by blanks; "-" when there are none).
+std::string first_boot_rows(const std::vector<Model>& models);
 
 }  // namespace imgforge::models

@@ -190,7 +190,10 @@ class Planner {
                                          "links", "services", "modules", "sysctl", "run"});
     parameters["repositories"] = json_.at("packages").value("repositories", core::Json::array());
     parameters["kernel"] = json_.at("kernel").value("package", "");
-    if (recipe_.first_boot) parameters["first_boot"] = json_.at("first_boot");
+    if (recipe_.first_boot) {
+      parameters["first_boot"] = json_.at("first_boot");
+      parameters["first_boot"].erase("serial");  // stands in the list of models, which joins later
+    }
     return parameters;
   }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "builder/recipe/overlay.hpp"
 #include "builder/recipe/types.hpp"
 
@@ -48,6 +50,8 @@ std::optional<FirstBoot> read_first_boot(const Node& top, const std::string& nam
   }
   out.attempts = number_up_to(section, "attempts", 1, 1000);
   out.longest_wait = number_up_to(section, "longest_wait", 0, 86400);
+  if (section.find("serial") != nullptr)
+    out.serial = number_up_to(section, "serial", 1, std::numeric_limits<std::uint32_t>::max());
   out.shared = section.find("shared")->text();
   out.log = text_or("log", "/var/log/" + out.name + "-first-boot.log");
   return out;

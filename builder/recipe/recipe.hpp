@@ -173,6 +173,7 @@ struct FirstBoot {
   std::vector<std::string> update;  ///< URLs of the list of models; its signature is at the URL + ".minisig"
   unsigned attempts = 0;            ///< of a download that does not move
   unsigned longest_wait = 0;        ///< seconds between two of them
+  std::optional<unsigned> serial;   ///< of the list of models; none: made from the build's time
   std::string shared;               ///< 9p mount tag of the folder that the host shares
   std::string log;                  ///< path in the image
 };

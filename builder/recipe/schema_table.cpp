@@ -564,6 +564,13 @@ constexpr std::array kFields{
           .type = Type::kCount,
           .description = "Seconds between two attempts at most; pauses double until then.",
           .fallback = "60"},
+    Field{.path = "first_boot.serial",
+          .type = Type::kCount,
+          .description =
+              "Number of the list of models in the image. A machine takes a list only when its number "
+              "is higher than that of the one it has, so raise it whenever `models` changes.",
+          .fallback_note = "the time when this list was first built, in seconds since 1970",
+          .example = "serial: 12"},
     Field{.path = "first_boot.shared",
           .type = Type::kWord,
           .description = "Mount tag of the folder that the host shares by 9p: answers are read from its "

@@ -211,6 +211,7 @@ Json to_json(const ResolvedRecipe& recipe) {
                              {"longest_wait", first->longest_wait},
                              {"shared", first->shared},
                              {"log", first->log}};
+    if (first->serial) out["first_boot"]["serial"] = *first->serial;
   }
   return out;
 }

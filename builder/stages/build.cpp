@@ -12,6 +12,7 @@
 #include "builder/stages/remaster.hpp"
 #include "builder/stages/sbom.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
+#include "builder/stages/step_inputs.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
@@ -35,10 +36,12 @@ class Release {
   ProfileOutcome run() {
     const std::optional<LockedSources> locked =
         usable_lock(request_.lock ? &*request_.lock : nullptr, recipe_);
-    const BuiltProfile built =
-        recipe_.iso_base() != nullptr
-            ? remaster(tools_, recipe_, runner_, locked)
-            : ProfileBuild(tools_, recipe_, runner_, locked, {request_.sign, request_.public_key}).run();
+    const BuiltProfile built = recipe_.iso_base() != nullptr
+                                   ? remaster(tools_, recipe_, runner_, locked)
+                                   : ProfileBuild(tools_, recipe_, runner_, locked,
+                                                  {request_.sign, request_.public_key, request_.build_time,
+                                                   source_date_epoch().has_value()})
+                                         .run();
     ProfileOutcome outcome;
     outcome.line = recipe_.line();
     if (request_.boot_test != BootTest::kNo) outcome.boots = boot(built);

@@ -9,7 +9,7 @@
 #include "builder/fetch/url.hpp"
 #include "builder/models/layout.hpp"
 #include "builder/models/obtain.hpp"
-#include "builder/plan/plan.hpp"
+#include "builder/stages/step_inputs.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -40,12 +40,14 @@ class Gatherer {
     check_room();
     std::vector<Placed> placed;
     std::vector<models::Model> later;
+    std::vector<models::Model> built;
     for (std::size_t i = 0; i < models_.size(); ++i) {
       const recipe::Model& wanted = recipe_.models[i];
       if (wanted.when == ModelTime::kBuild) {
         models_[i] = obtainer_.fetch(wanted, std::move(models_[i]));
         require_locked(wanted, models_[i]);
-        for (Placed& one : models::place(models_[i], wanted, recipe_.name)) placed.push_back(std::move(one));
+        for (Placed& one : models::place(models_[i], wanted, home())) placed.push_back(std::move(one));
+        if (wanted.layout == recipe::ModelLayout::kPlain && wanted.path.empty()) built.push_back(models_[i]);
         out_.bytes += models_[i].size();
         for (const std::string& warning : models_[i].summary.warnings)
           tools_.progress.note(fmt::format("model {}: {}", wanted.name, core::escaped(warning, 200)));
@@ -55,7 +57,8 @@ class Gatherer {
       }
       out_.rows.push_back(row(models_[i], wanted));
     }
-    if (!later.empty()) add_list(models::first_boot_list(later), placed);
+    if (!later.empty()) add_list(later, placed);
+    if (recipe_.first_boot && !built.empty()) add_built(std::move(built), placed);
     add(models::merged(std::move(placed)));
     return std::move(out_);
   }
@@ -133,35 +136,39 @@ class Gatherer {
     return row;
   }
 
-  /// The signature tells its time, so it is made once for a list and kept: the same list gives the same
-  /// image.
-  std::string signature(const std::string& list) const {
-    const plan::Step step{plan::StepKind::kModels,
-                          recipe_.line(),
-                          "",
-                          "signature of the list of models",
-                          {{"signature", "models.list"}},
-                          {}};
-    const core::Json inputs{{"list", core::digest_of(core::HashAlgorithm::kSha256, list).hex()},
-                            {"key", signer_.public_key}};
-    const plan::Fingerprint key = plan::fingerprint(step, inputs, core::Json::object());
-    if (const auto known = tools_.steps.find(key); known && known->contains("minisig"))
-      return known->at("minisig").get<std::string>();
-    const std::string text = signer_.sign("models.list", list);
-    tools_.steps.store(step, key, plan::canonical_text(step, inputs, core::Json::object()),
-                       {{"minisig", text}});
-    return text;
+  /// Name of the folders in the image, where first boot looks.
+  const std::string& home() const { return recipe_.first_boot ? recipe_.first_boot->name : recipe_.name; }
+
+  Placed configuration(const char* name, std::string content) const {
+    return {.kind = Placed::Kind::kText, .path = "etc/" + home() + "/" + name, .text = std::move(content)};
   }
 
-  void add_list(const std::string& list, std::vector<Placed>& placed) const {
-    const std::string base = "etc/" + recipe_.name + "/models";
-    const auto text = [&](const char* ending, std::string content) {
-      placed.push_back({.kind = Placed::Kind::kText, .path = base + ending, .text = std::move(content)});
-    };
-    text(".list", list);
-    if (!signer_.sign) return;
-    text(".list.minisig", signature(list));
-    text(".pub", signer_.public_key);
+  std::optional<std::uint64_t> fixed_serial() const {
+    if (recipe_.first_boot && recipe_.first_boot->serial) return *recipe_.first_boot->serial;
+    if (const auto epoch = source_date_epoch()) return std::max<std::int64_t>(*epoch, 1);
+    return std::nullopt;
+  }
+
+  void add_list(const std::vector<models::Model>& later, std::vector<Placed>& placed) const {
+    const ModelList list =
+        numbered_list(tools_.steps, recipe_.line(), models::first_boot_rows(later), signer_, fixed_serial());
+    if (list.clash)
+      tools_.progress.note(
+          fmt::format("the list of models changed and its serial goes from {} to {}: machines that have "
+                      "the one before will refuse it",
+                      *list.clash, list.serial));
+    placed.push_back(configuration("models.list", list.text));
+    if (list.signature.empty()) return;
+    placed.push_back(configuration("models.list.minisig", list.signature));
+    placed.push_back(configuration("models.pub", signer_.public_key));
+  }
+
+  /// What `NAME-model verify` compares the models of the image with.
+  void add_built(std::vector<models::Model> built, std::vector<Placed>& placed) const {
+    for (models::Model& model : built) {
+      for (models::ModelFile& file : model.files) file.urls.clear();  // may be paths of this machine
+    }
+    placed.push_back(configuration("models.built", models::first_boot_rows(built)));
   }
 
   void add(const std::vector<Placed>& placed) {

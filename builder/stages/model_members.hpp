@@ -2,26 +2,18 @@
 // system when an image is put together; the appliance never sees them.
 #pragma once
 
-#include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "artifacts/manifest.hpp"
 #include "builder/image/root_tree.hpp"
 #include "builder/recipe/recipe.hpp"
+#include "builder/stages/model_list.hpp"
 #include "builder/stages/sources.hpp"
 #include "builder/stages/toolbox.hpp"
 #include "core/digest.hpp"
 
 namespace imgforge::stages {
-
-/// Signs the list of models that a machine fetches itself.
-struct ListSigner {
-  /// Text of the .minisig for a file of that name and content; empty: the list is not signed.
-  std::function<std::string(std::string_view file, std::string_view bytes)> sign = {};
-  std::string public_key = {};  ///< text of the .pub file
-};
 
 struct ModelMembers {
   std::vector<image::AddedMember> added;  ///< times are not set yet

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""First boot: the scripts of the image under busybox with a server that misbehaves, and an image that boots, is killed in
-mid-download, goes on, and takes a bad update back."""
+"""First boot: the scripts of the image under busybox with a server that misbehaves and disks that fill.
+first_boot_machine.py boots an image."""
 
 import base64
+import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,8 +16,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from first_boot_testing import BUSYBOX, Image, Server, Signer, model_list  # noqa: E402
-from harness import NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, Mirror, main  # noqa: E402
-from machines import QEMU, Console  # noqa: E402
+from harness import PROGRAM, main  # noqa: E402
 
 VERIFIER = pathlib.Path(PROGRAM).parent / "first_boot" / "verify-signature"
 SMALL = bytes(range(256)) * 16
@@ -132,7 +133,7 @@ class Downloads(Scripts):
 
     def test_more_than_the_disk_holds_is_not_begun(self):
         rows = [("talker", "1", "talker.gguf", (DATA, 10 ** 14, "0" * 64), self.server.url("data"))]
-        self.fails(1, "of disk space", self.image(rows=rows))
+        self.fails(4, "of disk space", self.image(rows=rows))
         self.assertEqual(self.server.log, [])
 
     def test_several_files_make_one_model(self):
@@ -145,6 +146,23 @@ class Downloads(Scripts):
         self.assertIn("talker 1: good", self.ok(image, "model", "verify"))
         (image.store / "talker/1/b.json").write_bytes(b"rot")
         self.fails(3, "b.json is not what the list says", image, "model", "verify")
+
+    def test_models_that_came_with_the_image(self):
+        image = self.image()
+        folder = image.store / "ear" / "7"
+        folder.mkdir(parents=True)
+        (folder / "ear.safetensors").write_bytes(SMALL)
+        (image.store / "ear" / "current").symlink_to("7")
+        (image.config / "models.built").write_bytes(model_list(0, [("ear", "7", "ear.safetensors", SMALL, "-")]))
+        self.ok(image)
+        self.assert_installed(image)
+        self.assert_installed(image, "ear", "7", "ear.safetensors", SMALL)
+        self.assertEqual(self.ok(image, "model", "verify"), "ear 7: good\ntalker 1: good\n")
+        (folder / "ear.safetensors").write_bytes(b"rot")
+        said = self.fails(3, "ear.safetensors is not what the list says", image, "model", "verify")
+        self.assertIn("talker 1: good", said)
+        (image.config / "models.built").unlink()
+        self.fails(3, "ear 7: the list does not know it", image, "model", "verify")
 
     def test_killed_again_and_again(self):
         self.server.slow = 400_000
@@ -416,89 +434,86 @@ class Updates(Scripts):
             self.fails(2, "usage: demo-model", self.first, "model", *words)
 
 
-@NEEDS_ALPINE
-class Boots(Case):
-    """The recipe digios with a model of 12 MB: built, booted, killed while it downloads, booted again; then a bad update."""
+@unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
+class FullDisks(Scripts):
+    """A disk of 14 MB with version 1 in use, on which somebody else writes while version 2 comes."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.mirror = Mirror(cls.scratch)
-        cls.addClassCleanup(cls.mirror.close)
-        cls.server = Server()
-        cls.addClassCleanup(cls.server.close)
-        cls.signer = Signer(cls.scratch)
-        cls.run_imgforge("key", "generate", "digios@test", "--no-passphrase").check_returncode()
-        block = os.urandom(1 << 20)
-        cls.server.files = {"model": block * 12, "newer": block[::-1]}
-        url = cls.server.url("model", "10.0.2.2")
-        listed = model_list(1, [("talker", "1", "talker.gguf", cls.server.files["model"], url)])
-        files = {"models.list": listed, "models.list.minisig": cls.signer.sign(listed), "models.pub": cls.signer.public.read_bytes()}
-        entries = "".join(f"  - {{ path: /etc/digios/{name}, content: {json.dumps(data.decode())} }}\n" for name, data in files.items())
-        check = '#!/bin/sh\ncase $(head -c 4 "$2/talker.gguf" | wc -c):$(wc -c < "$2/talker.gguf") in 4:12582912) ;; *) exit 1 ;; esac\n'
-        entries += f'  - {{ path: /etc/digios/model-check, mode: "0755", content: {json.dumps(check)} }}\n'
-        recipe = cls.served_copy(SOURCE / "recipes" / "digios.yaml", cls.mirror)
-        text = recipe.read_text().replace("first_boot:\n", f"files:\n{entries}first_boot:\n"
-                                          f"  update: [{cls.server.url('models.list', '10.0.2.2')}]\n  longest_wait: 1\n")
-        recipe.write_text(text)
-        done = cls.run_imgforge("build", recipe, "--profile", "headless", "--mirror", cls.mirror.url(), "--set",
-                                f"base.alpine.release={RELEASE}", "--set", f"packages.keys={cls.mirror.key}", timeout=600)
-        if done.returncode != 0:
-            raise AssertionError(done.stderr)
-        cls.disk = cls.scratch / "disk.qcow2"
-        image = (cls.out / "images" / "digios-headless.qcow2").resolve()
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image, cls.disk], check=True)
+    def setUp(self):
+        super().setUp()
+        self.disk = self.folder / "disk"
+        self.disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=14m", "tmpfs", self.disk], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.disk], check=True)
+        signer = Signer(self.folder)
+        self.one = Image(self.disk, VERIFIER, updates=self.server.url("models.list"))
+        self.one.put_list(model_list(1, [("talker", "1", "talker.gguf", SMALL, self.server.url("small"))]), signer)
+        self.one.answer(unattended="yes")
+        self.ok(self.one)
+        self.server.files["large"] = self.large = DATA * 20
+        listed = model_list(2, [("talker", "2", "talker.gguf", self.large, self.server.url("large"))])
+        self.server.files.update({"models.list": listed, "models.list.minisig": signer.sign(listed)})
 
-    def start(self):
-        words = list(QEMU)
-        words[words.index("-nic") + 1] = "user,model=virtio-net-pci"
-        console = Console([*words, "-drive", f"if=virtio,format=qcow2,file={self.disk}",
-                           "-fw_cfg", "name=opt/imgforge/answers,string=hostname=fresh"])
-        self.addCleanup(lambda: console.process.poll() is None and console.process.kill())
-        return console
+    def free(self):
+        row = os.statvfs(self.disk)
+        return row.f_bavail * row.f_frsize
 
-    def test_1_killed_in_mid_download_and_goes_on(self):
-        self.server.slow = 500_000
-        begun = time.monotonic()
-        console = self.start()
-        console.wait(r"talker 1 talker.gguf: [\d.]+ MB of 12.6 MB")
-        print(f"download under way after {time.monotonic() - begun:.1f} s", file=sys.stderr)
-        console.wait(r"[678]\.\d MB of 12.6 MB")
-        console.process.kill()
-        console.process.communicate()
-        self.assertEqual(self.server.ranges("model"), [None])
+    def part(self):
+        return sum(path.stat().st_size for path in (self.one.root / "var/lib/demo/first-boot/parts").glob("*"))
+
+    def fill(self, leave):
+        with open(self.disk / "of-somebody-else", "wb", buffering=0) as file:
+            try:
+                while self.free() > leave:
+                    file.write(bytes(min(65536, self.free() - leave)))
+            except OSError:
+                self.assertEqual(leave, 0)
+
+    def update_while_the_disk_fills(self, speed, leave):
+        self.server.slow = speed
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            done = pool.submit(self.one.run, "model", "update")
+            while self.part() < 4_500_000:
+                self.assertFalse(done.done(), "the update ended early")
+                time.sleep(0.02)
+            self.fill(leave)
+            code, said = done.result()
         self.server.slow = None
-        begun = time.monotonic()
-        console = self.start()
-        console.wait(r"talker 1: in use")
-        console.wait(r"set-up is complete")
-        print(f"complete {time.monotonic() - begun:.1f} s after the second start", file=sys.stderr)
-        self.assertEqual(console.log_in("root"), "fresh")
-        begins = self.server.ranges("model")
-        self.assertEqual(len(begins), 2)
-        self.assertTrue(begins[1], "it went on, and did not start over")
-        print(f"went on at byte {begins[1]}", file=sys.stderr)
-        self.assertEqual(json.loads(console.run("cat /etc/digios/config.json"))["hostname"], "fresh")
-        self.assertIn("talker 1: good", console.run("digios-model verify"))
-        console.run("test -s /etc/digios/setup_complete && sync")
-        console.power_off()
+        self.assertEqual(code, 4, said)
+        message = r"talker 2 talker.gguf: the disk is full: [\d.]+ (MB|kB) are still to come, [\d.]+ (MB|kB) are free"
+        self.assertRegex(said, message)
+        self.assertRegex(self.one.log.read_text(), message)
+        self.assert_installed(self.one, data=SMALL)
 
-    def test_2_a_bad_update_is_taken_back(self):
-        listed = model_list(2, [("talker", "2", "talker.gguf", self.server.files["newer"], self.server.url("newer", "10.0.2.2"))])
-        self.server.files["models.list"] = listed
-        self.server.files["models.list.minisig"] = self.signer.sign(listed)
-        console = self.start()
-        console.log_in("root")
-        said = console.run("model update; echo status $?")
-        self.assertIn("the list of models goes from serial 1 to 2", said)
-        self.assertIn("talker: back to 1", said)
-        self.assertIn("status 1", said)
-        self.assertEqual(console.run("readlink /var/lib/digios/models/talker/current"), "1")
-        self.assertIn('"version": "1"', console.run("cat /etc/digios/model.json"))
-        self.assertIn("talker 2 failed", console.run("model status"))
-        self.server.files["models.list"] = listed + b"# changed on the way\n"
-        self.assertIn("not what was signed", console.run("model update; true"))
-        console.power_off()
+    def goes_on_when_there_is_room(self):
+        part, asked = self.part(), len(self.server.ranges("large"))
+        self.assertGreater(part, 400_000)
+        self.fails(4, "of disk space", self.one, "setup", "--boot")
+        self.assertEqual(len(self.server.ranges("large")), asked, "without room nothing is fetched")
+        self.assert_installed(self.one, data=SMALL)
+        (self.disk / "of-somebody-else").unlink()
+        self.assertIn("going on with an update", self.ok(self.one, "setup", "--boot"))
+        self.assertEqual(self.server.ranges("large")[asked:], [part])
+        self.assert_installed(self.one, version="2", data=self.large)
+
+    def test_filled_to_the_last_byte(self):
+        self.update_while_the_disk_fills(speed=4_000_000, leave=0)
+        # What came last is given back, so that the machine can write its log.
+        self.assertGreater(self.free(), 3_900_000)
+        self.goes_on_when_there_is_room()
+
+    def test_stopped_before_it_is_full(self):
+        self.update_while_the_disk_fills(speed=1_200_000, leave=1_900_000)
+        self.assertGreater(self.free(), 4_300_000, "it did not wait until nothing was left")
+        self.goes_on_when_there_is_room()
+
+    def test_a_list_that_finds_no_room_is_not_called_forged(self):
+        (self.one.config / "setup_complete").unlink()
+        shutil.rmtree(self.one.root / "var/lib/demo/first-boot/believed")
+        self.fill(leave=0)
+        said = self.fails(1, "the list of models cannot be copied", self.one)
+        self.assertNotIn("refused", said)
+        (self.disk / "of-somebody-else").unlink()
+        self.ok(self.one)
 
 
 if __name__ == "__main__":

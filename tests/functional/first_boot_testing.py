@@ -7,7 +7,9 @@ import os
 import pathlib
 import shutil
 import signal
+import ssl
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -21,12 +23,24 @@ SETTINGS = {"name": "demo", "questions": "network model interface hostname timez
 class Server:
     """Serves `files` (path: bytes). A path's faults are taken one a request: a status, ("cut", n) ends the connection after n
     bytes, ("stall", n) says no more, ("bytes", data) sends that with status 200, "whole" ignores the range. `slow` is bytes a
-    second."""
+    second. With `tls`, the files of a certificate and its key, it talks https; `connections` counts those that never get to a
+    request, too."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
         self.files, self.faults, self.log, self.slow = {}, {}, [], None
+        self.connections, self.scheme = 0, "https" if tls else "http"
         self.ended = threading.Event()
         server = self
+
+        class Listener(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def verify_request(self, request, address):
+                server.connections += 1
+                return True
+
+            def handle_error(self, request, address):
+                """A client that hangs up is none of the server's business."""
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
@@ -37,13 +51,16 @@ class Server:
             def log_message(self, *words):
                 pass
 
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
+        self.http = Listener(("127.0.0.1", 0), Handler)
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self.http.server_address[1]
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def url(self, path, host="127.0.0.1"):
-        return f"http://{host}:{self.port}/{path}"
+        return f"{self.scheme}://{host}:{self.port}/{path}"
 
     def ranges(self, path):
         """Where each request for the path began, None for the whole."""
@@ -110,18 +127,34 @@ def model_list(serial, rows):
     return ("\n".join(lines) + "\n").encode()
 
 
-class Signer:
-    """A minisign key, and signatures by the real minisign."""
+def certificates(folder, address):
+    """Files of a certification authority's certificate, and of a server's that it signed for an address, with its key."""
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
+    folder.mkdir()
+    ca, ca_key, server, key = (folder / name for name in ("ca.pem", "ca.key", "server.pem", "server.key"))
+    for more in (["-keyout", ca_key, "-out", ca, "-subj", "/CN=Authority of a test"],
+                 ["-CA", ca, "-CAkey", ca_key, "-keyout", key, "-out", server, "-subj", "/CN=Server of a test", "-addext",
+                  f"subjectAltName=IP:{address}", "-addext", "basicConstraints=critical,CA:FALSE"]):
+        subprocess.run([*words, *more], check=True, capture_output=True)
+    return ca, (server, key)
 
-    def __init__(self, folder, name="key"):
+
+class Signer:
+    """A minisign key, and signatures by the real minisign. `secret`: a key that is there already."""
+
+    def __init__(self, folder, name="key", secret=None):
         self.public, self.secret = folder / f"{name}.pub", folder / f"{name}.sec"
+        if secret:
+            self.public, self.secret = secret.with_suffix(".pub"), secret
+            return
         subprocess.run(["minisign", "-G", "-W", "-p", self.public, "-s", self.secret], check=True, capture_output=True)
 
     def sign(self, data):
-        file = self.secret.parent / "to-sign"
-        file.write_bytes(data)
-        subprocess.run(["minisign", "-S", "-s", self.secret, "-m", file], check=True, capture_output=True)
-        return (self.secret.parent / "to-sign.minisig").read_bytes()
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "models.list"
+            file.write_bytes(data)
+            subprocess.run(["minisign", "-S", "-s", self.secret, "-m", file], check=True, capture_output=True)
+            return file.with_suffix(".list.minisig").read_bytes()
 
 
 class Image:

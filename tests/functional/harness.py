@@ -94,13 +94,15 @@ def warm(cache):
 
 
 def generic_kernel():
-    """Debian's generic kernel as a package file, fetched once per build folder."""
+    """Debian's generic kernel as a package file, fetched once per build folder by the first test that wants it."""
     folder = pathlib.Path(os.environ.get("IMGFORGE_TEST_KERNEL", SOURCE / "build" / "test-kernel"))
     folder.mkdir(parents=True, exist_ok=True)
-    if not list(folder.glob("linux-image-*.deb")):
-        depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True, check=True)
-        name = re.search(r"Depends: (linux-image-6\S+)", depends.stdout).group(1)
-        subprocess.run(["apt-get", "download", "-q", name], cwd=folder, check=True, capture_output=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(folder.glob("linux-image-*.deb")):
+            depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True, check=True)
+            name = re.search(r"Depends: (linux-image-6\S+)", depends.stdout).group(1)
+            subprocess.run(["apt-get", "download", "-q", name], cwd=folder, check=True, capture_output=True)
     return sorted(folder.glob("linux-image-*.deb"))[-1]
 
 

@@ -3,25 +3,13 @@
 
 import hashlib
 import json
-import struct
+import pathlib
 import subprocess
+import sys
 
-from harness import Case, main
-
-
-def text(value):
-    return struct.pack("<Q", len(value)) + value.encode()
-
-
-def gguf(size=2 << 20):
-    """A GGUF file with one tensor of `size` bytes."""
-    body = b"GGUF" + struct.pack("<IQQ", 3, 1, 2)
-    body += text("general.architecture") + struct.pack("<I", 8) + text("llama")
-    body += text("llama.context_length") + struct.pack("<II", 4, 2048)
-    body += text("w") + struct.pack("<IQIQ", 1, size // 4, 0, 0)
-    body += b"\0" * (-len(body) % 32)
-    block = hashlib.sha512(b"weights").digest()
-    return body + (block * (size // 64 + 1))[:size]
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from harness import Case, main  # noqa: E402
+from model_files import gguf  # noqa: E402
 
 
 class Models(Case):
@@ -125,6 +113,7 @@ models:
         subprocess.run(["tar", "--zstd", "-xf", archive, "-C", folder, "--strip-components=2", "etc/withmodel"], check=True)
         subprocess.run(["minisign", "-V", "-p", folder / "models.pub", "-m", folder / "models.list"], check=True,
                        capture_output=True)
+        self.assertRegex((folder / "models.list").read_text(), r"\A# serial: [1-9]\d{9}\n")
         rows = [line.split("\t") for line in (folder / "models.list").read_text().splitlines() if not line.startswith("#")]
         self.assertEqual([row[0] for row in rows], ["tiny"])
         self.assertEqual(rows[0][2:], ["tiny.gguf", str(len(self.model)), self.sha256, "https://models.example/tiny.gguf"])

@@ -13,7 +13,9 @@ shared='' # folder that the host shares, when there is one
 umask 022
 
 # Exit codes, those of imgforge itself.
-failed=1 bad_usage=2 not_verified=3 not_fetched=5
+failed=1 bad_usage=2 not_verified=3 no_room=4 not_fetched=5
+# Bytes of the disk that downloads leave to the rest of the system.
+spare=4000000
 
 # log WORDS: tells the console, the log and the host's shared folder. Words of others must be escaped before. That a log
 # cannot be written (a full disk) is no reason to stop.

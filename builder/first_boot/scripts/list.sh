@@ -54,8 +54,11 @@ signed_by_key() {
 # adopt_copy FOLDER: copies list and signature where nobody else writes, and checks the copy.
 adopt_copy() {
   rm -rf "$state/candidate"
-  mkdir -p "$state/candidate" && cp "$1/models.list" "$state/candidate/models.list" || return 1
-  [ ! -f "$1/models.list.minisig" ] || cp "$1/models.list.minisig" "$state/candidate/" || return 1
+  mkdir -p "$state/candidate" && cp "$1/models.list" "$state/candidate/models.list" &&
+    { [ ! -f "$1/models.list.minisig" ] || cp "$1/models.list.minisig" "$state/candidate/"; } || {
+    log "the list of models cannot be copied: $(megabytes "$(free_space "$state")") of disk space are free"
+    return 1
+  }
   signed_by_key "$state/candidate/models.list" && well_formed "$state/candidate/models.list"
 }
 

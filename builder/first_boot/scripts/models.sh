@@ -29,7 +29,7 @@ set_meta() {
   } | write_file "$store/$1/.meta/$2"
 }
 
-# enough_space MODEL VERSION: what is still to be fetched fits, with 4 MB to spare; says how much is missing otherwise.
+# enough_space MODEL VERSION: what is still to be fetched fits beside the spare room; says how much is missing otherwise.
 enough_space() {
   local file bytes sha256 there need=0 room
   while IFS=$tab read -r _ _ file bytes sha256 _; do
@@ -40,8 +40,8 @@ enough_space() {
 $(rows_of "$1" "$2")
 END
   room=$(free_space "$store")
-  [ "$need" -gt 0 ] && [ $((need + 4000000)) -gt "$room" ] || return 0
-  log "$1 $2: needs $(megabytes $((need + 4000000))) of disk space, $(megabytes "$room") are free"
+  [ "$need" -gt 0 ] && [ $((need + spare)) -gt "$room" ] || return 0
+  log "$1 $2: needs $(megabytes $((need + spare))) of disk space, $(megabytes "$room") are free"
   return 1
 }
 
@@ -50,7 +50,7 @@ complete() {
   local file bytes sha256 urls new="$store/$1/.new-$2" result
   [ ! -d "$store/$1/$2" ] || return 0
   mkdir -p "$store/$1"
-  enough_space "$1" "$2" || { remove_old "$1"; enough_space "$1" "$2" || return "$failed"; }
+  enough_space "$1" "$2" || { remove_old "$1"; enough_space "$1" "$2" || return "$no_room"; }
   while IFS=$tab read -r _ _ file bytes sha256 urls; do
     [ -f "$new/$file" ] && [ "$(sha256_of "$new/$file")" = "$sha256" ] && continue
     fetch "$urls" "$bytes" "$sha256" "$new/$file" "$1 $2 $file" || return

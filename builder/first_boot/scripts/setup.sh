@@ -85,7 +85,7 @@ resume() {
   use_list || return
   network_up
   update_models "$(cat "$state/updating")" || result=$?
-  [ "$result" -eq "$not_fetched" ] || rm -f "$state/updating"
+  tried_again_later "$result" || rm -f "$state/updating"
   return "$result"
 }
 

@@ -10,7 +10,7 @@ fetch_list() {
     for url in $updates; do
       fetch_small "$url" "$state/incoming/models.list" 4096 &&
         fetch_small "$url.minisig" "$state/incoming/models.list.minisig" 16 && return 0
-      log "update: $url: $(tail -n 1 "$state/wget.txt" | escaped)"
+      log "update: $url: $(reason)"
     done
     tried=$((tried + 1))
     [ "$tried" -lt "$attempts" ] || return "$not_fetched"
@@ -52,6 +52,11 @@ use_list_keeping_candidate() {
   use_list
 }
 
+# tried_again_later CODE: whether the next start goes on with it.
+tried_again_later() {
+  [ "$1" -eq "$not_fetched" ] || [ "$1" -eq "$no_room" ]
+}
+
 # update_models [again]: the newest version of each model that is in use.
 update_models() {
   local model result=0
@@ -84,6 +89,6 @@ update() {
   local result=0
   update_models "${1:-}" || result=$?
   # What failed its check or has wrong bytes does not get better by itself; the rest is tried again.
-  [ "$result" -eq "$not_fetched" ] || rm -f "$state/updating"
+  tried_again_later "$result" || rm -f "$state/updating"
   return "$result"
 }

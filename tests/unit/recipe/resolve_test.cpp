@@ -127,7 +127,7 @@ boot: { timeout: 3, default: recovery, recovery: true, quiet: true, expect: ["lo
 secure_boot: { keys: keys/lab.secure-boot, enroll: force }
 first_boot:
   { name: voice, questions: [hostname, model], update: ["https://m.example/models.list"], attempts: 3,
-    longest_wait: 9, shared: host, log: /var/log/first }
+    longest_wait: 9, serial: 12, shared: host, log: /var/log/first }
 profiles:
   only:
 )";
@@ -228,6 +228,7 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(all.first_boot->update, (Words{"https://m.example/models.list"}));
   EXPECT_EQ(all.first_boot->attempts, 3U);
   EXPECT_EQ(all.first_boot->longest_wait, 9U);
+  EXPECT_EQ(all.first_boot->serial, 12U);
   EXPECT_EQ(all.first_boot->shared, "host");
   EXPECT_EQ(all.first_boot->log, "/var/log/first");
 }
@@ -447,6 +448,7 @@ TEST(Resolve, FirstBootNeedsNoMoreThanTrue) {
   EXPECT_EQ(to_json(short_form).at("first_boot"),
             to_json(testing::resolved("first_boot: {}\n")).at("first_boot"));
   testing::expect_refused(head + "first_boot: { attempts: 0 }\n", 4, 25, "from 1 to 1000");
+  testing::expect_refused(head + "first_boot: { serial: 0 }\n", 4, 23, "from 1 to 4294967295");
   testing::expect_refused(head + "first_boot: { update: [\"file:///x\"] }\n", 4, 24, "http or https only");
   testing::expect_refused(head + "first_boot: { questions: [colour] }\n", 4, 27,
                           "network, model, interface, hostname, timezone");

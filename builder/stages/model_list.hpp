@@ -1,0 +1,41 @@
+// The list of models that a machine fetches itself, as an image carries it: numbered, so that a machine knows
+// the newer of two, and signed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "builder/stages/step_cache.hpp"
+#include "core/clock.hpp"
+
+namespace imgforge::stages {
+
+/// Signs the list.
+struct ListSigner {
+  /// Text of the .minisig for a file of that name and content; empty: the list is not signed.
+  std::function<std::string(std::string_view file, std::string_view bytes)> sign = {};
+  std::string public_key = {};  ///< text of the .pub file
+  core::UnixTime time = {};     ///< of the build, which signatures tell
+  bool time_is_given = false;   ///< by SOURCE_DATE_EPOCH: no signature of another time will do
+};
+
+struct ModelList {
+  std::string text;       ///< of models.list: the rows below "# serial: N"
+  std::string signature;  ///< text of models.list.minisig; empty without a key
+  std::uint64_t serial = 0;
+  /// The number of the list before, when that is not lower though the rows are others: machines that have it
+  /// refuse this one.
+  std::optional<std::uint64_t> clash = {};
+};
+
+/// Numbers and signs the rows of a line's list. The number is `fixed` (the recipe's or SOURCE_DATE_EPOCH) or
+/// else the build's time in seconds, and in any case higher than that of the list before; rows that did not
+/// change keep number and signature, so that the same list gives the same image. What was the list before is
+/// remembered in `steps` for each key.
+ModelList numbered_list(const StepCache& steps, const std::string& line, const std::string& rows,
+                        const ListSigner& signer, std::optional<std::uint64_t> fixed);
+
+}  // namespace imgforge::stages
