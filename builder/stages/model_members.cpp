@@ -154,8 +154,8 @@ class Gatherer {
         numbered_list(tools_.steps, recipe_.line(), models::first_boot_rows(later), signer_, fixed_serial());
     if (list.clash)
       tools_.progress.note(
-          fmt::format("the list of models changed, but its serial {} is not higher than {}, that of the one "
-                      "before: machines that have that will refuse it",
+          fmt::format("the serial {} of the list of models is not higher than {}, that of the one before: "
+                      "machines that have that will refuse it",
                       list.serial, *list.clash));
     placed.push_back(configuration("models.list", list.text));
     if (list.signature.empty()) return;
