@@ -59,7 +59,8 @@ ModelList numbered_list(const StepCache& steps, const std::string& line, const s
   ModelList out;
   if (fixed) {
     out.serial = *fixed;
-    if (changed && before->serial >= *fixed) out.clash = before->serial;
+    if (before && (before->serial > *fixed || (changed && before->serial == *fixed)))
+      out.clash = before->serial;
   } else if (before && !changed) {
     out.serial = before->serial;
   } else {

@@ -26,7 +26,7 @@ struct ModelList {
   std::string text;       ///< of models.list: the rows below "# serial: N"
   std::string signature;  ///< text of models.list.minisig; empty without a key
   std::uint64_t serial = 0;
-  /// The number of the list before, when that is not lower though the rows are others: machines that have it
+  /// The number of the list before, when that is higher, or the same with other rows: machines that have it
   /// refuse this one.
   std::optional<std::uint64_t> clash = {};
 };

@@ -154,9 +154,9 @@ class Gatherer {
         numbered_list(tools_.steps, recipe_.line(), models::first_boot_rows(later), signer_, fixed_serial());
     if (list.clash)
       tools_.progress.note(
-          fmt::format("the list of models changed and its serial goes from {} to {}: machines that have "
-                      "the one before will refuse it",
-                      *list.clash, list.serial));
+          fmt::format("the serial {} of the list of models is not higher than {}, that of the one before: "
+                      "machines that have that will refuse it",
+                      list.serial, *list.clash));
     placed.push_back(configuration("models.list", list.text));
     if (list.signature.empty()) return;
     placed.push_back(configuration("models.list.minisig", list.signature));

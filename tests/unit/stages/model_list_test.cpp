@@ -59,6 +59,7 @@ TEST_F(NumberedList, ThatOfTheRecipeCountsAndAClashIsSaid) {
   EXPECT_FALSE(list("d\n", at(1000), 8).clash);
   EXPECT_EQ(list("d\n", at(1000), 9).text, "# serial: 9\nd\n");
   EXPECT_EQ(list("d\n", at(5000)).serial, 9U) << "the same list keeps its number";
+  EXPECT_EQ(list("d\n", at(5000), 3).clash, 9U);
 }
 
 TEST_F(NumberedList, AGivenTimeIsThatOfTheSignatureToo) {
