@@ -27,6 +27,8 @@ def sha256(data):
 
 @NEEDS_ALPINE
 class Machine(Case):
+    WARM = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

@@ -9,7 +9,7 @@ import unittest
 
 from harness import Case, flip_byte, main
 from model_hub import HUB_TOKEN, REGISTRY_TOKEN, Content, Hub, Registry, git_blob, safetensors, sha256
-from models import gguf
+from model_files import gguf  # noqa: E402
 
 INDEX = "model.safetensors.index.json"
 SHARDS = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]

@@ -13,6 +13,8 @@ from model_files import gguf  # noqa: E402
 
 
 class Models(Case):
+    WARM = True
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
