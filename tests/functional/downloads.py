@@ -3,6 +3,7 @@
 network."""
 
 import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -10,10 +11,11 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
-from harness import NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, Mirror, flip_byte, main
+from harness import FULL, NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, Mirror, flip_byte, main
 
 VERSION = "3.22.2"
 PATH = f"v3.22/releases/x86_64/alpine-virt-{VERSION}-x86_64.iso"
@@ -167,6 +169,82 @@ class Downloads(Case):
         subprocess.run(words, env=self.environment(), check=True, capture_output=True, timeout=60)
         self.assertGreater(time.monotonic() - begin, 1.3)
         self.assert_whole()
+
+
+class LargeFile(http.server.BaseHTTPRequestHandler):
+    """Ranges of one sparse file, which is the server's `file`; the server's `ranges` holds what was asked for."""
+
+    def do_GET(self):
+        path, wanted = self.server.file, self.headers["Range"]
+        self.server.ranges.append(wanted)
+        size = path.stat().st_size
+        begin, end = (int(text or size - 1) for text in wanted.removeprefix("bytes=").split("-")) if wanted else (0, size - 1)
+        self.send_response(206 if wanted else 200)
+        self.send_header("ETag", '"one"')
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(end + 1 - begin))
+        if wanted:
+            self.send_header("Content-Range", f"bytes {begin}-{end}/{size}")
+        self.end_headers()
+        with open(path, "rb") as file:
+            while begin <= end:
+                begin += os.sendfile(self.connection.fileno(), file.fileno(), begin, min(1 << 22, end + 1 - begin))
+
+    def log_message(self, *_):
+        pass
+
+    def handle(self):
+        try:
+            super().handle()
+        except ConnectionError:  # the client was killed
+            pass
+
+
+@unittest.skipUnless(FULL, "IMGFORGE_TEST_FULL is not 1")
+class Large(Case):
+    """A model of more than 2^32 bytes, killed behind them."""
+
+    SIZE = 6 << 30
+    KILLED = 4_600_000_000
+
+    def test_it_goes_on_behind_4_gib(self):
+        source = self.scratch / "large"
+        with open(source, "wb") as file:
+            file.truncate(self.SIZE)
+            for place in (0, 1 << 32, 5 << 30, self.SIZE - 8):
+                file.seek(place)
+                file.write(place.to_bytes(8, "big"))
+        sha256 = subprocess.run(["sha256sum", source], capture_output=True, text=True, check=True).stdout[:64]
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), LargeFile)
+        server.file, server.ranges = source, []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        recipe = self.recipe(f"""imgforge: 1
+name: large
+base: embedded
+disk: {{ size: 8G }}
+models:
+  - name: large
+    source: http://127.0.0.1:{server.server_port}/large
+    sha256: {sha256}
+    size: {self.SIZE}
+    format: raw
+""")
+        partial = self.home / "cache" / "imgforge" / "partial"
+        process = subprocess.Popen([PROGRAM, "--output-dir", self.out, "model", "fetch", recipe], env=self.environment(),
+                                   stderr=subprocess.PIPE, text=True)
+        while process.poll() is None and not any(part.stat().st_size > self.KILLED for part in partial.glob("*.part")):
+            time.sleep(0.02)
+        process.kill()
+        self.assertEqual(process.communicate()[1], "")
+        self.assertEqual(process.returncode, -signal.SIGKILL)
+        before = len(server.ranges)
+        self.ok("model", "fetch", recipe)
+        starts = [int(wanted.removeprefix("bytes=").split("-")[0]) for wanted in server.ranges[before:]]
+        self.assertGreater(min(starts), 1 << 32, "the run after the kill asks for nothing that was there")
+        blob = self.home / "cache" / "imgforge" / "blobs" / "sha256" / sha256[:2] / sha256[2:]
+        self.assertEqual(subprocess.run(["cmp", blob, source]).returncode, 0)
 
 
 @NEEDS_ALPINE
