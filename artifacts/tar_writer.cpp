@@ -122,6 +122,18 @@ void check_entry(const TarEntry& entry) {
 
 }  // namespace
 
+std::string tar_member(std::string_view name, std::string_view content, std::int64_t mtime) {
+  TarEntry entry;
+  entry.mode = 0644;
+  entry.size = content.size();
+  entry.mtime = mtime;
+  const TarBlock block = header_block(name, '0', entry);
+  std::string member(reinterpret_cast<const char*>(block.data()), block.size());
+  member += content;
+  member.append(tar_padding(content.size()), '\0');
+  return member;
+}
+
 struct TarWriter::State {
   int fd;
   std::string name;

@@ -33,30 +33,6 @@ std::string metadata_yaml(const artifacts::Manifest& manifest, std::int64_t crea
                              {"variant", manifest.profile.empty() ? "default" : manifest.profile}}}});
 }
 
-/// One regular file in a ustar archive.
-std::string tar_of(std::string_view name, std::string_view content, std::int64_t mtime) {
-  std::string block(artifacts::kTarBlock, '\0');
-  const auto put = [&](std::size_t offset, const std::string& text) {
-    block.replace(offset, text.size(), text);
-  };
-  put(0, std::string(name));
-  put(100, "0000644");
-  put(108, "0000000");
-  put(116, "0000000");
-  put(124, fmt::format("{:011o}", content.size()));
-  put(136, fmt::format("{:011o}", mtime));
-  put(148, "        ");
-  put(156, "0");
-  put(257, "ustar");
-  put(263, "00");
-  unsigned sum = 0;
-  for (const char c : block) sum += static_cast<unsigned char>(c);
-  put(148, fmt::format("{:06o}", sum) + '\0');
-  std::string tar = block + std::string(content);
-  tar.append(artifacts::tar_padding(content.size()) + 2 * artifacts::kTarBlock, '\0');
-  return tar;
-}
-
 std::string xz_of(std::string_view plain) {
   std::string packed(lzma_stream_buffer_bound(plain.size()), '\0');
   std::size_t length = 0;
@@ -73,7 +49,8 @@ std::string xz_of(std::string_view plain) {
 
 std::string make_incus_metadata(const artifacts::Manifest& manifest) {
   const std::int64_t created = unix_time(manifest.created);
-  return xz_of(tar_of("metadata.yaml", metadata_yaml(manifest, created), created));
+  return xz_of(artifacts::tar_member("metadata.yaml", metadata_yaml(manifest, created), created) +
+               std::string(2 * artifacts::kTarBlock, '\0'));
 }
 
 core::Digest combined_sha256(std::string_view metadata, const std::filesystem::path& disk) {

@@ -1,14 +1,14 @@
 #include "builder/fetch/apk_index_writer.hpp"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <numeric>
 #include <tuple>
 
+#include "artifacts/gzip.hpp"
+#include "artifacts/tar_format.hpp"
 #include "builder/fetch/apk_package.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -16,8 +16,6 @@
 
 namespace imgforge::fetch {
 namespace {
-
-constexpr std::size_t kBlock = 512;
 
 /// Fields of the index that stand once in .PKGINFO, and those whose lines are put together, in apk's order.
 constexpr std::pair<char, std::string_view> kSingle[] = {
@@ -61,43 +59,6 @@ std::string record_of(const IndexedPackage& package) {
   return record + "\n";
 }
 
-std::string tar_member(const std::string& name, std::string_view content, std::uint64_t time) {
-  std::string block(kBlock, '\0');
-  const auto put = [&](std::size_t at, const std::string& text) { block.replace(at, text.size(), text); };
-  put(0, name);
-  put(100, "0000644");
-  put(108, "0000000");
-  put(116, "0000000");
-  put(124, fmt::format("{:011o}", content.size()));
-  put(136, fmt::format("{:011o}", time));
-  put(148, "        ");
-  put(156, "0");
-  put(257, std::string("ustar\00000", 8));
-  const unsigned sum = std::accumulate(block.begin(), block.end(), 0u, [](unsigned all, char c) {
-    return all + static_cast<unsigned char>(c);
-  });
-  put(148, fmt::format("{:06o}", sum) + std::string(1, '\0'));
-  block += content;
-  block.resize((block.size() + kBlock - 1) / kBlock * kBlock, '\0');
-  return block;
-}
-
-std::string gzip_member(std::string_view content) {
-  z_stream stream{};
-  if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 9, Z_DEFAULT_STRATEGY) != Z_OK)
-    throw core::Error(core::Kind::kInternal, "zlib failed");
-  std::string out(deflateBound(&stream, static_cast<uLong>(content.size())) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
-  stream.avail_in = static_cast<uInt>(content.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int code = deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  if (code != Z_STREAM_END) throw core::Error(core::Kind::kInternal, "zlib failed");
-  return out;
-}
-
 }  // namespace
 
 std::string make_signed_index(std::vector<IndexedPackage> packages, const std::string& description,
@@ -111,16 +72,18 @@ std::string make_signed_index(std::vector<IndexedPackage> packages, const std::s
     text += record_of(package);
     time = std::max(time, package.entry.build_time);
   }
-  const std::string control = gzip_member(tar_member("DESCRIPTION", description, time) +
-                                          tar_member("APKINDEX", text, time) + std::string(2 * kBlock, '\0'));
+  const auto mtime = static_cast<std::int64_t>(time);
+  const std::string control = artifacts::gzip(artifacts::tar_member("DESCRIPTION", description, mtime) +
+                                              artifacts::tar_member("APKINDEX", text, mtime) +
+                                              std::string(2 * artifacts::kTarBlock, '\0'));
   std::string signatures;
   for (const signing::ApkSignatureEntry& entry : signer.sign(core::as_bytes(control))) {
     if (entry.name.size() > 99)
       throw core::Error(core::Kind::kUsage,
                         "the name of the key is too long: " + core::escaped(signer.key_name(), 120));
-    signatures += tar_member(entry.name, entry.bytes, time);
+    signatures += artifacts::tar_member(entry.name, entry.bytes, mtime);
   }
-  return gzip_member(signatures) + control;
+  return artifacts::gzip(signatures) + control;
 }
 
 }  // namespace imgforge::fetch

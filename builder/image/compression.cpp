@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "artifacts/gzip.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::image {
@@ -107,29 +108,12 @@ std::string unzstd(std::string_view data, std::string_view name, std::uint64_t l
 
 }  // namespace
 
-std::string gzip(std::string_view data) {
-  z_stream stream{};
-  if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, kGzipWindowBits, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
-    throw core::Error(core::Kind::kInternal, "zlib cannot start");
-  }
-  std::string out(deflateBound(&stream, data.size()), '\0');
-  stream.next_in = input_of(data);
-  stream.avail_in = static_cast<uInt>(data.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int result = deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  if (result != Z_STREAM_END) throw core::Error(core::Kind::kInternal, "zlib did not finish");
-  return out;
-}
-
 std::string_view compression_name(InitramfsCompression compression) {
   return compression == InitramfsCompression::kZstd ? "zstd" : "gzip";
 }
 
 std::string compress_initramfs(std::string_view data, InitramfsCompression compression) {
-  return compression == InitramfsCompression::kZstd ? zstd(data) : gzip(data);
+  return compression == InitramfsCompression::kZstd ? zstd(data) : artifacts::gzip(data);
 }
 
 std::string unpack_module(std::string_view data, std::string_view name, std::uint64_t limit) {

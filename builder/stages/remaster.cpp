@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "artifacts/gzip.hpp"
 #include "builder/fetch/url.hpp"
 #include "builder/guest/apkovl.hpp"
 #include "builder/image/alpine_iso.hpp"
-#include "builder/image/compression.hpp"
 #include "builder/image/write_file.hpp"
 #include "builder/stages/medium.hpp"
 #include "builder/stages/sources.hpp"
@@ -80,7 +80,7 @@ class Remaster {
     spec.epoch = source_date_epoch().value_or(iso.facts.modified);
     const fs::path tar = work_ / "apkovl.tar";
     guest::write_apkovl(recipe_, medium.facts, spec.epoch, tar);
-    image::write_file(spec.content, image::gzip(core::read_text_file(tar, kConfigurationLimit)));
+    image::write_file(spec.content, artifacts::gzip(core::read_text_file(tar, kConfigurationLimit)));
     const fs::path output = work_ / "artifact.iso";
     image::remaster_iso(base.path(), iso, spec, output, tools_.processes, tools_.cancel);
     core::Json result = blob_result(tools_.blobs.adopt(output));
