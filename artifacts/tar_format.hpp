@@ -42,8 +42,8 @@ bool is_zero_block(const TarBlock& block);
 /// Throws kArchive when magic, checksum or a number is wrong.
 TarHeader parse_tar_header(const TarBlock& block);
 
-/// A whole member, padded: a regular file of mode 0644 that belongs to root. `name` must fit the header's field
-/// (100 bytes). Neither other members nor an end follow.
+/// A whole member, padded: a regular file of mode 0644 that belongs to root. `name` must fit the header's
+/// field (100 bytes). Neither other members nor an end follow.
 std::string tar_member(std::string_view name, std::string_view content, std::int64_t mtime);
 
 using PaxRecords = std::map<std::string, std::string>;
