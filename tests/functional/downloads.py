@@ -15,7 +15,7 @@ import threading
 import time
 import unittest
 
-from harness import FULL, NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, Mirror, flip_byte, main
+from harness import FULL, NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, FreshCase, Mirror, flip_byte, main
 
 VERSION = "3.22.2"
 PATH = f"v3.22/releases/x86_64/alpine-virt-{VERSION}-x86_64.iso"
@@ -48,23 +48,11 @@ class FaultServer:
         self.process.stdout.close()
 
 
-class Downloads(Case):
+class Downloads(FreshCase):
     def setUp(self):
-        super().setUpClass()
+        super().setUp()
         self.server = FaultServer(self.scratch)
-        self.addCleanup(self.tear_down)
-
-    def tear_down(self):
-        self.server.close()
-        super().tearDownClass()
-
-    @classmethod
-    def setUpClass(cls):
-        pass
-
-    @classmethod
-    def tearDownClass(cls):
-        pass
+        self.addCleanup(self.server.close)
 
     def words(self, fault="", out=None, *more):
         return [PROGRAM, "--output-dir", str(out or self.out), *more, "fetch", "base", "--release", VERSION,

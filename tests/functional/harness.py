@@ -215,6 +215,22 @@ class Case(unittest.TestCase):
         self.assertEqual(left, [])
 
 
+class FreshCase(Case):
+    """Each test by itself gets what a Case has once for all its tests; `setUp` of such a case calls this one first."""
+
+    def setUp(self):
+        super().setUpClass()
+        self.addCleanup(super().tearDownClass)
+
+    @classmethod
+    def setUpClass(cls):
+        pass
+
+    @classmethod
+    def tearDownClass(cls):
+        pass
+
+
 def children_of(pid):
     """Process ids of all living descendants."""
     found = []

@@ -7,9 +7,9 @@ import os
 import subprocess
 import unittest
 
-from harness import Case, flip_byte, main
+from harness import FreshCase, flip_byte, main
+from model_files import gguf
 from model_hub import HUB_TOKEN, REGISTRY_TOKEN, Content, Hub, Registry, git_blob, safetensors, sha256
-from model_files import gguf  # noqa: E402
 
 INDEX = "model.safetensors.index.json"
 SHARDS = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
@@ -23,31 +23,19 @@ def sharded():
     return {**parts, INDEX: json.dumps(index).encode(), "config.json": CONFIG}
 
 
-class Sources(Case):
+class Sources(FreshCase):
     def setUp(self):
-        super().setUpClass()
+        super().setUp()
         self.content = Content()
         self.hub, self.registry = Hub(self.content), Registry(self.content)
+        for server in (self.content, self.hub, self.registry):
+            self.addCleanup(server.close)
         self.gguf = gguf(256 << 10)
         self.commit = self.hub.publish({"tiny.gguf": self.gguf, **sharded()})
         self.token_file = self.scratch / "tokens"
         self.token_file.write_text(f"127.0.0.1 {HUB_TOKEN}\n")
         self.token_file.chmod(0o600)
         self.cache = self.home / "cache" / "imgforge"
-        self.addCleanup(self.tear_down)
-
-    def tear_down(self):
-        for server in (self.content, self.hub, self.registry):
-            server.close()
-        super().tearDownClass()
-
-    @classmethod
-    def setUpClass(cls):
-        pass
-
-    @classmethod
-    def tearDownClass(cls):
-        pass
 
     def run_imgforge(self, *args, **options):
         env = {"HF_ENDPOINT": f"http://127.0.0.1:{self.hub.port}", "IMGFORGE_TOKEN_FILE": str(self.token_file)}
