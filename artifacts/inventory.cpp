@@ -364,4 +364,25 @@ Inventory read_inventory(const Store& store, const std::vector<std::string>& lin
   return inventory;
 }
 
+InventoryRelease::InventoryRelease() = default;
+InventoryRelease::InventoryRelease(const InventoryRelease&) = default;
+InventoryRelease::InventoryRelease(InventoryRelease&&) noexcept = default;
+InventoryRelease& InventoryRelease::operator=(const InventoryRelease&) = default;
+InventoryRelease& InventoryRelease::operator=(InventoryRelease&&) noexcept = default;
+InventoryRelease::~InventoryRelease() = default;
+
+InventoryLine::InventoryLine() = default;
+InventoryLine::InventoryLine(const InventoryLine&) = default;
+InventoryLine::InventoryLine(InventoryLine&&) noexcept = default;
+InventoryLine& InventoryLine::operator=(const InventoryLine&) = default;
+InventoryLine& InventoryLine::operator=(InventoryLine&&) noexcept = default;
+InventoryLine::~InventoryLine() = default;
+
+Inventory::Inventory() = default;
+Inventory::Inventory(const Inventory&) = default;
+Inventory::Inventory(Inventory&&) noexcept = default;
+Inventory& Inventory::operator=(const Inventory&) = default;
+Inventory& Inventory::operator=(Inventory&&) noexcept = default;
+Inventory::~Inventory() = default;
+
 }  // namespace imgforge::artifacts

@@ -35,6 +35,13 @@ struct StoredFile {
 };
 
 struct InventoryRelease {
+  InventoryRelease();
+  InventoryRelease(const InventoryRelease&);
+  InventoryRelease(InventoryRelease&&) noexcept;
+  InventoryRelease& operator=(const InventoryRelease&);
+  InventoryRelease& operator=(InventoryRelease&&) noexcept;
+  ~InventoryRelease();
+
   std::string line;
   std::string version;  ///< name of its folder; of an archived one what its manifest says
   ReleaseState state = ReleaseState::kOld;
@@ -63,6 +70,13 @@ struct InventoryRelease {
 };
 
 struct InventoryLine {
+  InventoryLine();
+  InventoryLine(const InventoryLine&);
+  InventoryLine(InventoryLine&&) noexcept;
+  InventoryLine& operator=(const InventoryLine&);
+  InventoryLine& operator=(InventoryLine&&) noexcept;
+  ~InventoryLine();
+
   std::string name;
   std::optional<std::string> current;  ///< version
   std::string problem;                 ///< why `current` cannot be followed
@@ -76,6 +90,13 @@ struct InventoryLine {
 };
 
 struct Inventory {
+  Inventory();
+  Inventory(const Inventory&);
+  Inventory(Inventory&&) noexcept;
+  Inventory& operator=(const Inventory&);
+  Inventory& operator=(Inventory&&) noexcept;
+  ~Inventory();
+
   std::vector<InventoryLine> lines;       ///< by name; also lines of which only archived releases are left
   std::vector<std::string> stray_pins;    ///< "<line>@<version>" of pins whose release is not there
   std::vector<std::string> stray_clones;  ///< names of clones whose release is not there or not known

@@ -348,4 +348,24 @@ Manifest parse_manifest(std::string_view text) {
   return manifest;
 }
 
+Manifest::Manifest() = default;
+Manifest::Manifest(const Manifest&) = default;
+Manifest::Manifest(Manifest&&) noexcept = default;
+Manifest& Manifest::operator=(const Manifest&) = default;
+Manifest& Manifest::operator=(Manifest&&) noexcept = default;
+Manifest::~Manifest() = default;
+
+bool Manifest::operator==(const Manifest&) const = default;
+
+std::string Manifest::line() const {
+  return profile.empty() ? name : name + "-" + profile;
+}
+
+std::string Manifest::stem() const {
+  return line() + "-" + version;
+}
+
+SignedManifest::SignedManifest(Manifest manifest, std::string signer, core::Digest digest)
+    : manifest_(std::move(manifest)), signer_(std::move(signer)), digest_(std::move(digest)) {}
+
 }  // namespace imgforge::artifacts

@@ -101,6 +101,13 @@ struct ManifestDerivation {
 };
 
 struct Manifest {
+  Manifest();
+  Manifest(const Manifest&);
+  Manifest(Manifest&&) noexcept;
+  Manifest& operator=(const Manifest&);
+  Manifest& operator=(Manifest&&) noexcept;
+  ~Manifest();
+
   std::string name;
   std::string profile;
   std::string version;
@@ -126,12 +133,12 @@ struct Manifest {
   unsigned required_cpus = 1;
   bool is_unsigned = false;
   std::vector<std::string> insecure;  ///< checks that were switched off, by the name of their flag
-  bool operator==(const Manifest&) const = default;
+  bool operator==(const Manifest&) const;
 
   /// "<name>-<profile>", the folder under releases/; "<name>" for a recipe without profiles.
-  std::string line() const { return profile.empty() ? name : name + "-" + profile; }
+  std::string line() const;
   /// "<name>-<profile>-<version>", what artifact names begin with.
-  std::string stem() const { return line() + "-" + version; }
+  std::string stem() const;
 };
 
 constexpr std::size_t kMaxManifestBytes = 4 << 20;
@@ -158,8 +165,7 @@ class SignedManifest {
 
  private:
   friend class Verifier;
-  SignedManifest(Manifest manifest, std::string signer, core::Digest digest)
-      : manifest_(std::move(manifest)), signer_(std::move(signer)), digest_(std::move(digest)) {}
+  SignedManifest(Manifest manifest, std::string signer, core::Digest digest);
   Manifest manifest_;
   std::string signer_;
   core::Digest digest_;

@@ -73,4 +73,35 @@ Error system_error(int error_number, std::string_view action, std::string_view o
   return Error(kind, std::string(action) + " " + std::string(object) + ": " + std::strerror(error_number));
 }
 
+Error::Error(Kind kind, std::string message) : kind_(kind), message_(std::move(message)) {}
+Error::Error(const Error&) = default;
+Error::Error(Error&&) noexcept = default;
+Error& Error::operator=(const Error&) = default;
+Error& Error::operator=(Error&&) noexcept = default;
+Error::~Error() = default;
+
+Error& Error::hint(std::string text) {
+  hint_ = std::move(text);
+  return *this;
+}
+
+Error& Error::at(Mark mark) {
+  if (!mark_) mark_ = std::move(mark);
+  return *this;
+}
+
+Error& Error::context(std::string step) {
+  context_.push_back(std::move(step));
+  return *this;
+}
+
+Error& Error::quote(std::string lines) {
+  quote_ = std::move(lines);
+  return *this;
+}
+
+const char* Error::what() const noexcept {
+  return message_.c_str();
+}
+
 }  // namespace imgforge::core

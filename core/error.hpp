@@ -55,26 +55,20 @@ struct Mark {
 
 class Error : public std::exception {
  public:
-  Error(Kind kind, std::string message) : kind_(kind), message_(std::move(message)) {}
+  Error(Kind kind, std::string message);
+  // Every unit throws: what that takes is generated once, in error.cpp.
+  Error(const Error&);
+  Error(Error&&) noexcept;
+  Error& operator=(const Error&);
+  Error& operator=(Error&&) noexcept;
+  ~Error() override;
 
-  Error& hint(std::string text) {
-    hint_ = std::move(text);
-    return *this;
-  }
-  Error& at(Mark mark) {
-    if (!mark_) mark_ = std::move(mark);
-    return *this;
-  }
+  Error& hint(std::string text);
+  Error& at(Mark mark);
   /// Adds an outer step, as in "while building profile minimal" (without the word "while").
-  Error& context(std::string step) {
-    context_.push_back(std::move(step));
-    return *this;
-  }
+  Error& context(std::string step);
   /// Log lines quoted under the message (already escaped), such as a tool's last output.
-  Error& quote(std::string lines) {
-    quote_ = std::move(lines);
-    return *this;
-  }
+  Error& quote(std::string lines);
 
   Kind kind() const noexcept { return kind_; }
   const std::string& message() const noexcept { return message_; }
@@ -82,7 +76,7 @@ class Error : public std::exception {
   const std::string& quote() const noexcept { return quote_; }
   const std::optional<Mark>& mark() const noexcept { return mark_; }
   const std::vector<std::string>& contexts() const noexcept { return context_; }
-  const char* what() const noexcept override { return message_.c_str(); }
+  const char* what() const noexcept override;
 
  private:
   Kind kind_;

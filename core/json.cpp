@@ -6,6 +6,8 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 
+template class nlohmann::basic_json<nlohmann::ordered_map>;
+
 namespace imgforge::core {
 
 Json parse_json(std::string_view text, std::string_view what, JsonLimits limits) {

@@ -6,10 +6,12 @@
 #include <string>
 #include <string_view>
 
-namespace imgforge::core {
+#include "core/json_fwd.hpp"
 
-/// Keeps the order in which members were written.
-using Json = nlohmann::ordered_json;
+// Generated once, in json.cpp.
+extern template class nlohmann::basic_json<nlohmann::ordered_map>;
+
+namespace imgforge::core {
 
 struct JsonLimits {
   std::size_t bytes = 1 << 20;

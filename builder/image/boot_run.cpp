@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "core/text.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::image {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "core/cancel.hpp"
 #include "core/fd.hpp"
-#include "core/json.hpp"
+#include "core/json_fwd.hpp"
 
 namespace imgforge::image {
 

@@ -29,4 +29,11 @@ std::filesystem::path lock_path(const std::filesystem::path& recipe) {
   return path.replace_extension(".lock.json");
 }
 
+Lock::Lock() = default;
+Lock::Lock(const Lock&) = default;
+Lock::Lock(Lock&&) noexcept = default;
+Lock& Lock::operator=(const Lock&) = default;
+Lock& Lock::operator=(Lock&&) noexcept = default;
+Lock::~Lock() = default;
+
 }  // namespace imgforge::lock

@@ -84,6 +84,13 @@ struct LockedModel {
 };
 
 struct Lock {
+  Lock();
+  Lock(const Lock&);
+  Lock(Lock&&) noexcept;
+  Lock& operator=(const Lock&);
+  Lock& operator=(Lock&&) noexcept;
+  ~Lock();
+
   std::string recipe;  ///< file name
   std::vector<LockedBase> bases;
   std::vector<LockedIndex> indexes;

@@ -9,6 +9,7 @@
 #include "core/atomic_file.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::machine {
 namespace {

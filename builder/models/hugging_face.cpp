@@ -12,6 +12,7 @@
 #include "builder/models/shards.hpp"
 #include "builder/models/sources.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::models {

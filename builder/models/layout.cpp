@@ -7,6 +7,7 @@
 
 #include "builder/models/shards.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::models {

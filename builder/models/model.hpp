@@ -11,7 +11,7 @@
 #include "builder/models/summary.hpp"
 #include "builder/recipe/model.hpp"
 #include "core/digest.hpp"
-#include "core/json.hpp"
+#include "core/json_fwd.hpp"
 
 namespace imgforge::models {
 
@@ -29,6 +29,13 @@ struct ModelFile {
 
 /// A model with all its files.
 struct Model {
+  Model();
+  Model(const Model&);
+  Model(Model&&) noexcept;
+  Model& operator=(const Model&);
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
   std::string name;
   std::string version;  ///< as the recipe says, or the beginning of the digest
   recipe::ModelSource source;

@@ -11,6 +11,7 @@
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::models {

@@ -10,6 +10,7 @@
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/json.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::models {

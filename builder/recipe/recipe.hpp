@@ -179,6 +179,13 @@ struct FirstBoot {
 };
 
 struct ResolvedRecipe {
+  ResolvedRecipe();
+  ResolvedRecipe(const ResolvedRecipe&);
+  ResolvedRecipe(ResolvedRecipe&&) noexcept;
+  ResolvedRecipe& operator=(const ResolvedRecipe&);
+  ResolvedRecipe& operator=(ResolvedRecipe&&) noexcept;
+  ~ResolvedRecipe();
+
   std::string name;
   std::string description;
   std::string profile;  ///< empty when the recipe has no profiles
@@ -213,13 +220,10 @@ struct ResolvedRecipe {
   std::filesystem::path folder;  ///< the recipe file's folder, absolute
 
   /// Name of the release line: "<name>-<profile>", or "<name>" for a recipe without profiles.
-  std::string line() const { return profile.empty() ? name : name + "-" + profile; }
+  std::string line() const;
 
   /// The Alpine ISO image that is remastered; nullptr with every other base.
-  const AlpineBase* iso_base() const {
-    const auto* alpine = std::get_if<AlpineBase>(&base);
-    return alpine != nullptr && alpine->is_iso() ? alpine : nullptr;
-  }
+  const AlpineBase* iso_base() const;
 };
 
 }  // namespace imgforge::recipe

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "builder/recipe/recipe.hpp"
-#include "core/json.hpp"
+#include "core/json_fwd.hpp"
 
 namespace imgforge::recipe {
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "builder/recipe/show.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::recipe {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "builder/recipe/show.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::recipe {
