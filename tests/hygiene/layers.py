@@ -25,6 +25,7 @@ MAY_INCLUDE = {
     "builder/image": ["builder/machine", "artifacts", "signing", "core"],
     "builder/formats": ["builder/image", "builder/machine", "builder/recipe", "artifacts", "signing", "core"],
     "builder/lock": ["builder/models", "builder/recipe", "builder/fetch", "core"],
+    "builder/engine": ["core"],
     "builder/plan": ["builder/recipe", "artifacts", "core"],
     "builder/stages": ["artifacts/export", "builder/plan", "builder/lock", "builder/first_boot", "builder/formats", "builder/models", "builder/fetch",
                        "builder/guest", "builder/image", "builder/machine", "builder/recipe", "artifacts", "signing", "core"],
