@@ -1,0 +1,74 @@
+// The root file system: base, packages and the recipe's customisation, put together in a sandbox and
+// normalised.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "builder/engine/graph.hpp"
+#include "builder/steps/base.hpp"
+#include "builder/steps/packages.hpp"
+#include "builder/steps/profile.hpp"
+#include "core/digest.hpp"
+
+namespace imgforge::steps {
+
+/// A package that was installed, as the manifest has it.
+struct InstalledPackage {
+  std::string name;
+  std::string version;
+  std::string arch;
+  std::string repository;  ///< URL without credentials
+  std::string checksum;    ///< "Q1...", the `C:` of the index
+  core::Digest sha256;
+  std::uint64_t size = 0;
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("name", self.name);
+    visit("version", self.version);
+    visit("arch", self.arch);
+    visit("repository", self.repository);
+    visit("checksum", self.checksum);
+    visit("sha256", self.sha256);
+    visit("size", self.size);
+  }
+};
+
+struct RootfsResult {
+  core::Digest sha256;  ///< of the normalised tar
+  std::uint64_t size = 0;
+  std::int64_t epoch = 0;   ///< no time inside is later, in seconds
+  std::string accelerator;  ///< of the sandbox that made it
+  std::string accelerator_reason;
+  std::vector<InstalledPackage> packages;
+  std::string identity() const;
+  std::vector<core::Digest> files() const { return {sha256}; }
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("sha256", self.sha256);
+    visit("size", self.size);
+    visit("epoch", self.epoch);
+    visit("accelerator", self.accelerator);
+    visit("accelerator_reason", self.accelerator_reason);
+    visit("packages", self.packages);
+  }
+};
+
+/// What a profile with a package manager has beside its base.
+struct PackageSteps {
+  engine::Ref<Indexes> indexes;
+  engine::Ref<PackageChoice> choice;
+  engine::Ref<PackageFiles> files;
+};
+
+engine::Ref<RootfsResult> add_rootfs(engine::Graph& graph, Profile& profile, engine::Ref<BaseResult> base,
+                                     const std::optional<PackageSteps>& packages);
+
+/// What the recipe's customisation says to a root file system, as JSON.
+std::string customisation_parameters(const recipe::ResolvedRecipe& recipe);
+/// What of imgforge itself goes into one.
+engine::Tools customisation_tools(const recipe::ResolvedRecipe& recipe);
+
+}  // namespace imgforge::steps
