@@ -26,7 +26,7 @@ struct PassphraseArguments {
   std::filesystem::path file;
   int fd = -1;
 };
-void declare_passphrase(CLI::App& app, PassphraseArguments& arguments);
+void declare_passphrase(OptionSet& set, PassphraseArguments& arguments);
 std::unique_ptr<signing::PassphraseSource> passphrase_source(const PassphraseArguments& arguments,
                                                              const core::CancelToken& cancel);
 
