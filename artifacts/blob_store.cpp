@@ -13,6 +13,7 @@
 #include "artifacts/blob_collector.hpp"
 #include "artifacts/incoming_file.hpp"
 #include "core/error.hpp"
+#include "core/new_file.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::artifacts {
@@ -172,16 +173,12 @@ void BlobStore::sync() const {
 
 VerifiedFile BlobStore::put(std::string_view content) {
   if (auto there = find_again(core::digest_of(core::HashAlgorithm::kSha256, content))) return *there;
-  const std::filesystem::path file = staging() / ("put." + core::random_hex(8));
-  try {
-    core::Fd fd = core::open_file(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
-    core::write_all(fd.get(), content, file.native());
-    fd.close(file.native());
-    return adopt(file);
-  } catch (...) {
-    ::unlink(file.c_str());
-    throw;
-  }
+  core::NewFile file(staging() / ("put." + core::random_hex(8)));
+  file.write(content);
+  file.close();
+  VerifiedFile adopted = adopt(file.path());
+  file.keep();
+  return adopted;
 }
 
 }  // namespace imgforge::artifacts

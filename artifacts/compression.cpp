@@ -1,12 +1,8 @@
 #include "artifacts/compression.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <functional>
 #include <memory>
 #include <new>
@@ -15,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 
 namespace imgforge::artifacts {
 namespace {
@@ -39,54 +36,6 @@ std::size_t checked(std::size_t result, const std::filesystem::path& file) {
   }
   throw Error(Kind::kArchive, file.native() + ": " + ZSTD_getErrorName(result));
 }
-
-/// A new file that is removed again unless it was completed.
-class NewFile {
- public:
-  explicit NewFile(const std::filesystem::path& path)
-      : path_(path), fd_(core::open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644)) {}
-  ~NewFile() {
-    if (!complete_) ::unlink(path_.c_str());
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-
-  void write(std::span<const std::byte> data) {
-    core::write_all(fd_.get(), data, path_.native());
-    size_ += data.size();
-  }
-  /// Writes, leaving holes for zeros.
-  void write_sparse(std::span<const std::byte> data) {
-    constexpr std::size_t kBlock = 4096;
-    while (!data.empty()) {
-      const auto block = data.first(std::min(kBlock, data.size()));
-      const bool zero =
-          std::all_of(block.begin(), block.end(), [](std::byte b) { return b == std::byte{0}; });
-      if (!zero) {
-        write(block);
-      } else if (::lseek(fd_.get(), static_cast<off_t>(block.size()), SEEK_CUR) < 0) {
-        throw core::system_error(errno, "cannot seek in", path_.native());
-      } else {
-        size_ += block.size();
-      }
-      data = data.subspan(block.size());
-    }
-  }
-  void complete() {
-    if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) {
-      throw core::system_error(errno, "cannot size", path_.native());
-    }
-    fd_.close(path_.native());
-    complete_ = true;
-  }
-  std::uint64_t size() const { return size_; }
-
- private:
-  std::filesystem::path path_;
-  core::Fd fd_;
-  std::uint64_t size_ = 0;
-  bool complete_ = false;
-};
 
 using Sink = std::function<void(std::span<const std::byte>)>;
 
@@ -142,7 +91,7 @@ std::uint64_t compress_zstd(const std::filesystem::path& source, const std::file
     set(ZSTD_c_windowLog, kZstdWindowLog);
   }
   checked(ZSTD_CCtx_setPledgedSrcSize(context.get(), size), source);
-  NewFile file(target);
+  core::NewFile file(target);
   std::vector<std::byte> input(1 << 20);
   std::vector<std::byte> output(1 << 20);
   std::uint64_t left = size;
@@ -165,16 +114,16 @@ std::uint64_t compress_zstd(const std::filesystem::path& source, const std::file
     }
     ended = directive == ZSTD_e_end;
   }
-  file.complete();
+  file.commit();
   return file.size();
 }
 
 std::uint64_t decompress_zstd(const std::filesystem::path& source, const std::filesystem::path& target,
                               core::Bytes limit, const core::CancelToken& cancel) {
-  NewFile file(target);
+  core::NewFile file(target);
   const std::uint64_t size =
       unpack(source, limit, cancel, [&](std::span<const std::byte> data) { file.write_sparse(data); });
-  file.complete();
+  file.commit();
   return size;
 }
 

@@ -1,13 +1,10 @@
 #include "artifacts/packed_file.hpp"
 
-#include <fcntl.h>
 #include <lzma.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <memory>
 #include <new>
 #include <system_error>
@@ -18,6 +15,7 @@
 #include "artifacts/unpack_stream.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 
 namespace imgforge::artifacts {
 namespace {
@@ -30,40 +28,6 @@ constexpr std::size_t kBlock = 1 << 20;
 constexpr int kZstdLevel = 3;
 constexpr std::uint32_t kXzPreset = 6;
 constexpr std::uint64_t kNoRatio = ~std::uint64_t{0};  // the size is bounded instead
-
-/// A new file that is removed again unless it was completed.
-class NewFile {
- public:
-  explicit NewFile(const fs::path& path)
-      : path_(path), fd_(core::open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644)) {}
-  ~NewFile() {
-    if (fd_) ::unlink(path_.c_str());
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-
-  void write(std::span<const std::byte> data) {
-    core::write_all(fd_.get(), data, path_.native());
-    size_ += data.size();
-  }
-  void skip(std::size_t size) {
-    if (::lseek(fd_.get(), static_cast<off_t>(size), SEEK_CUR) < 0)
-      throw core::system_error(errno, "cannot seek in", path_.native());
-    size_ += size;
-  }
-  std::uint64_t complete() {
-    if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0)
-      throw core::system_error(errno, "cannot size", path_.native());
-    core::Fd fd = std::move(fd_);
-    fd.close(path_.native());
-    return size_;
-  }
-
- private:
-  fs::path path_;
-  core::Fd fd_;
-  std::uint64_t size_ = 0;
-};
 
 int cores() {
   return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -86,7 +50,7 @@ struct FreeZstd {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
 };
 
-void pack_zstd(const fs::path& source, NewFile& target, const core::CancelToken& cancel) {
+void pack_zstd(const fs::path& source, core::NewFile& target, const core::CancelToken& cancel) {
   const std::unique_ptr<ZSTD_CCtx, FreeZstd> context(ZSTD_createCCtx());
   if (!context) throw std::bad_alloc();
   const auto checked = [&](std::size_t result) {
@@ -116,7 +80,7 @@ void pack_zstd(const fs::path& source, NewFile& target, const core::CancelToken&
   });
 }
 
-void pack_xz(const fs::path& source, NewFile& target, const core::CancelToken& cancel) {
+void pack_xz(const fs::path& source, core::NewFile& target, const core::CancelToken& cancel) {
   struct Stream {
     lzma_stream value = LZMA_STREAM_INIT;
     ~Stream() { lzma_end(&value); }
@@ -156,9 +120,10 @@ std::string_view packing_suffix(Packing packing) {
 
 std::uint64_t pack_file(const fs::path& source, const fs::path& target, Packing packing,
                         const core::CancelToken& cancel) {
-  NewFile file(target);
+  core::NewFile file(target);
   packing == Packing::kZstd ? pack_zstd(source, file, cancel) : pack_xz(source, file, cancel);
-  return file.complete();
+  file.commit();
+  return file.size();
 }
 
 void read_unpacked(const fs::path& source, std::uint64_t limit,
@@ -176,19 +141,12 @@ void read_unpacked(const fs::path& source, std::uint64_t limit,
 
 void unpack_file(const fs::path& source, const fs::path& target, std::uint64_t limit,
                  const core::CancelToken& cancel) {
-  NewFile file(target);
+  core::NewFile file(target);
   read_unpacked(source, limit, [&](std::span<const std::byte> data) {
     cancel.check();
-    constexpr std::size_t kHole = 4096;
-    while (!data.empty()) {
-      const auto block = data.first(std::min(kHole, data.size()));
-      const bool zero =
-          std::all_of(block.begin(), block.end(), [](std::byte b) { return b == std::byte{0}; });
-      zero ? file.skip(block.size()) : file.write(block);
-      data = data.subspan(block.size());
-    }
+    file.write_sparse(data);
   });
-  file.complete();
+  file.commit();
 }
 
 fs::path stored_path(const fs::path& directory, const std::string& file) {

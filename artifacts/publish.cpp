@@ -17,6 +17,7 @@
 #include "artifacts/store.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
+#include "core/new_file.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
 
@@ -296,12 +297,10 @@ class Publication {
   }
 
   static void write_synced(const fs::path& path, std::string_view content) {
-    core::Fd fd = core::open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
-    core::write_all(fd.get(), content, path.native());
-    if (::fchmod(fd.get(), 0444) != 0)
-      throw core::system_error(errno, "cannot set the mode of", path.native());
-    core::sync_fd(fd.get(), path.native());
-    fd.close(path.native());
+    core::NewFile file(path);
+    file.write(content);
+    file.set_mode(0444);
+    file.commit(core::Sync::kYes);
   }
 
   void write_signed(const fs::path& directory, const std::string& file, const std::string& content) {

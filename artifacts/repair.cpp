@@ -16,6 +16,7 @@
 #include "artifacts/journal.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
+#include "core/new_file.hpp"
 #include "core/temp_dir.hpp"
 
 namespace imgforge::artifacts {
@@ -174,11 +175,7 @@ class Repair {
     if (!manifest) return {"no trusted signature says what it should be", {}};
     const std::string text = print_sums(manifest->manifest(), manifest->digest());
     return {"write it again from the signed manifest", [this, text, target = finding.path] {
-              replace(target, [&](const fs::path& fresh) {
-                core::Fd fd = core::open_file(fresh, O_WRONLY | O_CREAT | O_EXCL, 0644);
-                core::write_all(fd.get(), text, fresh.native());
-                fd.close(fresh.native());
-              });
+              replace(target, [&](const fs::path& fresh) { core::write_new_file(fresh, text); });
             }};
   }
 

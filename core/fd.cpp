@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/new_file.hpp"
 
 namespace imgforge::core {
 
@@ -122,11 +123,11 @@ void stream_with_holes(int from, int to, std::uint64_t size, const std::filesyst
 
 void clone_file(const std::filesystem::path& source, const std::filesystem::path& target, unsigned mode) {
   const Fd from = open_regular(source);
-  Fd to = open_file(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
-  if (::ioctl(to.get(), FICLONE, from.get()) != 0) {
-    stream_with_holes(from.get(), to.get(), file_size(from.get(), source.native()), source, target);
+  NewFile to(target, mode);
+  if (::ioctl(to.fd(), FICLONE, from.get()) != 0) {
+    stream_with_holes(from.get(), to.fd(), file_size(from.get(), source.native()), source, target);
   }
-  to.close(target.native());
+  to.commit();
 }
 
 }  // namespace imgforge::core

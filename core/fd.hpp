@@ -55,7 +55,7 @@ void sync_directory(const std::filesystem::path& directory);
 std::string read_text_file(const std::filesystem::path& path, std::uint64_t limit = 1 << 20);
 
 /// Copies `source` to a new file `target` (O_EXCL): reflink where the file system can, else streamed with
-/// holes kept. Not synced.
+/// holes kept. Not synced. A failure leaves no file.
 void clone_file(const std::filesystem::path& source, const std::filesystem::path& target,
                 unsigned mode = 0644);
 

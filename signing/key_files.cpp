@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 #include "signing/private_file.hpp"
 
@@ -25,20 +26,11 @@ void make_folder_of(const std::filesystem::path& path) {
   if (error) throw core::system_error(error.value(), "cannot create folder", path.parent_path().native());
 }
 
-void refuse_taken(const std::filesystem::path& path) {
-  std::error_code error;
-  if (std::filesystem::symlink_status(path, error).type() != std::filesystem::file_type::not_found &&
-      !error) {
-    throw Error(Kind::kUsage, core::escaped(path.native()) + " exists already and is not overwritten")
-        .hint("choose another name, or move that file away");
-  }
-}
-
 }  // namespace
 
 void create_key_pair(const std::filesystem::path& secret, const std::filesystem::path& public_half,
                      const SecretKey& key, PassphraseSource& passphrase, const KdfLimits& limits) {
-  // Only a courtesy before the question; NewFile is what refuses for certain.
+  // Only a courtesy before the question; new_file is what refuses for certain.
   refuse_taken(secret);
   refuse_taken(public_half);
   const std::optional<SecretBytes> words = passphrase.ask(PassphraseUse::kCreate, secret.native());
@@ -47,10 +39,10 @@ void create_key_pair(const std::filesystem::path& secret, const std::filesystem:
   const std::string public_text = key.public_key().file_text();
   make_folder_of(secret);
   make_folder_of(public_half);
-  NewFile secret_file(secret, 0600);
-  NewFile public_file(public_half, 0644);
-  secret_file.write(text.bytes());
-  public_file.write({reinterpret_cast<const std::uint8_t*>(public_text.data()), public_text.size()});
+  core::NewFile secret_file = new_file(secret, 0600);
+  core::NewFile public_file = new_file(public_half, 0644);
+  write_durably(secret_file, text.bytes());
+  write_durably(public_file, {reinterpret_cast<const std::uint8_t*>(public_text.data()), public_text.size()});
   secret_file.keep();
   public_file.keep();
 }

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <string>
@@ -71,25 +70,28 @@ SecretBytes read_private_file(const std::filesystem::path& path, std::string_vie
   return content;
 }
 
-NewFile::NewFile(std::filesystem::path path, unsigned mode) : path_(std::move(path)) {
-  fd_ = core::Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (fd_) return;
-  if (errno == EEXIST) {
-    throw Error(Kind::kUsage, core::escaped(path_.native()) + " exists already and is not overwritten")
-        .hint("choose another name, or move that file away");
+void refuse_taken(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto type = std::filesystem::symlink_status(path, error).type();
+  if (error || type == std::filesystem::file_type::not_found) return;
+  throw Error(Kind::kUsage, core::escaped(path.native()) + " exists already and is not overwritten")
+      .hint("choose another name, or move that file away");
+}
+
+core::NewFile new_file(const std::filesystem::path& path, unsigned mode) {
+  try {
+    return core::NewFile(path, mode);
+  } catch (const Error&) {
+    refuse_taken(path);
+    throw;
   }
-  throw core::system_error(errno, "cannot create", path_.native());
 }
 
-NewFile::~NewFile() {
-  if (!kept_) ::unlink(path_.c_str());
-}
-
-void NewFile::write(std::span<const std::uint8_t> content) {
-  core::write_all(fd_.get(), std::as_bytes(content), path_.native());
-  core::sync_fd(fd_.get(), path_.native());
-  fd_.close(path_.native());
-  core::sync_directory(folder_of(path_));
+void write_durably(core::NewFile& file, std::span<const std::uint8_t> content) {
+  file.write(std::as_bytes(content));
+  file.sync();
+  file.close();
+  core::sync_directory(folder_of(file.path()));
 }
 
 }  // namespace imgforge::signing

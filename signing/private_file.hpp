@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "signing/secret_bytes.hpp"
 
 namespace imgforge::signing {
@@ -18,23 +19,11 @@ core::Fd open_private_file(const std::filesystem::path& path, std::string_view w
 /// Its whole content; more than `limit` bytes is kSignature.
 SecretBytes read_private_file(const std::filesystem::path& path, std::string_view what, std::size_t limit);
 
-/// A file that is new (O_EXCL, no link is followed) and removed again by the destructor unless `keep` was
-/// called. Throws kUsage when the name is taken.
-class NewFile {
- public:
-  NewFile(std::filesystem::path path, unsigned mode);
-  ~NewFile();
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-
-  /// Writes the whole content, once, and makes it and the name durable.
-  void write(std::span<const std::uint8_t> content);
-  void keep() noexcept { kept_ = true; }
-
- private:
-  std::filesystem::path path_;
-  core::Fd fd_;
-  bool kept_ = false;
-};
+/// Throws kUsage when something has this name already.
+void refuse_taken(const std::filesystem::path& path);
+/// A file that is new; kUsage when the name is taken.
+core::NewFile new_file(const std::filesystem::path& path, unsigned mode);
+/// Writes the whole content, once, and makes it and the name durable. The file still has to be kept.
+void write_durably(core::NewFile& file, std::span<const std::uint8_t> content);
 
 }  // namespace imgforge::signing

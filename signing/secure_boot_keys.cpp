@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/random.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
@@ -35,8 +36,8 @@ Error taken(const std::filesystem::path& folder) {
 }
 
 void write_new(const std::filesystem::path& path, std::span<const std::uint8_t> content, unsigned mode) {
-  NewFile file(path, mode);
-  file.write(content);
+  core::NewFile file = new_file(path, mode);
+  write_durably(file, content);
   file.keep();
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 #include "signing/key_files.hpp"
 #include "signing/private_file.hpp"
@@ -116,8 +117,8 @@ std::filesystem::path trust_key(const std::filesystem::path& folder, std::string
   const auto path = folder / (std::string(name) + ".pub");
   if (std::filesystem::is_regular_file(path, error) && load_public_key(path) == key) return path;
   const std::string text = key.file_text();
-  NewFile file(path, 0644);
-  file.write({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  core::NewFile file = new_file(path, 0644);
+  write_durably(file, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   file.keep();
   return path;
 }

@@ -25,6 +25,7 @@
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
 
@@ -83,11 +84,10 @@ void Tree::make_folder(const fs::path& folder) {
 void Tree::write(const std::string& name, std::string_view content) {
   const fs::path path = root_ / name;
   make_folder(path.parent_path());
-  core::Fd fd = core::open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
-  core::write_all(fd.get(), content, path.native());
-  if (::fchmod(fd.get(), 0644) != 0) throw core::system_error(errno, "cannot set the mode of", path.native());
-  core::sync_fd(fd.get(), path.native());
-  fd.close(path.native());
+  core::NewFile file(path);
+  file.write(content);
+  file.set_mode(0644);
+  file.commit(core::Sync::kYes);
   files_.insert(name);
   bytes_ += content.size();
 }
@@ -99,13 +99,10 @@ void Tree::write_clear_signed(const std::string& name, std::string_view content)
 
 bool Tree::share(const fs::path& source, const fs::path& target) {
   const core::Fd from = core::open_regular(source, core::FollowLinks::kNo);
-  const core::Fd to = core::open_file(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
-  if (::ioctl(to.get(), FICLONE, from.get()) == 0 && ::fchmod(to.get(), 0444) == 0) {
-    core::sync_fd(to.get(), target.native());
-    return true;
-  }
-  ::unlink(target.c_str());
-  return false;
+  core::NewFile to(target);
+  if (::ioctl(to.fd(), FICLONE, from.get()) != 0 || ::fchmod(to.fd(), 0444) != 0) return false;
+  to.commit(core::Sync::kYes);
+  return true;
 }
 
 void Tree::bring(const fs::path& source, const std::string& name) {

@@ -1,26 +1,18 @@
 #include "builder/fetch/http.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 namespace imgforge::fetch {
 
-FileSink::~FileSink() {
-  if (made_) ::unlink(path_.c_str());
-}
-
 void FileSink::restart() {
-  const int create = made_ ? O_TRUNC : O_CREAT | O_EXCL;
-  fd_ = core::open_file(path_, O_WRONLY | O_NOFOLLOW | create, 0600);
-  made_ = true;
+  file_.reset();
+  file_.emplace(path_, 0600);
 }
 
 void FileSink::write(std::span<const std::byte> data) {
-  core::write_all(fd_.get(), data, path_.native());
+  file_->write(data);
 }
 
 void FileSink::finish() {
-  fd_.close(path_.native());
+  file_->close();
 }
 
 namespace {

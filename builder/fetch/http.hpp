@@ -18,7 +18,7 @@
 #include "builder/fetch/server_health.hpp"
 #include "core/cancel.hpp"
 #include "core/error.hpp"
-#include "core/fd.hpp"
+#include "core/new_file.hpp"
 
 namespace imgforge::fetch {
 
@@ -68,9 +68,6 @@ class TextSink : public Sink {
 class FileSink : public Sink {
  public:
   explicit FileSink(std::filesystem::path path) : path_(std::move(path)) {}
-  ~FileSink() override;
-  FileSink(const FileSink&) = delete;
-  FileSink& operator=(const FileSink&) = delete;
   void restart() override;
   void write(std::span<const std::byte> data) override;
   void finish() override;
@@ -78,8 +75,7 @@ class FileSink : public Sink {
 
  private:
   std::filesystem::path path_;
-  core::Fd fd_;
-  bool made_ = false;
+  std::optional<core::NewFile> file_;  ///< never kept
 };
 
 /// Bytes of a resource, asked for with a range request.

@@ -1,13 +1,12 @@
 #include "builder/fetch/known_files.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <system_error>
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
+#include "core/new_file.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::fetch {
@@ -41,12 +40,12 @@ void KnownFiles::record(const std::string& name, const core::Digest& sha256) con
   record["sha256"] = sha256.to_string();
   // Not synced: a record that a power cut spoils costs one download, and there is one for every package.
   const std::filesystem::path path = path_of(name);
-  const std::filesystem::path temporary = path.native() + "." + core::random_hex(4);
-  core::Fd fd = core::open_file(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
-  core::write_all(fd.get(), core::print_json(record), temporary.native());
-  fd.close(temporary.native());
-  std::filesystem::rename(temporary, path, error);
+  core::NewFile file(path.native() + "." + core::random_hex(4));
+  file.write(core::print_json(record));
+  file.close();
+  std::filesystem::rename(file.path(), path, error);
   if (error) throw core::system_error(error.value(), "cannot create", path.native());
+  file.keep();
 }
 
 }  // namespace imgforge::fetch

@@ -1,10 +1,9 @@
 #include "builder/guest/customize.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include "builder/guest/operations.hpp"
-#include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::guest {
@@ -19,12 +18,10 @@ void apply_operations(Sandbox& guest, const recipe::ResolvedRecipe& recipe, std:
     core::while_doing(fmt::format("customising: {}", operation.name), [&] { operation.apply(job); });
   }
   if (overlay.empty()) return;
-  const std::filesystem::path archive = guest.scratch() / "customisation.tar";
-  core::Fd file = core::open_file(archive, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  overlay.write(file.get(), archive.native());
-  file.close(archive.native());
-  guest.tar_in(archive, "/");
-  std::filesystem::remove(archive);
+  core::NewFile archive(guest.scratch() / "customisation.tar", 0600);  // never kept
+  overlay.write(archive.fd(), archive.path().native());
+  archive.close();
+  guest.tar_in(archive.path(), "/");
 }
 
 void run_step(Sandbox& guest, const recipe::RunStep& step, std::size_t number, std::size_t count,

@@ -7,11 +7,11 @@
 #include <cerrno>
 #include <exception>
 #include <mutex>
-#include <system_error>
 #include <thread>
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 
 namespace imgforge::guest {
 namespace {
@@ -19,17 +19,14 @@ namespace {
 const std::vector<std::string> kExcluded{"./lost+found", "./.imgforge", "./proc/*", "./sys/*",
                                          "./dev/*",      "./run/*",     "./tmp/*"};
 
-artifacts::NormaliseResult normalise(int source, const std::filesystem::path& target, std::int64_t epoch,
+artifacts::NormaliseResult normalise(int source, const core::NewFile& target, std::int64_t epoch,
                                      const std::filesystem::path& spool) {
   artifacts::TarPolicy policy;
   policy.devices = artifacts::Devices::kAllow;
   artifacts::TarReader reader(source, "root file system", policy);
-  core::Fd file = core::open_file(target, O_WRONLY | O_CREAT | O_EXCL);
   artifacts::NormaliseOptions options;
   options.latest_mtime = epoch;
-  const artifacts::NormaliseResult result = artifacts::normalise_rootfs(reader, file.get(), spool, options);
-  file.close(target.native());
-  return result;
+  return artifacts::normalise_rootfs(reader, target.fd(), spool, options);
 }
 
 /// Reads what is left, so that the appliance's writer is never stopped by SIGPIPE or a full pipe.
@@ -43,6 +40,7 @@ void drain(int source) {
 
 artifacts::NormaliseResult export_rootfs(Sandbox& guest, const std::filesystem::path& target,
                                          std::int64_t epoch, const std::filesystem::path& spool) {
+  core::NewFile file(target);
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw core::system_error(errno, "cannot create", "a pipe");
   const core::Fd source(ends[0]);
@@ -57,7 +55,7 @@ artifacts::NormaliseResult export_rootfs(Sandbox& guest, const std::filesystem::
   };
   std::thread reader([&] {
     try {
-      result = normalise(source.get(), target, epoch, spool);
+      result = normalise(source.get(), file, epoch, spool);
     } catch (...) {
       failed(std::current_exception());
       guest.cancel_transfer();
@@ -71,10 +69,9 @@ artifacts::NormaliseResult export_rootfs(Sandbox& guest, const std::filesystem::
   }
   sink.reset();
   reader.join();
-  if (!first) return result;
-  std::error_code ignored;
-  std::filesystem::remove(target, ignored);
-  std::rethrow_exception(first);
+  if (first) std::rethrow_exception(first);
+  file.commit();
+  return result;
 }
 
 }  // namespace imgforge::guest

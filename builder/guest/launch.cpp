@@ -1,14 +1,13 @@
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <system_error>
 
 #include "builder/guest/appliance.hpp"
 #include "builder/guest/guest.hpp"
 #include "builder/machine/tools.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::guest {
@@ -18,10 +17,9 @@ namespace {
 constexpr core::Bytes kMediaSize = core::gib(64);
 
 void make_sparse(const std::filesystem::path& path, core::Bytes size) {
-  const core::Fd fd = core::open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-  if (::ftruncate(fd.get(), static_cast<off_t>(size.value)) != 0) {
-    throw core::system_error(errno, "cannot make", path.native());
-  }
+  core::NewFile file(path, 0600);
+  file.resize(size.value);
+  file.commit();
 }
 
 /// Scratch disks. The root file system is made on the host, where that takes milliseconds; it needs no

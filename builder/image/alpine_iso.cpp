@@ -12,6 +12,7 @@
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -174,20 +175,16 @@ void remaster_iso(const fs::path& file, const AlpineIso& iso, const RemasterSpec
   add({"-volume_date", "uuid", volume_date(spec.epoch)});
   add({"-volume_date", "all_file_dates", fmt::format("={}", spec.epoch)});
   add({"-commit", "-end"});
-  try {
-    processes.check(command, cancel, Kind::kImage);
-    const IsoFacts made = check_iso(output, processes, cancel);
-    if (made.bios != iso.facts.bios || made.uefi != iso.facts.uefi) {
-      throw Error(Kind::kImage, fmt::format("the boot set-up of {} could not be kept", file.native()));
-    }
-    if (!list_files(output, processes, cancel).contains(spec.name)) {
-      throw Error(Kind::kInternal, "xorriso left out the file that was added");
-    }
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(output, ignored);
-    throw;
+  core::UnfinishedFile unfinished(output);
+  processes.check(command, cancel, Kind::kImage);
+  const IsoFacts made = check_iso(output, processes, cancel);
+  if (made.bios != iso.facts.bios || made.uefi != iso.facts.uefi) {
+    throw Error(Kind::kImage, fmt::format("the boot set-up of {} could not be kept", file.native()));
   }
+  if (!list_files(output, processes, cancel).contains(spec.name)) {
+    throw Error(Kind::kInternal, "xorriso left out the file that was added");
+  }
+  unfinished.keep();
 }
 
 }  // namespace imgforge::image

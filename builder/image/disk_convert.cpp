@@ -1,7 +1,6 @@
 #include "builder/image/disk_convert.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include "builder/image/foreign_disk.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 
 namespace imgforge::image {
 namespace {
@@ -72,12 +72,13 @@ void unpack_disk(const fs::path& source, std::string_view format, const fs::path
                   fs::absolute(source).native(),
                   fs::absolute(raw).native()};
   command.timeout = std::chrono::hours(2);
+  core::UnfinishedFile made(raw);
   try {
     processes.check(command, cancel, Kind::kImage);
   } catch (Error& error) {
-    ::unlink(raw.c_str());
     throw full_disk_error(error);
   }
+  made.keep();
 }
 
 void pack_disk(const fs::path& raw, std::string_view format, const fs::path& output,

@@ -15,6 +15,7 @@
 #include "builder/image/raw_image.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -61,10 +62,9 @@ void set_size(const fs::path& file, std::uint64_t size) {
 }
 
 void create_sparse(const fs::path& file, std::uint64_t size) {
-  core::Fd fd = core::open_file(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-  if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
-    throw core::system_error(errno, "cannot size", file.native());
-  fd.close(file.native());
+  core::NewFile made(file, 0600);
+  made.resize(size);
+  made.commit();
 }
 
 struct FreeFs {

@@ -1,11 +1,8 @@
 #include "builder/image/foreign_disk.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -14,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -85,17 +83,14 @@ void write_foreign_disk(const fs::path& raw, const fs::path& output, ForeignForm
   for (std::string& word : convert_options(format)) command.args.push_back(std::move(word));
   command.args.push_back(fs::absolute(raw).native());
   command.args.push_back(fs::absolute(output).native());
-  try {
-    processes.check(command, cancel, Kind::kImage);
-    const std::string name = fmt::format("imgforge {} {}", foreign_format_name(format), identity);
-    if (format == ForeignFormat::kVmdk) set_vmdk_identifiers(output, name);
-    if (format == ForeignFormat::kVhdx) set_vhdx_identifiers(output, name);
-    if (format == ForeignFormat::kVdi) set_vdi_identifiers(output, name);
-    check_foreign_disk(output, format, processes, cancel);
-  } catch (...) {
-    ::unlink(output.c_str());
-    throw;
-  }
+  core::UnfinishedFile made(output);
+  processes.check(command, cancel, Kind::kImage);
+  const std::string name = fmt::format("imgforge {} {}", foreign_format_name(format), identity);
+  if (format == ForeignFormat::kVmdk) set_vmdk_identifiers(output, name);
+  if (format == ForeignFormat::kVhdx) set_vhdx_identifiers(output, name);
+  if (format == ForeignFormat::kVdi) set_vdi_identifiers(output, name);
+  check_foreign_disk(output, format, processes, cancel);
+  made.keep();
 }
 
 core::Bytes check_foreign_disk(const fs::path& file, ForeignFormat format, core::ProcessRunner& processes,

@@ -17,6 +17,7 @@
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/random.hpp"
 #include "core/text.hpp"
 
@@ -226,13 +227,9 @@ IsoResult make_iso(const fs::path& squashfs, const BootFiles& all, const IsoSpec
   command.program = "xorriso";
   command.environment["SOURCE_DATE_EPOCH"] = std::to_string(spec.epoch);
   command.args = xorriso_arguments(spec, tree_of(squashfs, boot, menu, id, work_dir), boot_image, target);
-  try {
-    processes.check(command, cancel, Kind::kImage);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(target, ignored);
-    throw;
-  }
+  core::UnfinishedFile made(target);
+  processes.check(command, cancel, Kind::kImage);
+  made.keep();
   fs::remove(boot_image);
   return {menu.entries.front().cmdline};
 }

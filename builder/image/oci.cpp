@@ -1,8 +1,6 @@
 #include "builder/image/oci.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <vector>
 
@@ -10,8 +8,8 @@
 #include "builder/image/tar_members.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
-#include "core/fd.hpp"
 #include "core/json.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -80,22 +78,17 @@ core::Digest write_oci(const fs::path& layer, const OciSpec& spec, const fs::pat
   const Json index{{"schemaVersion", 2},
                    {"mediaType", "application/vnd.oci.image.index.v1+json"},
                    {"manifests", Json::array({entry})}};
-  try {
-    core::Fd fd = core::open_file(output, O_WRONLY | O_CREAT | O_EXCL);
-    artifacts::TarWriter tar(fd.get(), output.native());
-    tar.add(member("blobs", EntryType::kDirectory, spec.epoch));
-    tar.add(member(kBlobs, EntryType::kDirectory, spec.epoch));
-    tar.add(member(blob_path(config_digest), EntryType::kFile, spec.epoch), config_text);
-    add_file(tar, layer, member(blob_path(layer_digest), EntryType::kFile, spec.epoch), cancel);
-    tar.add(member(blob_path(manifest_digest), EntryType::kFile, spec.epoch), manifest_text);
-    tar.add(member("index.json", EntryType::kFile, spec.epoch), index.dump());
-    tar.add(member("oci-layout", EntryType::kFile, spec.epoch), R"({"imageLayoutVersion":"1.0.0"})");
-    tar.finish();
-    fd.close(output.native());
-  } catch (...) {
-    ::unlink(output.c_str());
-    throw;
-  }
+  core::NewFile out(output);
+  artifacts::TarWriter tar(out.fd(), output.native());
+  tar.add(member("blobs", EntryType::kDirectory, spec.epoch));
+  tar.add(member(kBlobs, EntryType::kDirectory, spec.epoch));
+  tar.add(member(blob_path(config_digest), EntryType::kFile, spec.epoch), config_text);
+  add_file(tar, layer, member(blob_path(layer_digest), EntryType::kFile, spec.epoch), cancel);
+  tar.add(member(blob_path(manifest_digest), EntryType::kFile, spec.epoch), manifest_text);
+  tar.add(member("index.json", EntryType::kFile, spec.epoch), index.dump());
+  tar.add(member("oci-layout", EntryType::kFile, spec.epoch), R"({"imageLayoutVersion":"1.0.0"})");
+  tar.finish();
+  out.commit();
   return manifest_digest;
 }
 

@@ -1,14 +1,13 @@
 #include "builder/image/qcow2.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <array>
 #include <span>
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -162,13 +161,11 @@ Qcow2Facts write_qcow2(const std::filesystem::path& raw, const std::filesystem::
   core::Command command;
   command.program = "qemu-img";
   command.args = convert_args(raw, output, compression);
-  try {
-    processes.check(command, cancel, Kind::kImage);
-    return check_qcow2(output, processes, cancel);
-  } catch (...) {
-    ::unlink(output.c_str());
-    throw;
-  }
+  core::UnfinishedFile made(output);
+  processes.check(command, cancel, Kind::kImage);
+  const Qcow2Facts facts = check_qcow2(output, processes, cancel);
+  made.keep();
+  return facts;
 }
 
 }  // namespace imgforge::image

@@ -6,6 +6,7 @@
 
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
+#include "core/new_file.hpp"
 
 namespace imgforge::image {
 
@@ -19,21 +20,17 @@ constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
 
 class RawImage {
  public:
-  /// Creates `path` (which must not exist) as a hole of `size` bytes.
+  /// Creates `path` (which must not exist) as a hole of `size` bytes, into which others write by its name.
   RawImage(std::filesystem::path path, core::Bytes size);
-  /// Removes the file unless `keep` was called.
-  ~RawImage();
-  RawImage(const RawImage&) = delete;
-  RawImage& operator=(const RawImage&) = delete;
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return file_.path(); }
   core::Bytes size() const { return size_; }
-  void keep() { kept_ = true; }
+  /// The image is whole. Without this the destructor removes it.
+  void keep() { file_.keep(); }
 
  private:
-  std::filesystem::path path_;
+  core::NewFile file_;
   core::Bytes size_;
-  bool kept_ = false;
 };
 
 /// Copies a whole file into an existing image, `offset` bytes behind its start; shares the blocks where the

@@ -1,8 +1,6 @@
 #include "builder/image/root_tree.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -11,6 +9,7 @@
 #include "builder/image/rootfs_archive.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -71,25 +70,20 @@ void walk_root(const RootTree& tree, const VisitMember& visit) {
 
 void write_root_tar(const RootTree& tree, const std::filesystem::path& target,
                     const core::CancelToken& cancel) {
-  core::Fd fd = core::open_file(target, O_WRONLY | O_CREAT | O_EXCL);
-  try {
-    artifacts::TarWriter tar(fd.get(), target.native());
-    std::vector<std::byte> buffer(1 << 20);
-    walk_root(tree, [&](const TarEntry& entry, const ReadContent& read, const AddedMember*) {
+  core::NewFile out(target);
+  artifacts::TarWriter tar(out.fd(), target.native());
+  std::vector<std::byte> buffer(1 << 20);
+  walk_root(tree, [&](const TarEntry& entry, const ReadContent& read, const AddedMember*) {
+    cancel.check();
+    tar.begin(entry);
+    if (entry.type != EntryType::kFile) return;
+    while (const std::size_t n = read(buffer)) {
       cancel.check();
-      tar.begin(entry);
-      if (entry.type != EntryType::kFile) return;
-      while (const std::size_t n = read(buffer)) {
-        cancel.check();
-        tar.write(std::span<const std::byte>(buffer).first(n));
-      }
-    });
-    tar.finish();
-    fd.close(target.native());
-  } catch (...) {
-    ::unlink(target.c_str());
-    throw;
-  }
+      tar.write(std::span<const std::byte>(buffer).first(n));
+    }
+  });
+  tar.finish();
+  out.commit();
 }
 
 }  // namespace imgforge::image

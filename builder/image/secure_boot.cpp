@@ -1,11 +1,11 @@
 #include "builder/image/secure_boot.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include "builder/image/pe.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -21,10 +21,7 @@ void sign_efi_program(const std::filesystem::path& program, const std::filesyste
   if (file.is_signed()) {
     throw core::Error(core::Kind::kImage, core::escaped(program.native()) + " is signed already");
   }
-  core::Fd fd = core::open_file(output, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
-  core::write_all(fd.get(), file.with_signature(signer.sign_program(file.authenticode_sha256())),
-                  output.native());
-  fd.close(output.native());
+  core::write_new_file(output, file.with_signature(signer.sign_program(file.authenticode_sha256())));
 }
 
 void verify_efi_program(const std::filesystem::path& program, const std::filesystem::path& certificate,

@@ -7,6 +7,7 @@
 #include "artifacts/tar.hpp"
 #include "builder/image/rootfs_archive.hpp"
 #include "core/error.hpp"
+#include "core/new_file.hpp"
 
 namespace imgforge::image {
 namespace {
@@ -36,13 +37,9 @@ void make_squashfs(const std::filesystem::path& tar, const std::filesystem::path
   // Also the time of the root directory, for which sqfstar 4.5 takes no notice of -root-time.
   command.environment["SOURCE_DATE_EPOCH"] = std::to_string(epoch);
   command.input_file = tar;
-  try {
-    processes.check(command, cancel, core::Kind::kImage);
-  } catch (...) {
-    std::error_code ignored;
-    std::filesystem::remove(output, ignored);
-    throw;
-  }
+  core::UnfinishedFile made(output);
+  processes.check(command, cancel, core::Kind::kImage);
+  made.keep();
 }
 
 std::size_t check_squashfs(const std::filesystem::path& file, core::ProcessRunner& processes,

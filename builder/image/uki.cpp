@@ -1,6 +1,5 @@
 #include "builder/image/uki.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include "builder/image/boot_menu.hpp"
 #include "builder/image/pe.hpp"
 #include "builder/image/raw_image.hpp"
+#include "builder/image/write_file.hpp"
 #include "builder/machine/tools.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -25,9 +25,7 @@ struct Section {
 };
 
 std::filesystem::path write_part(const std::filesystem::path& path, std::string_view content) {
-  core::Fd fd = core::open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
-  core::write_all(fd.get(), content, path.native());
-  fd.close(path.native());
+  write_file(path, content);
   return std::filesystem::absolute(path);
 }
 

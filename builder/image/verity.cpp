@@ -1,6 +1,5 @@
 #include "builder/image/verity.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/random.hpp"
 #include "core/text.hpp"
 
@@ -62,7 +62,8 @@ std::string make_verity_tree(const std::filesystem::path& data, const std::files
     throw Error(Kind::kImage, fmt::format("{} has {} bytes, which are no whole blocks of 4 KiB",
                                           core::escaped(data.native()), size));
   }
-  core::open_file(tree, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW).close(tree.native());
+  core::NewFile made(tree);
+  made.close();
   const std::string salt =
       core::digest_of(core::HashAlgorithm::kSha256, "imgforge verity salt " + identity).hex();
   core::Command command = veritysetup();
@@ -74,7 +75,9 @@ std::string make_verity_tree(const std::filesystem::path& data, const std::files
                   "--uuid=" + core::derived_uuid("imgforge verity " + identity),
                   std::filesystem::absolute(data).native(),
                   std::filesystem::absolute(tree).native()};
-  return root_hash_in(processes.check(command, cancel, Kind::kImage).out);
+  std::string root_hash = root_hash_in(processes.check(command, cancel, Kind::kImage).out);
+  made.keep();
+  return root_hash;
 }
 
 void check_verity_tree(const std::filesystem::path& data, const std::filesystem::path& tree,

@@ -1,8 +1,6 @@
 #include "builder/image/vm_bundle.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -11,8 +9,8 @@
 #include "artifacts/tar.hpp"
 #include "builder/image/tar_members.hpp"
 #include "core/error.hpp"
-#include "core/fd.hpp"
 #include "core/json.hpp"
+#include "core/new_file.hpp"
 #include "core/random.hpp"
 #include "core/text.hpp"
 
@@ -140,21 +138,16 @@ void write_vm_bundle(const fs::path& disk, const VmSpec& spec, const fs::path& o
   const auto text = [&](const char* name, std::uint32_t mode = 0644) {
     return tar_member(spec.name + "/" + name, EntryType::kFile, mode, spec.epoch);
   };
-  core::Fd fd = core::open_file(output, O_WRONLY | O_CREAT | O_EXCL);
-  try {
-    artifacts::TarWriter tar(fd.get(), output.native());
-    tar.add(tar_member(spec.name, EntryType::kDirectory, 0755, spec.epoch));
-    tar.add(text("config.json"), vm_config(spec, digest, stored));
-    add_file(tar, disk, text(kDisk), cancel);
-    tar.add(text("domain.xml"), vm_domain_xml(spec));
-    tar.add(text("network.conf"), vm_network_conf(spec));
-    tar.add(text("start.sh", 0755), vm_start_script(spec));
-    tar.finish();
-    fd.close(output.native());
-  } catch (...) {
-    ::unlink(output.c_str());
-    throw;
-  }
+  core::NewFile out(output);
+  artifacts::TarWriter tar(out.fd(), output.native());
+  tar.add(tar_member(spec.name, EntryType::kDirectory, 0755, spec.epoch));
+  tar.add(text("config.json"), vm_config(spec, digest, stored));
+  add_file(tar, disk, text(kDisk), cancel);
+  tar.add(text("domain.xml"), vm_domain_xml(spec));
+  tar.add(text("network.conf"), vm_network_conf(spec));
+  tar.add(text("start.sh", 0755), vm_start_script(spec));
+  tar.finish();
+  out.commit();
 }
 
 VmFacts check_vm_bundle(const fs::path& file, const core::CancelToken& cancel) {

@@ -1,7 +1,5 @@
 #include "builder/stages/archived_root.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <functional>
 
@@ -11,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::stages {
@@ -30,13 +29,13 @@ void extract_member(const fs::path& archive, const fs::path& target, const char*
   artifacts::TarEntry entry;
   while (reader.next(entry)) {
     if (entry.type != artifacts::EntryType::kFile || !wanted(entry)) continue;
-    core::Fd fd = core::open_file(target, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    core::NewFile out(target, 0600);
     std::vector<std::byte> buffer(1 << 20);
     while (const std::size_t n = reader.read(buffer)) {
       cancel.check();
-      core::write_all(fd.get(), std::span<const std::byte>(buffer).first(n), target.native());
+      out.write(std::span<const std::byte>(buffer).first(n));
     }
-    fd.close(target.native());
+    out.commit();
     return;
   }
   throw Error(Kind::kImage, archive.native() + " has no " + what);

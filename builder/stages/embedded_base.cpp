@@ -1,6 +1,5 @@
 #include "builder/stages/embedded_base.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::stages {
@@ -256,8 +256,8 @@ std::map<std::string, std::string> embedded_identity(const EmbeddedSource& sourc
 
 void write_embedded_base(const EmbeddedSource& source, const fs::path& target, core::ProcessRunner& processes,
                          const core::CancelToken& cancel) {
-  core::Fd fd = core::open_file(target, O_WRONLY | O_CREAT | O_EXCL, 0644);
-  artifacts::TarWriter tar(fd.get(), target.native());
+  core::NewFile out(target);
+  artifacts::TarWriter tar(out.fd(), target.native());
   Tree tree(tar, source.newest);
   tree.folder(".");
   for (const std::string_view folder : kFolders) tree.folder(std::string(folder));
@@ -269,7 +269,7 @@ void write_embedded_base(const EmbeddedSource& source, const fs::path& target, c
   add_applets(tree, source, processes, cancel);
   add_kernel(tree, source);
   tar.finish();
-  fd.close(target.native());
+  out.commit();
 }
 
 }  // namespace imgforge::stages

@@ -1,12 +1,12 @@
 #include "builder/stages/netboot_files.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <array>
 #include <optional>
 
 #include "builder/image/cpio.hpp"
+#include "builder/image/write_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"
@@ -81,9 +81,7 @@ NetbootFiles find_netboot_files(const fs::path& file, const artifacts::Manifest*
 void write_root_archive(const fs::path& root, const fs::path& archive) {
   image::CpioWriter cpio;
   cpio.file("root.squashfs", core::read_text_file(root, kMaxRoot), 0444);
-  core::Fd out = core::open_file(archive, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
-  core::write_all(out.get(), cpio.finish(), archive.native());
-  out.close(archive.native());
+  image::write_file(archive, cpio.finish());
 }
 
 }  // namespace imgforge::stages

@@ -1,6 +1,5 @@
 #include "builder/stages/root_source.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "builder/stages/archived_root.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/new_file.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::stages {
@@ -190,9 +190,9 @@ fs::path root_as_tar(const RootSource& root, const InspectTools& tools) {
   if (root.kind == RootSource::Kind::kNone) throw Error(Kind::kUsage, "there is no root file system to read");
   guest::Guest guest = look_inside(root, tools);
   const fs::path tar = tools.work / "root.tar";
-  core::Fd fd = core::open_file(tar, O_WRONLY | O_CREAT | O_EXCL, 0600);
-  guest.tar_out(guest::Guest::kInspected, fd.get(), {"./lost+found"});
-  fd.close(tar.native());
+  core::NewFile out(tar, 0600);
+  guest.tar_out(guest::Guest::kInspected, out.fd(), {"./lost+found"});
+  out.commit();
   guest.finish();
   return tar;
 }

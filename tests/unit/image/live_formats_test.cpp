@@ -152,6 +152,19 @@ TEST_F(LiveFormats, AnOciLayoutWithAChangedOrMissingBlobIsRefused) {
   EXPECT_EQ(error_of([&] { check_oci(path("other.tar"), {}); }).kind(), core::Kind::kImage);
 }
 
+TEST_F(LiveFormats, AnOciLayoutReplacesNothingAndIsNeverHalf) {
+  spill(path("layer"), "not really a layer");
+  OciSpec spec;
+  spec.rootfs = core::digest_of(core::HashAlgorithm::kSha256, "tar");
+  spill(path("taken"), "mine");
+  EXPECT_EQ(error_of([&] { write_oci(path("layer"), spec, path("taken"), {}); }).kind(), core::Kind::kIo);
+  EXPECT_EQ(slurp(path("taken")), "mine");
+  core::CancelToken cancelled;
+  cancelled.cancel();
+  EXPECT_THROW(write_oci(path("layer"), spec, path("half"), cancelled), core::Error);
+  EXPECT_FALSE(std::filesystem::exists(path("half")));
+}
+
 TEST_F(LiveFormats, DisksOfOthersMustBeWhatTheirNameSays) {
   RawImage(path("disk.raw"), core::mib(8)).keep();
   for (const ForeignFormat format : {ForeignFormat::kVmdk, ForeignFormat::kVhdx, ForeignFormat::kVdi}) {
