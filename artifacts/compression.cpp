@@ -4,13 +4,13 @@
 #include <zstd_errors.h>
 
 #include <functional>
-#include <memory>
 #include <new>
 #include <span>
 #include <vector>
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/handle.hpp"
 #include "core/new_file.hpp"
 
 namespace imgforge::artifacts {
@@ -19,12 +19,8 @@ namespace {
 using core::Error;
 using core::Kind;
 
-struct FreeContext {
-  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
-  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
-};
-using Compressor = std::unique_ptr<ZSTD_CCtx, FreeContext>;
-using Decompressor = std::unique_ptr<ZSTD_DCtx, FreeContext>;
+using Compressor = core::Handle<&ZSTD_freeCCtx>;
+using Decompressor = core::Handle<&ZSTD_freeDCtx>;
 
 std::size_t checked(std::size_t result, const std::filesystem::path& file) {
   if (ZSTD_isError(result) == 0) return result;

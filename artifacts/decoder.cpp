@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/handle.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::artifacts {
@@ -102,10 +103,6 @@ constexpr std::array kFilters{
 };
 constexpr std::string_view kXzMagic = "\xfd\x37zXZ\0"sv;
 
-struct FreeArchive {
-  void operator()(archive* handle) const { archive_read_free(handle); }
-};
-
 std::uint32_t little_endian_32(const std::byte* bytes) {
   std::uint32_t value = 0;
   for (unsigned i = 0; i < 4; ++i) value |= std::to_integer<std::uint32_t>(bytes[i]) << (8 * i);
@@ -190,7 +187,7 @@ class LibarchiveDecoder : public Decoder {
 
   StoredInput& input_;
   const Filter& filter_;
-  std::unique_ptr<archive, FreeArchive> handle_;
+  core::Handle<&archive_read_free> handle_;
   std::exception_ptr failure_;
   bool empty_ = false;
   std::uint64_t unpacked_ = 0;

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <set>
 #include <system_error>
 
@@ -18,6 +17,7 @@
 #include "artifacts/release_check.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/handle.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::artifacts {
@@ -28,10 +28,6 @@ using core::Kind;
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxSignatureBytes = 4096;
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 /// A small regular file of an open folder as text; symlinks are refused.
 std::string read_small(int folder, const char* name, std::uint64_t limit) {
@@ -63,7 +59,7 @@ bool read_release(InventoryRelease& release) {
     return true;
   }
   const int folder = fd.release();
-  const std::unique_ptr<DIR, CloseDirectory> listing(::fdopendir(folder));
+  const core::Handle<&::closedir> listing(::fdopendir(folder));
   if (!listing) throw core::system_error(errno, "cannot list", release.directory.native());
   std::vector<std::string> others;
   while (const dirent* entry = ::readdir(listing.get())) {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <new>
 #include <system_error>
 #include <thread>
@@ -15,6 +14,7 @@
 #include "artifacts/unpack_stream.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/handle.hpp"
 #include "core/new_file.hpp"
 
 namespace imgforge::artifacts {
@@ -46,12 +46,8 @@ void feed(const fs::path& source, const core::CancelToken& cancel, Step&& step) 
   }
 }
 
-struct FreeZstd {
-  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
-};
-
 void pack_zstd(const fs::path& source, core::NewFile& target, const core::CancelToken& cancel) {
-  const std::unique_ptr<ZSTD_CCtx, FreeZstd> context(ZSTD_createCCtx());
+  const core::Handle<&ZSTD_freeCCtx> context(ZSTD_createCCtx());
   if (!context) throw std::bad_alloc();
   const auto checked = [&](std::size_t result) {
     if (ZSTD_isError(result) == 0) return result;
@@ -81,29 +77,27 @@ void pack_zstd(const fs::path& source, core::NewFile& target, const core::Cancel
 }
 
 void pack_xz(const fs::path& source, core::NewFile& target, const core::CancelToken& cancel) {
-  struct Stream {
-    lzma_stream value = LZMA_STREAM_INIT;
-    ~Stream() { lzma_end(&value); }
-  } stream;
+  lzma_stream stream = LZMA_STREAM_INIT;
+  const core::Handle<&lzma_end> guard(&stream);
   lzma_mt options{};
   options.threads = static_cast<std::uint32_t>(cores());
   options.preset = kXzPreset;
   options.check = LZMA_CHECK_CRC64;
-  if (lzma_stream_encoder_mt(&stream.value, &options) != LZMA_OK) throw std::bad_alloc();
+  if (lzma_stream_encoder_mt(&stream, &options) != LZMA_OK) throw std::bad_alloc();
   std::vector<std::byte> output(kBlock);
   feed(source, cancel, [&](std::span<const std::byte> data, bool last) {
-    stream.value.next_in = reinterpret_cast<const std::uint8_t*>(data.data());
-    stream.value.avail_in = data.size();
+    stream.next_in = reinterpret_cast<const std::uint8_t*>(data.data());
+    stream.avail_in = data.size();
     lzma_ret code = LZMA_OK;
     do {
-      stream.value.next_out = reinterpret_cast<std::uint8_t*>(output.data());
-      stream.value.avail_out = output.size();
-      code = lzma_code(&stream.value, last ? LZMA_FINISH : LZMA_RUN);
+      stream.next_out = reinterpret_cast<std::uint8_t*>(output.data());
+      stream.avail_out = output.size();
+      code = lzma_code(&stream, last ? LZMA_FINISH : LZMA_RUN);
       if (code == LZMA_MEM_ERROR) throw std::bad_alloc();
       if (code != LZMA_OK && code != LZMA_STREAM_END)
         throw Error(Kind::kArchive, source.native() + " cannot be packed by xz");
-      target.write(std::span<const std::byte>(output.data(), output.size() - stream.value.avail_out));
-    } while (last ? code != LZMA_STREAM_END : stream.value.avail_in != 0);
+      target.write(std::span<const std::byte>(output.data(), output.size() - stream.avail_out));
+    } while (last ? code != LZMA_STREAM_END : stream.avail_in != 0);
   });
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/handle.hpp"
 
 namespace imgforge::core {
 namespace {
@@ -114,7 +115,7 @@ std::string Digest::to_string() const {
 
 struct Hasher::State {
   HashAlgorithm algorithm;
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+  Handle<&EVP_MD_CTX_free> context{EVP_MD_CTX_new()};
 };
 
 Hasher::Hasher(HashAlgorithm algorithm) : state_(std::make_unique<State>()) {

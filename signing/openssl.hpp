@@ -5,24 +5,16 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
-#include <memory>
 #include <string>
 
 #include "core/error.hpp"
+#include "core/handle.hpp"
 
 namespace imgforge::signing {
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-
-using PkeyHandle = std::unique_ptr<EVP_PKEY, Freed<&EVP_PKEY_free>>;
-using MdContextHandle = std::unique_ptr<EVP_MD_CTX, Freed<&EVP_MD_CTX_free>>;
-using BioHandle = std::unique_ptr<BIO, Freed<&BIO_free_all>>;
+using PkeyHandle = core::Handle<&EVP_PKEY_free>;
+using MdContextHandle = core::Handle<&EVP_MD_CTX_free>;
+using BioHandle = core::Handle<&BIO_free_all>;
 
 /// Empties OpenSSL's error queue when a function ends, so that one failed check cannot colour the next.
 struct ErrorQueueGuard {

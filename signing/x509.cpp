@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 
+#include "core/handle.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::signing {
@@ -27,11 +28,8 @@ void set_serial(X509* certificate) {
   std::array<std::uint8_t, 16> serial{};
   core::random_bytes(serial);
   serial[0] = static_cast<std::uint8_t>((serial[0] & 0x7F) | 0x40);  // positive, always 16 bytes
-  BIGNUM* const number = BN_bin2bn(serial.data(), static_cast<int>(serial.size()), nullptr);
-  require(number != nullptr);
-  const bool done = BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nullptr;
-  BN_free(number);
-  require(done);
+  const core::Handle<&BN_free> number(BN_bin2bn(serial.data(), static_cast<int>(serial.size()), nullptr));
+  require(number && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr);
 }
 
 }  // namespace

@@ -10,15 +10,16 @@
 #include <string_view>
 
 #include "core/clock.hpp"
+#include "core/handle.hpp"
 #include "signing/openssl.hpp"
 
 namespace imgforge::signing {
 
-using X509Handle = std::unique_ptr<X509, Freed<&X509_free>>;
-using ExtensionHandle = std::unique_ptr<X509_EXTENSION, Freed<&X509_EXTENSION_free>>;
-using Pkcs7Handle = std::unique_ptr<PKCS7, Freed<&PKCS7_free>>;
-using Asn1StringHandle = std::unique_ptr<ASN1_STRING, Freed<&ASN1_STRING_free>>;
-using Asn1TypeHandle = std::unique_ptr<ASN1_TYPE, Freed<&ASN1_TYPE_free>>;
+using X509Handle = core::Handle<&X509_free>;
+using ExtensionHandle = core::Handle<&X509_EXTENSION_free>;
+using Pkcs7Handle = core::Handle<&PKCS7_free>;
+using Asn1StringHandle = core::Handle<&ASN1_STRING_free>;
+using Asn1TypeHandle = core::Handle<&ASN1_TYPE_free>;
 
 /// A certificate for `key`, signed by `key`, with a random serial number.
 X509Handle self_signed_certificate(EVP_PKEY* key, std::string_view common_name, core::UnixTime made);

@@ -8,28 +8,19 @@
 #include <array>
 #include <chrono>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "builder/fetch/http.hpp"
 #include "builder/fetch/rate_limit.hpp"
+#include "core/handle.hpp"
 
 namespace imgforge::fetch {
 
-struct FreeEasy {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
-};
-struct FreeMulti {
-  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using Easy = std::unique_ptr<CURL, FreeEasy>;
-using Multi = std::unique_ptr<CURLM, FreeMulti>;
-using HeaderList = std::unique_ptr<curl_slist, FreeList>;
+using Easy = core::Handle<&curl_easy_cleanup>;
+using Multi = core::Handle<&curl_multi_cleanup>;
+using HeaderList = core::Handle<&curl_slist_free_all>;
 
 /// What was wrong with an attempt, and whether another one may go better.
 struct Problem {

@@ -16,6 +16,7 @@
 #include "builder/guest/qemu_process.hpp"
 #include "builder/guest/watchdog.hpp"
 #include "core/fd.hpp"
+#include "core/handle.hpp"
 #include "core/temp_dir.hpp"
 
 namespace imgforge::guest {
@@ -35,10 +36,6 @@ class ApplianceLog {
   core::Fd file_;
   mutable std::mutex mutex_;
   std::string console_;
-};
-
-struct CloseHandle {
-  void operator()(guestfs_h* handle) const { guestfs_close(handle); }
 };
 
 struct Appliance {
@@ -80,7 +77,7 @@ struct Appliance {
   ApplianceLog log;
   ProcessHandle qemu;
   std::unique_ptr<Watchdog> watchdog;
-  std::unique_ptr<guestfs_h, CloseHandle> handle;  ///< goes first: closing it still writes to the log
+  core::Handle<&guestfs_close> handle;  ///< goes first: closing it still writes to the log
   bool media_shown = false;
   std::optional<std::string> kvm_failure;
   machine::Accelerator accelerator = machine::Accelerator::kEmulation;

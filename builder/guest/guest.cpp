@@ -10,6 +10,7 @@
 
 #include "builder/guest/appliance.hpp"
 #include "builder/machine/tools.hpp"
+#include "core/handle.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::guest {
@@ -19,10 +20,7 @@ constexpr std::string_view kMediaDevice = "/dev/sdb";
 constexpr Seconds kGrace{60};                      ///< what the watchdog gives a script beyond its own limit
 constexpr std::size_t kLongestArgument = 100'000;  ///< of execve(2), less than 128 KiB
 
-struct FreeText {
-  void operator()(char* text) const { ::free(text); }  // NOLINT: the library allocates with malloc
-};
-using CText = std::unique_ptr<char, FreeText>;
+using CText = core::Handle<&::free, char>;  // the library allocates with malloc
 
 /// Runs /.imgforge/step with a limit and prints its exit code, seconds taken and output. The step has a
 /// session of its own, so that what it leaves behind can be killed; the pipe caps the output without failing

@@ -5,10 +5,10 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include <memory>
 
 #include "artifacts/gzip.hpp"
 #include "core/error.hpp"
+#include "core/handle.hpp"
 
 namespace imgforge::image {
 namespace {
@@ -31,7 +31,7 @@ Bytef* input_of(std::string_view data) {
 }
 
 std::string zstd(std::string_view data) {
-  const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), &ZSTD_freeCCtx);
+  const core::Handle<&ZSTD_freeCCtx> context(ZSTD_createCCtx());
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, kZstdLevel);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_windowLog, kZstdWindowLog);
   ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
@@ -48,7 +48,7 @@ std::string gunzip(std::string_view data, std::string_view name, std::uint64_t l
   z_stream stream{};
   if (inflateInit2(&stream, kGzipWindowBits) != Z_OK)
     throw core::Error(core::Kind::kInternal, "zlib cannot start");
-  const std::unique_ptr<z_stream, decltype(&inflateEnd)> guard(&stream, &inflateEnd);
+  const core::Handle<&inflateEnd> guard(&stream);
   stream.next_in = input_of(data);
   stream.avail_in = static_cast<uInt>(data.size());
   std::string out;
@@ -71,7 +71,7 @@ std::string unxz(std::string_view data, std::string_view name, std::uint64_t lim
   if (lzma_stream_decoder(&stream, kMemory, 0) != LZMA_OK) {
     throw core::Error(core::Kind::kInternal, "liblzma cannot start");
   }
-  const std::unique_ptr<lzma_stream, decltype(&lzma_end)> guard(&stream, &lzma_end);
+  const core::Handle<&lzma_end> guard(&stream);
   stream.next_in = reinterpret_cast<const std::uint8_t*>(data.data());
   stream.avail_in = data.size();
   std::string out;
@@ -89,7 +89,7 @@ std::string unxz(std::string_view data, std::string_view name, std::uint64_t lim
 }
 
 std::string unzstd(std::string_view data, std::string_view name, std::uint64_t limit) {
-  const std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), &ZSTD_freeDCtx);
+  const core::Handle<&ZSTD_freeDCtx> context(ZSTD_createDCtx());
   ZSTD_inBuffer input{data.data(), data.size(), 0};
   std::string out;
   std::string chunk(1 << 17, '\0');

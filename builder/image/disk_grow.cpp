@@ -9,12 +9,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <memory>
 
 #include "builder/image/disk_convert.hpp"
 #include "builder/image/raw_image.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/handle.hpp"
 #include "core/new_file.hpp"
 #include "core/text.hpp"
 
@@ -67,10 +67,7 @@ void create_sparse(const fs::path& file, std::uint64_t size) {
   made.commit();
 }
 
-struct FreeFs {
-  void operator()(ext2_filsys filesystem) const { ext2fs_free(filesystem); }
-};
-using FileSystem = std::unique_ptr<struct_ext2_filsys, FreeFs>;
+using FileSystem = core::Handle<&ext2fs_free>;
 
 FileSystem open_ext4(const fs::path& file, int flags) {
   initialize_ext2_error_table();

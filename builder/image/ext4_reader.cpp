@@ -3,17 +3,13 @@
 #include <ext2fs/ext2fs.h>
 #include <fmt/format.h>
 
-#include <memory>
 
 #include "builder/image/ext4.hpp"
 #include "core/error.hpp"
+#include "core/handle.hpp"
 
 namespace imgforge::image {
 namespace {
-
-struct FreeFs {
-  void operator()(ext2_filsys fs) const { ext2fs_free(fs); }
-};
 
 void check(errcode_t code, const std::filesystem::path& image) {
   if (code == 0) return;
@@ -29,7 +25,7 @@ std::vector<ByteRange> unused_ext4_ranges(const std::filesystem::path& image, st
   check(ext2fs_open2(image.c_str(), fmt::format("offset={}", offset).c_str(), EXT2_FLAG_64BITS, 0, 0,
                      unix_io_manager, &raw),
         image);
-  const std::unique_ptr<struct_ext2_filsys, FreeFs> fs(raw);
+  const core::Handle<&ext2fs_free> fs(raw);
   check(ext2fs_read_block_bitmap(fs.get()), image);
   std::vector<ByteRange> ranges;
   const blk64_t end = ext2fs_blocks_count(fs->super);

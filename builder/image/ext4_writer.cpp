@@ -16,6 +16,7 @@
 #include "builder/image/raw_image.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/handle.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -248,8 +249,7 @@ struct Ext4Writer::State {
                      const std::function<std::size_t(std::span<std::byte>)>& read) {
     ext2_file_t file = nullptr;
     check(ext2fs_file_open(fs, number, EXT2_FILE_WRITE, &file), "open", entry.path);
-    const std::unique_ptr<std::remove_pointer_t<ext2_file_t>, decltype(&ext2fs_file_close)> guard(
-        file, &ext2fs_file_close);
+    const core::Handle<&ext2fs_file_close> guard(file);
     std::uint64_t position = 0;
     while (position < entry.size) {
       std::size_t filled = 0;
@@ -283,8 +283,7 @@ struct Ext4Writer::State {
   std::vector<ext2fs_extent> extents_of(ext2_ino_t number, const std::string& path) const {
     ext2_extent_handle_t handle = nullptr;
     check(ext2fs_extent_open(fs, number, &handle), "open", path);
-    const std::unique_ptr<std::remove_pointer_t<ext2_extent_handle_t>, decltype(&ext2fs_extent_free)> guard(
-        handle, &ext2fs_extent_free);
+    const core::Handle<&ext2fs_extent_free> guard(handle);
     std::vector<ext2fs_extent> extents;
     ext2fs_extent extent{};
     errcode_t code = ext2fs_extent_get(handle, EXT2_EXTENT_ROOT, &extent);

@@ -7,12 +7,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <span>
 
 #include "builder/image/raw_image.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/handle.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -23,17 +23,10 @@ using core::Kind;
 
 constexpr std::size_t kBootCodeSize = 440;
 
-template <auto Unref>
-struct Unreferencer {
-  template <class T>
-  void operator()(T* object) const {
-    Unref(object);
-  }
-};
-using Context = std::unique_ptr<fdisk_context, Unreferencer<&fdisk_unref_context>>;
-using Table = std::unique_ptr<fdisk_table, Unreferencer<&fdisk_unref_table>>;
-using Partition = std::unique_ptr<fdisk_partition, Unreferencer<&fdisk_unref_partition>>;
-using PartitionType = std::unique_ptr<fdisk_parttype, Unreferencer<&fdisk_unref_parttype>>;
+using Context = core::Handle<&fdisk_unref_context>;
+using Table = core::Handle<&fdisk_unref_table>;
+using Partition = core::Handle<&fdisk_unref_partition>;
+using PartitionType = core::Handle<&fdisk_unref_parttype>;
 
 /// libfdisk answers 0 or a negative error number.
 void check(int result, const char* action, const std::filesystem::path& image) {

@@ -8,11 +8,11 @@
 
 #include <cerrno>
 #include <list>
-#include <memory>
 #include <vector>
 
 #include "builder/serve/connection.hpp"
 #include "core/error.hpp"
+#include "core/handle.hpp"
 
 namespace imgforge::serve {
 namespace {
@@ -23,10 +23,6 @@ using core::Kind;
 constexpr int kTick = 200;  // milliseconds between looks at the clock and at Ctrl-C
 constexpr int kBacklog = 128;
 
-struct FreeAddress {
-  void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
-};
-
 core::Fd listen_on(const std::string& address, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -36,7 +32,7 @@ core::Fd listen_on(const std::string& address, std::uint16_t port) {
     throw Error(Kind::kUsage, "\"" + address + "\" is no address to listen on")
         .hint("give a numeric one: 127.0.0.1, 0.0.0.0, ::1");
   }
-  const std::unique_ptr<addrinfo, FreeAddress> owner(list);
+  const core::Handle<&::freeaddrinfo> owner(list);
   core::Fd fd(::socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
