@@ -14,8 +14,8 @@
 #include "artifacts/journal.hpp"
 #include "artifacts/leftovers.hpp"
 #include "artifacts/packed_file.hpp"
-#include "artifacts/parallel.hpp"
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::artifacts {
@@ -43,8 +43,8 @@ class Fsck {
     const std::vector<const InventoryRelease*> releases = inventory_.releases();
     report_.lines = inventory_.lines.size();
     report_.releases = releases.size();
-    for_each_parallel(
-        releases.size(), [&](std::size_t i) { check_release(*releases[i]); }, options_.threads);
+    core::for_each_parallel(releases.size(), options_.threads,
+                            [&](std::size_t i) { check_release(*releases[i]); });
     hash_files();
     for (const InventoryLine& line : inventory_.lines) check_line(line);
     check_flat_names();
@@ -120,19 +120,16 @@ class Fsck {
     for (const Job& job : jobs_) report_.bytes += job.size;
     report_.files = jobs_.size();
     std::atomic<std::uint64_t> done{0};
-    for_each_parallel(
-        jobs_.size(),
-        [&](std::size_t i) {
-          options_.cancel.check();
-          const Job& job = jobs_[i];
-          const fs::path& folder = job.release->directory;
-          const CheckRow row =
-              check_stored_file(folder, job.file, job.size, job.sha256, job.sha512, options_.digests);
-          if (!row.ok) add(Damage::kFile, stored_path(folder, job.file), row.detail, job.release);
-          done += job.size;
-          if (options_.progress) options_.progress(done, report_.bytes);
-        },
-        options_.threads);
+    core::for_each_parallel(jobs_.size(), options_.threads, [&](std::size_t i) {
+      options_.cancel.check();
+      const Job& job = jobs_[i];
+      const fs::path& folder = job.release->directory;
+      const CheckRow row =
+          check_stored_file(folder, job.file, job.size, job.sha256, job.sha512, options_.digests);
+      if (!row.ok) add(Damage::kFile, stored_path(folder, job.file), row.detail, job.release);
+      done += job.size;
+      if (options_.progress) options_.progress(done, report_.bytes);
+    });
   }
 
   void check_line(const InventoryLine& line) {

@@ -13,11 +13,11 @@
 #include "artifacts/clones.hpp"
 #include "artifacts/flat_names.hpp"
 #include "artifacts/packed_file.hpp"
-#include "artifacts/parallel.hpp"
 #include "artifacts/release_check.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/handle.hpp"
+#include "core/parallel.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::artifacts {
@@ -344,7 +344,7 @@ Inventory read_inventory(const Store& store, const std::vector<std::string>& lin
     for (InventoryRelease& release : line.releases) all.push_back(&release);
   }
   for (InventoryRelease& release : archived) all.push_back(&release);
-  for_each_parallel(all.size(), [&](std::size_t i) {
+  core::for_each_parallel(all.size(), core::kOneACore, [&](std::size_t i) {
     if (!read_release(*all[i])) all[i]->directory.clear();  // gone meanwhile
   });
   const auto gone = [](const InventoryRelease& release) { return release.directory.empty(); };

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <set>
 
-#include "artifacts/parallel.hpp"
 #include "artifacts/release_reference.hpp"
 #include "artifacts/removal.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::artifacts {
@@ -58,7 +58,7 @@ std::vector<PlannedRelease> plan_retention(Inventory inventory, Where where, con
       items.push_back({built(release), protections(line, release)});
     }
     std::vector<std::vector<std::string>> reasons = apply_policy(policy, items);
-    for_each_parallel(releases.size(), [&](std::size_t i) {
+    core::for_each_parallel(releases.size(), core::kOneACore, [&](std::size_t i) {
       if (!reasons[i].empty()) return;
       if (std::string user = in_use(*releases[i]); !user.empty()) reasons[i].push_back(std::move(user));
     });

@@ -6,8 +6,8 @@
 #include <span>
 
 #include "artifacts/packed_file.hpp"
-#include "artifacts/parallel.hpp"
 #include "core/fd.hpp"
+#include "core/parallel.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::artifacts {
@@ -103,13 +103,10 @@ std::vector<CheckRow> check_files(const std::filesystem::path& directory, const 
   const auto check = [&](const auto& file) {
     return check_stored_file(directory, file.file, file.size, file.sha256, file.sha512, digests);
   };
-  for_each_parallel(
-      rows.size(),
-      [&](std::size_t i) {
-        const std::size_t artifacts = manifest.artifacts.size();
-        rows[i] = i < artifacts ? check(manifest.artifacts[i]) : check(manifest.documents[i - artifacts]);
-      },
-      threads);
+  core::for_each_parallel(rows.size(), threads, [&](std::size_t i) {
+    const std::size_t artifacts = manifest.artifacts.size();
+    rows[i] = i < artifacts ? check(manifest.artifacts[i]) : check(manifest.documents[i - artifacts]);
+  });
   return rows;
 }
 

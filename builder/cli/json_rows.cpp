@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "artifacts/parallel.hpp"
 #include "core/json.hpp"
+#include "core/parallel.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -23,7 +23,7 @@ std::string indented(const core::Json& row) {
 std::string print_json_rows(const core::Json& head, std::string_view key, std::size_t count,
                             const std::function<core::Json(std::size_t)>& row) {
   std::vector<std::string> rows(count);
-  artifacts::for_each_parallel(count, [&](std::size_t i) { rows[i] = indented(row(i)); });
+  core::for_each_parallel(count, core::kOneACore, [&](std::size_t i) { rows[i] = indented(row(i)); });
   core::Json frame = head;
   frame[std::string(key)] = core::Json::array();
   std::string text = core::print_json(frame);

@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "artifacts/journal.hpp"
-#include "artifacts/parallel.hpp"
 #include "artifacts/release_reference.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 
@@ -253,21 +252,6 @@ TEST_F(StoreRead, NothingDamagedBecomesCurrentAndNoBrokenPointerIsFollowed) {
     expect_error(Kind::kStore, "current", [&] { store().rollback("hello-minimal", Version{"20261119", 0}); });
     EXPECT_EQ(listing(), before) << target;
   }
-}
-
-TEST(Parallel, DoesEachOnceAndPassesOnTheFirstFault) {
-  std::vector<std::atomic<int>> done(1000);
-  for_each_parallel(
-      done.size(), [&](std::size_t i) { ++done[i]; }, 4);
-  for (const auto& count : done) ASSERT_EQ(count, 1);
-  EXPECT_THROW(for_each_parallel(
-                   100,
-                   [](std::size_t i) {
-                     if (i == 7) throw Error(Kind::kIo, "seven");
-                   },
-                   4),
-               Error);
-  for_each_parallel(0, [](std::size_t) { FAIL(); });
 }
 
 }  // namespace

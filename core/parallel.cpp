@@ -1,4 +1,4 @@
-#include "artifacts/parallel.hpp"
+#include "core/parallel.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -7,9 +7,9 @@
 #include <thread>
 #include <vector>
 
-namespace imgforge::artifacts {
+namespace imgforge::core {
 
-void for_each_parallel(std::size_t count, const std::function<void(std::size_t)>& body, unsigned threads) {
+void for_each_parallel(std::size_t count, unsigned limit, const std::function<void(std::size_t)>& body) {
   std::atomic<std::size_t> next{0};
   std::mutex mutex;
   std::exception_ptr first;
@@ -24,7 +24,7 @@ void for_each_parallel(std::size_t count, const std::function<void(std::size_t)>
       }
     }
   };
-  const std::size_t wanted = threads != 0 ? threads : std::max(1U, std::thread::hardware_concurrency());
+  const std::size_t wanted = limit != kOneACore ? limit : std::max(1U, std::thread::hardware_concurrency());
   {
     std::vector<std::jthread> helpers;
     for (std::size_t i = 1; i < std::min(wanted, count); ++i) helpers.emplace_back(work);
@@ -33,4 +33,4 @@ void for_each_parallel(std::size_t count, const std::function<void(std::size_t)>
   if (first) std::rethrow_exception(first);
 }
 
-}  // namespace imgforge::artifacts
+}  // namespace imgforge::core
