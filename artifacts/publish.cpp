@@ -47,7 +47,7 @@ class Publication {
   Publication(const Store& store, const PublishRequest& request) : store_(store), request_(request) {
     manifest_.name = request.name;
     manifest_.profile = request.profile;
-    manifest_.is_unsigned = !request.sign;
+    manifest_.is_unsigned = !request.signer;
     manifest_.derived_from = request.derived_from;
   }
 
@@ -308,7 +308,8 @@ class Publication {
     if (core::read_text_file(directory / file, kMaxManifestBytes) != content) {
       throw Error(Kind::kIo, (directory / file).native() + " was not stored as it was written");
     }
-    if (request_.sign) write_synced(directory / (file + kSignatureSuffix), request_.sign(file, content));
+    if (request_.signer)
+      write_synced(directory / (file + kSignatureSuffix), request_.signer.sign(file, content));
   }
 
   void move_into_place(const fs::path& directory) const {

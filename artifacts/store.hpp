@@ -16,6 +16,7 @@
 #include "artifacts/version.hpp"
 #include "core/cancel.hpp"
 #include "core/fd.hpp"
+#include "signing/signer.hpp"
 
 namespace imgforge::artifacts {
 
@@ -57,8 +58,7 @@ struct PublishRequest {
   /// Completes the manifest, in which name, profile, version, artifacts and is_unsigned are filled already,
   /// and returns the documents to publish with it. Called once, and only when a new release is made.
   std::function<std::vector<Document>(Manifest&)> finalise;
-  /// Text of the .minisig file for a file of this name with these bytes. Empty: an unsigned release.
-  std::function<std::string(std::string_view file, std::string_view bytes)> sign;
+  signing::Signer signer;  ///< nobody: an unsigned release, which its manifest says
   std::chrono::milliseconds lock_timeout{std::chrono::seconds(60)};
   core::CancelToken cancel;
 };
@@ -124,7 +124,7 @@ class Store {
   std::optional<Version> current(std::string_view line) const;
 
   /// Brings a release into the store. kStore, kLocked, kNoSpace, kPermission, kIo, kIntegrity (a file
-  /// changed while it was copied) or whatever `finalise` and `sign` throw; then the store is as it was.
+  /// changed while it was copied) or whatever `finalise` and `signer` throw; then the store is as it was.
   PublishResult publish(const PublishRequest& request);
   /// Turns `current` to an existing release whose files are intact, archived ones excepted. kStore when
   /// `current` is something else than a link to a release, kIntegrity when the release is damaged: then

@@ -134,7 +134,7 @@ Release Tree::verify(const Candidate& candidate, const std::string& folder) {
   artifacts::VerifyOptions options;
   if (!candidate.is_unsigned) {
     options.signature = [&](std::string_view data, std::string_view minisig) {
-      const Signer signer = request_.verify(data, minisig);
+      const SignedBy signer = request_.verify(data, minisig);
       release.signer = signer.name;
       release.public_key = signer.public_key;
       return signer.name;
@@ -197,7 +197,7 @@ void Tree::add_incus_metadata(Release& release) {
 
 void Tree::write_indexes(const Catalogue& catalogue) {
   PageSigners signers;
-  if (request_.key) signers.public_key = request_.key->public_key;
+  signers.public_key = request_.signer.public_key_line();
   if (request_.gpg) signers.gpg_fingerprint = request_.gpg->fingerprint;
   const std::string index = print_virt_builder_index(catalogue);
   const std::string images = print_streams_images(catalogue);
@@ -207,7 +207,7 @@ void Tree::write_indexes(const Catalogue& catalogue) {
       {std::string(kStreamsImages) + ".json", images},
       {"latest-releases.yaml", print_latest_releases(catalogue)},
       {"index.html", print_page(catalogue, signers)}};
-  if (request_.key) texts["signing-key.pub"] = request_.key->public_key_file;
+  if (request_.signer) texts["signing-key.pub"] = request_.signer.public_key();
   if (request_.gpg) texts["signing-key.asc"] = request_.gpg->public_key;
   for (const auto& [name, text] : texts) {
     write(name, text);
@@ -224,9 +224,10 @@ void Tree::write_sums(const Catalogue& catalogue) {
   for (const auto& [name, digest] : sums_) sums += digest.hex() + "  " + name + "\n";
   const std::string name = artifacts::kSumsFile;
   write(name, sums);
-  if (request_.key)
-    write(name + artifacts::kSignatureSuffix,
-          request_.key->sign(name, sums, unix_time(newest_time(catalogue))));
+  if (request_.signer) {
+    const core::UnixTime time{std::chrono::seconds(unix_time(newest_time(catalogue)))};
+    write(name + artifacts::kSignatureSuffix, request_.signer.at(time).sign(name, sums));
+  }
   if (request_.gpg) write(name + ".asc", request_.gpg->detach_sign(sums));
   const std::set<std::string> listed = files_;
   write(kMarkerFile, print_marker(listed));

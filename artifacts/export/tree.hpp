@@ -15,6 +15,7 @@
 #include "artifacts/store.hpp"
 #include "core/cancel.hpp"
 #include "core/progress.hpp"
+#include "signing/signer.hpp"
 
 namespace imgforge::exports {
 
@@ -24,18 +25,9 @@ enum class LinkMode { kAuto, kCopy };
 enum class Unsigned { kLeaveOut, kInclude };
 
 /// Who signed a release.
-struct Signer {
+struct SignedBy {
   std::string name;        ///< for people
   std::string public_key;  ///< line of the key
-};
-
-/// Signs the tree as a whole with minisign.
-struct TreeKey {
-  std::string public_key;       ///< line
-  std::string public_key_file;  ///< text of a .pub file
-  /// Text of the .minisig for a file of this name with these bytes. `time`, seconds since 1970, is that of
-  /// the newest release, so that equal trees get equal signatures.
-  std::function<std::string(std::string_view file, std::string_view bytes, std::int64_t time)> sign;
 };
 
 /// Signs with the user's GPG key.
@@ -53,8 +45,9 @@ struct ExportRequest {
   LinkMode link = LinkMode::kAuto;
   Unsigned unsigned_releases = Unsigned::kLeaveOut;
   /// Checks the text of a .minisig over `data`; throws kSignature.
-  std::function<Signer(std::string_view data, std::string_view minisig)> verify;
-  std::optional<TreeKey> key;
+  std::function<SignedBy(std::string_view data, std::string_view minisig)> verify;
+  /// Signs the tree as a whole, at the time of the newest release, so that equal trees get equal signatures.
+  signing::Signer signer;
   std::optional<GpgKey> gpg;
   core::CancelToken cancel;
 };

@@ -115,10 +115,8 @@ int build(Context& context, const Arguments& arguments) {
   request.release.boot_test = arguments.require_boot ? steps::BootTest::kRequired
                               : boots                ? steps::BootTest::kYes
                                                      : steps::BootTest::kNo;
-  request.release.sign =
-      arguments.is_unsigned
-          ? Signer()
-          : make_signer(context, arguments.signing_key, arguments.passphrase, &request.release.public_key);
+  if (!arguments.is_unsigned)
+    request.release.signer = make_signer(context, arguments.signing_key, arguments.passphrase);
   // A store that cannot be written is told now, not after the work.
   artifacts::Store::create(request.release.output_dir);
   BuildTools tools(context, *arguments.build);

@@ -8,8 +8,6 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
-#include "signing/key_files.hpp"
-#include "signing/minisign.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -29,21 +27,6 @@ struct ExportArguments {
   std::string gpg_key;
   std::vector<std::string> public_keys;
 };
-
-exports::TreeKey load_tree_key(Context& context, const ExportArguments& arguments) {
-  const fs::path file = find_signing_key(arguments.signing_key);
-  signing::refuse_key_inside(file, arguments.target);
-  const auto passphrase = passphrase_source(arguments.passphrase, context.cancel);
-  auto key = std::make_shared<signing::SecretKey>(signing::load_secret_key(file, *passphrase));
-  exports::TreeKey tree_key;
-  tree_key.public_key = key->public_key().line();
-  tree_key.public_key_file = key->public_key().file_text();
-  tree_key.sign = [key](std::string_view name, std::string_view bytes, std::int64_t time) {
-    const core::UnixTime moment{std::chrono::seconds(time)};
-    return signing::sign(*key, bytes, signing::usual_trusted_comment(moment, name));
-  };
-  return tree_key;
-}
 
 exports::GpgKey find_gpg_key(Context& context, const std::string& id) {
   std::optional<std::int64_t> time;  // gpg's own, unless the time is said to be another
@@ -73,7 +56,7 @@ core::Json as_json(const ExportResult& result, const exports::ExportRequest& req
           {"shared", result.links.shared},
           {"linked", result.links.linked},
           {"copied", result.links.copied},
-          {"signed", request.key.has_value()},
+          {"signed", static_cast<bool>(request.signer)},
           {"gpg_fingerprint", request.gpg ? request.gpg->fingerprint : ""},
           {"lines", lines},
           {"left_out", result.left_out}};
@@ -113,10 +96,13 @@ int export_releases(Context& context, const ExportArguments& arguments) {
   request.cancel = context.cancel;
   request.verify = [&](std::string_view data, std::string_view minisig) {
     const signing::NamedSignature signature = trust.verify(data, minisig);
-    return exports::Signer{signature.signer, signature.key.line()};
+    return exports::SignedBy{signature.signer, signature.key.line()};
   };
   const artifacts::Store store = artifacts::Store::open(context.options.output_dir);
-  if (!arguments.is_unsigned) request.key = load_tree_key(context, arguments);
+  if (!arguments.is_unsigned) {
+    auto key = load_signing_key(context, arguments.signing_key, arguments.passphrase, arguments.target);
+    request.signer = {std::move(key), core::UnixTime{}};  // the tree has its own time
+  }
   if (!arguments.gpg_key.empty()) request.gpg = find_gpg_key(context, arguments.gpg_key);
   const ExportResult result = exports::export_tree(store, request, context.progress);
   context.progress.note(fmt::format("{} files, {} · {} · next: imgforge serve {}", result.files,

@@ -7,7 +7,6 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "signing/key_files.hpp"
-#include "signing/minisign.hpp"
 
 namespace imgforge::cli {
 
@@ -42,16 +41,18 @@ fs::path find_signing_key(const fs::path& chosen) {
       .hint("choose with --signing-key: " + core::join(keys, ", "));
 }
 
-Signer make_signer(Context& context, const std::filesystem::path& chosen,
-                   const PassphraseArguments& passphrase, std::string* public_key) {
-  const std::filesystem::path file = find_signing_key(chosen);
-  signing::refuse_key_inside(file, context.options.output_dir);
+std::shared_ptr<const signing::SecretKey> load_signing_key(Context& context, const fs::path& chosen,
+                                                           const PassphraseArguments& passphrase,
+                                                           const fs::path& published) {
+  const fs::path file = find_signing_key(chosen);
+  signing::refuse_key_inside(file, published);
   const auto source = passphrase_source(passphrase, context.cancel);
-  auto key = std::make_shared<signing::SecretKey>(signing::load_secret_key(file, *source));
-  if (public_key != nullptr) *public_key = key->public_key().file_text();
-  return [key, time = core::build_time(context.clock)](std::string_view name, std::string_view bytes) {
-    return signing::sign(*key, bytes, signing::usual_trusted_comment(time, name));
-  };
+  return std::make_shared<const signing::SecretKey>(signing::load_secret_key(file, *source));
+}
+
+signing::Signer make_signer(Context& context, const fs::path& chosen, const PassphraseArguments& passphrase) {
+  return {load_signing_key(context, chosen, passphrase, context.options.output_dir),
+          core::build_time(context.clock)};
 }
 
 signing::TrustStore load_trust(const std::vector<std::string>& more) {

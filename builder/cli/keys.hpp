@@ -2,7 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +10,7 @@
 #include "builder/cli/command.hpp"
 #include "signing/passphrase.hpp"
 #include "signing/secret_key.hpp"
+#include "signing/signer.hpp"
 #include "signing/trust.hpp"
 
 namespace imgforge::cli {
@@ -34,12 +35,15 @@ std::unique_ptr<signing::PassphraseSource> passphrase_source(const PassphraseArg
 /// is none or there are several.
 std::filesystem::path find_signing_key(const std::filesystem::path& chosen);
 
-/// Text of the .minisig for a file of that name and content.
-using Signer = std::function<std::string(std::string_view name, std::string_view bytes)>;
-/// Signs with the key that find_signing_key finds; the passphrase is asked now, before hours of work. Refuses
-/// a key inside the output folder. The text of its public half goes to `public_key` unless that is null.
-Signer make_signer(Context& context, const std::filesystem::path& chosen,
-                   const PassphraseArguments& passphrase, std::string* public_key = nullptr);
+/// The key that find_signing_key finds; the passphrase is asked now, before hours of work. Refuses a key
+/// inside `published`, a folder that others will see.
+std::shared_ptr<const signing::SecretKey> load_signing_key(Context& context,
+                                                           const std::filesystem::path& chosen,
+                                                           const PassphraseArguments& passphrase,
+                                                           const std::filesystem::path& published);
+/// Signs with that key, at the time of the build; no key inside the output folder is taken.
+signing::Signer make_signer(Context& context, const std::filesystem::path& chosen,
+                            const PassphraseArguments& passphrase);
 
 /// The user's trusted keys and those named on the command line.
 signing::TrustStore load_trust(const std::vector<std::string>& more);

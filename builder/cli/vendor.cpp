@@ -22,14 +22,15 @@ struct Arguments {
 
 int vendor(Context& context, const Arguments& arguments) {
   const lock::Lock lock = require_lock(arguments.recipe);
-  const Signer sign =
-      arguments.is_unsigned ? Signer() : make_signer(context, arguments.signing_key, arguments.passphrase);
+  const signing::Signer signer = arguments.is_unsigned
+                                     ? signing::Signer()
+                                     : make_signer(context, arguments.signing_key, arguments.passphrase);
   BuildTools tools(context, arguments.build);
   const std::filesystem::path file = lock::lock_path(arguments.recipe);
   std::optional<signing::ApkSigner> repository_key;
   if (!arguments.repository_key.empty()) repository_key.emplace(arguments.repository_key);
   const stages::VendorResult result = stages::vendor(
-      tools.toolbox(), {lock, file, arguments.target, sign, repository_key ? &*repository_key : nullptr});
+      tools.toolbox(), {lock, file, arguments.target, signer, repository_key ? &*repository_key : nullptr});
   if (result.indexes_missing > 0 && !repository_key) {
     context.progress.warn(
         fmt::format("{} of {} indexes were not kept when the lock was made elsewhere: builds "
@@ -44,7 +45,7 @@ int vendor(Context& context, const Arguments& arguments) {
                             {"directory", arguments.target.native()},
                             {"files", result.files},
                             {"bytes", result.bytes},
-                            {"signed", static_cast<bool>(sign)},
+                            {"signed", static_cast<bool>(signer)},
                             {"indexes_missing", result.indexes_missing}}));
   }
   return 0;

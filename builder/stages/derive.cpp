@@ -96,7 +96,7 @@ class Derivation {
     publish.command = command_;
     publish.derived_from = artifacts::ManifestDerivation{request_.source.reference(), operation, read_};
     publish.artifacts = std::move(staged_);
-    publish.sign = request_.sign;
+    publish.signer = request_.signer;
     publish.cancel = cancel();
     publish.finalise = [&](Manifest& manifest) {
       complete(manifest);

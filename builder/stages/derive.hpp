@@ -5,10 +5,8 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "artifacts/release_reference.hpp"
@@ -18,6 +16,7 @@
 #include "core/clock.hpp"
 #include "core/process.hpp"
 #include "core/progress.hpp"
+#include "signing/signer.hpp"
 
 namespace imgforge::stages {
 
@@ -27,7 +26,7 @@ struct DeriveRequest {
   std::optional<artifacts::Version> version;  ///< none: the next revision of the source's
   artifacts::Current current = artifacts::Current::kLeave;
   artifacts::SignatureCheck signature;  ///< whose signature of the source is accepted
-  std::function<std::string(std::string_view, std::string_view)> sign;  ///< as in PublishRequest
+  signing::Signer signer;               ///< as in PublishRequest
   core::UnixTime build_time;
   std::filesystem::path scratch;  ///< folder for unpacked disks
   core::ProcessRunner& processes;

@@ -63,7 +63,7 @@ class Memory {
 
 ModelList numbered_list(engine::Cache& steps, const std::string& line, const std::string& rows,
                         const ListSigner& signer, std::optional<std::uint64_t> fixed) {
-  const Memory memory(steps, line, signer.public_key);
+  const Memory memory(steps, line, signer.signer.public_key());
   const std::optional<Before> before = memory.recall();
   const bool changed = before && before->rows != digest(rows);
   ModelList out;
@@ -83,7 +83,7 @@ ModelList numbered_list(engine::Cache& steps, const std::string& line, const std
     out.signature = before->signature;
     return out;
   }
-  if (signer.sign) out.signature = signer.sign("models.list", out.text);
+  if (signer.signer) out.signature = signer.signer.sign("models.list", out.text);
   memory.remember({out.serial, digest(rows), digest(out.text), out.signature});
   return out;
 }

@@ -3,21 +3,19 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "builder/engine/engine.hpp"
 #include "core/clock.hpp"
+#include "signing/signer.hpp"
 
 namespace imgforge::stages {
 
 /// Signs the list.
 struct ListSigner {
-  /// Text of the .minisig for a file of that name and content; empty: the list is not signed.
-  std::function<std::string(std::string_view file, std::string_view bytes)> sign = {};
-  std::string public_key = {};  ///< text of the .pub file
+  signing::Signer signer = {};  ///< nobody: the list is not signed
   core::UnixTime time = {};     ///< of the build, which signatures tell
   bool time_is_given = false;   ///< by SOURCE_DATE_EPOCH: no signature of another time will do
 };

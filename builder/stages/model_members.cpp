@@ -160,7 +160,7 @@ class Gatherer {
     placed.push_back(configuration("models.list", list.text));
     if (list.signature.empty()) return;
     placed.push_back(configuration("models.list.minisig", list.signature));
-    placed.push_back(configuration("models.pub", signer_.public_key));
+    placed.push_back(configuration("models.pub", signer_.signer.public_key()));
   }
 
   /// What `NAME-model verify` compares the models of the image with.

@@ -111,9 +111,9 @@ class Folder {
     }
     core::write_file_atomically(root_ / kSums, text);
     names.insert(kSums);
-    if (request.sign) {
+    if (request.signer) {
       const std::string signature = std::string(kSums) + ".minisig";
-      core::write_file_atomically(root_ / signature, request.sign(kSums, text));
+      core::write_file_atomically(root_ / signature, request.signer.sign(kSums, text));
       names.insert(signature);
     }
     core::write_file_atomically(root_ / exports::kMarkerFile, exports::print_marker(names));

@@ -5,13 +5,12 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
-#include <string_view>
 
 #include "builder/lock/lock.hpp"
 #include "builder/stages/toolbox.hpp"
 #include "signing/apk_signer.hpp"
+#include "signing/signer.hpp"
 
 namespace imgforge::stages {
 
@@ -19,8 +18,7 @@ struct VendorRequest {
   const lock::Lock& lock;
   std::filesystem::path lock_file;  ///< copied beside the rest
   std::filesystem::path target;     ///< new, empty, or of an earlier vendor
-  /// Text of the .minisig for a file of that name and content; empty: unsigned.
-  std::function<std::string(std::string_view file, std::string_view bytes)> sign;
+  signing::Signer signer;           ///< of the sums; nobody: they are not signed
   /// Makes each folder of packages a repository of exactly these, which stock apk accepts with the key in
   /// `keys/`; Alpine's own index is beside it then, as upstream.APKINDEX.tar.gz. Null: the indexes are
   /// Alpine's.

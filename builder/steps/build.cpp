@@ -11,7 +11,7 @@ namespace {
 ProfileOutcome build_profile(Toolbox& tools, const BuildRequest& request,
                              const recipe::ResolvedRecipe& recipe) {
   ProfileOptions options{.locked = stages::usable_lock(request.lock ? &*request.lock : nullptr, recipe)};
-  options.list_signer = {request.release.sign, request.release.public_key, request.release.build_time,
+  options.list_signer = {request.release.signer, request.release.build_time,
                          core::source_date_epoch().has_value()};
   Profile profile(tools, recipe, std::move(options));
   const ProfileGraph steps = make_graph(profile, request.release);

@@ -57,7 +57,7 @@ class Release {
     publish.profile = recipe.profile;
     publish.version = release_version(recipe.version);
     publish.cancel = profile_.tools.cancel;
-    publish.sign = request_.sign;
+    publish.signer = request_.signer;
     for (const auto& [format, artifact] : parts_.artifacts) add_artifact(publish, format, context_[artifact]);
     if (parts_.medium) add_artifact(publish, "iso", context_[*parts_.medium].artifact);
     publish.finalise = [this](artifacts::Manifest& manifest) {

@@ -2,10 +2,8 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,6 +20,7 @@
 #include "builder/steps/rootfs.hpp"
 #include "core/clock.hpp"
 #include "core/digest.hpp"
+#include "signing/signer.hpp"
 
 namespace imgforge::steps {
 
@@ -33,10 +32,7 @@ struct ReleaseRequest {
   BootTest boot_test = BootTest::kNo;
   /// Only these paths are booted; empty: all that each format claims.
   std::vector<image::BootPath> boot_paths = {};
-  /// Text of the .minisig for a file of that name and content; empty: an unsigned release, which its manifest
-  /// says.
-  std::function<std::string(std::string_view file, std::string_view bytes)> sign;
-  std::string public_key = {};  ///< text of the .pub file that belongs to `sign`
+  signing::Signer signer = {};  ///< nobody: unsigned releases, which their manifests say
 };
 
 struct ReleaseResult {

@@ -29,7 +29,7 @@ MAY_INCLUDE = {
     "builder/stages": ["artifacts/export", "builder/engine", "builder/lock", "builder/first_boot", "builder/formats", "builder/models", "builder/fetch",
                        "builder/guest", "builder/image", "builder/machine", "builder/recipe", "artifacts", "signing", "core"],
     "builder/steps": ["builder/engine", "builder/stages", "builder/lock", "builder/first_boot", "builder/formats", "builder/models",
-                      "builder/fetch", "builder/guest", "builder/image", "builder/machine", "builder/recipe", "artifacts", "core"],
+                      "builder/fetch", "builder/guest", "builder/image", "builder/machine", "builder/recipe", "artifacts", "signing", "core"],
     "builder/cli": ["builder/steps", "builder/engine", "artifacts/export", "builder/serve", "builder/stages", "builder/formats", "builder/lock", "builder/models", "builder/fetch",
                     "builder/guest", "builder/image",
                     "builder/machine", "builder/recipe", "artifacts", "signing", "core"],

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "artifacts/store.hpp"
@@ -17,7 +18,7 @@
 #include "core/random.hpp"
 #include "core/temp_dir.hpp"
 #include "signing/key_files.hpp"
-#include "signing/minisign.hpp"
+#include "signing/signer.hpp"
 
 namespace {
 
@@ -92,8 +93,11 @@ void make(const Options& options) {
   const auto number = [&](const char* name) { return options.numbers.at(name); };
   const core::TempDir scratch(options.folder.parent_path(), "store-maker");
   artifacts::Store store = artifacts::Store::create(options.folder);
-  std::optional<signing::SecretKey> key;
-  if (!options.key.empty()) key = signing::load_secret_key(options.key, *signing::no_passphrase());
+  std::shared_ptr<const signing::SecretKey> key;
+  if (!options.key.empty()) {
+    key = std::make_shared<const signing::SecretKey>(
+        signing::load_secret_key(options.key, *signing::no_passphrase()));
+  }
   for (std::uint64_t day = number("--first"); day < number("--first") + number("--releases"); ++day) {
     for (std::uint64_t line = 0; line < number("--lines"); ++line) {
       // 2026-01-01 and the days after it.
@@ -112,11 +116,7 @@ void make(const Options& options) {
       request.finalise = [&](artifacts::Manifest& manifest) {
         return finalise(manifest, number("--packages"), time);
       };
-      if (key) {
-        request.sign = [&](std::string_view file, std::string_view bytes) {
-          return signing::sign(*key, bytes, signing::usual_trusted_comment(time, file));
-        };
-      }
+      if (key) request.signer = {key, time};
       store.publish(request);
     }
   }

@@ -57,6 +57,12 @@ inline std::vector<Document> finalise(Manifest& manifest) {
 }
 
 /// A signed request for two images whose content contains `content`.
+/// Signs with toy_signature.
+inline signing::Signer toy_signer() {
+  return {"untrusted comment: toy key\nRWtoy\n",
+          [](std::string_view, std::string_view bytes, core::UnixTime) { return toy_signature(bytes); }};
+}
+
 inline PublishRequest request_for(const fs::path& folder, std::string_view content,
                                   std::string date = "20261120") {
   write(folder / "image.qcow2", "qcow2 " + std::string(content) + std::string(30000, 'q'));
@@ -68,7 +74,7 @@ inline PublishRequest request_for(const fs::path& folder, std::string_view conte
   request.artifacts = {{folder / "image.qcow2", ".qcow2", "qcow2", 1 << 20, {{"compression", "zlib"}}},
                        {folder / "image.iso", ".iso", "iso", 0, {}}};
   request.finalise = finalise;
-  request.sign = [](std::string_view, std::string_view bytes) { return toy_signature(bytes); };
+  request.signer = toy_signer();
   request.lock_timeout = std::chrono::seconds(20);
   return request;
 }

@@ -120,7 +120,7 @@ TEST_F(StorePublish, ArchivedVersionsAreNotUsedAgain) {
 
 TEST_F(StorePublish, SignedIsNotTheSameAsUnsigned) {
   PublishRequest request = request_for(folder_.path(), "one");
-  request.sign = nullptr;
+  request.signer = {};
   Store store = Store::create(out_);
   const PublishResult plain = store.publish(request);
   EXPECT_TRUE(plain.manifest.is_unsigned);
@@ -134,9 +134,9 @@ TEST_F(StorePublish, FailuresLeaveTheStoreAsItWas) {
   Store store = Store::open(out_);
   expect_error(Kind::kSignature, "no key", [&] {
     PublishRequest request = request_for(folder_.path(), "two");
-    request.sign = [](std::string_view, std::string_view) -> std::string {
-      throw Error(Kind::kSignature, "no key");
-    };
+    request.signer = {"", [](std::string_view, std::string_view, core::UnixTime) -> std::string {
+                        throw Error(Kind::kSignature, "no key");
+                      }};
     store.publish(request);
   });
   expect_error(Kind::kIo, "image.iso", [&] {

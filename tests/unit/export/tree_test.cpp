@@ -28,11 +28,9 @@ class TreeTest : public artifacts::testing_support::StoreTest {
     made.target = web_;
     made.title = "Images";
     made.verify = [](std::string_view data, std::string_view minisig) {
-      return Signer{toy_check(data, minisig), "RWtoy"};
+      return SignedBy{toy_check(data, minisig), "RWtoy"};
     };
-    made.key = TreeKey{"RWtoy", "toy key\n", [](std::string_view, std::string_view bytes, std::int64_t) {
-                         return toy_signature(bytes);
-                       }};
+    made.signer = artifacts::testing_support::toy_signer();
     return made;
   }
   ExportResult run(const ExportRequest& made) const {
@@ -118,7 +116,7 @@ TEST_F(TreeTest, TakesTheCurrentReleaseAndThoseBeforeIt) {
 TEST_F(TreeTest, UnsignedReleasesNeedAFlag) {
   publish_on("20261119");
   auto bare = artifacts::testing_support::request_for(folder_.path(), "bare", "20261120");
-  bare.sign = nullptr;
+  bare.signer = {};
   bare.name = "bare";
   Store::create(out_).publish(bare);
   EXPECT_THAT(run(request()).left_out, ElementsAre("bare-minimal v20261120"));

@@ -11,12 +11,13 @@ namespace {
 class NumberedList : public ::testing::Test {
  protected:
   ListSigner at(std::int64_t seconds, const std::string& key = "K") {
-    return {[this, key, seconds](std::string_view file, std::string_view bytes) {
-              ++signatures_;
-              EXPECT_EQ(file, "models.list");
-              return key + std::to_string(seconds) + std::string(bytes);
-            },
-            key, core::UnixTime(std::chrono::seconds(seconds))};
+    const core::UnixTime time{std::chrono::seconds(seconds)};
+    const auto sign = [this, key](std::string_view file, std::string_view bytes, core::UnixTime moment) {
+      ++signatures_;
+      EXPECT_EQ(file, "models.list");
+      return key + std::to_string(moment.time_since_epoch().count()) + std::string(bytes);
+    };
+    return {{key, sign, time}, time};
   }
   ModelList list(const std::string& rows, const ListSigner& signer,
                  std::optional<std::uint64_t> fixed = std::nullopt) {
@@ -74,7 +75,7 @@ TEST_F(NumberedList, KeysAndLinesHaveTheirOwn) {
   list("a\n", at(1000));
   EXPECT_EQ(list("a\n", at(2000, "other")).signature, "other2000# serial: 2000\na\n");
   EXPECT_EQ(numbered_list(steps_, "line", "a\n", at(3000), std::nullopt).serial, 3000U);
-  const ModelList unsigned_list = list("a\n", {{}, {}, core::UnixTime(std::chrono::seconds(4000))});
+  const ModelList unsigned_list = list("a\n", {{}, core::UnixTime(std::chrono::seconds(4000))});
   EXPECT_EQ(unsigned_list.serial, 4000U);
   EXPECT_TRUE(unsigned_list.signature.empty());
 }
