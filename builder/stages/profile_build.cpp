@@ -13,6 +13,7 @@
 #include "builder/image/boot_files.hpp"
 #include "builder/image/squashfs.hpp"
 #include "builder/stages/boot_paths.hpp"
+#include "builder/stages/installed_packages.hpp"
 #include "builder/stages/step_inputs.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
@@ -79,6 +80,7 @@ BuiltProfile ProfileBuild::run() {
                               row.at("checksum"), result_digest(row), row.at("size")});
   }
   const BaseOrigin& where = sources_.origin();
+  if (where.alpine) built.packages = installed_packages(this->rootfs(), std::move(built.packages));
   built.base = {
       where.alpine ? "minirootfs" : "embedded",
       where.alpine ? where.alpine->version : where.embedded->release,
