@@ -92,11 +92,11 @@ const artifacts::VerifiedFile& ProfileSources::base() {
       [&] {
         base_ = obtain_base(tools_, where);
         core::Json result = blob_result(*base_);
-        result["newest"] = newest_in(*base_);
+        if (recipe_.iso_base() == nullptr) result["newest"] = newest_in(*base_);
         return result;
       },
       [&](const core::Json& result) { return where.title + " · " + result_size(result); });
-  base_newest_ = known.at("newest");
+  base_newest_ = known.value("newest", std::int64_t{0});  // a medium has none
   return *base_;
 }
 
