@@ -11,6 +11,11 @@
 #include "core/bytes.hpp"
 
 namespace imgforge::cli {
+namespace {
+
+constexpr const char* kOlderIndexFlag = "--allow-older-index";
+
+}  // namespace
 
 void declare_network(CLI::App& app, BuildArguments& arguments) {
   app.add_option("-j,--jobs", arguments.jobs, "downloads at a time")
@@ -26,7 +31,7 @@ void declare_lock_choice(CLI::App& app, BuildArguments& arguments) {
 }
 
 void declare_older_index(CLI::App& app, BuildArguments& arguments) {
-  app.add_flag("--allow-older-index", arguments.allow_older_index,
+  app.add_flag(kOlderIndexFlag, arguments.allow_older_index,
                "take a package index older than the last one: a mirror was set back on purpose");
 }
 
@@ -67,6 +72,12 @@ std::optional<lock::Lock> lock_to_use(Context& context, const BuildArguments& ar
   stages::protect_lock(context.options.cache_dir, lock::lock_path(recipe));
   if (!arguments.vendored.empty()) stages::import_vendored(tools, *lock, arguments.vendored);
   return lock;
+}
+
+std::vector<std::string> switched_off(const BuildArguments& arguments) {
+  std::vector<std::string> flags;
+  if (arguments.allow_older_index) flags.emplace_back(kOlderIndexFlag);
+  return flags;
 }
 
 namespace {

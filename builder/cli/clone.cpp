@@ -2,6 +2,7 @@
 
 #include "artifacts/clones.hpp"
 #include "artifacts/release_reference.hpp"
+#include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "builder/image/overlay.hpp"
 #include "core/text.hpp"
@@ -14,6 +15,7 @@ struct Arguments {
   std::string name;
   std::filesystem::path folder;
   std::string format;
+  std::shared_ptr<std::vector<std::string>> public_keys;
 };
 
 int clone(Context& context, const Arguments& arguments) {
@@ -34,6 +36,7 @@ int clone(Context& context, const Arguments& arguments) {
     image::make_overlay(target, backing, format, context.processes, context.cancel);
   };
   request.change.cancel = context.cancel;
+  request.change.signature = trusting(*arguments.public_keys);
   const artifacts::CloneResult result = artifacts::make_clone(store, request);
   for (const std::string& warning : result.warnings) context.progress.warn(warning);
   const std::string disk = (result.clone.directory / artifacts::kCloneDisk).native();
@@ -60,6 +63,7 @@ Runner declare_clone(CLI::App& app) {
   app.add_option("--dir", arguments->folder, "existing folder to make it in [clones/ of the output folder]");
   app.add_option("--format", arguments->format, "qcow2 or raw: the disk to stand on [qcow2 if there is one]")
       ->check(CLI::IsMember({"qcow2", "raw"}));
+  arguments->public_keys = declare_public_keys(app);
   app.footer(
       "The clone's disk.qcow2 holds only what the machine writes: its files, keys, logs. Everything else it\n"
       "reads from the release, which stays unchanged and is neither removed nor archived while the clone is\n"

@@ -65,16 +65,19 @@ std::shared_ptr<DeriveArguments> declare_derive(CLI::App& app) {
 
 int derive(Context& context, const DeriveArguments& arguments,
            const std::function<PublishResult(artifacts::Store&, const stages::DeriveRequest&)>& body) {
-  const signing::TrustStore trust = load_trust(arguments.public_keys);
   artifacts::Store store = open_store(context);
+  std::string own_key;
+  const Signer sign = arguments.is_unsigned
+                          ? Signer()
+                          : make_signer(context, arguments.signing_key, arguments.passphrase, &own_key);
   const std::filesystem::path scratch = context.options.cache_dir / "tmp";
   core::TempDir::reclaim(scratch);
   const stages::DeriveRequest request{
       artifacts::find_release(store, arguments.release),
       wanted_version(arguments.version),
       arguments.promote ? artifacts::Current::kTurn : artifacts::Current::kLeave,
-      [&](std::string_view data, std::string_view minisig) { return trust.verify(data, minisig).signer; },
-      arguments.is_unsigned ? Signer() : make_signer(context, arguments.signing_key, arguments.passphrase),
+      trusting(arguments.public_keys, own_key),
+      sign,
       core::build_time(context.clock),
       scratch,
       context.processes,

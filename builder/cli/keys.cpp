@@ -54,11 +54,26 @@ Signer make_signer(Context& context, const std::filesystem::path& chosen,
   };
 }
 
+std::shared_ptr<std::vector<std::string>> declare_public_keys(CLI::App& app) {
+  auto keys = std::make_shared<std::vector<std::string>>();
+  app.add_option("--public-key", *keys, "a .pub file or key line to trust besides yours; repeatable")
+      ->allow_extra_args(false);
+  return keys;
+}
+
 signing::TrustStore load_trust(const std::vector<std::string>& more) {
   signing::TrustStore trust;
   trust.add_folder(trusted_folder());
   for (const std::string& key : more) trust.add(key);
   return trust;
+}
+
+artifacts::SignatureCheck trusting(const std::vector<std::string>& more, const std::string& own) {
+  const auto trust = std::make_shared<signing::TrustStore>(load_trust(more));
+  if (!own.empty()) trust->add("the signing key", signing::PublicKey::parse(own));
+  return [trust](std::string_view data, std::string_view minisig) {
+    return trust->verify(data, minisig).signer;
+  };
 }
 
 }  // namespace imgforge::cli

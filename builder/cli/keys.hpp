@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "artifacts/release_check.hpp"
 #include "builder/cli/command.hpp"
 #include "signing/passphrase.hpp"
 #include "signing/secret_key.hpp"
@@ -41,7 +42,11 @@ using Signer = std::function<std::string(std::string_view name, std::string_view
 Signer make_signer(Context& context, const std::filesystem::path& chosen,
                    const PassphraseArguments& passphrase, std::string* public_key = nullptr);
 
+/// Declares --public-key, for load_trust and trusting.
+std::shared_ptr<std::vector<std::string>> declare_public_keys(CLI::App& app);
 /// The user's trusted keys and those named on the command line.
 signing::TrustStore load_trust(const std::vector<std::string>& more);
+/// Who signed, by these keys and the one whose .pub text is `own` (empty: none).
+artifacts::SignatureCheck trusting(const std::vector<std::string>& more, const std::string& own = {});
 
 }  // namespace imgforge::cli

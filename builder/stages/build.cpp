@@ -169,6 +169,7 @@ class Release {
     publish.version = release_version(recipe_.version);
     publish.cancel = tools_.cancel;
     publish.sign = request_.sign;
+    publish.signature = request_.signature;
     for (const BuiltArtifact& artifact : built.artifacts) {
       const artifacts::Format& format = *artifacts::find_format(artifact.format);
       std::map<std::string, std::string> media = artifact.media;
@@ -179,9 +180,7 @@ class Release {
     }
     publish.finalise = [&](artifacts::Manifest& manifest) {
       complete(manifest, built, boots);
-      std::vector<artifacts::Document> documents;
-      if (!manifest.models.empty()) documents.push_back({std::string(kSbomFile), make_sbom(manifest)});
-      return documents;
+      return std::vector<artifacts::Document>{{std::string(kSbomFile), make_sbom(manifest)}};
     };
     artifacts::PublishResult result;
     const plan::Step step{StepKind::kRelease, recipe_.line(), "", "", core::Json::object(), {}};
@@ -198,6 +197,7 @@ class Release {
                 const std::vector<ManifestBoot>& boots) const {
     manifest.created = core::iso_time(request_.build_time);
     manifest.recipe_sha256 = request_.recipe_sha256;
+    manifest.insecure = request_.insecure;
     manifest.base = built.base;
     manifest.packages = built.packages;
     manifest.models = built.models;

@@ -37,6 +37,10 @@ struct BuildRequest {
   /// says.
   std::function<std::string(std::string_view file, std::string_view bytes)> sign;
   std::string public_key = {};  ///< text of the .pub file that belongs to `sign`
+  /// As in artifacts::PublishRequest.
+  artifacts::SignatureCheck signature = {};
+  /// Checks that flags switched off, for the manifests.
+  std::vector<std::string> insecure = {};
 };
 
 /// What became of one profile.

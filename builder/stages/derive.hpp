@@ -26,7 +26,8 @@ struct DeriveRequest {
   artifacts::ReleaseLocation source;
   std::optional<artifacts::Version> version;  ///< none: the next revision of the source's
   artifacts::Current current = artifacts::Current::kLeave;
-  artifacts::SignatureCheck signature;  ///< whose signature of the source is accepted
+  /// Whose signature is accepted: of the source, and of a release that is there already and the same.
+  artifacts::SignatureCheck signature;
   std::function<std::string(std::string_view, std::string_view)> sign;  ///< as in PublishRequest
   core::UnixTime build_time;
   std::filesystem::path scratch;  ///< folder for unpacked disks
