@@ -113,6 +113,11 @@ std::optional<VerifiedFile> BlobStore::find_again(const core::Digest& sha256) {
   return find(sha256);
 }
 
+bool BlobStore::contains(const core::Digest& sha256) const {
+  std::error_code error;
+  return std::filesystem::is_regular_file(std::filesystem::symlink_status(path_of(sha256), error));
+}
+
 VerifiedFile BlobStore::adopt(const std::filesystem::path& file, const std::optional<core::Digest>& expected,
                               Durability durability) {
   const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);

@@ -49,6 +49,8 @@ class BlobStore {
   std::optional<VerifiedFile> find(const core::Digest& sha256);
   /// Like find without hashing again, for a blob hashed by this process already; size must match then.
   std::optional<VerifiedFile> find_again(const core::Digest& sha256);
+  /// Whether there is a file under that digest, whatever is in it: enough for a plan.
+  bool contains(const core::Digest& sha256) const;
   /// Adopts a finished file on the same file system (renamed into place, mode 0444, fsynced unless it is
   /// kRemade). Hashes it; when `expected` is given a difference is kIntegrity and the file is left alone.
   VerifiedFile adopt(const std::filesystem::path& file, const std::optional<core::Digest>& expected = {},

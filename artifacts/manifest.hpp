@@ -38,6 +38,18 @@ struct ManifestPackage {
   /// JSON: "from": "base" in place of repository, sha256 and size.
   bool from_base = false;
   bool operator==(const ManifestPackage&) const = default;
+  /// For records of build steps; core/record.hpp.
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("name", self.name);
+    visit("version", self.version);
+    visit("arch", self.arch);
+    visit("repository", self.repository);
+    visit("checksum", self.checksum);
+    visit("sha256", self.sha256);
+    visit("size", self.size);
+    visit("from_base", self.from_base);
+  }
 };
 
 /// An AI model of the image, or one that the machine fetches when it starts for the first time.

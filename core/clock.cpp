@@ -46,4 +46,10 @@ UnixTime build_time(const Clock& clock) {
   return UnixTime(std::chrono::seconds(seconds));
 }
 
+std::optional<std::int64_t> source_date_epoch() {
+  const char* text = std::getenv("SOURCE_DATE_EPOCH");
+  if (text == nullptr || *text == '\0') return std::nullopt;
+  return build_time(system_clock()).time_since_epoch().count();
+}
+
 }  // namespace imgforge::core

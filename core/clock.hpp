@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace imgforge::core {
@@ -34,5 +35,8 @@ std::string iso_time(UnixTime time);
 /// The time of SOURCE_DATE_EPOCH (reproducible-builds.org specification), or `clock`'s. Throws kUsage when
 /// the variable is set but is not a whole number of seconds.
 UnixTime build_time(const Clock& clock);
+/// SOURCE_DATE_EPOCH in seconds, if set: it clamps file times and so is an input of what it shapes. Throws
+/// likewise.
+std::optional<std::int64_t> source_date_epoch();
 
 }  // namespace imgforge::core

@@ -1,4 +1,4 @@
-#include "builder/stages/build.hpp"
+#include "builder/steps/build.hpp"
 
 #include <fmt/format.h>
 
@@ -14,9 +14,9 @@ namespace imgforge::cli {
 namespace {
 
 using artifacts::PublishOutcome;
-using stages::ProfileOutcome;
-using stages::StepReport;
-using stages::StepState;
+using engine::StepReport;
+using engine::StepState;
+using steps::ProfileOutcome;
 
 struct Arguments {
   std::shared_ptr<BuildArguments> build;
@@ -103,27 +103,29 @@ void say_result(Context& context, const std::vector<ProfileOutcome>& outcomes, d
 int build(Context& context, const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
   if (arguments.build->dry_run) return print_plan(context, *arguments.build);
-  stages::BuildRequest request;
-  request.build_time = core::build_time(context.clock);
-  request.profiles = resolve_profiles(*arguments.build->recipe, request.build_time);
-  request.output_dir = context.options.output_dir;
-  request.recipe_sha256 = core::digest_of_file(core::HashAlgorithm::kSha256, arguments.build->recipe->file);
+  steps::BuildRequest request;
+  request.release.build_time = core::build_time(context.clock);
+  request.profiles = resolve_profiles(*arguments.build->recipe, request.release.build_time);
+  request.release.output_dir = context.options.output_dir;
+  request.release.recipe_sha256 =
+      core::digest_of_file(core::HashAlgorithm::kSha256, arguments.build->recipe->file);
   for (const std::string& path : arguments.boot_paths)
-    request.boot_paths.push_back(image::parse_boot_path(path));
-  const bool boots = arguments.boot_test || !request.boot_paths.empty();
-  request.boot_test = arguments.require_boot ? stages::BootTest::kRequired
-                      : boots                ? stages::BootTest::kYes
-                                             : stages::BootTest::kNo;
-  request.insecure = switched_off(*arguments.build);
-  request.sign = arguments.is_unsigned
-                     ? Signer()
-                     : make_signer(context, arguments.signing_key, arguments.passphrase, &request.public_key);
-  request.signature = trusting({}, request.public_key);
+    request.release.boot_paths.push_back(image::parse_boot_path(path));
+  const bool boots = arguments.boot_test || !request.release.boot_paths.empty();
+  request.release.boot_test = arguments.require_boot ? steps::BootTest::kRequired
+                              : boots                ? steps::BootTest::kYes
+                                                     : steps::BootTest::kNo;
+  request.release.sign =
+      arguments.is_unsigned
+          ? Signer()
+          : make_signer(context, arguments.signing_key, arguments.passphrase, &request.release.public_key);
+  request.release.signature = trusting({}, request.release.public_key);
+  request.release.insecure = switched_off(*arguments.build);
   // A store that cannot be written is told now, not after the work.
-  artifacts::Store::create(request.output_dir);
+  artifacts::Store::create(request.release.output_dir);
   BuildTools tools(context, *arguments.build);
   request.lock = lock_to_use(context, *arguments.build, request.profiles, tools.toolbox());
-  const std::vector<ProfileOutcome> outcomes = stages::build(tools.toolbox(), request);
+  const std::vector<ProfileOutcome> outcomes = steps::build(tools.toolbox(), request);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   say_result(context, outcomes, seconds);
   core::Json profiles = core::Json::array();

@@ -1,3 +1,5 @@
+#include "builder/steps/fetch.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +12,6 @@
 #include "builder/recipe/types.hpp"
 #include "builder/recipe/typing.hpp"
 #include "builder/stages/fetch_base.hpp"
-#include "builder/stages/fetch_recipe.hpp"
 #include "core/bytes.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -144,7 +145,7 @@ int fetch_for_recipe(Context& context, const BuildArguments& arguments) {
   const std::vector<recipe::ResolvedRecipe> profiles =
       resolve_profiles(*arguments.recipe, core::build_time(context.clock));
   const std::optional<lock::Lock> lock = lock_to_use(context, arguments, profiles, tools.toolbox());
-  for (const recipe::ResolvedRecipe& profile : profiles) stages::fetch_recipe(tools.toolbox(), profile, lock);
+  for (const recipe::ResolvedRecipe& profile : profiles) steps::fetch_recipe(tools.toolbox(), profile, lock);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   context.progress.note(summary_of(reports, seconds));
   core::Json files = core::Json::array();

@@ -1,10 +1,11 @@
 // lock, update, outdated: three views of one file, the lock beside a recipe.
+#include "builder/steps/lock.hpp"
+
 #include <fmt/format.h>
 
 #include "builder/cli/build_arguments.hpp"
 #include "builder/cli/lock_arguments.hpp"
 #include "builder/stages/cache_gc.hpp"
-#include "builder/stages/locking.hpp"
 #include "core/atomic_file.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -25,11 +26,11 @@ std::shared_ptr<Arguments> declare(OptionSet& set) {
 
 /// Makes the lock, writes it, and says what is other than before.
 int write_lock(Context& context, const Arguments& arguments, const std::optional<lock::Lock>& before,
-               const std::optional<stages::Moving>& moving) {
+               const std::optional<steps::Moving>& moving) {
   const std::filesystem::path& recipe = arguments.build->recipe->file;
   BuildTools tools(context, *arguments.build);
   const auto profiles = resolve_profiles(*arguments.build->recipe, core::build_time(context.clock));
-  const lock::Lock now = stages::make_lock(tools.toolbox(), recipe.filename().native(), profiles, moving);
+  const lock::Lock now = steps::make_lock(tools.toolbox(), recipe.filename().native(), profiles, moving);
   const std::filesystem::path path = lock::lock_path(recipe);
   const auto changes = lock::compare(before.value_or(lock::Lock{}), now);
   const std::string text = lock::print_lock(now);
@@ -53,8 +54,8 @@ int write_lock(Context& context, const Arguments& arguments, const std::optional
 
 int update(Context& context, const Arguments& arguments) {
   const lock::Lock before = require_lock(arguments.build->recipe->file);
-  std::optional<stages::Moving> moving;
-  if (!arguments.packages.empty()) moving.emplace(stages::Moving{before, arguments.packages});
+  std::optional<steps::Moving> moving;
+  if (!arguments.packages.empty()) moving.emplace(steps::Moving{before, arguments.packages});
   return write_lock(context, arguments, before, moving);
 }
 
@@ -65,7 +66,7 @@ int outdated(Context& context, const Arguments& arguments) {
   check_lock(context, lock, arguments.build->recipe->file, profiles, StaleLock::kWarn);
   core::Json rows = core::Json::array();
   std::string text;
-  for (const stages::Outdated& row : stages::find_outdated(tools.toolbox(), lock, profiles)) {
+  for (const steps::Outdated& row : steps::find_outdated(tools.toolbox(), lock, profiles)) {
     rows.push_back(
         {{"name", row.name}, {"locked", row.locked}, {"newest", row.newest}, {"profiles", row.profiles}});
     text += fmt::format("{:<28} {:<18} {:<18} {}\n", row.name, row.locked,

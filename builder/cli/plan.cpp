@@ -1,29 +1,27 @@
-#include "builder/plan/plan.hpp"
-
 #include <fmt/format.h>
 
 #include "builder/cli/build_arguments.hpp"
-#include "builder/stages/preview.hpp"
+#include "builder/steps/build.hpp"
 #include "core/json.hpp"
 
 namespace imgforge::cli {
 namespace {
 
-using stages::Outlook;
-using stages::StepOutlook;
+using engine::Outlook;
+using engine::StepOutlook;
 
 core::Json row_json(const StepOutlook& row) {
-  return {{"step", row.step.id()},
-          {"outlook", stages::outlook_name(row.outlook)},
-          {"summary", row.step.summary},
+  return {{"step", row.id},
+          {"outlook", engine::outlook_name(row.outlook)},
+          {"summary", row.summary},
           {"fingerprint", row.fingerprint},
           {"why", row.why}};
 }
 
 std::string row_text(const StepOutlook& row, bool why, const Style& style) {
-  const std::string name = row.step.id();
-  const std::string outlook = fmt::format("{:<6}", stages::outlook_name(row.outlook));
-  std::string detail = row.step.summary;
+  const std::string name = row.id;
+  const std::string outlook = fmt::format("{:<6}", engine::outlook_name(row.outlook));
+  std::string detail = row.summary;
   if (why && row.outlook == Outlook::kRun) detail = row.why;
   return fmt::format("  {:<32} {} {}\n", name,
                      row.outlook == Outlook::kRun ? style.warn(outlook) : style.dim(outlook), detail);
@@ -41,7 +39,7 @@ int print_plan(Context& context, const BuildArguments& arguments) {
   for (const recipe::ResolvedRecipe& recipe : profiles) {
     const auto locked = stages::usable_lock(lock ? &*lock : nullptr, recipe);
     text += fmt::format("{} {}\n", context.out.bold(recipe.line()), recipe.version);
-    for (const StepOutlook& row : stages::preview(tools.toolbox(), recipe, locked)) {
+    for (const StepOutlook& row : steps::plan(tools.toolbox(), recipe, locked)) {
       runs += row.outlook == Outlook::kRun ? 1 : 0;
       text += row_text(row, arguments.why, context.out);
       rows.push_back(row_json(row));

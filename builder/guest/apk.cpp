@@ -19,7 +19,7 @@ using Action = PlannedPackage::Action;
 /// Start of every script: apk on the repositories of the read-only disk.
 std::string set_up(const World& world) {
   return fmt::format("apk=\"apk --no-network --no-progress --repositories-file {}/repositories{}\"\n",
-                     Guest::kPrivate, world.trust == Trust::kHost ? " --allow-untrusted" : "");
+                     Sandbox::kPrivate, world.trust == Trust::kHost ? " --allow-untrusted" : "");
 }
 
 /// Lets apk make the index of a repository that has none, beside links to its packages.
@@ -51,7 +51,7 @@ std::string filter_index(const std::string& media, const std::string& folder) {
   return fmt::format(
       "mkdir -p {1}\ntar -xzOf {0}/APKINDEX.tar.gz APKINDEX | awk -v list={2}/hidden {3} >{1}/APKINDEX\n"
       "tar -C {1} -czf {1}/APKINDEX.tar.gz APKINDEX\n",
-      core::shell_quoted(media), core::shell_quoted(folder), Guest::kPrivate, core::shell_quoted(kProgram));
+      core::shell_quoted(media), core::shell_quoted(folder), Sandbox::kPrivate, core::shell_quoted(kProgram));
 }
 
 /// All repositories, to choose from.
@@ -70,7 +70,7 @@ std::set<std::size_t> repositories_of(const std::vector<PackageFile>& files) {
 
 /// Shows the repositories `numbers`, with `files`, as folders of the guest. Returns what a script that uses
 /// them begins with.
-std::string present_repositories(Guest& guest, const World& world, const std::set<std::size_t>& numbers,
+std::string present_repositories(Sandbox& guest, const World& world, const std::set<std::size_t>& numbers,
                                  const std::vector<PackageFile>& files) {
   const core::TempDir stage(guest.scratch(), "repositories");
   const auto folder_of = [&](std::size_t number) {
@@ -85,24 +85,24 @@ std::string present_repositories(Guest& guest, const World& world, const std::se
     std::filesystem::create_directories(folder_of(number));
     if (!repository.index.empty()) place(repository.index, folder_of(number) / "APKINDEX.tar.gz");
     const bool as_it_is = !repository.index.empty() && world.hidden.empty();
-    list += fmt::format("{}{}\n", as_it_is ? Guest::kMedia : Guest::kPrivate, name);
+    list += fmt::format("{}{}\n", as_it_is ? Sandbox::kMedia : Sandbox::kPrivate, name);
     if (as_it_is) continue;
-    const std::string there = fmt::format("{}{}/{}", Guest::kMedia, name, repository.arch);
-    const std::string here = fmt::format("{}{}/{}", Guest::kPrivate, name, repository.arch);
+    const std::string there = fmt::format("{}{}/{}", Sandbox::kMedia, name, repository.arch);
+    const std::string here = fmt::format("{}{}/{}", Sandbox::kPrivate, name, repository.arch);
     script += repository.index.empty() ? make_index(there, here, repository.arch) : filter_index(there, here);
   }
   for (const PackageFile& file : files) {
     place(file.file, folder_of(file.repository) / fmt::format("{}-{}.apk", file.name, file.version));
   }
-  guest.write(fmt::format("{}/repositories", Guest::kPrivate), list);
-  guest.write(fmt::format("{}/hidden", Guest::kPrivate), core::join(world.hidden, "\n") + "\n");
+  guest.write(fmt::format("{}/repositories", Sandbox::kPrivate), list);
+  guest.write(fmt::format("{}/hidden", Sandbox::kPrivate), core::join(world.hidden, "\n") + "\n");
   guest.present(stage.path() / "media");
   return script;
 }
 
 /// The base's world file. It is kept aside, so that resolve and install, in any order, see the same one.
-std::string original_world(Guest& guest) {
-  const std::string kept = fmt::format("{}/world", Guest::kPrivate);
+std::string original_world(Sandbox& guest) {
+  const std::string kept = fmt::format("{}/world", Sandbox::kPrivate);
   std::string world = guest.read(kept);
   if (!world.empty()) return world;
   world = guest.read("/etc/apk/world");
@@ -131,7 +131,7 @@ std::optional<core::Mark> mark_in(const World& world, std::string_view output) {
   return std::nullopt;
 }
 
-core::Error missing_error(Guest& guest, const World& world, const std::string& name) {
+core::Error missing_error(Sandbox& guest, const World& world, const std::string& name) {
   core::Error error(core::Kind::kPackage,
                     fmt::format("there is no package \"{}\" in the repositories", name));
   if (std::optional<core::Mark> mark = mark_of(world, name)) error.at(*mark);
@@ -146,7 +146,8 @@ bool mentions_bad_signature(std::string_view output) {
          output.find("BAD signature") != std::string_view::npos;
 }
 
-core::Error apk_error(Guest& guest, const World& world, const ScriptResult& result, std::string_view doing) {
+core::Error apk_error(Sandbox& guest, const World& world, const ScriptResult& result,
+                      std::string_view doing) {
   const std::string quote = core::tail_lines(result.output);
   if (result.timed_out) {
     return std::move(
@@ -238,7 +239,7 @@ void require_as_planned(const std::vector<PlannedPackage>& plan, std::string_vie
   }
 }
 
-void add_keys(Guest& guest, const World& world) {
+void add_keys(Sandbox& guest, const World& world) {
   for (const std::filesystem::path& key : world.keys) {
     guest.write(fmt::format("/etc/apk/keys/{}", key.filename().string()), core::read_text_file(key));
   }
@@ -246,7 +247,8 @@ void add_keys(Guest& guest, const World& world) {
 
 }  // namespace
 
-std::vector<PlannedPackage> resolve(Guest& guest, const World& world, const std::vector<PackageFile>& files) {
+std::vector<PlannedPackage> resolve(Sandbox& guest, const World& world,
+                                    const std::vector<PackageFile>& files) {
   const std::vector<std::string> next = next_world(original_world(guest), world.add, world.remove);
   add_keys(guest, world);
   const std::string start = present_repositories(guest, world, every_repository(world), files);
@@ -260,7 +262,7 @@ std::vector<PlannedPackage> resolve(Guest& guest, const World& world, const std:
   return plan;
 }
 
-void install(Guest& guest, const World& world, const std::vector<PlannedPackage>& plan,
+void install(Sandbox& guest, const World& world, const std::vector<PlannedPackage>& plan,
              const std::vector<PackageFile>& files, const InstallOptions& options) {
   const std::vector<std::string> next = next_world(original_world(guest), world.add, world.remove);
   const bool with_kernel = std::any_of(plan.begin(), plan.end(), [&](const PlannedPackage& package) {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/guest/guest.hpp"
+#include "builder/guest/sandbox.hpp"
 #include "builder/recipe/recipe.hpp"
 
 namespace imgforge::guest {
@@ -64,12 +64,12 @@ struct InstallOptions {
 
 /// What apk would do, in its order. `files` are packages of repositories without index. Throws kPackage (with
 /// the place in the recipe where one is known).
-std::vector<PlannedPackage> resolve(Guest& guest, const World& world,
+std::vector<PlannedPackage> resolve(Sandbox& guest, const World& world,
                                     const std::vector<PackageFile>& files = {});
 
 /// Does it. `plan` is what resolve returned, `files` the packages of its installs and upgrades. Throws
 /// kPackage naming the package whose script failed, kTimeout when a script does not end.
-void install(Guest& guest, const World& world, const std::vector<PlannedPackage>& plan,
+void install(Sandbox& guest, const World& world, const std::vector<PlannedPackage>& plan,
              const std::vector<PackageFile>& files, const InstallOptions& options);
 
 }  // namespace imgforge::guest

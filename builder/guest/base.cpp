@@ -5,6 +5,7 @@
 #include <array>
 
 #include "artifacts/tar.hpp"
+#include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"
 
@@ -64,7 +65,7 @@ void check_base(const std::filesystem::path& tarball) {
   }
 }
 
-void unpack_base(Guest& guest, const std::filesystem::path& tarball) {
+void unpack_base(Sandbox& guest, const std::filesystem::path& tarball) {
   check_base(tarball);
   guest.tar_in(tarball, "/", compression_of(tarball));
 }

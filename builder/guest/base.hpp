@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "builder/guest/guest.hpp"
+#include "builder/guest/sandbox.hpp"
 
 namespace imgforge::guest {
 
@@ -14,6 +14,6 @@ void check_base(const std::filesystem::path& tarball);
 
 /// Unpacks a root file system (tar, or tar.gz, .xz, .zst, .bz2, told by content) into the empty root.
 /// Checks it first, as check_base does.
-void unpack_base(Guest& guest, const std::filesystem::path& tarball);
+void unpack_base(Sandbox& guest, const std::filesystem::path& tarball);
 
 }  // namespace imgforge::guest

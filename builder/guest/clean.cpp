@@ -66,7 +66,7 @@ std::string clean_script() {
   return script + std::string(kShadow);
 }
 
-void clean_identity(Guest& guest) {
+void clean_identity(Sandbox& guest) {
   guest.query(clean_script());
   guest.remove_private_folder();
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "builder/guest/guest.hpp"
+#include "builder/guest/sandbox.hpp"
 
 namespace imgforge::guest {
 
@@ -30,6 +30,6 @@ std::span<const CleanUp> clean_ups();
 std::string clean_script();
 
 /// Does them all. The guest's programs cannot be run afterwards: the private folder goes too.
-void clean_identity(Guest& guest);
+void clean_identity(Sandbox& guest);
 
 }  // namespace imgforge::guest

@@ -10,7 +10,7 @@
 namespace imgforge::guest {
 namespace {
 
-void apply_operations(Guest& guest, const recipe::ResolvedRecipe& recipe, std::int64_t epoch) {
+void apply_operations(Sandbox& guest, const recipe::ResolvedRecipe& recipe, std::int64_t epoch) {
   const Facts facts = read_facts(guest, recipe);
   Accounts accounts({facts.text("/etc/passwd"), facts.text("/etc/group"), facts.text("/etc/shadow")});
   Overlay overlay(facts, epoch);
@@ -27,7 +27,7 @@ void apply_operations(Guest& guest, const recipe::ResolvedRecipe& recipe, std::i
   std::filesystem::remove(archive);
 }
 
-void run_step(Guest& guest, const recipe::RunStep& step, std::size_t number, std::size_t count,
+void run_step(Sandbox& guest, const recipe::RunStep& step, std::size_t number, std::size_t count,
               const CustomizeOptions& options) {
   const std::string script = fmt::format("export SOURCE_DATE_EPOCH={}\n{}\n", options.epoch, step.script);
   const ScriptResult result = guest.run(script, options.step_limit);
@@ -46,7 +46,7 @@ void run_step(Guest& guest, const recipe::RunStep& step, std::size_t number, std
 
 }  // namespace
 
-void customize(Guest& guest, const recipe::ResolvedRecipe& recipe, const CustomizeOptions& options) {
+void customize(Sandbox& guest, const recipe::ResolvedRecipe& recipe, const CustomizeOptions& options) {
   apply_operations(guest, recipe, options.epoch);
   for (std::size_t i = 0; i < recipe.run.size(); ++i) {
     if (options.on_step) options.on_step(i + 1, recipe.run.size());

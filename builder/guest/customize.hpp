@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "builder/guest/guest.hpp"
+#include "builder/guest/sandbox.hpp"
 #include "builder/recipe/recipe.hpp"
 
 namespace imgforge::guest {
@@ -19,6 +19,6 @@ struct CustomizeOptions {
 
 /// Applies all operations and run steps. Throws kCustomize with the place in the recipe; a failed run step is
 /// quoted with its exit code and last lines, one that does not end is kTimeout.
-void customize(Guest& guest, const recipe::ResolvedRecipe& recipe, const CustomizeOptions& options);
+void customize(Sandbox& guest, const recipe::ResolvedRecipe& recipe, const CustomizeOptions& options);
 
 }  // namespace imgforge::guest

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <thread>
 
+#include "core/error.hpp"
 #include "core/fd.hpp"
 
 namespace imgforge::guest {
@@ -40,7 +41,7 @@ void drain(int source) {
 
 }  // namespace
 
-artifacts::NormaliseResult export_rootfs(Guest& guest, const std::filesystem::path& target,
+artifacts::NormaliseResult export_rootfs(Sandbox& guest, const std::filesystem::path& target,
                                          std::int64_t epoch, const std::filesystem::path& spool) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw core::system_error(errno, "cannot create", "a pipe");

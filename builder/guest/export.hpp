@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "artifacts/tar.hpp"
-#include "builder/guest/guest.hpp"
+#include "builder/guest/sandbox.hpp"
 
 namespace imgforge::guest {
 
@@ -13,7 +13,7 @@ namespace imgforge::guest {
 /// /sys, /dev, /run, /tmp keep their empty folders). Times later than `epoch` are clamped; `spool` is a
 /// folder for temporary files. Throws what the appliance or the tar reader throws, whichever was first;
 /// `target` is gone then.
-artifacts::NormaliseResult export_rootfs(Guest& guest, const std::filesystem::path& target,
+artifacts::NormaliseResult export_rootfs(Sandbox& guest, const std::filesystem::path& target,
                                          std::int64_t epoch, const std::filesystem::path& spool);
 
 }  // namespace imgforge::guest

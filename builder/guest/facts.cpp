@@ -175,7 +175,7 @@ Facts parse_facts(std::string_view answer) {
   return facts;
 }
 
-Facts read_facts(Guest& guest, const recipe::ResolvedRecipe& recipe) {
+Facts read_facts(Sandbox& guest, const recipe::ResolvedRecipe& recipe) {
   return parse_facts(guest.query(facts_script(paths_of_interest(recipe))));
 }
 

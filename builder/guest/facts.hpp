@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/guest/guest.hpp"
+#include "builder/guest/sandbox.hpp"
 #include "builder/recipe/recipe.hpp"
 
 namespace imgforge::guest {
@@ -48,6 +48,6 @@ std::set<std::string> paths_of_interest(const recipe::ResolvedRecipe& recipe);
 std::string facts_script(const std::set<std::string>& paths);
 Facts parse_facts(std::string_view answer);
 
-Facts read_facts(Guest& guest, const recipe::ResolvedRecipe& recipe);
+Facts read_facts(Sandbox& guest, const recipe::ResolvedRecipe& recipe);
 
 }  // namespace imgforge::guest

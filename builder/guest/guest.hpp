@@ -1,7 +1,6 @@
-// One running libguestfs appliance with an empty root file system: the only place where programs of an image
-// run while it is built. It has no network, no device of the host and no access but the disks made here, and
-// it needs no root, no loop device and no mount on the host. This is the narrow interface to the library;
-// what is done to a root file system is written in terms of it (base, apk, customize, clean, export).
+// The sandbox that is a libguestfs appliance: a virtual machine with an empty root file system, no network,
+// no device of the host and no access but to the disks made here. It needs no root, no loop device and no
+// mount on the host. Foreign disks are looked into by it as well.
 #pragma once
 
 #include <atomic>
@@ -16,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "builder/guest/sandbox.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
@@ -24,8 +24,6 @@
 namespace imgforge::guest {
 
 struct Appliance;  // the library's handle and what belongs to it
-
-using Seconds = std::chrono::seconds;
 
 /// A disk of somebody else that is only looked at.
 struct ForeignDisk {
@@ -49,62 +47,39 @@ struct LaunchOptions {
   std::optional<ForeignDisk> inspected = {};  ///< attached read-only
 };
 
-/// What a script printed and how it ended.
-struct ScriptResult {
-  int exit_code = 0;
-  std::string output;  ///< both streams; the last megabyte
-  bool timed_out = false;
-};
-
-/// Starting a program in the guest costs a quarter of a second under emulation, so the file calls are the
-/// cheap ones. Errors of every member: kAppliance when the appliance died (the tail of its console is
-/// quoted), kTimeout, kInterrupted and kNoSpace as the watchdog found, kImage when the guest's root file
-/// system is full.
-class Guest {
+class Guest final : public Sandbox {
  public:
   /// Takes over an appliance that launch() started.
   explicit Guest(std::unique_ptr<Appliance> appliance);
   Guest(Guest&&) noexcept;
   Guest& operator=(Guest&&) noexcept;
   /// Abandons the appliance: it is killed and its files are removed.
-  ~Guest();
+  ~Guest() override;
 
   /// Accelerator that really runs.
   machine::Accelerator accelerator() const;
   /// Why KVM was given up, when it was asked for and emulation had to be used. The caller remembers it.
   const std::optional<std::string>& kvm_failure() const;
-  const core::CancelToken& cancel() const;
-  /// Folder below `work_dir` for files on their way into the guest; removed with the appliance.
-  const std::filesystem::path& scratch() const;
 
-  /// Folder of the guest's root that belongs to imgforge; remove_private_folder() takes it away again.
-  static constexpr std::string_view kPrivate = "/.imgforge";
-  /// Where present() shows a folder of the host.
-  static constexpr std::string_view kMedia = "/.imgforge/media";
+  /// What kind() gives as the reason for the accelerator.
+  void explain(std::string reason) { reason_ = std::move(reason); }
 
-  /// Unpacks a tar archive of the host into the folder `into` of the root.
-  /// `compression`: "" (none), "gzip", "xz", "bzip2", "zstd".
-  void tar_in(const std::filesystem::path& archive, std::string_view into, std::string_view compression = {});
-  /// Streams the folder `from` into the file descriptor as an uncompressed tar with numeric owners and
-  /// xattrs. `excludes` are patterns of GNU tar ("./proc/*").
-  void tar_out(std::string_view from, int target, const std::vector<std::string>& excludes);
-  /// Ends a tar_out that another thread is in, which then throws.
-  void cancel_transfer() noexcept;
-
-  /// Writes a small file (replacing one), mode 0644, owner root.
-  void write(std::string_view path, std::string_view content);
-  /// A small text file of the guest; empty when it does not exist.
-  std::string read(std::string_view path);
-  /// Makes the content of a host folder visible read-only under kMedia, in place of what was there. Symbolic
-  /// links in it are kept as they are; regular files should be hard links to what they show.
-  void present(const std::filesystem::path& folder);
-  void remove_media();
-  /// Runs a POSIX shell script as root in the root file system, without network. Everything it started in its
-  /// session is killed when it ends; at `limit` it is killed itself.
-  ScriptResult run(std::string_view script, Seconds limit);
-  /// Runs a short script of imgforge's own and returns its standard output. Failing is kInternal.
-  std::string query(std::string_view script);
-  void remove_private_folder();
+  SandboxKind kind() const override;
+  const core::CancelToken& cancel() const override;
+  const std::filesystem::path& scratch() const override;
+  void tar_in(const std::filesystem::path& archive, std::string_view into,
+              std::string_view compression = {}) override;
+  void tar_out(std::string_view from, int target, const std::vector<std::string>& excludes) override;
+  void cancel_transfer() noexcept override;
+  void write(std::string_view path, std::string_view content) override;
+  std::string read(std::string_view path) override;
+  void present(const std::filesystem::path& folder) override;
+  void remove_media() override;
+  ScriptResult run(std::string_view script, Seconds limit) override;
+  std::string query(std::string_view script) override;
+  void remove_private_folder() override;
+  /// Shuts the appliance down in good order. What the library reports then is thrown.
+  void finish() override;
 
   /// Where mount_inspected() shows a file system of LaunchOptions::inspected.
   static constexpr std::string_view kInspected = "/.imgforge/inspected";
@@ -114,11 +89,9 @@ class Guest {
   /// Names in a folder of the guest; empty when there is no such folder.
   std::vector<std::string> list(std::string_view folder);
 
-  /// Shuts the appliance down in good order. What the library reports then is thrown.
-  void finish();
-
  private:
   std::unique_ptr<Appliance> appliance_;
+  std::string reason_;
 };
 
 /// Starts the appliance and mounts an empty ext4 as its root. With kKvm a failed or hanging start is tried

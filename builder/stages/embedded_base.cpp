@@ -238,7 +238,7 @@ EmbeddedSource find_embedded_source() {
   return source;
 }
 
-core::Json embedded_identity(const EmbeddedSource& source) {
+std::map<std::string, std::string> embedded_identity(const EmbeddedSource& source) {
   const auto sha256 = [](const fs::path& path) {
     return core::digest_of_file(core::HashAlgorithm::kSha256, path).hex();
   };
@@ -251,7 +251,7 @@ core::Json embedded_identity(const EmbeddedSource& source) {
           {"busybox", sha256(source.busybox)},
           {"kernel", sha256(source.kernel)},
           {"modules", modules.finish().hex()},
-          {"newest", source.newest}};
+          {"newest", std::to_string(source.newest)}};
 }
 
 void write_embedded_base(const EmbeddedSource& source, const fs::path& target, core::ProcessRunner& processes,

@@ -4,11 +4,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "core/cancel.hpp"
-#include "core/json.hpp"
 #include "core/process.hpp"
 
 namespace imgforge::stages {
@@ -28,7 +28,7 @@ struct EmbeddedSource {
 EmbeddedSource find_embedded_source();
 
 /// What the base's bytes depend on, for its fingerprint: release and digests of all inputs.
-core::Json embedded_identity(const EmbeddedSource& source);
+std::map<std::string, std::string> embedded_identity(const EmbeddedSource& source);
 
 /// Writes the base as a tar to the new file `target`. Equal sources give equal bytes.
 void write_embedded_base(const EmbeddedSource& source, const std::filesystem::path& target,

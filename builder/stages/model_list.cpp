@@ -4,9 +4,10 @@
 
 #include <algorithm>
 
-#include "builder/plan/plan.hpp"
+#include "builder/engine/fingerprint.hpp"
 #include "core/digest.hpp"
 #include "core/json.hpp"
+#include "core/record.hpp"
 
 namespace imgforge::stages {
 namespace {
@@ -21,37 +22,46 @@ struct Before {
   std::string rows;  ///< their digest
   std::string text;  ///< digest of the whole
   std::string signature;
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("serial", self.serial);
+    visit("rows", self.rows);
+    visit("text", self.text);
+    visit("minisig", self.signature);
+  }
 };
 
 class Memory {
  public:
-  Memory(const StepCache& steps, const std::string& line, const std::string& public_key)
+  Memory(engine::Cache& steps, const std::string& line, const std::string& public_key)
       : steps_(steps),
-        step_{plan::StepKind::kModels, line, "", "list of models", {{"list", "models.list"}}, {}},
-        inputs_{{"line", line}, {"key", public_key}},
-        key_(plan::fingerprint(step_, inputs_, core::Json::object())) {}
+        id_(line + "/list of models"),
+        canonical_(core::Json({{"list", "models.list"}, {"line", line}, {"key", public_key}}).dump()),
+        key_(engine::fingerprint_of(canonical_)) {}
 
   std::optional<Before> recall() const {
     const auto known = steps_.find(key_);
-    if (!known || !known->contains("serial")) return std::nullopt;
-    return Before{known->at("serial"), known->at("rows"), known->at("text"), known->at("minisig")};
+    if (!known) return std::nullopt;
+    try {
+      return core::read_record<Before>(core::parse_json(*known, "the list before"), "result");
+    } catch (const core::Error&) {
+      return std::nullopt;
+    }
   }
   void remember(const Before& list) const {
-    steps_.store(
-        step_, key_, plan::canonical_text(step_, inputs_, core::Json::object()),
-        {{"serial", list.serial}, {"rows", list.rows}, {"text", list.text}, {"minisig", list.signature}});
+    steps_.store(id_, key_, canonical_, core::write_record(list).dump());
   }
 
  private:
-  const StepCache& steps_;
-  plan::Step step_;
-  core::Json inputs_;
-  plan::Fingerprint key_;
+  engine::Cache& steps_;
+  std::string id_;
+  std::string canonical_;
+  core::Digest key_;
 };
 
 }  // namespace
 
-ModelList numbered_list(const StepCache& steps, const std::string& line, const std::string& rows,
+ModelList numbered_list(engine::Cache& steps, const std::string& line, const std::string& rows,
                         const ListSigner& signer, std::optional<std::uint64_t> fixed) {
   const Memory memory(steps, line, signer.public_key);
   const std::optional<Before> before = memory.recall();

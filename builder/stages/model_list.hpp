@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "builder/stages/step_cache.hpp"
+#include "builder/engine/engine.hpp"
 #include "core/clock.hpp"
 
 namespace imgforge::stages {
@@ -35,7 +35,7 @@ struct ModelList {
 /// else the build's time in seconds, and in any case higher than that of the list before; rows that did not
 /// change keep number and signature, so that the same list gives the same image. What was the list before is
 /// remembered in `steps` for each key.
-ModelList numbered_list(const StepCache& steps, const std::string& line, const std::string& rows,
+ModelList numbered_list(engine::Cache& steps, const std::string& line, const std::string& rows,
                         const ListSigner& signer, std::optional<std::uint64_t> fixed);
 
 }  // namespace imgforge::stages

@@ -9,7 +9,7 @@
 #include "builder/fetch/url.hpp"
 #include "builder/models/layout.hpp"
 #include "builder/models/obtain.hpp"
-#include "builder/stages/step_inputs.hpp"
+#include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -145,7 +145,7 @@ class Gatherer {
 
   std::optional<std::uint64_t> fixed_serial() const {
     if (recipe_.first_boot && recipe_.first_boot->serial) return *recipe_.first_boot->serial;
-    if (const auto epoch = source_date_epoch()) return std::max<std::int64_t>(*epoch, 1);
+    if (const auto epoch = core::source_date_epoch()) return std::max<std::int64_t>(*epoch, 1);
     return std::nullopt;
   }
 

@@ -20,7 +20,7 @@ std::optional<SecureBootKeys> find_secure_boot_keys(const Toolbox& tools,
                                                     const recipe::ResolvedRecipe& recipe) {
   if (!recipe.secure_boot) return std::nullopt;
   const recipe::Marked& keys = recipe.secure_boot->keys;
-  SecureBootKeys found{secure_boot_folder(tools.keys_dir, recipe.folder, keys.value), core::Json::object()};
+  SecureBootKeys found{secure_boot_folder(tools.keys_dir, recipe.folder, keys.value), {}};
   for (const char* name : {"db.crt", "PK.auth", "KEK.auth", "db.auth"}) {
     const fs::path file = found.folder / name;
     if (!fs::is_regular_file(file)) {
@@ -29,7 +29,7 @@ std::optional<SecureBootKeys> find_secure_boot_keys(const Toolbox& tools,
           .at(keys.mark)
           .hint("make them with imgforge key generate NAME --secure-boot");
     }
-    found.identity[name] = core::digest_of_file(core::HashAlgorithm::kSha256, file).hex();
+    found.digests[name] = core::digest_of_file(core::HashAlgorithm::kSha256, file).hex();
   }
   return found;
 }

@@ -2,17 +2,19 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/toolbox.hpp"
-#include "core/json.hpp"
 
 namespace imgforge::stages {
 
 struct SecureBootKeys {
   std::filesystem::path folder;
-  core::Json identity;  ///< digests of what goes into images: the certificate of db and the enrolment files
+  std::map<std::string, std::string>
+      digests;  ///< of what goes into images: the certificate of db, enrolment files
 };
 
 /// Where keys are: `keys_dir`/NAME.secure-boot for a name, below `folder` for a path (with a slash).

@@ -15,8 +15,8 @@
 namespace imgforge::stages {
 namespace {
 
-core::Json promise_identity(const fetch::BaseSource& source) {
-  core::Json identity{{"version", source.version}, {"arch", source.arch}};
+std::map<std::string, std::string> promise_identity(const fetch::BaseSource& source) {
+  std::map<std::string, std::string> identity{{"version", source.version}, {"arch", source.arch}};
   for (const fetch::Promise& promise : source.promises) {
     identity[std::string(core::hash_name(promise.digest.algorithm()))] = promise.digest.hex();
   }
@@ -106,27 +106,6 @@ std::vector<fetch::Repository> locked_repositories(const recipe::ResolvedRecipe&
                             .index = fetch::Index(std::move(entries[shown]), "the lock")});
   }
   return repositories;
-}
-
-core::Json locked_choice(const LockedSources& locked) {
-  core::Json rows = core::Json::array();
-  for (const lock::LockedStep& step : locked.profile.steps) {
-    core::Json row{{"action", step.action}, {"name", step.name}, {"version", step.version}};
-    if (!step.old_version.empty()) row["old_version"] = step.old_version;
-    if (const lock::LockedPackage* package = locked.lock.find_package(step.name, step.version);
-        package != nullptr && step.action != "remove")
-      row["identity"] = package->identity.hex();
-    rows.push_back(std::move(row));
-  }
-  return rows;
-}
-
-core::Json index_identity(const std::vector<fetch::Repository>& repositories) {
-  core::Json rows = core::Json::array();
-  for (const fetch::Repository& repository : repositories) {
-    rows.push_back({{"name", repository.name}, {"sha256", repository.file->digest().hex()}});
-  }
-  return rows;
 }
 
 std::int64_t newest_in(const artifacts::VerifiedFile& tarball) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,7 +16,6 @@
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/embedded_base.hpp"
 #include "builder/stages/toolbox.hpp"
-#include "core/json.hpp"
 
 namespace imgforge::stages {
 
@@ -23,8 +23,8 @@ namespace imgforge::stages {
 struct BaseOrigin {
   std::optional<fetch::BaseSource> alpine;
   std::optional<EmbeddedSource> embedded;
-  core::Json identity;  ///< what fingerprints hold of it; no URLs, no paths
-  std::string title;    ///< "alpine-minirootfs 3.22.2"
+  std::map<std::string, std::string> identity;  ///< what fingerprints hold of it; no URLs, no paths
+  std::string title;                            ///< "alpine-minirootfs 3.22.2"
 };
 
 /// Where a profile's base and packages are, out of a lock.
@@ -51,12 +51,6 @@ std::vector<fetch::Repository> load_indexes(Toolbox& tools, const recipe::Resolv
 /// The recipe's repositories with those packages that the lock has for the profile.
 std::vector<fetch::Repository> locked_repositories(const recipe::ResolvedRecipe& recipe,
                                                    const BaseOrigin& origin, const LockedSources& locked);
-
-/// The locked choice of packages as a recorded result: rows of action, name, version, identity.
-core::Json locked_choice(const LockedSources& locked);
-
-/// What fingerprints hold of the indexes: names and digests.
-core::Json index_identity(const std::vector<fetch::Repository>& repositories);
 
 /// Newest modification time inside a tarball. Reads it all under the policy for root file systems, so a base
 /// that breaks a rule of archives is refused here.

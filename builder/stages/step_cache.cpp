@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 
 #include "core/atomic_file.hpp"
+#include "core/digest.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::stages {
 namespace {
@@ -25,37 +27,39 @@ std::optional<core::Json> read_record(const fs::path& path) {
 
 }  // namespace
 
-fs::path StepCache::record_path(const plan::Fingerprint& fingerprint) const {
+fs::path StepCache::record_path(const core::Digest& fingerprint) const {
   const std::string hex = fingerprint.hex();
   return root_ / hex.substr(0, 2) / (hex + ".json");
 }
 
-fs::path StepCache::last_path(const plan::Step& step) const {
-  return root_ / "last" / (core::digest_of(core::HashAlgorithm::kSha256, step.id()).hex() + ".json");
+fs::path StepCache::last_path(const std::string& step) const {
+  return root_ / "last" / (core::digest_of(core::HashAlgorithm::kSha256, step).hex() + ".json");
 }
 
-std::optional<core::Json> StepCache::find(const plan::Fingerprint& fingerprint) const {
+std::optional<std::string> StepCache::find(const core::Digest& fingerprint) const {
   const auto record = read_record(record_path(fingerprint));
   if (!record || !record->is_object() || !record->contains("result")) return std::nullopt;
   // Its time says when it was last of use; where that cannot be set, gc sees it as older.
   ::utimensat(AT_FDCWD, record_path(fingerprint).c_str(), nullptr, 0);
-  return record->at("result");
+  return record->at("result").dump();
 }
 
-void StepCache::store(const plan::Step& step, const plan::Fingerprint& fingerprint,
-                      const std::string& canonical, const core::Json& result) const {
+void StepCache::store(const std::string& step, const core::Digest& fingerprint, const std::string& canonical,
+                      const std::string& result) {
   const fs::path path = record_path(fingerprint);
   fs::create_directories(path.parent_path());
   fs::create_directories(root_ / "last");
-  const core::Json record{{"schema", 1}, {"step", step.id()}, {"made-from", canonical}, {"result", result}};
+  const core::Json record{
+      {"schema", 2}, {"step", step}, {"made-from", canonical}, {"result", core::Json::parse(result)}};
   core::write_file_atomically(path, core::print_json(record));
-  core::write_file_atomically(last_path(step), core::print_json({{"schema", 1}, {"made-from", canonical}}));
+  core::write_file_atomically(last_path(step), core::print_json({{"schema", 2}, {"made-from", canonical}}));
 }
 
-std::optional<std::string> StepCache::last_text(const plan::Step& step) const {
+std::optional<std::string> StepCache::last_text(const std::string& step) const {
   const auto record = read_record(last_path(step));
   if (!record || !record->is_object() || !record->contains("made-from")) return std::nullopt;
-  return record->at("made-from").get<std::string>();
+  const core::Json& text = record->at("made-from");
+  return text.is_string() ? std::optional(text.get<std::string>()) : std::nullopt;
 }
 
 }  // namespace imgforge::stages

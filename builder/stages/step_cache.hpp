@@ -6,27 +6,23 @@
 #include <optional>
 #include <string>
 
-#include "builder/plan/plan.hpp"
-#include "core/json.hpp"
+#include "builder/engine/engine.hpp"
 
 namespace imgforge::stages {
 
-class StepCache {
+class StepCache : public engine::Cache {
  public:
   /// Records live below `root`; created when first written.
   explicit StepCache(std::filesystem::path root) : root_(std::move(root)) {}
 
-  /// The result recorded for that fingerprint. A damaged record counts as absent.
-  std::optional<core::Json> find(const plan::Fingerprint& fingerprint) const;
-  /// Records `result`; `canonical` is the text the fingerprint was made of.
-  void store(const plan::Step& step, const plan::Fingerprint& fingerprint, const std::string& canonical,
-             const core::Json& result) const;
-  /// Canonical text of the step's last recorded run, whatever its fingerprint was.
-  std::optional<std::string> last_text(const plan::Step& step) const;
+  std::optional<std::string> find(const core::Digest& fingerprint) const override;
+  void store(const std::string& step, const core::Digest& fingerprint, const std::string& canonical,
+             const std::string& result) override;
+  std::optional<std::string> last_text(const std::string& step) const override;
 
  private:
-  std::filesystem::path record_path(const plan::Fingerprint& fingerprint) const;
-  std::filesystem::path last_path(const plan::Step& step) const;
+  std::filesystem::path record_path(const core::Digest& fingerprint) const;
+  std::filesystem::path last_path(const std::string& step) const;
   std::filesystem::path root_;
 };
 

@@ -7,10 +7,11 @@
 #include <optional>
 
 #include "artifacts/blob_store.hpp"
+#include "builder/engine/engine.hpp"
 #include "builder/fetch/context.hpp"
 #include "builder/fetch/http.hpp"
+#include "builder/guest/sandbox.hpp"
 #include "builder/machine/accelerator.hpp"
-#include "builder/stages/step_cache.hpp"
 #include "core/cancel.hpp"
 #include "core/clock.hpp"
 #include "core/process.hpp"
@@ -22,7 +23,7 @@ struct Toolbox {
   core::ProcessRunner& processes;
   fetch::Http& http;
   artifacts::BlobStore& blobs;
-  const StepCache& steps;
+  engine::Cache& steps;
   core::Progress& progress;
   core::Clock& clock;
   core::CancelToken cancel;
@@ -33,6 +34,8 @@ struct Toolbox {
   std::optional<machine::AcceleratorVerdict> known_accelerator = {};  ///< ask accelerator()
   std::function<void(const fetch::FetchReport&)> on_fetched = {};     ///< told of every file; may be empty
   fetch::OlderIndex older_index = fetch::OlderIndex::kRefuse;
+  /// Begins to start a sandbox and returns at once; empty: the appliance.
+  std::function<std::unique_ptr<guest::PendingSandbox>(const guest::SandboxRequest&)> start_sandbox = {};
 
   /// Folder for scratch disks and spools; what is in it is reclaimed after a crash.
   std::filesystem::path scratch() const { return cache_dir / "tmp"; }

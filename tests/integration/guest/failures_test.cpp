@@ -20,7 +20,7 @@ core::Error error_of(const std::function<void()>& body) {
   return {core::Kind::kInternal, ""};
 }
 
-void expect_package_errors(Guest& guest, const std::filesystem::path& mirror) {
+void expect_package_errors(Sandbox& guest, const std::filesystem::path& mirror) {
   core::Error error = error_of([&] { resolve(guest, world_of(mirror, {"openrc", "hello-imgforg"})); });
   EXPECT_EQ(error.kind(), core::Kind::kPackage);
   EXPECT_EQ(error.hint(), "did you mean \"hello-imgforge\"?");
@@ -53,7 +53,7 @@ void expect_package_errors(Guest& guest, const std::filesystem::path& mirror) {
   ASSERT_TRUE(error.mark());
 }
 
-void expect_untrusted_index(Guest& guest, const std::filesystem::path& mirror) {
+void expect_untrusted_index(Sandbox& guest, const std::filesystem::path& mirror) {
   World world = world_of(mirror, {"jq"});
   world.keys.clear();
   const core::Error error = error_of([&] { resolve(guest, world); });
@@ -68,7 +68,7 @@ recipe::ResolvedRecipe recipe_running(std::vector<std::string> scripts) {
   return recipe;
 }
 
-void expect_run_step_errors(Guest& guest) {
+void expect_run_step_errors(Sandbox& guest) {
   core::Error error = error_of([&] {
     customize(guest,
               recipe_running({"true", "echo before\nprintf 'esc \\033[31m\\n' >&2\nfalse\necho after"}), {});
@@ -95,7 +95,7 @@ void expect_run_step_errors(Guest& guest) {
   EXPECT_EQ(error.kind(), core::Kind::kCustomize);
 }
 
-void expect_full_disk(Guest& guest) {
+void expect_full_disk(Sandbox& guest) {
   const core::Error error = error_of(
       [&] { customize(guest, recipe_running({"dd if=/dev/zero of=/big bs=1M count=300 2>&1"}), {}); });
   EXPECT_EQ(error.kind(), core::Kind::kCustomize);

@@ -8,10 +8,9 @@
 
 #include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"
-#include "builder/stages/step_runner.hpp"
 #include "builder/stages/toolbox.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::steps {
 
 /// What may move when a lock is made beside an older one.
 struct Moving {
@@ -22,7 +21,7 @@ struct Moving {
 /// Resolves every profile and fetches all that it needs. `recipe` is the recipe's file name. With `moving`,
 /// packages that are not named keep their locked version; kPackage when that cannot be or nothing of that
 /// name is locked. Throws as a build does.
-lock::Lock make_lock(Toolbox& tools, const std::string& recipe,
+lock::Lock make_lock(stages::Toolbox& tools, const std::string& recipe,
                      const std::vector<recipe::ResolvedRecipe>& profiles,
                      const std::optional<Moving>& moving);
 
@@ -35,7 +34,7 @@ struct Outdated {
 };
 
 /// Compares by the indexes alone; the appliance is not started. In order of names, bases first.
-std::vector<Outdated> find_outdated(Toolbox& tools, const lock::Lock& lock,
+std::vector<Outdated> find_outdated(stages::Toolbox& tools, const lock::Lock& lock,
                                     const std::vector<recipe::ResolvedRecipe>& profiles);
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::steps

@@ -1,4 +1,4 @@
-#include "builder/stages/locking.hpp"
+#include "builder/steps/lock.hpp"
 
 #include <fmt/format.h>
 
@@ -7,16 +7,13 @@
 
 #include "builder/fetch/url.hpp"
 #include "builder/lock/stale.hpp"
-#include "builder/plan/plan.hpp"
 #include "builder/stages/model_members.hpp"
-#include "builder/stages/profile_sources.hpp"
-#include "builder/stages/sources.hpp"
-#include "builder/stages/step_inputs.hpp"
+#include "builder/steps/profile_graph.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::steps {
 namespace {
 
 using core::Error;
@@ -42,8 +39,8 @@ class Writer {
     models_.insert_or_assign({row.model.name, row.model.source.text}, row);
   }
   void add(lock::LockedProfile profile) { lock_.profiles.push_back(std::move(profile)); }
-  void add_tools(const core::Json& versions) {
-    for (const auto& [name, version] : versions.items()) lock_.tools[name] = version.get<std::string>();
+  void add_tools(const engine::Tools& versions) {
+    for (const auto& [name, version] : versions) lock_.tools[name] = version;
   }
 
   lock::Lock finish() {
@@ -79,29 +76,26 @@ lock::LockedPackage package_row(const std::vector<fetch::Repository>& repositori
 class ProfileLock {
  public:
   ProfileLock(Toolbox& tools, const recipe::ResolvedRecipe& recipe, Writer& writer)
-      : tools_(tools),
-        recipe_(recipe),
-        writer_(writer),
-        runner_(tools),
-        plan_(plan::make_plan(recipe)),
-        work_(tools.scratch(), "lock") {
-    profile_.name = recipe.profile;
-    profile_.request = lock::request_of(recipe);
+      : tools_(tools), recipe_(recipe), writer_(writer) {
+    row_.name = recipe.profile;
+    row_.request = lock::request_of(recipe);
   }
 
   void run(const std::optional<Moving>& moving) {
-    const std::optional<LockedSources> old = usable_lock(moving ? &moving->old : nullptr, recipe_);
+    const std::optional<LockedSources> old = stages::usable_lock(moving ? &moving->old : nullptr, recipe_);
     if (moving && !old) {
       throw Error(Kind::kUsage, fmt::format("the lock is stale for {}", recipe_.line()))
           .hint("imgforge lock resolves everything anew");
     }
-    ProfileSources sources(tools_, recipe_, runner_, plan_, work_.path(), {});
-    if (old) sources.keep_base(*old);
-    if (sources.origin().alpine) lock_alpine(sources, old, moving);
+    ProfileOptions options;
+    options.is_build = false;
+    if (old) options.keeping.emplace(Keeping{*old, moving->packages});
+    Profile profile(tools_, recipe_, std::move(options));
+    if (profile.is_alpine()) lock_alpine(profile, old);
     for (const recipe::Model& model : recipe_.models) lock_model(model, old, moving);
     for (const recipe::Marked& format : recipe_.formats)
-      writer_.add_tools(artifact_tools(tools_, recipe_, format.value));
-    writer_.add(std::move(profile_));
+      writer_.add_tools(format_tools(tools_, recipe_, format.value));
+    writer_.add(std::move(row_));
   }
 
  private:
@@ -110,23 +104,32 @@ class ProfileLock {
     const lock::LockedModel* before = old ? old->lock.find_model(wanted.name, wanted.source.text) : nullptr;
     const bool moves = !moving || std::find(moving->packages.begin(), moving->packages.end(), wanted.name) !=
                                       moving->packages.end();
-    writer_.add(before != nullptr && !moves ? *before : obtain_for_lock(tools_, recipe_, wanted));
+    writer_.add(before != nullptr && !moves ? *before : stages::obtain_for_lock(tools_, recipe_, wanted));
   }
 
-  void lock_alpine(ProfileSources& sources, const std::optional<LockedSources>& old,
-                   const std::optional<Moving>& moving) {
-    profile_.base = writer_.add(base_row(*sources.origin().alpine, sources.base()));
-    if (recipe_.iso_base() != nullptr) return;
-    for (const fetch::Repository& repository : sources.indexes()) {
+  void lock_alpine(Profile& profile, const std::optional<LockedSources>& old) {
+    const ReleaseRequest request;
+    const ProfileGraph steps = make_graph(profile, request);
+    std::vector<engine::StepIndex> targets{steps.source.index, steps.base.index};
+    if (steps.packages) {
+      for (const engine::StepIndex index :
+           {steps.packages->indexes.index, steps.packages->choice.index, steps.packages->files.index})
+        targets.push_back(index);
+    }
+    engine::Engine engine(steps.graph, environment_of(tools_, BlobCheck::kHashed));
+    engine.run(targets);
+    row_.base =
+        writer_.add(base_row(*engine[steps.source].origin.alpine, profile.blob(engine[steps.base].sha256)));
+    if (!steps.packages) return;  // an ISO image brings its packages
+    for (const fetch::Repository& repository : engine[steps.packages->indexes].repositories) {
       writer_.add({repository.name, fetch::redacted_url(repository.index_url), repository.arch,
                    repository.file->digest()});
     }
-    if (old) sources.choose_keeping(*old, moving->packages);
-    for (const core::Json& row : sources.packages())
-      profile_.steps.push_back(
-          {row.at("action"), row.at("name"), row.at("version"), row.value("old_version", "")});
-    for (const fetch::FetchedPackage& package : sources.fetch()) {
-      lock::LockedPackage row = package_row(sources.indexes(), package);
+    for (const ChosenPackage& package : engine[steps.packages->choice].packages)
+      row_.steps.push_back({package.action, package.name, package.version, package.old_version});
+    const PackageFiles& files = engine[steps.packages->files];
+    for (const fetch::FetchedPackage& package : files.packages) {
+      lock::LockedPackage row = package_row(files.repositories, package);
       // One that stays keeps its row, also when it comes from elsewhere today.
       const auto* before = old ? old->lock.find_package(row.name, row.version) : nullptr;
       writer_.add(before != nullptr && before->sha256 == row.sha256 ? *before : row);
@@ -136,10 +139,7 @@ class ProfileLock {
   Toolbox& tools_;
   const recipe::ResolvedRecipe& recipe_;
   Writer& writer_;
-  StepRunner runner_;
-  plan::Plan plan_;
-  core::TempDir work_;
-  lock::LockedProfile profile_;
+  lock::LockedProfile row_;
 };
 
 void require_locked(const Moving& moving) {
@@ -209,13 +209,13 @@ std::vector<Outdated> find_outdated(Toolbox& tools, const lock::Lock& lock,
     if (profile == nullptr || !profile->base) continue;
     core::while_doing("comparing " + recipe.line(), [&] {
       const lock::LockedBase& base = lock.bases.at(*profile->base);
-      const BaseOrigin newest = find_base(tools, recipe, std::nullopt);
+      const stages::BaseOrigin newest = stages::find_base(tools, recipe, std::nullopt);
       if (newest.alpine->version != base.version)
         bases.add("alpine-" + base.flavor, base.version, newest.alpine->version, recipe.profile);
       if (profile->steps.empty()) return;
       const artifacts::VerifiedFile file =
-          obtain_base(tools, find_base(tools, recipe, LockedSources{lock, *profile}));
-      const auto repositories = load_indexes(tools, recipe, newest, file);
+          stages::obtain_base(tools, stages::find_base(tools, recipe, LockedSources{lock, *profile}));
+      const auto repositories = stages::load_indexes(tools, recipe, newest, file);
       for (const lock::LockedStep& step : profile->steps) {
         if (step.action == "remove") continue;
         const std::string version = offered(repositories, step);
@@ -228,4 +228,4 @@ std::vector<Outdated> find_outdated(Toolbox& tools, const lock::Lock& lock,
   return rows;
 }
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::steps

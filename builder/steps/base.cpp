@@ -1,0 +1,66 @@
+#include "builder/steps/base.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/engine/result.hpp"
+#include "builder/recipe/show.hpp"
+#include "core/bytes.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::steps {
+namespace {
+
+/// Mirrors are where bytes come from, not what they are: they stay out.
+std::string parameters_of(const recipe::ResolvedRecipe& recipe) {
+  core::Json base = recipe::to_json(recipe).at("base");
+  if (base.is_object() && base.contains("alpine")) base.at("alpine").erase("mirrors");
+  return core::Json{{"base", base}}.dump();
+}
+
+std::string summary_of(const recipe::Base& base) {
+  if (const auto* alpine = std::get_if<recipe::AlpineBase>(&base))
+    return fmt::format("Alpine {} {} {}", alpine->release, alpine->arch, alpine->flavor);
+  return "the host's static busybox and Debian kernel";
+}
+
+}  // namespace
+
+engine::Ref<BaseSource> add_base_source(engine::Graph& graph, Profile& profile) {
+  engine::Step<BaseSource> step;
+  step.id = profile.id("base source");
+  step.kind = "base source";
+  step.freshness = engine::Freshness::kAsked;
+  step.lane = kNetworkLane;
+  step.is_shown = false;
+  step.unknown = "its source was never fetched";
+  step.make = [&profile](engine::Context& context) {
+    Toolbox tools = profile.tools_for(context);
+    const ProfileOptions& options = profile.options;
+    const auto& locked = options.keeping ? std::optional(options.keeping->old) : options.locked;
+    return core::while_doing("looking for the base",
+                             [&] { return BaseSource{stages::find_base(tools, profile.recipe, locked)}; });
+  };
+  return graph.add(std::move(step), engine::transient<BaseSource>());
+}
+
+engine::Ref<BaseResult> add_base(engine::Graph& graph, Profile& profile, engine::Ref<BaseSource> source) {
+  engine::Step<BaseResult> step;
+  step.id = profile.id("base");
+  step.kind = "base";
+  step.summary = summary_of(profile.recipe.base);
+  step.parameters = parameters_of(profile.recipe);
+  step.inputs = {engine::value_of(source)};
+  step.lane = kNetworkLane;
+  step.make = [&profile, source](engine::Context& context) {
+    const stages::BaseOrigin& origin = context[source].origin;
+    const artifacts::VerifiedFile file = stages::obtain_base(profile.tools, origin);
+    return BaseResult{file.digest(), file.size(),
+                      profile.recipe.iso_base() == nullptr ? stages::newest_in(file) : 0, origin.title};
+  };
+  step.words = [](const BaseResult& result) {
+    return fmt::format("{} · {}", result.title, core::Bytes{result.size}.human());
+  };
+  return graph.add(std::move(step), engine::recorded<BaseResult>());
+}
+
+}  // namespace imgforge::steps

@@ -1,0 +1,44 @@
+// The base of a profile: where it comes from, and its file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "builder/engine/graph.hpp"
+#include "builder/stages/sources.hpp"
+#include "builder/steps/profile.hpp"
+#include "core/digest.hpp"
+
+namespace imgforge::steps {
+
+/// Where the base comes from today.
+struct BaseSource {
+  stages::BaseOrigin origin;
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("origin", self.origin.identity);
+  }
+};
+
+/// The base's file: a tarball, or one of Alpine's ISO images.
+struct BaseResult {
+  core::Digest sha256;
+  std::uint64_t size = 0;
+  std::int64_t newest = 0;  ///< newest time inside a tarball, in seconds since the epoch; 0: an ISO image
+  std::string title;        ///< "alpine-minirootfs 3.22.2"
+  std::string identity() const { return sha256.hex(); }
+  std::vector<core::Digest> files() const { return {sha256}; }
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("sha256", self.sha256);
+    visit("size", self.size);
+    visit("newest", self.newest);
+    visit("title", self.title);
+  }
+};
+
+engine::Ref<BaseSource> add_base_source(engine::Graph& graph, Profile& profile);
+engine::Ref<BaseResult> add_base(engine::Graph& graph, Profile& profile, engine::Ref<BaseSource> source);
+
+}  // namespace imgforge::steps

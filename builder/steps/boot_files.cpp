@@ -1,0 +1,81 @@
+#include "builder/steps/boot_files.hpp"
+
+#include <fmt/format.h>
+
+#include "builder/engine/result.hpp"
+#include "builder/image/boot_files.hpp"
+#include "builder/image/early_program.hpp"
+#include "builder/image/init_script.hpp"
+#include "builder/recipe/show.hpp"
+#include "core/bytes.hpp"
+
+namespace imgforge::steps {
+namespace {
+
+std::string digest(std::string_view bytes) {
+  return core::digest_of(core::HashAlgorithm::kSha256, bytes).hex();
+}
+
+BootFilesResult make(Profile& profile, const RootfsResult& rootfs) {
+  constexpr auto kRemade = artifacts::Durability::kRemade;
+  const core::TempDir folder(profile.work.path(), "boot");
+  image::InitramfsOptions options;
+  options.extra_modules = profile.recipe.kernel.initramfs_modules;
+  BootFilesResult result;
+  for (const image::BootKernel& row :
+       image::make_boot_files(profile.blob(rootfs.sha256).path(), options, folder.path()).kernels) {
+    const auto kernel = profile.tools.blobs.adopt(row.kernel, {}, kRemade);
+    const auto initramfs = profile.tools.blobs.adopt(row.initramfs, {}, kRemade);
+    result.kernels.push_back(
+        {row.release, row.modules, row.lacks, kernel.digest(), initramfs.digest(), initramfs.size()});
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<core::Digest> BootFilesResult::files() const {
+  std::vector<core::Digest> out;
+  for (const KernelResult& kernel : kernels) {
+    out.push_back(kernel.kernel);
+    out.push_back(kernel.initramfs);
+  }
+  return out;
+}
+
+engine::Ref<BootFilesResult> add_boot_files(engine::Graph& graph, Profile& profile,
+                                            engine::Ref<RootfsResult> rootfs) {
+  engine::Step<BootFilesResult> step;
+  step.id = profile.id("boot files");
+  step.kind = "boot files";
+  step.version = 2;
+  step.summary = "kernel and initramfs";
+  const core::Json kernel = recipe::to_json(profile.recipe).at("kernel");
+  step.parameters = core::Json{{"initramfs_modules", kernel.at("initramfs_modules")}}.dump();
+  step.inputs = {engine::bytes_of(rootfs)};
+  step.tools = [] {
+    return engine::Tools{{"early", digest(image::early_program())}, {"init", digest(image::init_script())}};
+  };
+  step.make = [&profile, rootfs](engine::Context& context) { return make(profile, context[rootfs]); };
+  step.words = [](const BootFilesResult& result) {
+    const KernelResult& newest = result.kernels.front();
+    return fmt::format("{} · initramfs {} with {} modules{}", newest.release,
+                       core::Bytes{newest.initramfs_size}.human(), newest.modules,
+                       result.kernels.size() > 1 ? " · and the kernel before it" : "");
+  };
+  return graph.add(std::move(step), engine::recorded<BootFilesResult>());
+}
+
+image::BootFiles boot_files_of(const Profile& profile, const BootFilesResult& result) {
+  image::BootFiles files;
+  for (const KernelResult& row : result.kernels) {
+    image::BootKernel& kernel = files.kernels.emplace_back();
+    kernel.kernel = profile.blob(row.kernel).path();
+    kernel.initramfs = profile.blob(row.initramfs).path();
+    kernel.release = row.release;
+    kernel.lacks = row.lacks;
+  }
+  return files;
+}
+
+}  // namespace imgforge::steps

@@ -1,0 +1,51 @@
+// Kernels and their initramfs, out of the root file system.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "builder/engine/graph.hpp"
+#include "builder/image/boot_menu.hpp"
+#include "builder/steps/profile.hpp"
+#include "builder/steps/rootfs.hpp"
+#include "core/digest.hpp"
+
+namespace imgforge::steps {
+
+struct KernelResult {
+  std::string release;
+  std::uint64_t modules = 0;  ///< in the initramfs
+  std::vector<std::string>
+      lacks;  ///< modules that some formats and boot paths need and this kernel does not have
+  core::Digest kernel;
+  core::Digest initramfs;
+  std::uint64_t initramfs_size = 0;
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("release", self.release);
+    visit("modules", self.modules);
+    visit("lacks", self.lacks);
+    visit("kernel", self.kernel);
+    visit("initramfs", self.initramfs);
+    visit("initramfs_size", self.initramfs_size);
+  }
+};
+
+/// Newest first; never empty.
+struct BootFilesResult {
+  std::vector<KernelResult> kernels;
+  std::vector<core::Digest> files() const;
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("kernels", self.kernels);
+  }
+};
+
+engine::Ref<BootFilesResult> add_boot_files(engine::Graph& graph, Profile& profile,
+                                            engine::Ref<RootfsResult> rootfs);
+
+/// The files as image makers take them.
+image::BootFiles boot_files_of(const Profile& profile, const BootFilesResult& result);
+
+}  // namespace imgforge::steps

@@ -1,0 +1,63 @@
+// What the steps of one profile share.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/blob_store.hpp"
+#include "builder/engine/step.hpp"
+#include "builder/recipe/recipe.hpp"
+#include "builder/stages/model_list.hpp"
+#include "builder/stages/sources.hpp"
+#include "builder/stages/toolbox.hpp"
+#include "builder/steps/sandbox_session.hpp"
+#include "core/temp_dir.hpp"
+
+namespace imgforge::steps {
+
+using stages::LockedSources;
+using stages::Toolbox;
+
+/// Packages of a lock that may move while the others stay.
+struct Keeping {
+  LockedSources old;
+  std::vector<std::string> moving;  ///< names
+};
+
+/// What is wanted of a profile beside its recipe.
+struct ProfileOptions {
+  std::optional<LockedSources> locked = {};  ///< made from exactly that
+  std::optional<Keeping> keeping = {};       ///< the choice of packages is made anew for some of them
+  stages::ListSigner list_signer = {};
+  bool is_build = true;  ///< a root file system is wanted: its sandbox may start early
+};
+
+struct Profile {
+  /// Both references must outlive the profile.
+  Profile(Toolbox& toolbox, const recipe::ResolvedRecipe& resolved, ProfileOptions wanted);
+
+  /// "unhinged-os-minimal/rootfs".
+  std::string id(std::string_view step) const { return recipe.line() + "/" + std::string(step); }
+  bool is_alpine() const { return std::holds_alternative<recipe::AlpineBase>(recipe.base); }
+  /// A file that a result names. kIo when the cache lost it meanwhile.
+  artifacts::VerifiedFile blob(const core::Digest& sha256) const;
+  /// The effects for a step: without network while a plan is made.
+  Toolbox tools_for(const engine::Context& context) const;
+
+  Toolbox& tools;
+  const recipe::ResolvedRecipe& recipe;
+  ProfileOptions options;
+  core::TempDir work;
+  SandboxSession sandbox;
+};
+
+/// Lanes of the engine: downloads and questions to mirrors, the sandbox, machines that boot.
+inline constexpr const char* kNetworkLane = "network";
+inline constexpr const char* kSandboxLane = "sandbox";
+inline constexpr const char* kBootLane = "boot";
+
+}  // namespace imgforge::steps

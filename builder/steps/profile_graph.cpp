@@ -1,0 +1,66 @@
+#include "builder/steps/profile_graph.hpp"
+
+#include <algorithm>
+#include <thread>
+
+namespace imgforge::steps {
+
+ProfileGraph make_graph(Profile& profile, const ReleaseRequest& request) {
+  const recipe::ResolvedRecipe& recipe = profile.recipe;
+  ProfileGraph out;
+  engine::Graph& graph = out.graph;
+  out.source = add_base_source(graph, profile);
+  out.base = add_base(graph, profile, out.source);
+  ReleaseParts parts{.source = out.source, .base = out.base};
+  if (recipe.iso_base() != nullptr) {
+    parts.medium = add_remaster(graph, profile, out.base);
+    out.release = add_release(graph, profile, request, parts);
+    return out;
+  }
+  if (!recipe.models.empty()) out.models = parts.models = add_models(graph, profile);
+  if (profile.is_alpine()) {
+    const auto indexes = add_indexes(graph, profile, out.source, out.base);
+    const auto choice = add_packages(graph, profile, out.base, out.source, indexes);
+    out.packages = {indexes, choice, add_package_files(graph, profile, out.source, indexes, choice)};
+  }
+  Ingredients ingredients;
+  ingredients.rootfs = add_rootfs(graph, profile, out.base, out.packages);
+  ingredients.models = out.models;
+  parts.rootfs = ingredients.rootfs;
+  const auto any_format = [&](auto&& is) {
+    return std::any_of(recipe.formats.begin(), recipe.formats.end(),
+                       [&](const recipe::Marked& format) { return is(format.value); });
+  };
+  if (any_format([](const std::string& format) { return !is_archive(format); }))
+    parts.boot_files = ingredients.boot_files = add_boot_files(graph, profile, ingredients.rootfs);
+  if (any_format([&](const std::string& format) { return carries_squashfs(recipe, format); }))
+    ingredients.squashfs = add_squashfs(graph, profile, ingredients.rootfs, out.models);
+  if (recipe.secure_boot) ingredients.secure_boot = add_secure_boot(graph, profile);
+  const auto workshop = std::make_shared<Workshop>();
+  for (const recipe::Marked& format : recipe.formats) {
+    parts.artifacts.emplace_back(format.value,
+                                 add_artifact(graph, profile, format.value, ingredients, workshop));
+  }
+  if (request.boot_test != BootTest::kNo && parts.boot_files) {
+    for (const auto& [format, artifact] : parts.artifacts) {
+      const auto paths = wanted_paths(recipe, format, request.boot_paths);
+      if (paths.empty()) continue;
+      parts.boots.push_back(
+          add_boot(graph, profile, format, paths, request.boot_test, artifact, *parts.boot_files));
+    }
+  }
+  out.release = add_release(graph, profile, request, parts);
+  return out;
+}
+
+engine::Environment environment_of(Toolbox& tools, BlobCheck check) {
+  engine::Environment out{tools.steps, tools.progress, tools.cancel, {}, 1};
+  out.has_blob = [&blobs = tools.blobs, check](const core::Digest& sha256) {
+    // Asked for twice in a build that finds it known: the second time it is not hashed again.
+    return check == BlobCheck::kThere ? blobs.contains(sha256) : blobs.find_again(sha256).has_value();
+  };
+  out.jobs = std::min(std::max(1U, std::thread::hardware_concurrency()), std::max(1U, tools.jobs));
+  return out;
+}
+
+}  // namespace imgforge::steps

@@ -1,0 +1,31 @@
+// The graph of one profile: which steps there are, and what each is made from, is said here and nowhere else.
+// Commands differ in what they want of it: `build` and `plan` the release, `lock` and `fetch` the files of
+// the packages, `outdated` the indexes.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "builder/engine/engine.hpp"
+#include "builder/engine/graph.hpp"
+#include "builder/steps/release.hpp"
+
+namespace imgforge::steps {
+
+struct ProfileGraph {
+  engine::Graph graph;
+  engine::Ref<BaseSource> source;
+  engine::Ref<BaseResult> base;
+  std::optional<engine::Ref<ModelsResult>> models;
+  std::optional<PackageSteps> packages;  ///< none for the embedded base and ISO images
+  engine::Ref<ReleaseResult> release;
+};
+
+/// Pure. All references must outlive the graph.
+ProfileGraph make_graph(Profile& profile, const ReleaseRequest& request);
+
+/// What an engine needs, from the effects. A plan is content with blobs that are there; else they are hashed.
+enum class BlobCheck { kThere, kHashed };
+engine::Environment environment_of(Toolbox& tools, BlobCheck check);
+
+}  // namespace imgforge::steps

@@ -1,0 +1,169 @@
+#include "builder/steps/release.hpp"
+
+#include <fmt/format.h>
+
+#include "artifacts/formats.hpp"
+#include "builder/engine/result.hpp"
+#include "builder/fetch/url.hpp"
+#include "builder/recipe/show.hpp"
+#include "builder/stages/boot_paths.hpp"
+#include "builder/stages/sbom.hpp"
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::steps {
+namespace {
+
+using artifacts::ManifestBoot;
+
+artifacts::Version release_version(const std::string& text) {
+  if (const auto version = artifacts::Version::parse(text)) return *version;
+  throw core::Error(core::Kind::kRecipe, "\"" + text + "\" cannot be the version of a release");
+}
+
+class Release {
+ public:
+  Release(engine::Context& context, Profile& profile, const ReleaseRequest& request,
+          const ReleaseParts& parts)
+      : context_(context), profile_(profile), request_(request), parts_(parts) {}
+
+  ReleaseResult run() {
+    ReleaseResult result;
+    for (const auto& boot : parts_.boots) {
+      for (ManifestBoot& row : context_[boot].boots()) result.boots.push_back(std::move(row));
+    }
+    boots_ = &result.boots;
+    result.published = artifacts::Store::create(request_.output_dir).publish(publish_request());
+    require_boots(result.published.manifest);
+    for (const std::string& warning : result.published.warnings) context_.progress().warn(warning);
+    return result;
+  }
+
+ private:
+  /// A release that was there before may have been published without boot tests.
+  void require_boots(const artifacts::Manifest& manifest) const {
+    if (request_.boot_test != BootTest::kRequired) return;
+    const std::vector<std::string> unproven = stages::unproven_boots(manifest);
+    if (unproven.empty()) return;
+    throw core::Error(core::Kind::kBoot, fmt::format("{} {} was not seen to boot: {}", manifest.line(),
+                                                     manifest.version, core::join(unproven, ", ")))
+        .hint("it was published before without boot tests: choose another version for this one");
+  }
+
+  artifacts::PublishRequest publish_request() {
+    const recipe::ResolvedRecipe& recipe = profile_.recipe;
+    artifacts::PublishRequest publish;
+    publish.name = recipe.name;
+    publish.profile = recipe.profile;
+    publish.version = release_version(recipe.version);
+    publish.cancel = profile_.tools.cancel;
+    publish.sign = request_.sign;
+    publish.signature = request_.signature;
+    for (const auto& [format, artifact] : parts_.artifacts) add_artifact(publish, format, context_[artifact]);
+    if (parts_.medium) add_artifact(publish, "iso", context_[*parts_.medium].artifact);
+    publish.finalise = [this](artifacts::Manifest& manifest) {
+      complete(manifest);
+      return std::vector<artifacts::Document>{{std::string(stages::kSbomFile), stages::make_sbom(manifest)}};
+    };
+    return publish;
+  }
+
+  void add_artifact(artifacts::PublishRequest& publish, const std::string& name,
+                    const ArtifactResult& result) const {
+    const artifacts::Format& format = *artifacts::find_format(name);
+    for (const ArtifactFile& file : result.files_of_format) {
+      std::map<std::string, std::string> media = file.media;
+      if (format.files.size() > 1) media["role"] = file.role;
+      publish.artifacts.push_back({profile_.blob(file.sha256).path(),
+                                   std::string(artifacts::format_suffix(format, file.role)), name,
+                                   file.virtual_size, std::move(media)});
+    }
+  }
+
+  artifacts::ManifestBase base() const {
+    const stages::BaseOrigin& origin = context_[parts_.source].origin;
+    const BaseResult& file = context_[parts_.base];
+    artifacts::ManifestBase base;
+    base.kind = parts_.medium ? "iso" : origin.alpine ? "minirootfs" : "embedded";
+    base.release = origin.alpine ? origin.alpine->version : origin.embedded->release;
+    if (origin.alpine && !origin.alpine->urls.empty())
+      base.url = fetch::redacted_url(origin.alpine->urls.front());
+    base.sha256 = file.sha256;
+    base.size = file.size;
+    return base;
+  }
+
+  void complete(artifacts::Manifest& manifest) const {
+    const recipe::ResolvedRecipe& recipe = profile_.recipe;
+    manifest.created = core::iso_time(request_.build_time);
+    manifest.recipe_sha256 = request_.recipe_sha256;
+    manifest.insecure = request_.insecure;
+    manifest.base = base();
+    if (parts_.models) manifest.models = context_[*parts_.models].members.rows;
+    if (parts_.rootfs) {
+      const RootfsResult& rootfs = context_[*parts_.rootfs];
+      manifest.accelerator = rootfs.accelerator;
+      manifest.accelerator_reason = rootfs.accelerator_reason;
+      manifest.packages = rootfs.packages;
+    }
+    if (parts_.boot_files) manifest.kernel_release = context_[*parts_.boot_files].kernels.front().release;
+    if (parts_.medium) manifest.kernel_release = context_[*parts_.medium].kernel;
+    for (const auto& [format, artifact] : parts_.artifacts) {
+      if (manifest.kernel_cmdline.empty()) manifest.kernel_cmdline = context_[artifact].cmdline;
+    }
+    manifest.tool_version = IMGFORGE_VERSION;
+    manifest.boot_expect = recipe.boot_expect;
+    manifest.required_memory = recipe.requirements.memory;
+    manifest.required_cpus = recipe.requirements.cpus;
+    for (ManifestBoot boot : *boots_) {
+      for (const artifacts::ManifestArtifact& artifact : manifest.artifacts) {
+        if (artifact.format == boot.artifact) boot.artifact = artifact.file;
+      }
+      manifest.boots.push_back(std::move(boot));
+    }
+  }
+
+  engine::Context& context_;
+  Profile& profile_;
+  const ReleaseRequest& request_;
+  const ReleaseParts& parts_;
+  const std::vector<ManifestBoot>* boots_ = nullptr;
+};
+
+std::string parameters_of(const recipe::ResolvedRecipe& recipe) {
+  const core::Json all = recipe::to_json(recipe);
+  core::Json out = core::Json::object();
+  for (const char* key : {"name", "profile", "version", "description", "requirements"}) {
+    if (all.contains(key)) out[key] = all.at(key);
+  }
+  return out.dump();
+}
+
+}  // namespace
+
+engine::Ref<ReleaseResult> add_release(engine::Graph& graph, Profile& profile, const ReleaseRequest& request,
+                                       const ReleaseParts& parts) {
+  engine::Step<ReleaseResult> step;
+  step.id = profile.id("release");
+  step.kind = "release";
+  step.summary = fmt::format("{} {}", profile.recipe.line(), profile.recipe.version);
+  step.parameters = parameters_of(profile.recipe);
+  step.freshness = engine::Freshness::kActs;
+  step.inputs = {engine::value_of(parts.source), engine::value_of(parts.base)};
+  if (parts.models) step.inputs.push_back(engine::value_of(*parts.models));
+  if (parts.rootfs) step.inputs.push_back(engine::value_of(*parts.rootfs));
+  if (parts.boot_files) step.inputs.push_back(engine::value_of(*parts.boot_files));
+  for (const auto& [format, artifact] : parts.artifacts) step.inputs.push_back(engine::bytes_of(artifact));
+  for (const auto& boot : parts.boots) step.inputs.push_back(engine::value_of(boot));
+  if (parts.medium) step.inputs.push_back(engine::bytes_of(*parts.medium));
+  step.make = [&profile, &request, parts](engine::Context& context) {
+    return Release(context, profile, request, parts).run();
+  };
+  step.words = [](const ReleaseResult& result) {
+    const bool found = result.published.outcome == artifacts::PublishOutcome::kIdentical;
+    return fmt::format("{}{}", result.published.manifest.version, found ? " is there already" : "");
+  };
+  return graph.add(std::move(step), engine::transient<ReleaseResult>());
+}
+
+}  // namespace imgforge::steps

@@ -1,0 +1,69 @@
+// The release of a profile: manifest, sums and signatures, published behind one rename.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "artifacts/manifest.hpp"
+#include "artifacts/store.hpp"
+#include "builder/engine/graph.hpp"
+#include "builder/steps/artifact.hpp"
+#include "builder/steps/base.hpp"
+#include "builder/steps/boot.hpp"
+#include "builder/steps/boot_files.hpp"
+#include "builder/steps/models.hpp"
+#include "builder/steps/profile.hpp"
+#include "builder/steps/remaster.hpp"
+#include "builder/steps/rootfs.hpp"
+#include "core/clock.hpp"
+#include "core/digest.hpp"
+
+namespace imgforge::steps {
+
+/// How releases of one call are published.
+struct ReleaseRequest {
+  std::filesystem::path output_dir;
+  core::Digest recipe_sha256;  ///< of the recipe file's bytes
+  core::UnixTime build_time;
+  BootTest boot_test = BootTest::kNo;
+  /// Only these paths are booted; empty: all that each format claims.
+  std::vector<image::BootPath> boot_paths = {};
+  /// Text of the .minisig for a file of that name and content; empty: an unsigned release, which its manifest
+  /// says.
+  std::function<std::string(std::string_view file, std::string_view bytes)> sign;
+  std::string public_key = {};  ///< text of the .pub file that belongs to `sign`
+  /// As in artifacts::PublishRequest.
+  artifacts::SignatureCheck signature = {};
+  /// Checks that flags switched off, for the manifests.
+  std::vector<std::string> insecure = {};
+};
+
+struct ReleaseResult {
+  artifacts::PublishResult published;
+  std::vector<artifacts::ManifestBoot> boots;  ///< of this build's boot tests
+};
+
+/// What a release is made of. Of an ISO base there is the medium alone, of any other at least a root file
+/// system and formats.
+struct ReleaseParts {
+  engine::Ref<BaseSource> source;
+  engine::Ref<BaseResult> base;
+  std::optional<engine::Ref<ModelsResult>> models = {};
+  std::optional<engine::Ref<RootfsResult>> rootfs = {};
+  std::optional<engine::Ref<BootFilesResult>> boot_files = {};
+  std::vector<std::pair<std::string, engine::Ref<ArtifactResult>>> artifacts =
+      {};  ///< by format, in the recipe's order
+  std::vector<engine::Ref<BootResult>> boots = {};
+  std::optional<engine::Ref<RemasterResult>> medium = {};
+};
+
+/// `request` must outlive the graph.
+engine::Ref<ReleaseResult> add_release(engine::Graph& graph, Profile& profile, const ReleaseRequest& request,
+                                       const ReleaseParts& parts);
+
+}  // namespace imgforge::steps

@@ -1,0 +1,53 @@
+#include "builder/steps/sandbox_session.hpp"
+
+#include "builder/guest/base.hpp"
+#include "builder/steps/appliance.hpp"
+
+namespace imgforge::steps {
+
+SandboxSession::SandboxSession(stages::Toolbox& tools, std::filesystem::path work, std::string line)
+    : tools_(tools), work_(std::move(work)), line_(std::move(line)) {}
+
+void SandboxSession::start() {
+  const std::lock_guard lock(mutex_);
+  if (pending_ || sandbox_) return;
+  const guest::SandboxRequest request{work_, line_};
+  pending_ = tools_.start_sandbox ? tools_.start_sandbox(request) : start_appliance(tools_, request);
+}
+
+guest::Sandbox& SandboxSession::with_base(engine::Context& context, const artifacts::VerifiedFile& base) {
+  start();
+  if (!sandbox_) {
+    context.say("waiting for the sandbox");
+    sandbox_ = context.phase("appliance", [&] { return pending_->get(); });
+    pending_.reset();
+  }
+  if (!is_unpacked_) {
+    context.phase("unpack base", [&] { guest::unpack_base(*sandbox_, base.path()); });
+    is_unpacked_ = true;
+  }
+  return *sandbox_;
+}
+
+void SandboxSession::finish() {
+  if (sandbox_) sandbox_->finish();
+  sandbox_.reset();
+  is_unpacked_ = false;
+}
+
+guest::World world_of(const std::vector<fetch::Repository>& repositories,
+                      const recipe::ResolvedRecipe& recipe) {
+  guest::World world;
+  for (const fetch::Repository& repository : repositories) {
+    world.repositories.push_back({repository.urls.front(),
+                                  repository.file ? repository.file->path() : std::filesystem::path(),
+                                  repository.arch});
+    if (!repository.file) world.trust = guest::Trust::kHost;
+  }
+  for (const recipe::Marked& key : recipe.packages.keys) world.keys.emplace_back(key.value);
+  world.add = recipe.packages.add;
+  world.remove = recipe.packages.remove;
+  return world;
+}
+
+}  // namespace imgforge::steps

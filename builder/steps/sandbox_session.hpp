@@ -1,0 +1,47 @@
+// The one sandbox of a profile's build: the steps that need one share its start. It begins to start when that
+// is certain, or else when it is first asked for, and ends with the root file system.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "artifacts/blob_store.hpp"
+#include "builder/engine/step.hpp"
+#include "builder/fetch/packages.hpp"
+#include "builder/guest/apk.hpp"
+#include "builder/guest/sandbox.hpp"
+#include "builder/recipe/recipe.hpp"
+#include "builder/stages/toolbox.hpp"
+
+namespace imgforge::steps {
+
+class SandboxSession {
+ public:
+  /// `work` takes the sandbox's files and must outlive the session; `line` names its log below the cache.
+  SandboxSession(stages::Toolbox& tools, std::filesystem::path work, std::string line);
+
+  /// Begins to start it and returns at once; nothing when it runs.
+  void start();
+  /// The running sandbox with the base unpacked into it. For one step at a time.
+  guest::Sandbox& with_base(engine::Context& context, const artifacts::VerifiedFile& base);
+  /// Ends it in good order.
+  void finish();
+
+ private:
+  stages::Toolbox& tools_;
+  std::filesystem::path work_;
+  std::string line_;
+  std::mutex mutex_;
+  std::unique_ptr<guest::PendingSandbox> pending_;
+  std::unique_ptr<guest::Sandbox> sandbox_;
+  bool is_unpacked_ = false;
+};
+
+/// What apk is to reach in a sandbox.
+guest::World world_of(const std::vector<fetch::Repository>& repositories,
+                      const recipe::ResolvedRecipe& recipe);
+
+}  // namespace imgforge::steps
