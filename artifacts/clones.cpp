@@ -15,6 +15,7 @@
 #include "artifacts/flat_names.hpp"
 #include "artifacts/journal.hpp"
 #include "artifacts/release_check.hpp"
+#include "artifacts/verify.hpp"
 #include "core/atomic_file.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
@@ -147,8 +148,7 @@ class Cloning {
   }
 
   ManifestArtifact choose(const fs::path& release) const {
-    const Manifest manifest =
-        parse_manifest(core::read_text_file(release / kManifestFile, kMaxManifestBytes));
+    const Manifest manifest = trusted_manifest(release, request_.change.signature);
     for (const char* format : {"qcow2", "raw"}) {
       if (!request_.format.empty() && request_.format != format) continue;
       for (const ManifestArtifact& artifact : manifest.artifacts)

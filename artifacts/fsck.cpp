@@ -77,7 +77,7 @@ class Fsck {
         add(link ? Damage::kPlainLink : Damage::kForeign, release.directory / row.subject, row.detail,
             &release);
       } else if (!row.ok) {
-        add_row(release, row);
+        add_row(release, row, report.unsigned_manifest.has_value());
       }
     }
     Manifest manifest;
@@ -89,6 +89,10 @@ class Fsck {
     } catch (const Error&) {
       return;  // a row above says so
     }
+    std::vector<std::string> switched_off = manifest.insecure;
+    std::erase(switched_off, kUnsignedFlag);  // the missing signature is a finding of its own
+    if (!switched_off.empty())
+      add(Damage::kInsecure, release.directory, "made with " + core::join(switched_off, ", "), &release);
     for (const ManifestArtifact& artifact : manifest.artifacts) {
       if (release.state == ReleaseState::kArchived) break;  // has no links
       std::error_code error;
@@ -103,13 +107,13 @@ class Fsck {
       jobs_.push_back({&release, file.file, file.size, file.sha256, file.sha512});
   }
 
-  void add_row(const InventoryRelease& release, const CheckRow& row) {
+  void add_row(const InventoryRelease& release, const CheckRow& row, bool is_unsigned) {
     const bool sums = row.subject == kSumsFile;
     Damage damage = sums ? Damage::kSums : Damage::kManifest;
     if (row.check == "signature") damage = Damage::kSignature;
     if (row.check == "listing" || row.check == "directory") damage = Damage::kUnreadable;
     const bool whole = row.check == "name" || row.check == "directory" || row.check == "listing";
-    const bool meant = row.check == "signature" && release.manifest && release.manifest->is_unsigned;
+    const bool meant = row.check == "signature" && is_unsigned;
     add(damage, whole ? release.directory : release.directory / row.subject,
         meant ? "published unsigned" : row.detail, &release);
   }
@@ -302,6 +306,8 @@ std::string_view damage_name(Damage damage) {
       return "leftover";
     case Damage::kForeign:
       return "foreign";
+    case Damage::kInsecure:
+      return "insecure";
     case Damage::kUnreadable:
       return "unreadable";
   }
@@ -309,7 +315,7 @@ std::string_view damage_name(Damage damage) {
 }
 
 bool is_note(Damage damage) {
-  return damage == Damage::kInterrupted || damage == Damage::kForeign;
+  return damage == Damage::kInterrupted || damage == Damage::kForeign || damage == Damage::kInsecure;
 }
 
 bool FsckReport::ok() const {

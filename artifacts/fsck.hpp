@@ -28,11 +28,12 @@ enum class Damage {
   kClone,        ///< a clone without disk, or of a release that is not there
   kInterrupted,  ///< left by a run that was killed; `clean` removes it
   kForeign,      ///< nothing of imgforge; it is kept
+  kInsecure,     ///< checks were switched off for its build; its manifest says which
   kUnreadable,   ///< could not be examined
 };
 /// "signature", "manifest", "file", ...
 std::string_view damage_name(Damage damage);
-/// Leftovers and foreign files are worth a note; everything else is a failure.
+/// Leftovers, foreign files and checks that were switched off are worth a note; everything else is a failure.
 bool is_note(Damage damage);
 
 struct Finding {

@@ -18,6 +18,7 @@ using core::Kind;
 
 constexpr std::uint64_t kSchema = 1;
 constexpr std::size_t kMaxPackages = 10000;
+constexpr const char* kFromBase = "base";
 constexpr std::size_t kMaxModels = 1000;
 constexpr std::size_t kMaxFiles = 200;
 constexpr std::size_t kMaxRows = 200;
@@ -27,6 +28,11 @@ Json to_json(const ManifestPackage& package) {
   row["name"] = package.name;
   row["version"] = package.version;
   row["arch"] = package.arch;
+  if (package.from_base) {
+    row["from"] = kFromBase;
+    row["checksum"] = package.checksum;
+    return row;
+  }
   row["repository"] = package.repository;
   row["checksum"] = package.checksum;
   row["sha256"] = package.sha256.hex();
@@ -125,8 +131,13 @@ ManifestPackage read_package(JsonObject& row) {
   package.name = row.text("name");
   package.version = row.text("version");
   package.arch = row.text("arch");
-  package.repository = row.text("repository");
   package.checksum = row.text("checksum");
+  package.from_base = row.has("from");
+  if (package.from_base) {
+    if (row.text("from") != kFromBase) row.refuse("from", std::string("is not \"") + kFromBase + "\"");
+    return package;
+  }
+  package.repository = row.text("repository");
   package.sha256 = row.digest("sha256", HashAlgorithm::kSha256);
   package.size = row.number("size");
   return package;

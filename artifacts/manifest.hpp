@@ -25,15 +25,31 @@ struct ManifestBase {
   bool operator==(const ManifestBase&) const = default;
 };
 
+/// A package that is installed in the image, as the image's own database has it.
 struct ManifestPackage {
   std::string name;
   std::string version;
   std::string arch;
-  std::string repository;  ///< URL, without credentials
-  std::string checksum;    ///< the `C:` field of the package index, as text
-  core::Digest sha256;
-  std::uint64_t size = 0;
+  std::string repository;  ///< URL, without credentials; empty when `from_base`
+  std::string checksum;    ///< the `C:` field of the package index or of the database, as text
+  core::Digest sha256;     ///< of the package's file; empty when `from_base`
+  std::uint64_t size = 0;  ///< of the package's file; 0 when `from_base`
+  /// It came with the base (or a run step of the recipe installed it), so this build saw no file of it. In
+  /// JSON: "from": "base" in place of repository, sha256 and size.
+  bool from_base = false;
   bool operator==(const ManifestPackage&) const = default;
+  /// For records of build steps; core/record.hpp.
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("name", self.name);
+    visit("version", self.version);
+    visit("arch", self.arch);
+    visit("repository", self.repository);
+    visit("checksum", self.checksum);
+    visit("sha256", self.sha256);
+    visit("size", self.size);
+    visit("from_base", self.from_base);
+  }
 };
 
 /// An AI model of the image, or one that the machine fetches when it starts for the first time.
@@ -132,7 +148,9 @@ struct Manifest {
   core::Bytes required_memory;
   unsigned required_cpus = 1;
   bool is_unsigned = false;
-  std::vector<std::string> insecure;  ///< checks that were switched off, by the name of their flag
+  /// Checks that were switched off for the build, by the flag that did it: "--allow-older-index",
+  /// "--unsigned". A release that is made from another one has those of its source too.
+  std::vector<std::string> insecure;
   bool operator==(const Manifest&) const;
 
   /// "<name>-<profile>", the folder under releases/; "<name>" for a recipe without profiles.
@@ -140,6 +158,8 @@ struct Manifest {
   /// "<name>-<profile>-<version>", what artifact names begin with.
   std::string stem() const;
 };
+
+inline constexpr const char* kUnsignedFlag = "--unsigned";
 
 constexpr std::size_t kMaxManifestBytes = 4 << 20;
 

@@ -8,6 +8,7 @@
 #include "artifacts/pins.hpp"
 #include "artifacts/release_check.hpp"
 #include "artifacts/store.hpp"
+#include "artifacts/verify.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 
@@ -36,15 +37,15 @@ bool is_folder(const fs::path& path) {
   return fs::symlink_status(path, error).type() == fs::file_type::directory;
 }
 
-/// The manifest of a release whose files are all as it says.
-Manifest intact_release(const Store& store, std::string_view line, const Version& version) {
+/// The manifest of a release that somebody vouches for and whose files are all as it says.
+Manifest intact_release(const Store& store, std::string_view line, const Version& version,
+                        const SignatureCheck& signature) {
   const fs::path directory = store.release_directory(line, version);
   if (!is_file_name(line) || !is_folder(directory)) {
     throw Error(Kind::kStore, directory.native() + " is not a release")
         .hint("imgforge list " + std::string(line));
   }
-  const Manifest manifest =
-      parse_manifest(core::read_text_file(directory / kManifestFile, kMaxManifestBytes));
+  const Manifest manifest = trusted_manifest(directory, signature);
   if (manifest.line() != line || manifest.version != version.to_string()) {
     throw Error(Kind::kIntegrity, directory.native() + " holds the manifest of " + manifest.stem());
   }
@@ -57,10 +58,11 @@ Manifest intact_release(const Store& store, std::string_view line, const Version
 }
 
 /// Under the lock: all checks, then one rename.
-Turn turn(const Store& store, const char* command, std::string_view line, const Version& version) {
+Turn turn(const Store& store, const char* command, std::string_view line, const Version& version,
+          const SignatureCheck& signature) {
   Turn result{std::string(line), "", version.to_string(), false, {}};
   if (const auto before = store.current(line)) result.from = before->to_string();
-  const Manifest manifest = intact_release(store, line, version);
+  const Manifest manifest = intact_release(store, line, version, signature);
   for (const FlatLink& link : flat_links(store, manifest)) check_flat_link(link);
   remove_leftover_links(store, result.line);
   result.changed = point_at(store, manifest);
@@ -107,13 +109,14 @@ bool is_release(const Store& store, const std::string& line, const Version& vers
 
 Turn Store::promote(std::string_view line, const Version& version, const ChangeOptions& options) {
   const StoreLock lock(root_, options.lock_timeout, options.cancel);
-  return turn(*this, "promote", line, version);
+  return turn(*this, "promote", line, version, options.signature);
 }
 
 Turn Store::rollback(std::string_view line, const std::optional<Version>& version,
                      const ChangeOptions& options) {
   const StoreLock lock(root_, options.lock_timeout, options.cancel);
-  return turn(*this, "rollback", line, version ? *version : before_current(*this, std::string(line)));
+  return turn(*this, "rollback", line, version ? *version : before_current(*this, std::string(line)),
+              options.signature);
 }
 
 std::vector<std::string> Store::pin(std::string_view line, const Version& version, std::string_view reason,

@@ -15,6 +15,7 @@
 #include "artifacts/journal.hpp"
 #include "artifacts/release_check.hpp"
 #include "artifacts/store.hpp"
+#include "artifacts/verify.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"
@@ -159,6 +160,7 @@ class Publication {
     for (const CheckRow& row : check_files(directory, existing)) {
       if (!row.ok) return std::nullopt;
     }
+    require_trust(directory, existing);
     manifest_.version = existing.version;
     std::vector<std::string> warnings;
     if (!turns()) {
@@ -167,6 +169,21 @@ class Publication {
       warnings = note("was published already, made current");
     }
     return PublishResult{PublishOutcome::kIdentical, version, directory, existing, std::move(warnings)};
+  }
+
+  /// The same files under a manifest that anybody could have written are no release to answer with.
+  void require_trust(const fs::path& directory, const Manifest& existing) const {
+    try {
+      if (trusted_manifest(directory, request_.signature) == existing) return;
+    } catch (const Error& error) {
+      throw Error(
+          Kind::kSignature,
+          directory.native() +
+              " holds the same files, but nobody trusted vouches for its manifest: " + error.message())
+          .hint("trust the key that signed it (imgforge key trust), or imgforge remove " + existing.line() +
+                "@" + existing.version + "; nothing was published");
+    }
+    throw Error(Kind::kIntegrity, directory.native() + " changed while it was compared");
   }
 
   /// Into the journal; returns what has to be warned of.
@@ -261,7 +278,11 @@ class Publication {
     if (::mkdir(directory.c_str(), 0755) != 0)
       throw core::system_error(errno, "cannot create", directory.native());
     for (std::size_t i = 0; i < sources_.size(); ++i) stage_artifact(directory, i);
-    for (const Document& document : request_.finalise(manifest_)) {
+    const std::vector<Document> documents = request_.finalise(manifest_);
+    if (std::vector<std::string>& flags = manifest_.insecure;
+        manifest_.is_unsigned && std::find(flags.begin(), flags.end(), kUnsignedFlag) == flags.end())
+      flags.emplace_back(kUnsignedFlag);
+    for (const Document& document : documents) {
       ManifestDocument row;
       row.file = document.file;
       row.size = document.content.size();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@
 #include "core/error.hpp"
 
 namespace imgforge::artifacts {
+
+/// Checks the text of a .minisig file over `data`; returns who signed, or throws core::Error (kSignature).
+using SignatureCheck = std::function<std::string(std::string_view data, std::string_view minisig_text)>;
 
 struct CheckRow {
   std::string subject;  ///< file name, or the directory

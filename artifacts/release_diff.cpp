@@ -28,9 +28,18 @@ Values fields_of(const Manifest& manifest) {
   return fields;
 }
 
-Values packages_of(const Manifest& manifest) {
+/// Releases of Alpine from before manifests held what came with the base cannot be compared in that.
+bool lacks_base_packages(const Manifest& manifest) {
+  return manifest.base.kind == "minirootfs" &&
+         std::none_of(manifest.packages.begin(), manifest.packages.end(),
+                      [](const ManifestPackage& package) { return package.from_base; });
+}
+
+Values packages_of(const Manifest& manifest, const Manifest& other) {
   Values packages;
-  for (const ManifestPackage& package : manifest.packages) packages[package.name] = package.version;
+  for (const ManifestPackage& package : manifest.packages) {
+    if (!package.from_base || !lacks_base_packages(other)) packages[package.name] = package.version;
+  }
   return packages;
 }
 
@@ -100,7 +109,7 @@ std::vector<DiffRow> diff_values(const Values& before, const Values& after) {
 
 ReleaseDiff diff_releases(const Manifest& before, const Manifest& after) {
   return {diff_values(fields_of(before), fields_of(after)),
-          diff_values(packages_of(before), packages_of(after)),
+          diff_values(packages_of(before, after), packages_of(after, before)),
           diff_values(artifacts_of(before, after), artifacts_of(after, before)),
           diff_values(boots_of(before), boots_of(after))};
 }

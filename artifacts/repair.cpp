@@ -200,6 +200,7 @@ class Repair {
       for (const FlatLink& link : flat_links(store_, *release->manifest)) {
         const bool plain = link.target.find("/current/") != std::string::npos;
         if (link.path != finding.path || (plain && release->state != ReleaseState::kCurrent)) continue;
+        trusted_manifest(release->directory, options_.check.signature);
         check_flat_link(link);
         if (!finding.detail.starts_with("missing") &&
             !fs::exists(release->directory / fs::path(link.target).filename()))

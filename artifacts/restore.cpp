@@ -91,8 +91,7 @@ class Restoring {
     VerifyOptions options;
     options.signature = options_.signature;
     const VerifyReport report = verify_release(fresh, options);
-    const bool is_unsigned =
-        parse_manifest(core::read_text_file(fresh / kManifestFile, kMaxManifestBytes)).is_unsigned;
+    const bool is_unsigned = report.unsigned_manifest.has_value();
     for (const CheckRow& row : report.rows) {
       const bool waived = row.check == "signature" && (is_unsigned || !options_.signature);
       if (row.ok || waived) continue;

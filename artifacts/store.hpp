@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "artifacts/manifest.hpp"
+#include "artifacts/release_check.hpp"
 #include "artifacts/version.hpp"
 #include "core/cancel.hpp"
 #include "core/fd.hpp"
@@ -59,6 +60,9 @@ struct PublishRequest {
   /// and returns the documents to publish with it. Called once, and only when a new release is made.
   std::function<std::vector<Document>(Manifest&)> finalise;
   signing::Signer signer;  ///< nobody: an unsigned release, which its manifest says
+  /// Whose signature makes a release that is there already count as the same: of the key that this request
+  /// signs with, or of any trusted one. Empty: nobody's.
+  SignatureCheck signature = {};
   std::chrono::milliseconds lock_timeout{std::chrono::seconds(60)};
   core::CancelToken cancel;
 };
@@ -88,6 +92,8 @@ struct Turn {
 struct ChangeOptions {
   std::chrono::milliseconds lock_timeout{std::chrono::seconds(60)};
   core::CancelToken cancel{};
+  /// Who may have signed a release that is acted upon. Empty: nobody, so only unsigned ones are.
+  SignatureCheck signature{};
 };
 
 /// Exclusive right to change a store, held until destruction.
@@ -124,11 +130,12 @@ class Store {
   std::optional<Version> current(std::string_view line) const;
 
   /// Brings a release into the store. kStore, kLocked, kNoSpace, kPermission, kIo, kIntegrity (a file
-  /// changed while it was copied) or whatever `finalise` and `signer` throw; then the store is as it was.
+  /// changed while it was copied), kSignature (the same files are there already under a manifest that nobody
+  /// trusted vouches for) or whatever `finalise` and `signer` throw; then the store is as it was.
   PublishResult publish(const PublishRequest& request);
-  /// Turns `current` to an existing release whose files are intact, archived ones excepted. kStore when
-  /// `current` is something else than a link to a release, kIntegrity when the release is damaged: then
-  /// nothing was changed.
+  /// Turns `current` to an existing release whose manifest is trusted (trusted_manifest) and whose files are
+  /// intact, archived ones excepted. kStore when `current` is something else than a link to a release,
+  /// kSignature when nobody trusted signed it, kIntegrity when it is damaged: then nothing was changed.
   Turn promote(std::string_view line, const Version& version, const ChangeOptions& options = {});
   /// The same to the release before the current one (in the order of is_newer), or to `version`. kUsage when
   /// there is none.

@@ -125,6 +125,11 @@ class Verifier {
     return accepted ? std::optional(signer) : std::nullopt;
   }
 
+  static bool has_signature(const fs::path& file) {
+    std::error_code error;
+    return fs::symlink_status(file.native() + kSignatureSuffix, error).type() != fs::file_type::not_found;
+  }
+
   /// Signature first, then the meaning, both over the bytes that were read once.
   std::optional<Manifest> read_manifest(const fs::path& path) {
     std::string bytes;
@@ -141,10 +146,14 @@ class Verifier {
       manifest = parse_manifest(bytes);
       if (signer && manifest->is_unsigned)
         throw Error(Kind::kIntegrity, "signed, but says that it is unsigned");
-      return manifest->stem();
+      return manifest->insecure.empty() ? manifest->stem()
+                                        : manifest->stem() + ", made with " +
+                                              core::escaped(core::join(manifest->insecure, ", "), 200);
     });
     if (signer && manifest && report_.rows.back().ok) {
       report_.manifest = SignedManifest(*manifest, *signer, manifest_digest_);
+    } else if (!signer && manifest && manifest->is_unsigned && !has_signature(path)) {
+      report_.unsigned_manifest = *manifest;
     }
     return manifest;
   }
@@ -259,6 +268,22 @@ VerifyReport verify_release(const fs::path& directory, const VerifyOptions& opti
         .fail(core::escaped(directory.native()), "directory", Error(Kind::kStore, "not a directory"));
   }
   return Verifier(resolved, options).release();
+}
+
+Manifest trusted_manifest(const fs::path& directory, const SignatureCheck& signature) {
+  VerifyOptions options;
+  options.signature = signature;
+  options.contents = Contents::kLeave;
+  const VerifyReport report = verify_release(directory, options);
+  if (report.manifest) return report.manifest->manifest();
+  if (report.unsigned_manifest) return *report.unsigned_manifest;
+  for (const CheckRow& row : report.rows) {
+    if (row.ok) continue;
+    throw Error(row.kind.value_or(Kind::kIntegrity), (directory / row.subject).native() + ": " + row.detail)
+        .hint("imgforge verify " + directory.native() +
+              " says more; --public-key names a further key to trust");
+  }
+  throw Error(Kind::kInternal, directory.native() + " has a manifest that nobody judged");
 }
 
 VerifyReport verify_file(const fs::path& path, const VerifyOptions& options,

@@ -14,8 +14,6 @@
 
 namespace imgforge::artifacts {
 
-/// Checks the text of a .minisig file over `data`; returns who signed, or throws core::Error (kSignature).
-using SignatureCheck = std::function<std::string(std::string_view data, std::string_view minisig_text)>;
 /// Looks into an artifact; returns a detail to show, or throws core::Error.
 using FormatCheck =
     std::function<std::string(const std::filesystem::path& file, const ManifestArtifact& artifact)>;
@@ -36,6 +34,8 @@ struct VerifyOptions {
 struct VerifyReport {
   std::vector<CheckRow> rows;
   std::optional<SignedManifest> manifest;
+  /// The manifest of a release that has no signature and says so: nobody vouches for it.
+  std::optional<Manifest> unsigned_manifest;
   /// No failed row, and the manifest's signature was accepted.
   bool ok() const;
 };
@@ -43,6 +43,11 @@ struct VerifyReport {
 /// Verifies a release directory (or a link to one, such as `current`, resolved once). Throws only
 /// kInterrupted, kInternal and std::bad_alloc.
 VerifyReport verify_release(const std::filesystem::path& directory, const VerifyOptions& options);
+
+/// The manifest of a release for whoever acts on what it says: signed so that `signature` accepts it, or of a
+/// release that was published unsigned, says so and has no signature. Files are not looked at. Throws
+/// kSignature otherwise, kIntegrity when it cannot be read.
+Manifest trusted_manifest(const std::filesystem::path& directory, const SignatureCheck& signature);
 
 /// Verifies one artifact. The manifest is looked for beside the file that `path` leads to, then beside `path`
 /// itself, unless it is given.

@@ -11,8 +11,8 @@
 //     }
 //   };
 //
-// Members may be text, numbers, truth values, digests (as bare sha256), optional digests, records, and
-// vectors and maps (by name) of these. Only .cpp files include this header.
+// Members may be text, numbers, truth values, digests (as bare sha256; empty for none), optional digests,
+// records, and vectors and maps (by name) of these. Only .cpp files include this header.
 #pragma once
 
 #include <concepts>

@@ -6,6 +6,7 @@
 #include "artifacts/export/html.hpp"
 #include "artifacts/export/page_chart.hpp"
 #include "artifacts/export/page_sections.hpp"
+#include "artifacts/release_diff.hpp"
 #include "core/bytes.hpp"
 #include "core/text.hpp"
 
@@ -69,32 +70,29 @@ std::string print_boots(const Line& line) {
 /// "2 added, 1 removed, 3 changed since v20261119"; empty when there is nothing before.
 std::string print_changes(const Release& release, const Release* before) {
   if (before == nullptr) return {};
-  std::map<std::string, std::string> old;
-  for (const ManifestPackage& package : before->manifest.packages) old[package.name] = package.version;
-  std::size_t added = 0;
-  std::size_t changed = 0;
-  for (const ManifestPackage& package : release.manifest.packages) {
-    const auto found = old.find(package.name);
-    if (found == old.end()) {
-      ++added;
-      continue;
-    }
-    changed += found->second == package.version ? 0 : 1;
-    old.erase(found);
-  }
-  if (added + changed + old.size() == 0) return "the same as in " + before->manifest.version;
-  return fmt::format("{} added, {} removed, {} changed since {}", added, old.size(), changed,
+  const std::vector<artifacts::DiffRow> rows =
+      artifacts::diff_releases(before->manifest, release.manifest).packages;
+  if (rows.empty()) return "the same as in " + before->manifest.version;
+  const auto count = [&](artifacts::Change change) {
+    return std::count_if(rows.begin(), rows.end(),
+                         [&](const artifacts::DiffRow& row) { return row.change == change; });
+  };
+  return fmt::format("{} added, {} removed, {} changed since {}", count(artifacts::Change::kAdded),
+                     count(artifacts::Change::kRemoved), count(artifacts::Change::kChanged),
                      before->manifest.version);
 }
 
 std::string print_packages(const Release& release, const Release* before) {
   const artifacts::Manifest& manifest = release.manifest;
   std::uint64_t size = 0;
+  const auto of_base = std::count_if(manifest.packages.begin(), manifest.packages.end(),
+                                     [](const ManifestPackage& package) { return package.from_base; });
   for (const ManifestPackage& package : manifest.packages) size += package.size;
   const std::string changes = print_changes(release, before);
   std::string text = fmt::format("{}: {} {}", manifest.version, manifest.packages.size(),
                                  manifest.packages.size() == 1 ? "package" : "packages");
-  if (!manifest.packages.empty()) text += ", " + core::Bytes{size}.human();
+  if (of_base > 0) text += fmt::format(", {} of them from the base", of_base);
+  if (size > 0) text += ", " + core::Bytes{size}.human();
   if (!changes.empty()) text += " · " + changes;
   if (manifest.packages.empty()) return fmt::format("<p>{}</p>\n", escape_html(text));
   text = fmt::format(
@@ -105,7 +103,7 @@ std::string print_packages(const Release& release, const Release* before) {
   for (const ManifestPackage& package : manifest.packages) {
     text += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"number\">{}</td></tr>\n",
                         escape_html(package.name), escape_html(package.version),
-                        core::Bytes{package.size}.human());
+                        package.from_base ? "base" : core::Bytes{package.size}.human());
   }
   return text + "</tbody>\n</table>\n</div>\n</details>\n";
 }

@@ -117,6 +117,8 @@ int build(Context& context, const Arguments& arguments) {
                                                      : steps::BootTest::kNo;
   if (!arguments.is_unsigned)
     request.release.signer = make_signer(context, arguments.signing_key, arguments.passphrase);
+  request.release.signature = trusting({}, request.release.signer.public_key());
+  request.release.insecure = switched_off(*arguments.build);
   // A store that cannot be written is told now, not after the work.
   artifacts::Store::create(request.release.output_dir);
   BuildTools tools(context, *arguments.build);

@@ -11,6 +11,11 @@
 #include "core/bytes.hpp"
 
 namespace imgforge::cli {
+namespace {
+
+constexpr const char* kOlderIndexFlag = "--allow-older-index";
+
+}  // namespace
 
 void declare_network(OptionSet& set, BuildArguments& arguments) {
   set.option("-j,--jobs", arguments.jobs, "downloads at a time").between(1, 64).show_default();
@@ -24,7 +29,7 @@ void declare_lock_choice(OptionSet& set, BuildArguments& arguments) {
 }
 
 void declare_older_index(OptionSet& set, BuildArguments& arguments) {
-  set.flag("--allow-older-index", arguments.allow_older_index,
+  set.flag(kOlderIndexFlag, arguments.allow_older_index,
            "take a package index older than the last one: a mirror was set back on purpose");
 }
 
@@ -65,6 +70,12 @@ std::optional<lock::Lock> lock_to_use(Context& context, const BuildArguments& ar
   stages::protect_lock(context.options.cache_dir, lock::lock_path(recipe));
   if (!arguments.vendored.empty()) stages::import_vendored(tools, *lock, arguments.vendored);
   return lock;
+}
+
+std::vector<std::string> switched_off(const BuildArguments& arguments) {
+  std::vector<std::string> flags;
+  if (arguments.allow_older_index) flags.emplace_back(kOlderIndexFlag);
+  return flags;
 }
 
 namespace {

@@ -56,6 +56,10 @@ std::optional<lock::Lock> lock_to_use(Context& context, const BuildArguments& ar
                                       const std::vector<recipe::ResolvedRecipe>& profiles,
                                       stages::Toolbox& tools);
 
+/// The checks that the flags switch off, for the manifest: by the name of the flag, whether or not it made a
+/// difference on this machine.
+std::vector<std::string> switched_off(const BuildArguments& arguments);
+
 /// What `plan` and `build --dry-run` print: the steps of the profiles and which would run.
 int print_plan(Context& context, const BuildArguments& arguments);
 

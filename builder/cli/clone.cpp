@@ -2,6 +2,7 @@
 
 #include "artifacts/clones.hpp"
 #include "artifacts/release_reference.hpp"
+#include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "builder/image/overlay.hpp"
 #include "core/json.hpp"
@@ -15,6 +16,7 @@ struct Arguments {
   std::string name;
   std::filesystem::path folder;
   std::string format;
+  std::shared_ptr<std::vector<std::string>> public_keys;
 };
 
 int clone(Context& context, const Arguments& arguments) {
@@ -35,6 +37,7 @@ int clone(Context& context, const Arguments& arguments) {
     image::make_overlay(target, backing, format, context.processes, context.cancel);
   };
   request.change.cancel = context.cancel;
+  request.change.signature = trusting(*arguments.public_keys);
   const artifacts::CloneResult result = artifacts::make_clone(store, request);
   for (const std::string& warning : result.warnings) context.progress.warn(warning);
   const std::string disk = (result.clone.directory / artifacts::kCloneDisk).native();
@@ -61,6 +64,7 @@ Runner declare_clone(OptionSet& set) {
   set.option("--dir", arguments->folder, "existing folder to make it in [clones/ of the output folder]");
   set.option("--format", arguments->format, "qcow2 or raw: the disk to stand on [qcow2 if there is one]")
       .one_of({"qcow2", "raw"});
+  arguments->public_keys = declare_public_keys(set);
   set.set_footer(
       "The clone's disk.qcow2 holds only what the machine writes: its files, keys, logs. Everything else it\n"
       "reads from the release, which stays unchanged and is neither removed nor archived while the clone is\n"

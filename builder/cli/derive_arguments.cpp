@@ -65,17 +65,19 @@ std::shared_ptr<DeriveArguments> declare_derive(OptionSet& set) {
 
 int derive(Context& context, const DeriveArguments& arguments,
            const std::function<PublishResult(artifacts::Store&, const stages::DeriveRequest&)>& body) {
-  const signing::TrustStore trust = load_trust(arguments.public_keys);
   artifacts::Store store = open_store(context);
+  const signing::Signer signer = arguments.is_unsigned
+                                     ? signing::Signer()
+                                     : make_signer(context, arguments.signing_key, arguments.passphrase);
   const std::filesystem::path scratch = context.options.cache_dir / "tmp";
   core::TempDir::reclaim(scratch);
   const stages::DeriveRequest request{
       artifacts::find_release(store, arguments.release),
       wanted_version(arguments.version),
       arguments.promote ? artifacts::Current::kTurn : artifacts::Current::kLeave,
-      [&](std::string_view data, std::string_view minisig) { return trust.verify(data, minisig).signer; },
-      arguments.is_unsigned ? signing::Signer()
-                            : make_signer(context, arguments.signing_key, arguments.passphrase),
+      trusting(arguments.public_keys),
+      trusting(arguments.public_keys, signer.public_key()),
+      signer,
       core::build_time(context.clock),
       scratch,
       context.processes,

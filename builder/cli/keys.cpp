@@ -55,11 +55,25 @@ signing::Signer make_signer(Context& context, const fs::path& chosen, const Pass
           core::build_time(context.clock)};
 }
 
+std::shared_ptr<std::vector<std::string>> declare_public_keys(OptionSet& set) {
+  auto keys = std::make_shared<std::vector<std::string>>();
+  set.option("--public-key", *keys, "a .pub file or key line to trust besides yours; repeatable");
+  return keys;
+}
+
 signing::TrustStore load_trust(const std::vector<std::string>& more) {
   signing::TrustStore trust;
   trust.add_folder(trusted_folder());
   for (const std::string& key : more) trust.add(key);
   return trust;
+}
+
+artifacts::SignatureCheck trusting(const std::vector<std::string>& more, const std::string& own) {
+  const auto trust = std::make_shared<signing::TrustStore>(load_trust(more));
+  if (!own.empty()) trust->add("the signing key", signing::PublicKey::parse(own));
+  return [trust](std::string_view data, std::string_view minisig) {
+    return trust->verify(data, minisig).signer;
+  };
 }
 
 }  // namespace imgforge::cli

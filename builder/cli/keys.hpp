@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "artifacts/release_check.hpp"
 #include "builder/cli/command.hpp"
 #include "signing/passphrase.hpp"
 #include "signing/secret_key.hpp"
@@ -45,7 +46,11 @@ std::shared_ptr<const signing::SecretKey> load_signing_key(Context& context,
 signing::Signer make_signer(Context& context, const std::filesystem::path& chosen,
                             const PassphraseArguments& passphrase);
 
+/// Declares --public-key, for load_trust and trusting.
+std::shared_ptr<std::vector<std::string>> declare_public_keys(OptionSet& set);
 /// The user's trusted keys and those named on the command line.
 signing::TrustStore load_trust(const std::vector<std::string>& more);
+/// Who signed, by these keys and the one whose .pub text is `own` (empty: none).
+artifacts::SignatureCheck trusting(const std::vector<std::string>& more, const std::string& own = {});
 
 }  // namespace imgforge::cli

@@ -46,13 +46,10 @@ Version version_of(const ReleaseLocation& location) {
 }
 
 /// The signed manifest must hold a boot by every path that its artifacts claim.
-void require_boots(const ReleaseLocation& location) {
-  const signing::TrustStore trust = load_trust({});
+void require_boots(const ReleaseLocation& location, const artifacts::SignatureCheck& signature) {
   artifacts::VerifyOptions options;
   options.contents = artifacts::Contents::kLeave;  // promote hashes the files itself
-  options.signature = [&](std::string_view data, std::string_view minisig) {
-    return trust.verify(data, minisig).signer;
-  };
+  options.signature = signature;
   const artifacts::VerifyReport report = artifacts::verify_release(location.directory, options);
   if (!report.ok())
     throw core::Error(core::Kind::kIntegrity,
@@ -65,7 +62,9 @@ void require_boots(const ReleaseLocation& location) {
       .hint("build it with --require-boot");
 }
 
-int promote(Context& context, const std::string& reference, bool booted) {
+int promote(Context& context, const std::string& reference, bool booted,
+            const std::vector<std::string>& public_keys) {
+  const artifacts::SignatureCheck signature = trusting(public_keys);
   Store store = open_store(context);
   const ReleaseLocation location = artifacts::find_release(store, reference);
   if (location.archived) {
@@ -73,16 +72,19 @@ int promote(Context& context, const std::string& reference, bool booted) {
                       location.reference() + " is archived: " + location.directory.native())
         .hint("only releases below releases/ can be current");
   }
-  if (booted) require_boots(location);
-  return say_turn(context, store.promote(location.line, version_of(location), {.cancel = context.cancel}));
+  if (booted) require_boots(location, signature);
+  return say_turn(context, store.promote(location.line, version_of(location),
+                                         {.cancel = context.cancel, .signature = signature}));
 }
 
-int rollback(Context& context, const std::string& name, const std::string& to) {
+int rollback(Context& context, const std::string& name, const std::string& to,
+             const std::vector<std::string>& public_keys) {
   Store store = open_store(context);
   const std::string line = artifacts::find_line(store, name);
   std::optional<Version> version;
   if (!to.empty()) version = version_of(artifacts::find_release(store, line + "@" + to));
-  return say_turn(context, store.rollback(line, version, {.cancel = context.cancel}));
+  return say_turn(
+      context, store.rollback(line, version, {.cancel = context.cancel, .signature = trusting(public_keys)}));
 }
 
 int pin(Context& context, const std::vector<std::string>& references, const std::string& reason) {
@@ -136,11 +138,14 @@ Runner declare_promote(OptionSet& set) {
   auto booted = std::make_shared<bool>(false);
   set.positional("release", *reference, kReleaseHelp).required();
   set.flag("--require-boot", *booted, "refuse a release that was not seen to boot by every path it claims");
+  auto public_keys = declare_public_keys(set);
   set.set_footer(
-      "The release's files are hashed first; a damaged one is refused. All formats change together, by one\n"
+      "The release's signature is checked and its files are hashed first: one that nobody trusted signed is "
+      "refused,\n"
+      "unless it was published --unsigned, and so is a damaged one. All formats change together, by one "
       "rename.\n"
       "Example: imgforge promote hello-boot@v20261120");
-  return [reference, booted](Context& context) { return promote(context, *reference, *booted); };
+  return [=](Context& context) { return promote(context, *reference, *booted, *public_keys); };
 }
 
 Runner declare_rollback(OptionSet& set) {
@@ -148,8 +153,9 @@ Runner declare_rollback(OptionSet& set) {
   auto to = std::make_shared<std::string>();
   set.positional("line", *line, "name and profile, as in unhinged-os-minimal").required();
   set.option("--to", *to, "VERSION to go back to [the one built before the current one]");
+  auto public_keys = declare_public_keys(set);
   set.set_footer("Example: imgforge rollback unhinged-os-minimal");
-  return [line, to](Context& context) { return rollback(context, *line, *to); };
+  return [=](Context& context) { return rollback(context, *line, *to, *public_keys); };
 }
 
 Runner declare_pin(OptionSet& set) {

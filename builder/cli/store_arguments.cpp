@@ -105,6 +105,7 @@ core::Json release_json(const InventoryRelease& release, const signing::TrustSto
   json["name"] = manifest.name;
   json["profile"] = manifest.profile;
   json["created"] = manifest.created;
+  json["insecure"] = manifest.insecure;
   json["artifacts"] = core::Json::array();
   for (const ManifestArtifact& artifact : manifest.artifacts) {
     const StoredFile* file = release.holder(artifact.file);

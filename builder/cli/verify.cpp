@@ -53,6 +53,9 @@ std::string render(const VerifyReport& report, const Style& style) {
     const artifacts::Manifest& manifest = report.manifest->manifest();
     out += fmt::format("  {}: {} {}, signed by {}\n", style.good("verified"), manifest.line(),
                        manifest.version, report.manifest->signer());
+    if (!manifest.insecure.empty())
+      out += fmt::format("  {}: made with {}\n", style.warn("insecure"),
+                         core::escaped(core::join(manifest.insecure, ", ")));
   }
   return out;
 }
@@ -67,6 +70,7 @@ core::Json as_json(const Subject& subject, const VerifyReport& report) {
     out["name"] = report.manifest->manifest().line();
     out["version"] = report.manifest->manifest().version;
     out["signer"] = report.manifest->signer();
+    out["insecure"] = report.manifest->manifest().insecure;
   }
   return out;
 }

@@ -1,12 +1,14 @@
-// The text of APKINDEX.
+// The text of APKINDEX and of apk's database of installed packages: the same records.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <set>
 
 #include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk_installed.hpp"
 #include "builder/fetch/apk_names.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -16,9 +18,18 @@ namespace {
 
 constexpr std::size_t kMaxEntries = 500'000;
 
+/// In which the two texts differ.
+struct Form {
+  std::string_view arch;      ///< of all entries; empty: any
+  std::string_view required;  ///< fields of each entry
+  std::string_view repeated;  ///< fields that are passed over, however often they are there
+  std::size_t limit;          ///< entries
+  bool virtual_packages;      ///< whether names may begin with a dot
+};
+
 class Parser {
  public:
-  Parser(std::string_view arch, std::string_view what) : arch_(arch), what_(what) {}
+  Parser(const Form& form, std::string_view what) : form_(form), what_(what) {}
 
   std::vector<IndexEntry> parse(std::string_view text) {
     while (!text.empty()) {
@@ -42,9 +53,10 @@ class Parser {
     if (line.find('\0') != std::string_view::npos) throw wrong("a NUL byte");
     const auto letter = static_cast<unsigned char>(line[0]);
     if (std::isalpha(letter) == 0) throw wrong("not a field: \"" + core::escaped(line, 60) + "\"");
+    open_ = true;
+    if (form_.repeated.find(line[0]) != std::string_view::npos) return;
     if (seen_.at(letter)) throw wrong(fmt::format("field {} twice in one entry", line[0]));
     seen_.at(letter) = true;
-    open_ = true;
     take_field(line[0], line.substr(2));
   }
 
@@ -54,7 +66,8 @@ class Parser {
         entry_.identity = identity(value);
         break;
       case 'P':
-        if (!is_package_name(value)) throw wrong("bad package name \"" + core::escaped(value, 60) + "\"");
+        if (!is_package_name(value.substr(form_.virtual_packages && value.starts_with('.') ? 1 : 0)))
+          throw wrong("bad package name \"" + core::escaped(value, 60) + "\"");
         entry_.name = value;
         break;
       case 'V':
@@ -62,8 +75,8 @@ class Parser {
         entry_.version = value;
         break;
       case 'A':
-        if (value != arch_ && value != "noarch") {
-          throw wrong(fmt::format("arch {} expected, {} got", arch_, core::escaped(value, 40)));
+        if (form_.arch.empty() ? !is_arch(value) : value != form_.arch && value != "noarch") {
+          throw wrong(fmt::format("arch {} expected, {} got", form_.arch, core::escaped(value, 40)));
         }
         entry_.arch = value;
         break;
@@ -147,12 +160,12 @@ class Parser {
 
   void finish_entry() {
     if (!open_) return;
-    for (const char required : {'C', 'P', 'V', 'A', 'S'}) {
+    for (const char required : form_.required) {
       if (!seen_.at(static_cast<unsigned char>(required)))
         throw wrong(fmt::format("entry without field {}", required));
     }
-    if (entries_.size() == kMaxEntries) {
-      throw core::Error(core::Kind::kUnsafe, fmt::format("{}: more than {} packages", what_, kMaxEntries));
+    if (entries_.size() == form_.limit) {
+      throw core::Error(core::Kind::kUnsafe, fmt::format("{}: more than {} packages", what_, form_.limit));
     }
     entries_.push_back(std::move(entry_));
     entry_ = {};
@@ -160,7 +173,7 @@ class Parser {
     open_ = false;
   }
 
-  std::string_view arch_;
+  const Form& form_;
   std::string_view what_;
   std::size_t line_ = 0;
   std::array<bool, 256> seen_{};
@@ -184,7 +197,25 @@ Index::Index(std::vector<IndexEntry> entries, std::string_view what) : entries_(
 }
 
 Index Index::parse(std::string_view text, std::string_view arch, std::string_view what) {
-  return Index(Parser(arch, what).parse(text), what);
+  const Form form{arch, "CPVAS", "", kMaxEntries, false};
+  return Index(Parser(form, what).parse(text), what);
+}
+
+std::vector<IndexEntry> parse_installed(std::string_view text, std::string_view what) {
+  if (text.size() > kMaxInstalledBytes) {
+    throw core::Error(core::Kind::kUnsafe,
+                      fmt::format("{}: larger than {} MiB", what, kMaxInstalledBytes >> 20));
+  }
+  // F, M, R, a and Z are folders and files with their modes and checksums.
+  const Form form{"", "CPVA", "FMRaZ", kMaxInstalled, true};
+  std::vector<IndexEntry> entries = Parser(form, what).parse(text);
+  std::set<std::string_view> names;
+  for (const IndexEntry& entry : entries) {
+    if (!names.insert(entry.name).second)
+      throw core::Error(core::Kind::kPackage, fmt::format("{}: {} is installed twice", what, entry.name));
+  }
+  std::erase_if(entries, [](const IndexEntry& entry) { return entry.name.starts_with('.'); });
+  return entries;
 }
 
 std::vector<const IndexEntry*> Index::find(std::string_view name) const {

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kReleaseFile = ".alpine-release";
 constexpr std::uint64_t kReleaseLimit = 4096;
+constexpr std::size_t kLongestTitle = 200;
 constexpr std::string_view kConfiguration = ".apkovl.tar.gz";
 /// Packages lie at apks/<arch>/<name>.
 constexpr const char* kDepth = "3";
@@ -112,7 +113,8 @@ std::string volume_date(std::int64_t epoch) {
 
 AlpineIso examine_alpine_iso(const fs::path& file, const std::string& arch, const fs::path& work_dir,
                              core::ProcessRunner& processes, const core::CancelToken& cancel) {
-  static const std::regex form("alpine-[a-z]+([- ][0-9A-Za-z._-]+)+");
+  // One way only to read any title, as it comes from a file that anybody may have made.
+  static const std::regex form("alpine-[a-z]+[- ][0-9A-Za-z._-]+( [0-9A-Za-z._-]+)*");
   AlpineIso iso;
   iso.facts = check_iso(file, processes, cancel);
   iso.files = list_files(file, processes, cancel);
@@ -122,7 +124,7 @@ AlpineIso examine_alpine_iso(const fs::path& file, const std::string& arch, cons
   extract_files(file, iso, {kReleaseFile}, kReleaseLimit, folder, processes, cancel);
   const std::string text = core::read_text_file(folder / kReleaseFile, kReleaseLimit);
   iso.title = core::trimmed(text);
-  if (!std::regex_match(iso.title, form)) {
+  if (iso.title.size() > kLongestTitle || !std::regex_match(iso.title, form)) {
     throw not_alpine(file, fmt::format("{} says \"{}\"", kReleaseFile, core::escaped(iso.title, 80)));
   }
   if (!iso.facts.bios && !iso.facts.uefi) throw not_alpine(file, "it does not start on BIOS or UEFI");

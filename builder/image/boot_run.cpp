@@ -5,13 +5,12 @@
 #include <string.h>
 
 #include "builder/image/init_script.hpp"
-#include "builder/image/pattern.hpp"
 #include "builder/image/qemu_arguments.hpp"
 #include "builder/image/secure_disk.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/random.hpp"
 #include "core/text.hpp"
-#include "core/json.hpp"
 
 namespace imgforge::image {
 namespace {
@@ -64,8 +63,7 @@ BootRun::BootRun(const BootSpec& spec, BootEvidence& evidence, core::ChildProces
       cancel_(cancel),
       start_(Clock::now()),
       last_output_(start_) {
-  for (const Expectation& expectation : spec.expect)
-    patterns_.push_back(compiled_pattern(expectation.pattern));
+  for (const Expectation& expectation : spec.expect) patterns_.emplace_back(expectation.pattern);
   if (!spec.log.empty()) log_ = core::open_file(spec.log, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
 }
 
@@ -142,7 +140,7 @@ void BootRun::examine(const std::string& line) {
   if (shows_init(line)) mark("init");
   if (line.find(kHandOverMarker) != std::string::npos) mark("hand-over");
   // A line may meet several expectations in a row; an unfinished one is looked at again when it grows.
-  while (met_ < patterns_.size() && line != answered_ && std::regex_search(line, patterns_[met_])) {
+  while (met_ < patterns_.size() && line != answered_ && patterns_[met_].found_in(line)) {
     const std::string& reply = spec_.expect[met_++].reply;
     if (reply.empty()) continue;
     type(reply);

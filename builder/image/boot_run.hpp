@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <optional>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "builder/image/qmp.hpp"
 #include "core/cancel.hpp"
 #include "core/fd.hpp"
+#include "core/pattern.hpp"
 #include "core/process.hpp"
 
 namespace imgforge::image {
@@ -46,7 +46,7 @@ class BootRun {
   const core::CancelToken& cancel_;
   Clock::time_point start_;
   Clock::time_point last_output_;
-  std::vector<std::regex> patterns_;
+  std::vector<core::Pattern> patterns_;
   std::size_t met_ = 0;
   std::string answered_;
   ConsoleText console_;

@@ -6,8 +6,8 @@
 #include <charconv>
 #include <regex>
 
-#include "builder/image/pattern.hpp"
 #include "core/error.hpp"
+#include "core/pattern.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -40,7 +40,7 @@ void check_typable(const GuestCommand& command) {
                             "without control characters",
                             core::escaped(command.text, 80), kLongestCommand));
   }
-  if (!command.expect.empty()) compiled_pattern(command.expect);
+  if (!command.expect.empty()) core::Pattern{command.expect};
 }
 
 bool ends_like(const std::string& line, const char* pattern) {
@@ -105,8 +105,7 @@ void GuestShell::end_command(int status) {
     results_.push_back({command.text, status, core::join(output_, "\n"), seconds});
     if (command.expect.empty() && status != 0) {
       failure_ = fmt::format("the command \"{}\" ended with status {}", core::escaped(command.text), status);
-    } else if (!command.expect.empty() &&
-               !std::regex_search(results_.back().output, compiled_pattern(command.expect))) {
+    } else if (!command.expect.empty() && !core::Pattern(command.expect).found_in(results_.back().output)) {
       failure_ = fmt::format("the output of \"{}\" has no \"{}\"", core::escaped(command.text),
                              core::escaped(command.expect));
     }

@@ -506,7 +506,8 @@ constexpr std::array kFields{
     Field{.path = "boot.expect",
           .shape = Shape::kList,
           .type = Type::kRegex,
-          .description = "Regular expressions that must appear on the serial console, one after the other.",
+          .description = "Regular expressions that must appear on the serial console, one after the other, "
+                         "each in one line.",
           .fallback_note = "imgforge's own marker",
           .example = "expect: [\"login:\"]"},
     Field{.path = "secure_boot",

@@ -9,6 +9,7 @@
 #include <regex>
 
 #include "builder/recipe/model.hpp"
+#include "core/pattern.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::recipe {
@@ -90,11 +91,11 @@ void check_password(const Node& node) {
 
 void check_regex(const Node& node) {
   try {
-    const std::regex pattern(node.text(), std::regex::ECMAScript);
-  } catch (const std::regex_error&) {
-    throw recipe_error(node,
-                       fmt::format("\"{}\" is not a regular expression", core::escaped(node.text(), 100)))
-        .hint("ECMAScript syntax; write \\ before a character that is meant literally");
+    const core::Pattern pattern(node.text());
+  } catch (const core::Error& error) {
+    throw recipe_error(node, error.message())
+        .hint(error.hint().empty() ? "ECMAScript syntax; write \\ before a character that is meant literally"
+                                   : error.hint());
   }
 }
 

@@ -11,6 +11,7 @@
 #include "artifacts/release_check.hpp"
 #include "builder/image/disk_convert.hpp"
 #include "builder/image/disk_grow.hpp"
+#include "builder/stages/sbom.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
@@ -97,10 +98,11 @@ class Derivation {
     publish.derived_from = artifacts::ManifestDerivation{request_.source.reference(), operation, read_};
     publish.artifacts = std::move(staged_);
     publish.signer = request_.signer;
+    publish.signature = request_.identical_signature;
     publish.cancel = cancel();
     publish.finalise = [&](Manifest& manifest) {
       complete(manifest);
-      return std::vector<artifacts::Document>{};
+      return std::vector<artifacts::Document>{{std::string(kSbomFile), make_sbom(manifest)}};
     };
     artifacts::PublishResult result;
     run("release", [&] {
@@ -146,6 +148,7 @@ class Derivation {
     manifest.recipe_sha256 = source_.recipe_sha256;
     manifest.base = source_.base;
     manifest.packages = source_.packages;
+    manifest.models = source_.models;
     manifest.kernel_release = source_.kernel_release;
     manifest.kernel_cmdline = source_.kernel_cmdline;
     manifest.accelerator = source_.accelerator;

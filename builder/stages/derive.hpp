@@ -26,7 +26,10 @@ struct DeriveRequest {
   std::optional<artifacts::Version> version;  ///< none: the next revision of the source's
   artifacts::Current current = artifacts::Current::kLeave;
   artifacts::SignatureCheck signature;  ///< whose signature of the source is accepted
-  signing::Signer signer;               ///< as in PublishRequest
+  /// Whose of a release that is there already and the same: these, and the key that signs now. That key
+  /// vouches for what it makes and not for what it is given.
+  artifacts::SignatureCheck identical_signature;
+  signing::Signer signer;  ///< as in PublishRequest
   core::UnixTime build_time;
   std::filesystem::path scratch;  ///< folder for unpacked disks
   core::ProcessRunner& processes;

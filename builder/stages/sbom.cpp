@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/json.hpp"
 #include "core/random.hpp"
@@ -15,18 +16,26 @@ using core::Json;
 
 constexpr const char* kNothing = "NOASSERTION";
 
-/// Identifiers of SPDX have letters, digits, "." and "-".
-std::string element(const std::string& kind, const std::string& name) {
-  std::string id = "SPDXRef-" + kind + "-" + name;
-  std::replace_if(
-      id.begin(), id.end(),
-      [](char c) {
-        return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                 c == '-');
-      },
-      '-');
-  return id;
-}
+/// Identifiers of SPDX have letters, digits, "." and "-"; names that are the same in these get a number.
+class Identifiers {
+ public:
+  std::string of(const std::string& kind, const std::string& name) {
+    std::string id = "SPDXRef-" + kind + "-" + name;
+    std::replace_if(
+        id.begin(), id.end(),
+        [](char c) {
+          return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                   c == '-');
+        },
+        '-');
+    std::string free = id;
+    for (unsigned number = 2; !used_.insert(free).second; ++number) free = fmt::format("{}-{}", id, number);
+    return free;
+  }
+
+ private:
+  std::set<std::string> used_;
+};
 
 /// One SPDX identifier; other texts stand in a comment.
 bool is_licence_identifier(const std::string& text) {
@@ -58,9 +67,9 @@ void add_purl(Json& row, const std::string& purl) {
       {{{"referenceCategory", "PACKAGE-MANAGER"}, {"referenceType", "purl"}, {"referenceLocator", purl}}});
 }
 
-Json model_row(const artifacts::ManifestModel& model) {
+Json model_row(const std::string& id, const artifacts::ManifestModel& model) {
   const bool url = model.source.starts_with("https://") || model.source.starts_with("http://");
-  Json row = package(element("Model", model.name), model.name, model.version, url ? model.source : "");
+  Json row = package(id, model.name, model.version, url ? model.source : "");
   row["primaryPackagePurpose"] = "OTHER";
   if (is_licence_identifier(model.licence)) {
     row["licenseDeclared"] = model.licence;
@@ -79,25 +88,33 @@ Json model_row(const artifacts::ManifestModel& model) {
 
 std::string make_sbom(const Manifest& manifest) {
   const std::string image = "SPDXRef-Image";
+  const std::string base_id = "SPDXRef-Base";
+  Identifiers ids;
   Json packages = Json::array();
   packages.push_back(package(image, manifest.line(), manifest.version, ""));
   packages.back()["primaryPackagePurpose"] = "OPERATING-SYSTEM";
-  Json base = package("SPDXRef-Base", manifest.base.kind, manifest.base.release, manifest.base.url);
+  Json base = package(base_id, manifest.base.kind, manifest.base.release, manifest.base.url);
   add_digest(base, manifest.base.sha256);
   packages.push_back(std::move(base));
+  std::set<std::string> of_base;
   for (const artifacts::ManifestPackage& one : manifest.packages) {
-    Json row = package(element("Package", one.name), one.name, one.version, one.repository);
-    add_digest(row, one.sha256);
+    Json row = package(ids.of("Package", one.name), one.name, one.version, one.repository);
+    if (one.from_base) {
+      of_base.insert(row.at("SPDXID"));
+    } else {
+      add_digest(row, one.sha256);
+    }
     add_purl(row, fmt::format("pkg:apk/alpine/{}@{}?arch={}", one.name, one.version, one.arch));
     packages.push_back(std::move(row));
   }
-  for (const artifacts::ManifestModel& model : manifest.models) packages.push_back(model_row(model));
+  for (const artifacts::ManifestModel& model : manifest.models)
+    packages.push_back(model_row(ids.of("Model", model.name), model));
   Json relations = Json::array({{{"spdxElementId", "SPDXRef-DOCUMENT"},
                                  {"relationshipType", "DESCRIBES"},
                                  {"relatedSpdxElement", image}}});
   for (const Json& row : packages) {
     if (row.at("SPDXID") == image) continue;
-    relations.push_back({{"spdxElementId", image},
+    relations.push_back({{"spdxElementId", of_base.contains(row.at("SPDXID")) ? base_id : image},
                          {"relationshipType", "CONTAINS"},
                          {"relatedSpdxElement", row.at("SPDXID")}});
   }

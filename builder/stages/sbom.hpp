@@ -10,7 +10,8 @@ namespace imgforge::stages {
 
 inline constexpr std::string_view kSbomFile = "sbom.spdx.json";
 
-/// Base, packages and models with versions, digests and package URLs. Equal manifests give equal text.
+/// Base, packages and models with versions, digests and package URLs; the base contains the packages that
+/// came with it, the image all others. Equal manifests give equal text.
 std::string make_sbom(const artifacts::Manifest& manifest);
 
 }  // namespace imgforge::stages

@@ -58,14 +58,12 @@ class Release {
     publish.version = release_version(recipe.version);
     publish.cancel = profile_.tools.cancel;
     publish.signer = request_.signer;
+    publish.signature = request_.signature;
     for (const auto& [format, artifact] : parts_.artifacts) add_artifact(publish, format, context_[artifact]);
     if (parts_.medium) add_artifact(publish, "iso", context_[*parts_.medium].artifact);
     publish.finalise = [this](artifacts::Manifest& manifest) {
       complete(manifest);
-      std::vector<artifacts::Document> documents;
-      if (!manifest.models.empty())
-        documents.push_back({std::string(stages::kSbomFile), stages::make_sbom(manifest)});
-      return documents;
+      return std::vector<artifacts::Document>{{std::string(stages::kSbomFile), stages::make_sbom(manifest)}};
     };
     return publish;
   }
@@ -99,15 +97,14 @@ class Release {
     const recipe::ResolvedRecipe& recipe = profile_.recipe;
     manifest.created = core::iso_time(request_.build_time);
     manifest.recipe_sha256 = request_.recipe_sha256;
+    manifest.insecure = request_.insecure;
     manifest.base = base();
     if (parts_.models) manifest.models = context_[*parts_.models].members.rows;
     if (parts_.rootfs) {
       const RootfsResult& rootfs = context_[*parts_.rootfs];
       manifest.accelerator = rootfs.accelerator;
       manifest.accelerator_reason = rootfs.accelerator_reason;
-      for (const InstalledPackage& row : rootfs.packages)
-        manifest.packages.push_back(
-            {row.name, row.version, row.arch, row.repository, row.checksum, row.sha256, row.size});
+      manifest.packages = rootfs.packages;
     }
     if (parts_.boot_files) manifest.kernel_release = context_[*parts_.boot_files].kernels.front().release;
     if (parts_.medium) manifest.kernel_release = context_[*parts_.medium].kernel;

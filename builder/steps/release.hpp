@@ -33,6 +33,10 @@ struct ReleaseRequest {
   /// Only these paths are booted; empty: all that each format claims.
   std::vector<image::BootPath> boot_paths = {};
   signing::Signer signer = {};  ///< nobody: unsigned releases, which their manifests say
+  /// As in artifacts::PublishRequest.
+  artifacts::SignatureCheck signature = {};
+  /// Checks that flags switched off, for the manifests.
+  std::vector<std::string> insecure = {};
 };
 
 struct ReleaseResult {

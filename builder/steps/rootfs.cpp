@@ -11,6 +11,7 @@
 #include "builder/guest/customize.hpp"
 #include "builder/guest/export.hpp"
 #include "builder/recipe/show.hpp"
+#include "builder/stages/installed_packages.hpp"
 #include "core/bytes.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
@@ -18,7 +19,7 @@
 namespace imgforge::steps {
 namespace {
 
-InstalledPackage row_of(const fetch::FetchedPackage& package) {
+artifacts::ManifestPackage row_of(const fetch::FetchedPackage& package) {
   return {package.entry.name,
           package.entry.version,
           package.entry.arch,
@@ -76,6 +77,7 @@ RootfsResult make(engine::Context& context, Profile& profile, engine::Ref<BaseRe
   const artifacts::VerifiedFile file = profile.tools.blobs.adopt(tar);
   result.sha256 = file.digest();
   result.size = file.size();
+  if (steps) result.packages = stages::installed_packages(file, std::move(result.packages));
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "artifacts/manifest.hpp"
 #include "builder/engine/graph.hpp"
 #include "builder/steps/base.hpp"
 #include "builder/steps/packages.hpp"
@@ -15,34 +16,13 @@
 
 namespace imgforge::steps {
 
-/// A package that was installed, as the manifest has it.
-struct InstalledPackage {
-  std::string name;
-  std::string version;
-  std::string arch;
-  std::string repository;  ///< URL without credentials
-  std::string checksum;    ///< "Q1...", the `C:` of the index
-  core::Digest sha256;
-  std::uint64_t size = 0;
-  template <class Self, class Visit>
-  static void members(Self& self, Visit& visit) {
-    visit("name", self.name);
-    visit("version", self.version);
-    visit("arch", self.arch);
-    visit("repository", self.repository);
-    visit("checksum", self.checksum);
-    visit("sha256", self.sha256);
-    visit("size", self.size);
-  }
-};
-
 struct RootfsResult {
   core::Digest sha256;  ///< of the normalised tar
   std::uint64_t size = 0;
   std::int64_t epoch = 0;   ///< no time inside is later, in seconds
   std::string accelerator;  ///< of the sandbox that made it
   std::string accelerator_reason;
-  std::vector<InstalledPackage> packages;
+  std::vector<artifacts::ManifestPackage> packages;  ///< all that are installed, those of the base too
   std::string identity() const;
   std::vector<core::Digest> files() const { return {sha256}; }
   template <class Self, class Visit>

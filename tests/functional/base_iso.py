@@ -215,6 +215,25 @@ class Remaster(Case):
         self.assert_nothing_left()
         self.fails(3, *self.build(RECIPE.replace("virt-iso", f"virt-iso, sha256: {'0' * 64}")), says="the recipe")
 
+    def test_07_a_lock_holds_the_medium(self):
+        def lock(*more):
+            self.ok(*more, "lock", self.recipe(RECIPE), "--mirror", self.mirror.url())
+            return json.loads((self.scratch / "recipe.lock.json").read_text())
+
+        self.addCleanup((self.scratch / "recipe.lock.json").unlink, True)
+        cold = self.scratch / "lock-cache"
+        locked = lock("--cache-dir", cold)
+        self.assertEqual([(row["flavor"], row["version"], row["checksum"]) for row in locked["bases"]],
+                         [("virt", VERSION, f"sha256-{sha256(self.image)}")])
+        self.assertEqual(locked["profiles"][0]["packages"], [])
+        self.ok("--cache-dir", cold, *self.build(), "--locked", "--offline")
+        first = sha256(self.file)
+        self.assertEqual(lock("--cache-dir", cold), locked, "after a build, whose record of the base is another step's")
+        self.ok(*self.build(), "--ignore-lock")
+        self.assertEqual(lock(), locked)
+        self.assertEqual(sha256(self.file), first)
+        self.assertIn("nothing is outdated", self.ok("outdated", self.recipe(RECIPE), "--mirror", self.mirror.url()).stderr)
+
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """From recipe to a verified release that boots, on a real Alpine mirror: the minimal profile of unhinged-os."""
 
+import json
 import os
 import shutil
 import signal
@@ -57,6 +58,18 @@ class Spine(Case):
         subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=self.release(), check=True,
                        capture_output=True)
         subprocess.run(["qemu-img", "check", self.manifest_image()], check=True, capture_output=True)
+
+    def test_02_manifest_and_sbom_list_all_that_is_installed(self):
+        packages = {row["name"]: row for row in json.loads((self.release() / "manifest.json").read_text())["packages"]}
+        for name in ("musl", "busybox", "apk-tools", "alpine-keys"):
+            self.assertEqual(packages[name]["from"], "base")
+            self.assertRegex(packages[name]["checksum"], "^Q1.{27}=$")
+        self.assertNotIn("from", packages["linux-virt"])
+        self.assertRegex(packages["linux-virt"]["sha256"], "^[0-9a-f]{64}$")
+        sbom = json.loads((self.release() / "sbom.spdx.json").read_text())
+        self.assertLessEqual(set(packages), {row["name"] for row in sbom["packages"]})
+        shown = json.loads(self.ok("inspect", LINE, "--json").stdout)
+        self.assertEqual(set(shown["packages"]), set(packages))
 
     def test_03_an_unchanged_build_does_nothing_but_ask_for_the_indexes(self):
         before = self.snapshot()

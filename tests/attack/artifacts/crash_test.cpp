@@ -27,7 +27,7 @@ void act(const std::string& action, const fs::path& folder, const std::string& c
   if (action == "publish") {
     warnings = Store::create(folder / "out").publish(request_for(folder, content)).warnings;
   } else if (action == "promote") {
-    warnings = Store::open(folder / "out").promote("hello-minimal", {"20261120", 1}).warnings;
+    warnings = Store::open(folder / "out").promote("hello-minimal", {"20261120", 1}, trusting()).warnings;
   } else if (action == "pin") {
     warnings = Store::open(folder / "out").pin("hello-minimal", {"20261120", 0}, "why not");
   } else if (action == "unpin") {
@@ -192,7 +192,7 @@ class ChangeCrash : public Crash {
     action_ = action;
     fresh();
     publish("new");
-    Store::open(out_).promote("hello-minimal", {"20261120", 0});
+    Store::open(out_).promote("hello-minimal", {"20261120", 0}, trusting());
     if (pinned) Store::open(out_).pin("hello-minimal", {"20261120", 0}, "why not");
     fs::remove_all(folder_ / "old");
     fs::rename(out_, folder_ / "old");

@@ -82,6 +82,7 @@ void act(const std::string& action, const fs::path& folder) {
     request.make_overlay = [](const fs::path& target, const std::string& backing, const std::string& format) {
       write(target, "overlay of " + backing + " " + format);
     };
+    request.change.signature = toy_check;
     warnings = make_clone(store, request).warnings;
   } else if (action == "backup") {
     const BackupResult result = backup(store, folder / "backup", {});

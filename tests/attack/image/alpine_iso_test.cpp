@@ -116,6 +116,11 @@ TEST_F(AlpineIsoAttack, AReleaseFileThatSaysSomethingElse) {
   refused(make(), ".alpine-release says \"debian-12\"");
   put(".alpine-release", "alpine-virt-3.22.2\x1b[31m red\n");
   refused(make(), ".alpine-release says");
+  put(".alpine-release",
+      "alpine-a" + std::string(60, '-') + "!\n");  // took a second for 28 of them, then doubled
+  refused(make(), ".alpine-release says");
+  put(".alpine-release", std::string("alpine-virt-") + std::string(4000, '1'));
+  refused(make(), ".alpine-release says");
   put(".alpine-release", std::string(5000, 'a'));
   refused(make(), "is larger than");
 }

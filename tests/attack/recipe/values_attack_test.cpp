@@ -178,6 +178,10 @@ TEST(HostileValues, Words) {
   refused_line("kernel: { cmdline: ['a b'] }");
   refused_line("kernel: { cmdline: ['a\"b'] }");
   refused_line("boot: { expect: ['('] }", "not a regular expression");
+  refused_line("boot: { expect: [\"a\\\\nb\"] }", "spans lines");
+  refused_line("boot: { expect: ['a\\nb'] }", "spans lines");
+  refused_line("boot: { expect: ['(a)\\1'] }", "refers back");
+  refused_line("boot: { expect: ['((a?){99}){99}'] }", "more than 500 characters");
   refused_line("boot: { expect: ['" + std::string(201, 'a') + "'] }", "longer than 200");
   refused_line("description: \"a\\e[31m\"");
   refused_line("description: \"a\\x9b\"");

@@ -73,7 +73,7 @@ TEST_F(Derived, IsNotWhatARollbackGoesBackTo) {
   const PublishResult first = publish("one");
   publish_request(derived("grown", first.version));
   publish("two", "20261121");
-  EXPECT_EQ(Store::open(out_).rollback("hello-minimal").to, "v20261120");
+  EXPECT_EQ(Store::open(out_).rollback("hello-minimal", {}, trusting()).to, "v20261120");
 }
 
 TEST_F(Derived, TurnsCurrentWhenAsked) {
@@ -127,6 +127,29 @@ TEST_F(Derived, DifferencesOfManifests) {
   ASSERT_EQ(found.artifacts.size(), 2U);  // equal sizes, other bytes
   EXPECT_THAT(found.artifacts[0].before, HasSubstr("sha256"));
   EXPECT_TRUE(diff_releases(before, before).empty());
+}
+
+TEST(ReleaseDiff, AManifestFromBeforeTheBaseWasListedIsNotComparedInThat) {
+  Manifest before;
+  before.base.kind = "minirootfs";
+  ManifestPackage jq;
+  jq.name = "jq";
+  jq.version = "1";
+  before.packages = {jq};
+  Manifest after = before;
+  ManifestPackage musl;
+  musl.name = "musl";
+  musl.version = "1";
+  musl.from_base = true;
+  after.packages.push_back(musl);
+  EXPECT_TRUE(diff_releases(before, after).packages.empty());
+  EXPECT_TRUE(diff_releases(after, before).packages.empty());
+  Manifest later = after;
+  later.packages[1].version = "2";
+  ASSERT_EQ(diff_releases(after, later).packages.size(), 1U);
+  EXPECT_EQ(diff_releases(after, later).packages[0].after, "2");
+  before.base.kind = "embedded";
+  EXPECT_EQ(diff_releases(before, after).packages.size(), 1U);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ std::vector<std::string> versions(const InventoryLine& line) {
 }
 
 TEST_F(StoreRead, SaysStatesSizesAndSignatures) {
-  store().promote("hello-minimal", {"20261120", 0});
+  store().promote("hello-minimal", {"20261120", 0}, trusting());
   store().pin("hello-minimal", {"20261120", 1}, "because");
   archive("v20261119");
   const std::string before = listing();
@@ -128,7 +128,7 @@ TEST_F(StoreRead, OrdersVersionsByTimeThenByNumber) {
 }
 
 TEST_F(StoreRead, ReferencesNameOneRelease) {
-  store().promote("hello-minimal", {"20261120", 1});
+  store().promote("hello-minimal", {"20261120", 1}, trusting());
   archive("v20261119");
   const auto found = [&](const std::string& text) { return find_release(store(), text).reference(); };
   EXPECT_EQ(found("hello-minimal"), "hello-minimal@v20261120.1");
@@ -194,9 +194,9 @@ TEST_F(StoreRead, PinsHoldEvenWhenTheyAreDamaged) {
 }
 
 TEST_F(StoreRead, TheJournalOutlivesATornLine) {
-  store().promote("hello-minimal", {"20261120", 0});
+  store().promote("hello-minimal", {"20261120", 0}, trusting());
   std::ofstream(out_ / kJournalFile, std::ios::app) << "{\"schema\": 1, \"tim";
-  store().promote("hello-minimal", {"20261120", 1});
+  store().promote("hello-minimal", {"20261120", 1}, trusting());
   const Journal journal = read_journal(out_);
   EXPECT_EQ(journal.damaged, 1U);
   ASSERT_EQ(journal.entries.size(), 5U);
@@ -211,7 +211,7 @@ TEST_F(StoreRead, TheJournalOutlivesATornLine) {
 TEST_F(StoreRead, AJournalThatCannotBeWrittenIsAWarning) {
   fs::remove(out_ / kJournalFile);
   fs::create_directory(out_ / kJournalFile);
-  const Turn turn = store().promote("hello-minimal", {"20261120", 0});
+  const Turn turn = store().promote("hello-minimal", {"20261120", 0}, trusting());
   EXPECT_TRUE(turn.changed);
   ASSERT_EQ(turn.warnings.size(), 1U);
   EXPECT_THAT(turn.warnings.front(), HasSubstr("not noted in the journal"));
@@ -221,23 +221,24 @@ TEST_F(StoreRead, AJournalThatCannotBeWrittenIsAWarning) {
 TEST_F(StoreRead, RollbackTakesTheReleaseBefore) {
   // Published last, but built first: it is current and the oldest.
   EXPECT_EQ(store().current("hello-minimal")->to_string(), "v20261119");
-  store().promote("hello-minimal", {"20261120", 1});
-  const Turn back = store().rollback("hello-minimal");
+  store().promote("hello-minimal", {"20261120", 1}, trusting());
+  const Turn back = store().rollback("hello-minimal", {}, trusting());
   EXPECT_EQ(back.from, "v20261120.1");
   EXPECT_EQ(back.to, "v20261120");
   EXPECT_EQ(fs::read_symlink(out_ / "releases/hello-minimal/current"), "v20261120");
-  store().rollback("hello-minimal");
-  expect_error(Kind::kUsage, "no release before v20261119", [&] { store().rollback("hello-minimal"); });
-  EXPECT_FALSE(store().promote("hello-minimal", {"20261119", 0}).changed);
+  store().rollback("hello-minimal", {}, trusting());
+  expect_error(Kind::kUsage, "no release before v20261119",
+               [&] { store().rollback("hello-minimal", {}, trusting()); });
+  EXPECT_FALSE(store().promote("hello-minimal", {"20261119", 0}, trusting()).changed);
 }
 
 TEST_F(StoreRead, NothingDamagedBecomesCurrentAndNoBrokenPointerIsFollowed) {
-  store().promote("hello-minimal", {"20261120", 1});
+  store().promote("hello-minimal", {"20261120", 1}, trusting());
   const fs::path iso = release("v20261120") / "hello-minimal-v20261120.iso";
   fs::permissions(iso, fs::perms::owner_all);
   std::fstream(iso, std::ios::in | std::ios::out) << "X";
   std::string before = listing();
-  expect_error(Kind::kIntegrity, "sha256", [&] { store().rollback("hello-minimal"); });
+  expect_error(Kind::kIntegrity, "sha256", [&] { store().rollback("hello-minimal", {}, trusting()); });
   EXPECT_EQ(listing(), before);
   const fs::path current = out_ / "releases/hello-minimal/current";
   for (const char* target : {"v20200101", "/etc", "../../images", ""}) {
@@ -248,8 +249,12 @@ TEST_F(StoreRead, NothingDamagedBecomesCurrentAndNoBrokenPointerIsFollowed) {
       fs::create_symlink(target, current);
     }
     before = listing();
-    expect_error(Kind::kStore, "current", [&] { store().promote("hello-minimal", {"20261119", 0}); });
-    expect_error(Kind::kStore, "current", [&] { store().rollback("hello-minimal", Version{"20261119", 0}); });
+    expect_error(Kind::kStore, "current", [&] {
+      store().promote("hello-minimal", {"20261119", 0}, trusting());
+    });
+    expect_error(Kind::kStore, "current", [&] {
+      store().rollback("hello-minimal", Version{"20261119", 0}, trusting());
+    });
     EXPECT_EQ(listing(), before) << target;
   }
 }

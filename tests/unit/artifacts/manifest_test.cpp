@@ -48,6 +48,35 @@ TEST(Manifest, SurvivesWritingAndReading) {
   EXPECT_TRUE(text.starts_with("{\n  \"schema\": 1,\n  \"name\": \"hello\","));
 }
 
+TEST(Manifest, PackagesOfTheBaseHaveNoFileAndOthersHaveOne) {
+  Manifest manifest = sample();
+  ManifestPackage package;
+  package.name = "busybox";
+  package.version = "1.36-r0";
+  package.arch = "x86_64";
+  package.checksum = "Q1abc=";
+  package.from_base = true;
+  manifest.packages.push_back(package);
+  const std::string text = print_manifest(manifest);
+  EXPECT_EQ(parse_manifest(text), manifest);
+  const Json good = Json::parse(text);
+  EXPECT_EQ(good["packages"][1], (Json{{"name", "busybox"},
+                                       {"version", "1.36-r0"},
+                                       {"arch", "x86_64"},
+                                       {"from", "base"},
+                                       {"checksum", "Q1abc="}}));
+  EXPECT_FALSE(good["packages"][0].contains("from")) << "as manifests always were";
+  Json changed = good;
+  changed["packages"][1]["from"] = "elsewhere";
+  expect_refused(changed, "from");
+  changed = good;
+  changed["packages"][1]["size"] = 1;
+  expect_refused(changed, "size");
+  changed = good;
+  changed["packages"][0]["from"] = "base";
+  expect_refused(changed, "packages[0]");
+}
+
 TEST(Manifest, EveryMemberIsNeededAndOfItsType) {
   const Json good = Json::parse(print_manifest(sample()));
   std::size_t checked = 0;

@@ -75,8 +75,16 @@ inline PublishRequest request_for(const fs::path& folder, std::string_view conte
                        {folder / "image.iso", ".iso", "iso", 0, {}}};
   request.finalise = finalise;
   request.signer = toy_signer();
+  request.signature = toy_check;
   request.lock_timeout = std::chrono::seconds(20);
   return request;
+}
+
+/// Options of somebody who trusts the toy key.
+inline ChangeOptions trusting() {
+  ChangeOptions options;
+  options.signature = toy_check;
+  return options;
 }
 
 inline VerifyOptions strict_options() {

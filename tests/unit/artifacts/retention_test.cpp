@@ -114,19 +114,20 @@ class RetentionStore : public StoreTest {
       write(target, "overlay");
       backing_ = fs::canonical(target.parent_path() / backing);
     };
+    request.change.signature = toy_check;
     make_clone(store(), request);
   }
   fs::path backing_;
 };
 
 TEST_F(RetentionStore, PruneRemovesWhatTheDryRunSaid) {
-  store().promote("hello-minimal", {"20261116", 0});
+  store().promote("hello-minimal", {"20261116", 0}, trusting());
   store().pin("hello-minimal", {"20261115", 0}, "");
   clone("v20261117", "trial");
   fs::remove(release("v20261118") / "manifest.json");
   write(release("v20261119") / "notes.txt", "mine");
   publish("day 14", "20261114");
-  store().promote("hello-minimal", {"20261116", 0});
+  store().promote("hello-minimal", {"20261116", 0}, trusting());
   const std::string before = listing();
   const PruneResult dry = prune_to(1, false);
   EXPECT_EQ(listing(), before);
@@ -198,7 +199,7 @@ TEST_F(RetentionStore, WhatDoesNotShrinkIsKeptAsItIs) {
   PublishRequest request = request_for(folder_.path(), "noise", "20261121");
   write(folder_ / "image.iso", noise);
   store().publish(request);
-  store().promote("hello-minimal", {"20261120", 0});
+  store().promote("hello-minimal", {"20261120", 0}, trusting());
   ArchiveOptions options;
   options.releases = {"hello-minimal@v20261121"};
   EXPECT_TRUE(archive(store(), options).releases.front().planned.done);

@@ -194,7 +194,7 @@ TEST_F(StorePublish, AnOddCurrentIsNeverClobbered) {
   const auto attempt = [&](const std::string& says) {
     expect_error(Kind::kStore, says, [&] { publish("two"); });
     EXPECT_THROW(Store::open(out_).current("hello-minimal"), Error);
-    EXPECT_THROW(Store::open(out_).promote("hello-minimal", *Version::parse("v20261120")), Error);
+    EXPECT_THROW(Store::open(out_).promote("hello-minimal", *Version::parse("v20261120"), trusting()), Error);
     fs::remove_all(link);
   };
   fs::remove(link);
@@ -227,14 +227,14 @@ TEST_F(StorePublish, PromoteGoesBackAndForthAndChecksFirst) {
   publish("one");
   publish("two");
   Store store = Store::open(out_);
-  store.promote("hello-minimal", *Version::parse("v20261120"));
+  store.promote("hello-minimal", *Version::parse("v20261120"), trusting());
   EXPECT_EQ(store.current("hello-minimal")->to_string(), "v20261120");
-  store.promote("hello-minimal", *Version::parse("v20261120.1"));
+  store.promote("hello-minimal", *Version::parse("v20261120.1"), trusting());
   write(release("v20261120") / "hello-minimal-v20261120.iso", "rotten");
   expect_error(Kind::kIntegrity, "hello-minimal-v20261120.iso",
-               [&] { store.promote("hello-minimal", *Version::parse("v20261120")); });
+               [&] { store.promote("hello-minimal", *Version::parse("v20261120"), trusting()); });
   expect_error(Kind::kStore, "not a release",
-               [&] { store.promote("hello-minimal", *Version::parse("v20200101")); });
+               [&] { store.promote("hello-minimal", *Version::parse("v20200101"), trusting()); });
 }
 
 TEST_F(StorePublish, AFormatNoLongerMadeLosesItsFlatName) {
@@ -245,7 +245,7 @@ TEST_F(StorePublish, AFormatNoLongerMadeLosesItsFlatName) {
   store.publish(request);
   EXPECT_FALSE(fs::is_symlink(out_ / "isos/hello-minimal.iso"));
   EXPECT_TRUE(fs::exists(out_ / "isos/hello-minimal-v20261120.iso"));
-  store.promote("hello-minimal", *Version::parse("v20261120"));
+  store.promote("hello-minimal", *Version::parse("v20261120"), trusting());
   EXPECT_TRUE(fs::exists(out_ / "isos/hello-minimal.iso"));
 }
 

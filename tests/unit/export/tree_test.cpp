@@ -104,7 +104,8 @@ TEST_F(TreeTest, NothingIsLeftBesideTheTarget) {
 TEST_F(TreeTest, TakesTheCurrentReleaseAndThoseBeforeIt) {
   for (const char* day : {"20261118", "20261119", "20261120"}) publish_on(day);
   EXPECT_THAT(versions(), ElementsAre("v20261120", "v20261119", "v20261118"));
-  Store::open(out_).promote("hello-minimal", *Version::parse("v20261119"));
+  Store::open(out_).promote("hello-minimal", *Version::parse("v20261119"),
+                            artifacts::testing_support::trusting());
   EXPECT_THAT(versions(), ElementsAre("v20261119", "v20261118"));
   ExportRequest made = request();
   made.keep_last = 1;

@@ -1,6 +1,7 @@
 #include "builder/recipe/show.hpp"
 
 #include "core/atomic_file.hpp"
+#include "core/json.hpp"
 #include "core/temp_dir.hpp"
 #include "unit/recipe/recipe_testing.hpp"
 

@@ -1,0 +1,24 @@
+// apk's database of what is installed (lib/apk/db/installed of a root file system): records as in an index,
+// and after each the lines of its files. It comes out of an image in which programs of packages and recipes
+// ran, so it is read as strictly as an index. The code is in apk_index_text.cpp, as both have one form of
+// records.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "builder/fetch/apk_index.hpp"
+
+namespace imgforge::fetch {
+
+constexpr std::uint64_t kMaxInstalledBytes = std::uint64_t{64} << 20;
+constexpr std::size_t kMaxInstalled = 10'000;
+
+/// The installed packages in the order of the database; its virtual packages (".name", which only stand for
+/// what they depend on) are left out. Throws kPackage with the line (malformed, a needed field missing, a
+/// name twice), kUnsafe beyond the bounds; `what` names the database in messages.
+std::vector<IndexEntry> parse_installed(std::string_view text, std::string_view what);
+
+}  // namespace imgforge::fetch

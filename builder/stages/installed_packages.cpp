@@ -1,0 +1,61 @@
+#include "builder/stages/installed_packages.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "builder/fetch/apk_installed.hpp"
+#include "builder/image/rootfs_archive.hpp"
+#include "core/bytes.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::stages {
+namespace {
+
+using artifacts::ManifestPackage;
+
+constexpr std::string_view kDatabase = "lib/apk/db/installed";
+
+std::string checksum_text(const core::Digest& identity) {
+  return "Q1" + core::to_base64(identity.bytes());
+}
+
+ManifestPackage base_row(const fetch::IndexEntry& entry) {
+  ManifestPackage row;
+  row.name = entry.name;
+  row.version = entry.version;
+  row.arch = entry.arch;
+  row.checksum = checksum_text(entry.identity);
+  row.from_base = true;
+  return row;
+}
+
+}  // namespace
+
+std::vector<ManifestPackage> installed_packages(const artifacts::VerifiedFile& rootfs_tar,
+                                                std::vector<ManifestPackage> chosen) {
+  const image::RootfsArchive archive(rootfs_tar.path());
+  std::optional<std::string> database = archive.resolve(kDatabase);
+  if (!database) database = archive.resolve("usr/" + std::string(kDatabase));
+  if (!database) return chosen;
+  const auto texts = archive.read({*database}, fetch::kMaxInstalledBytes);
+  std::map<std::string, fetch::IndexEntry> installed;
+  for (fetch::IndexEntry& entry : fetch::parse_installed(texts.at(*database), *database)) {
+    std::string name = entry.name;
+    installed.emplace(std::move(name), std::move(entry));
+  }
+  std::erase_if(chosen, [&](const ManifestPackage& package) {
+    const auto found = installed.find(package.name);
+    if (found == installed.end() || found->second.version != package.version ||
+        checksum_text(found->second.identity) != package.checksum)
+      return true;
+    installed.erase(found);
+    return false;
+  });
+  for (const auto& [name, entry] : installed) chosen.push_back(base_row(entry));
+  return chosen;
+}
+
+}  // namespace imgforge::stages

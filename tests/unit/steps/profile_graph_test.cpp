@@ -1,0 +1,164 @@
+// Which steps a profile has, what each is made from, and what its fingerprint holds.
+#include "builder/steps/profile_graph.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "artifacts/formats.hpp"
+#include "builder/engine/fingerprint.hpp"
+#include "unit/steps/steps_lab.hpp"
+
+namespace imgforge::steps {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class ProfileGraphTest : public testing::StepsLab {
+ protected:
+  engine::Graph graph() {
+    profile_.emplace(tools_, recipe_, ProfileOptions{});
+    return make_graph(*profile_, request_).graph;
+  }
+  std::vector<std::string> ids() {
+    std::vector<std::string> out;
+    for (const engine::StepRecord& step : graph().steps()) out.push_back(step.id.substr(step.id.find('/') + 1));
+    return out;
+  }
+  /// "base bytes", "packages value", "indexes when run".
+  std::vector<std::string> inputs(const std::string& step) {
+    const engine::Graph all = graph();
+    std::vector<std::string> out;
+    for (const engine::Input& input : all.find(recipe_.line() + "/" + step)->inputs) {
+      const std::string& id = all.steps().at(input.step).id;
+      const char* use = input.use == engine::Use::kBytes   ? " bytes"
+                        : input.use == engine::Use::kValue ? " value"
+                                                           : " when run";
+      out.push_back(id.substr(id.find('/') + 1) + use);
+    }
+    return out;
+  }
+  std::string parameters(const std::string& step) {
+    return graph().find(recipe_.line() + "/" + step)->parameters;
+  }
+  /// All that the recipe says to the root file system and what it is made from.
+  std::string rootfs_text() {
+    std::string text;
+    for (const char* step : {"base source", "base", "indexes", "packages", "rootfs"})
+      text += engine::canonical_text(*graph().find(recipe_.line() + "/" + step), {}, {});
+    return text;
+  }
+  ReleaseRequest request_;
+  std::optional<Profile> profile_;
+};
+
+TEST_F(ProfileGraphTest, AnAlpineProfileHasEveryStepInOrder) {
+  EXPECT_THAT(ids(), ElementsAre("base source", "base", "indexes", "packages", "package files", "rootfs",
+                                 "boot files", "raw", "rootfs archive", "release"));
+}
+
+TEST_F(ProfileGraphTest, EveryEdgeIsThere) {
+  EXPECT_THAT(inputs("base source"), IsEmpty());
+  EXPECT_THAT(inputs("base"), ElementsAre("base source value"));
+  EXPECT_THAT(inputs("indexes"), ElementsAre("base source value", "base bytes"));
+  EXPECT_THAT(inputs("packages"), ElementsAre("base bytes", "indexes value", "base source when run"));
+  EXPECT_THAT(inputs("package files"),
+              ElementsAre("base source value", "indexes value", "packages value"));
+  EXPECT_THAT(inputs("rootfs"), ElementsAre("base bytes", "packages value", "indexes when run",
+                                            "package files when run"));
+  EXPECT_THAT(inputs("boot files"), ElementsAre("rootfs bytes"));
+  EXPECT_THAT(inputs("raw"), ElementsAre("rootfs bytes", "boot files bytes"));
+  EXPECT_THAT(inputs("rootfs archive"), ElementsAre("rootfs bytes"));
+  EXPECT_THAT(inputs("release"),
+              ElementsAre("base source value", "base value", "rootfs value", "boot files value", "raw bytes",
+                          "rootfs archive bytes"));
+}
+
+TEST_F(ProfileGraphTest, ModelsSquashfsKeysAndBootsHaveTheirEdges) {
+  recipe::Model model;
+  model.name = "tiny";
+  recipe_.models = {model};
+  recipe_.secure_boot.emplace();
+  recipe_.formats = {{"raw", {}}, {"iso", {}}, {"oci", {}}};
+  request_.boot_test = BootTest::kYes;
+  EXPECT_THAT(inputs("squashfs"), ElementsAre("rootfs bytes", "models value"));
+  EXPECT_THAT(inputs("raw"), ElementsAre("rootfs bytes", "models value", "boot files bytes",
+                                         "squashfs bytes", "secure boot value"));
+  EXPECT_THAT(inputs("iso"),
+              ElementsAre("rootfs bytes", "models value", "boot files bytes", "squashfs bytes"));
+  EXPECT_THAT(inputs("oci"), ElementsAre("rootfs bytes", "models value"));
+  EXPECT_THAT(inputs("boot raw"), ElementsAre("raw bytes", "boot files value"));
+  EXPECT_THAT(inputs("boot iso"), ElementsAre("iso bytes", "boot files value"));
+  EXPECT_THAT(inputs("release"),
+              ElementsAre("base source value", "base value", "models value", "rootfs value",
+                          "boot files value", "raw bytes", "iso bytes", "oci bytes", "boot raw value",
+                          "boot iso value"));
+}
+
+TEST_F(ProfileGraphTest, AnIsoBaseIsOnlyRemastered) {
+  std::get<recipe::AlpineBase>(recipe_.base).flavor = "virt-iso";
+  recipe_.formats = {{"iso", {}}};
+  EXPECT_THAT(ids(), ElementsAre("base source", "base", "iso", "release"));
+  EXPECT_THAT(inputs("iso"), ElementsAre("base bytes"));
+  EXPECT_THAT(inputs("release"), ElementsAre("base source value", "base value", "iso bytes"));
+  EXPECT_THAT(graph().find("demo-minimal/base")->summary, HasSubstr("Alpine 3.22 x86_64 virt-iso"));
+  const std::string before = parameters("iso");
+  recipe_.packages.add.push_back({"chrony", {}});
+  const std::string with_package = parameters("iso");
+  EXPECT_NE(with_package, before);
+  recipe_.hostname = "other";
+  const std::string with_name = parameters("iso");
+  EXPECT_NE(with_name, with_package);
+  recipe_.iso_volume_id = "OTHER";
+  EXPECT_NE(parameters("iso"), with_name);
+}
+
+TEST_F(ProfileGraphTest, TheEmbeddedBaseNeedsNoIndexesAndNoPackages) {
+  recipe_.base = recipe::EmbeddedBase{};
+  EXPECT_THAT(ids(), ElementsAre("base source", "base", "rootfs", "boot files", "raw", "rootfs archive",
+                                 "release"));
+  EXPECT_THAT(inputs("rootfs"), ElementsAre("base bytes"));
+}
+
+TEST_F(ProfileGraphTest, NoTwoStepsOfAllFormatsHaveTheSameId) {
+  recipe_.base = recipe::EmbeddedBase{};
+  recipe_.formats.clear();
+  for (const std::string_view name : artifacts::kFormatNames) recipe_.formats.push_back({std::string(name), {}});
+  const std::vector<std::string> all = ids();
+  EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), all.size());
+  EXPECT_GE(all.size(), recipe_.formats.size() + 5);
+}
+
+TEST_F(ProfileGraphTest, WhatDoesNotShapeTheRootFileSystemIsNotInItsFingerprint) {
+  const std::string before = rootfs_text();
+  std::get<recipe::AlpineBase>(recipe_.base).mirrors = {"file:///elsewhere"};
+  recipe_.folder = "/another/place";
+  recipe_.description = "words";
+  recipe_.disk.size = core::gib(4);
+  recipe_.version = "v20261121";
+  recipe_.formats.push_back({"qcow2", {}});
+  EXPECT_EQ(rootfs_text(), before);
+}
+
+TEST_F(ProfileGraphTest, EverythingElseIs) {
+  std::set<std::string> texts{rootfs_text()};
+  const auto expect_new = [&](const char* what) { EXPECT_TRUE(texts.insert(rootfs_text()).second) << what; };
+  recipe_.hostname = "other";
+  expect_new("hostname");
+  recipe_.files.push_back({"/etc/x", "content", 0644, "root", "root", {}});
+  expect_new("file");
+  recipe_.files[0].content = "other content";
+  expect_new("content");
+  recipe_.run.push_back({"true", {}});
+  expect_new("run step");
+  recipe_.packages.add.push_back({"chrony", {}});
+  expect_new("package");
+  recipe_.packages.repositories.push_back({"community", {}});
+  expect_new("repository");
+  std::get<recipe::AlpineBase>(recipe_.base).release = "3.21";
+  expect_new("base");
+}
+
+}  // namespace
+}  // namespace imgforge::steps
