@@ -9,9 +9,9 @@
 #include "builder/image/qemu_arguments.hpp"
 #include "builder/image/secure_disk.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/random.hpp"
 #include "core/text.hpp"
-#include "core/json.hpp"
 
 namespace imgforge::image {
 namespace {
