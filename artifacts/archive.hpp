@@ -1,6 +1,7 @@
 // Moving releases between releases/ and archive/<yyyymm>/<line>-<version>/, where artifacts are packed and
 // everything that was signed lies unchanged beside them. A release is taken out of one place only after the
-// other one holds all of it, read back, compared with the manifest and durable.
+// other one holds all of it, read back, compared with the manifest and durable. The code is in archive.cpp
+// and restore.cpp.
 #pragma once
 
 #include <cstdint>

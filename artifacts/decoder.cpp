@@ -4,12 +4,12 @@
 #include <lzma.h>
 
 #include <cerrno>
-#include <cstring>
 #include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "artifacts/recognise.hpp"
 #include "core/error.hpp"
 #include "core/handle.hpp"
 #include "core/text.hpp"
@@ -19,7 +19,6 @@ namespace {
 
 using core::Error;
 using core::Kind;
-using namespace std::string_view_literals;
 
 constexpr std::uint64_t kMaxXzMemory = 256ULL << 20;  // xz -9 needs 65 MiB
 
@@ -92,16 +91,15 @@ class XzDecoder : public Decoder {
 /// A format that libarchive unpacks.
 struct Filter {
   std::string_view name;
-  std::string_view magic;
+  Content content;
   int code;
   int (*enable)(archive*);
 };
 constexpr std::array kFilters{
-    Filter{"gzip", "\x1f\x8b"sv, ARCHIVE_FILTER_GZIP, archive_read_support_filter_gzip},
-    Filter{"zstd", "\x28\xb5\x2f\xfd"sv, ARCHIVE_FILTER_ZSTD, archive_read_support_filter_zstd},
-    Filter{"bzip2", "BZh"sv, ARCHIVE_FILTER_BZIP2, archive_read_support_filter_bzip2},
+    Filter{"gzip", Content::kGzip, ARCHIVE_FILTER_GZIP, archive_read_support_filter_gzip},
+    Filter{"zstd", Content::kZstd, ARCHIVE_FILTER_ZSTD, archive_read_support_filter_zstd},
+    Filter{"bzip2", Content::kBzip2, ARCHIVE_FILTER_BZIP2, archive_read_support_filter_bzip2},
 };
-constexpr std::string_view kXzMagic = "\xfd\x37zXZ\0"sv;
 
 std::uint32_t little_endian_32(const std::byte* bytes) {
   std::uint32_t value = 0;
@@ -194,16 +192,15 @@ class LibarchiveDecoder : public Decoder {
   std::uint32_t crc_ = 0;
 };
 
-bool begins_with(std::span<const std::byte> bytes, std::string_view magic) {
-  return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
-}
-
 }  // namespace
 
 std::unique_ptr<Decoder> make_decoder(StoredInput& input) {
-  if (begins_with(input.head(), kXzMagic)) return std::make_unique<XzDecoder>(input);
+  const std::span<const std::byte> bytes = input.head();
+  const std::string_view head(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const Content content = recognise(head, Among::kCompressions);
+  if (content == Content::kXz) return std::make_unique<XzDecoder>(input);
   for (const Filter& filter : kFilters) {
-    if (begins_with(input.head(), filter.magic)) return std::make_unique<LibarchiveDecoder>(input, filter);
+    if (filter.content == content) return std::make_unique<LibarchiveDecoder>(input, filter);
   }
   return std::make_unique<PlainDecoder>(input);
 }

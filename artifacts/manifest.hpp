@@ -1,6 +1,7 @@
 // The manifest: what one release (name, profile, version) consists of, what it was made from and how it was
 // seen to boot. It is the file that is signed, so reading it is strict: a member that this program does
-// not know is a refusal, because it may be the one that forbids what it is about to do.
+// not know is a refusal, because it may be the one that forbids what it is about to do. The code is in
+// manifest.cpp and manifest_overview.cpp.
 #pragma once
 
 #include <cstdint>

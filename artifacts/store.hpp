@@ -1,6 +1,6 @@
 // The output directory ("store"): immutable release directories, one `current` link per line of releases,
 // and flat names for people. Everything that is visible changes by one rename of `current`; the README of
-// this folder says what can be seen after each step.
+// this folder says what can be seen after each step. The code is in store.cpp, publish.cpp and pointer.cpp.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,7 @@
 // Tar archives, read with suspicion and written reproducibly. The reader refuses what libarchive lets
 // pass (cut archives, data after the end, path escapes, bombs); the writer emits pax headers in the given
-// order. Formats: POSIX.1-2001 pax interchange, ustar, GNU; compressed with gzip, xz, zstd or bzip2.
+// order. Formats: POSIX.1-2001 pax interchange, ustar, GNU; compressed with gzip, xz, zstd or bzip2. The code
+// is in tar_reader.cpp, tar_writer.cpp and normalise.cpp.
 #pragma once
 
 #include <cstddef>

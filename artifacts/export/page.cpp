@@ -19,8 +19,8 @@ std::string print_head(const Catalogue& catalogue) {
       "<meta name=\"referrer\" content=\"no-referrer\">\n"
       "<link rel=\"icon\" href=\"data:,\">\n"
       "<title>{}</title>\n<style>{}</style>\n</head>\n",
-      escape_html(csp_hash(kPageStyle)), escape_html(csp_hash(kPageScript)), escape_html(catalogue.title),
-      kPageStyle);
+      escape_html(csp_hash(page_style())), escape_html(csp_hash(page_script())), escape_html(catalogue.title),
+      page_style());
 }
 
 std::string print_intro(const Catalogue& catalogue) {
@@ -48,7 +48,7 @@ std::string print_page(const Catalogue& catalogue, const PageSigners& signers) {
   text += print_verify_section(catalogue, signers);
   text += print_use_section(catalogue, signers);
   text += "</main>\n<footer class=\"soft\">\n<p>Made by imgforge.</p>\n</footer>\n";
-  return text + fmt::format("<script>{}</script>\n</body>\n</html>\n", kPageScript);
+  return text + fmt::format("<script>{}</script>\n</body>\n</html>\n", page_script());
 }
 
 }  // namespace imgforge::exports

@@ -1,14 +1,15 @@
-// The style and the script of the catalogue page. Both stand inline in the page, which loads nothing; the
-// page says all it has to say without the script.
+// The style and the script of the catalogue page: the files style.css and script.js beside this one. Both
+// stand inline in the page, which loads nothing; the page says all it has to say without the script.
 #pragma once
 
-#include <string_view>
+#include <string>
 
 namespace imgforge::exports {
 
-/// Light and dark by the reader's preference.
-extern const std::string_view kPageStyle;
-/// Sorting by the table's headers, copying of commands, and the page's own address in them.
-extern const std::string_view kPageScript;
+/// What stands between the page's style tags. Light and dark by the reader's preference.
+std::string page_style();
+/// What stands between its script tags: sorting by the table's headers, copying of commands, and the page's
+/// own address in them.
+std::string page_script();
 
 }  // namespace imgforge::exports

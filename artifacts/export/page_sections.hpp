@@ -1,5 +1,6 @@
 // The parts of the catalogue page that repeat: the table of releases, what is told of a line, and how to
-// verify and use what is there. Private to page.cpp.
+// verify and use what is there. Private to page.cpp. The code is in page_release_table.cpp, page_line.cpp and
+// page_instructions.cpp.
 #pragma once
 
 #include <string>

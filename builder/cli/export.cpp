@@ -4,6 +4,7 @@
 
 #include "artifacts/export/tree.hpp"
 #include "builder/cli/keys.hpp"
+#include "builder/machine/tools.hpp"
 #include "builder/stages/gpg.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
@@ -32,6 +33,7 @@ exports::GpgKey find_gpg_key(Context& context, const std::string& id) {
   std::optional<std::int64_t> time;  // gpg's own, unless the time is said to be another
   if (std::getenv("SOURCE_DATE_EPOCH") != nullptr)
     time = core::build_time(context.clock).time_since_epoch().count();
+  machine::require_program("gpg");
   auto signer = std::make_shared<stages::GpgSigner>(id, time, context.processes, context.cancel);
   exports::GpgKey key;
   key.fingerprint = signer->fingerprint();

@@ -1,7 +1,8 @@
 // APKINDEX: what a repository has. Only an index whose signature was verified becomes an Index here; its text
 // is read strictly, because names and versions out of it become URLs and file names. Format:
 // https://wiki.alpinelinux.org/wiki/Apk_spec (index v2): gzip members signature + control; the control tar
-// holds DESCRIPTION and APKINDEX, records of `<letter>:<value>` lines separated by blank lines.
+// holds DESCRIPTION and APKINDEX, records of `<letter>:<value>` lines separated by blank lines. The code is
+// in apk_index.cpp and apk_index_text.cpp.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 // One download on its way: takes up what an earlier run left, asks mirrors for what is missing, in several
 // ranges at once when one stream is slow, and hands the file to the blob store when every promise holds.
-// Driven by Downloader through Http's feed; all of it happens on one thread.
+// Driven by Downloader through Http's feed; all of it happens on one thread. The code is in download_task.cpp
+// and download_settle.cpp.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,7 @@
 // Transfers by http, https and file URLs behind one narrow interface, so that tests can put a recorder in
 // its place. The implementation trusts no success code of the library: status, announced and received size,
-// encoding and redirects are checked here, and what the bytes mean is checked by whoever asked for them.
+// encoding and redirects are checked here, and what the bytes mean is checked by whoever asked for them. The
+// code is in http.cpp and curl_http.cpp.
 #pragma once
 
 #include <chrono>

@@ -2,54 +2,37 @@
 
 #include <iterator>
 
-// The assembler copies the files in; a compiler cache sees the directive and leaves this file alone.
-#define EMBED(symbol, file)                               \
-  asm(".pushsection .rodata\n"                            \
-      "imgforge_first_boot_" #symbol                      \
-      ":\n"                                               \
-      ".incbin \"" file                                   \
-      "\"\n"                                              \
-      "imgforge_first_boot_" #symbol                      \
-      "_end:\n"                                           \
-      ".popsection\n");                                   \
-  extern "C" {                                            \
-  extern const char imgforge_first_boot_##symbol[];       \
-  extern const char imgforge_first_boot_##symbol##_end[]; \
-  }
-#define EMBEDDED(symbol)            \
-  std::string_view(                 \
-      imgforge_first_boot_##symbol, \
-      static_cast<std::size_t>(imgforge_first_boot_##symbol##_end - imgforge_first_boot_##symbol))
+#include "core/embed.hpp"
 
-EMBED(common, IMGFORGE_FIRST_BOOT_SCRIPTS "common.sh")
-EMBED(list, IMGFORGE_FIRST_BOOT_SCRIPTS "list.sh")
-EMBED(network, IMGFORGE_FIRST_BOOT_SCRIPTS "network.sh")
-EMBED(fetch, IMGFORGE_FIRST_BOOT_SCRIPTS "fetch.sh")
-EMBED(answers, IMGFORGE_FIRST_BOOT_SCRIPTS "answers.sh")
-EMBED(models, IMGFORGE_FIRST_BOOT_SCRIPTS "models.sh")
-EMBED(update, IMGFORGE_FIRST_BOOT_SCRIPTS "update.sh")
-EMBED(dhcp, IMGFORGE_FIRST_BOOT_SCRIPTS "dhcp.sh")
-EMBED(setup, IMGFORGE_FIRST_BOOT_SCRIPTS "setup.sh")
-EMBED(model, IMGFORGE_FIRST_BOOT_SCRIPTS "model.sh")
-EMBED(openrc, IMGFORGE_FIRST_BOOT_SCRIPTS "first-boot.initd")
-EMBED(start, IMGFORGE_FIRST_BOOT_SCRIPTS "first-boot.start")
-EMBED(verifier, IMGFORGE_VERIFIER)
+IMGFORGE_EMBED(first_boot_common, IMGFORGE_FIRST_BOOT_SCRIPTS "common.sh")
+IMGFORGE_EMBED(first_boot_list, IMGFORGE_FIRST_BOOT_SCRIPTS "list.sh")
+IMGFORGE_EMBED(first_boot_network, IMGFORGE_FIRST_BOOT_SCRIPTS "network.sh")
+IMGFORGE_EMBED(first_boot_fetch, IMGFORGE_FIRST_BOOT_SCRIPTS "fetch.sh")
+IMGFORGE_EMBED(first_boot_answers, IMGFORGE_FIRST_BOOT_SCRIPTS "answers.sh")
+IMGFORGE_EMBED(first_boot_models, IMGFORGE_FIRST_BOOT_SCRIPTS "models.sh")
+IMGFORGE_EMBED(first_boot_update, IMGFORGE_FIRST_BOOT_SCRIPTS "update.sh")
+IMGFORGE_EMBED(first_boot_dhcp, IMGFORGE_FIRST_BOOT_SCRIPTS "dhcp.sh")
+IMGFORGE_EMBED(first_boot_setup, IMGFORGE_FIRST_BOOT_SCRIPTS "setup.sh")
+IMGFORGE_EMBED(first_boot_model, IMGFORGE_FIRST_BOOT_SCRIPTS "model.sh")
+IMGFORGE_EMBED(first_boot_openrc, IMGFORGE_FIRST_BOOT_SCRIPTS "first-boot.initd")
+IMGFORGE_EMBED(first_boot_start, IMGFORGE_FIRST_BOOT_SCRIPTS "first-boot.start")
+IMGFORGE_EMBED(verifier, IMGFORGE_VERIFIER_FOLDER "verify-signature")
 
 namespace imgforge::first_boot {
 namespace {
 
 const Resource kLibrary[] = {
-    {"common.sh", EMBEDDED(common), false},
-    {"list.sh", EMBEDDED(list), false},
-    {"network.sh", EMBEDDED(network), false},
-    {"fetch.sh", EMBEDDED(fetch), false},
-    {"answers.sh", EMBEDDED(answers), false},
-    {"models.sh", EMBEDDED(models), false},
-    {"update.sh", EMBEDDED(update), false},
-    {"dhcp", EMBEDDED(dhcp), true},
-    {"setup", EMBEDDED(setup), true},
-    {"model", EMBEDDED(model), true},
-    {"verify-signature", EMBEDDED(verifier), true},
+    {"common.sh", IMGFORGE_EMBEDDED(first_boot_common), false},
+    {"list.sh", IMGFORGE_EMBEDDED(first_boot_list), false},
+    {"network.sh", IMGFORGE_EMBEDDED(first_boot_network), false},
+    {"fetch.sh", IMGFORGE_EMBEDDED(first_boot_fetch), false},
+    {"answers.sh", IMGFORGE_EMBEDDED(first_boot_answers), false},
+    {"models.sh", IMGFORGE_EMBEDDED(first_boot_models), false},
+    {"update.sh", IMGFORGE_EMBEDDED(first_boot_update), false},
+    {"dhcp", IMGFORGE_EMBEDDED(first_boot_dhcp), true},
+    {"setup", IMGFORGE_EMBEDDED(first_boot_setup), true},
+    {"model", IMGFORGE_EMBEDDED(first_boot_model), true},
+    {"verify-signature", IMGFORGE_EMBEDDED(verifier), true},
 };
 
 }  // namespace
@@ -63,11 +46,11 @@ const Resource* library_end() {
 }
 
 std::string_view openrc_service() {
-  return EMBEDDED(openrc);
+  return IMGFORGE_EMBEDDED(first_boot_openrc);
 }
 
 std::string_view start_script() {
-  return EMBEDDED(start);
+  return IMGFORGE_EMBEDDED(first_boot_start);
 }
 
 }  // namespace imgforge::first_boot

@@ -2,40 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
+#include "artifacts/recognise.hpp"
 #include "artifacts/tar.hpp"
 #include "core/error.hpp"
-#include "core/fd.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::guest {
 namespace {
-
-struct Magic {
-  std::string_view bytes;
-  std::string_view method;  ///< the appliance's name of the compression
-};
-
-constexpr std::array kMagics{
-    Magic{"\x1f\x8b", "gzip"},
-    Magic{"\xfd"
-          "7zXZ",
-          "xz"},
-    Magic{"\x28\xb5\x2f\xfd", "zstd"},
-    Magic{"BZh", "bzip2"},
-};
-
-std::string_view compression_of(const std::filesystem::path& file) {
-  const core::Fd fd = core::open_regular(file);
-  std::array<std::byte, 8> head{};
-  const std::size_t n = core::read_some(fd.get(), head, file.native());
-  const std::string_view text(reinterpret_cast<const char*>(head.data()), n);
-  for (const Magic& magic : kMagics) {
-    if (text.starts_with(magic.bytes)) return magic.method;
-  }
-  return {};
-}
 
 bool is_device(artifacts::EntryType type) {
   return type == artifacts::EntryType::kCharDevice || type == artifacts::EntryType::kBlockDevice;
@@ -67,7 +40,8 @@ void check_base(const std::filesystem::path& tarball) {
 
 void unpack_base(Sandbox& guest, const std::filesystem::path& tarball) {
   check_base(tarball);
-  guest.tar_in(tarball, "/", compression_of(tarball));
+  guest.tar_in(tarball, "/",
+               artifacts::content_name(artifacts::recognise_file(tarball, artifacts::Among::kCompressions)));
 }
 
 }  // namespace imgforge::guest

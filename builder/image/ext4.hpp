@@ -1,6 +1,6 @@
 // An ext4 file system inside a raw image, filled from a tar on the host without root: mke2fs makes it,
 // libext2fs writes the members with exactly the owners, modes, times, links, devices and extended attributes
-// that the tar tells.
+// that the tar tells. The code is in ext4.cpp and ext4_reader.cpp.
 #pragma once
 
 #include <cstdint>

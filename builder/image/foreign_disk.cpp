@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cstdint>
-#include <span>
 #include <vector>
 
+#include "artifacts/recognise.hpp"
 #include "builder/image/foreign_identifiers.hpp"
 #include "core/error.hpp"
-#include "core/fd.hpp"
 #include "core/json.hpp"
 #include "core/new_file.hpp"
 #include "core/text.hpp"
@@ -17,13 +15,10 @@
 namespace imgforge::image {
 namespace {
 
+using artifacts::Content;
 using core::Error;
 using core::Kind;
 namespace fs = std::filesystem;
-
-constexpr std::string_view kMagicVmdk = "KDMV";
-constexpr std::string_view kMagicVhdx = "vhdxfile";
-constexpr std::string_view kMagicVdi = "<<< ";
 
 std::vector<std::string> convert_options(ForeignFormat format) {
   switch (format) {
@@ -37,26 +32,21 @@ std::vector<std::string> convert_options(ForeignFormat format) {
   return {};
 }
 
-std::string_view magic_of(ForeignFormat format) {
+Content content_of(ForeignFormat format) {
   switch (format) {
     case ForeignFormat::kVmdk:
-      return kMagicVmdk;
+      return Content::kVmdk;
     case ForeignFormat::kVhdx:
-      return kMagicVhdx;
+      return Content::kVhdx;
     case ForeignFormat::kVdi:
-      return kMagicVdi;
+      return Content::kVdi;
   }
-  return {};
+  return Content::kUnknown;
 }
 
-void check_magic(const fs::path& file, ForeignFormat format) {
-  const core::Fd fd = core::open_regular(file);
-  std::array<std::byte, 8> start{};
-  const std::size_t n = core::read_some(fd.get(), start, file.native());
-  const std::string_view text(reinterpret_cast<const char*>(start.data()), n);
-  if (!text.starts_with(magic_of(format))) {
+void check_content(const fs::path& file, ForeignFormat format) {
+  if (artifacts::recognise_file(file, artifacts::Among::kFiles) != content_of(format))
     throw Error(Kind::kImage, fmt::format("{} is no {} image", file.native(), foreign_format_name(format)));
-  }
 }
 
 }  // namespace
@@ -96,7 +86,7 @@ void write_foreign_disk(const fs::path& raw, const fs::path& output, ForeignForm
 core::Bytes check_foreign_disk(const fs::path& file, ForeignFormat format, core::ProcessRunner& processes,
                                const core::CancelToken& cancel) {
   // Looked at first, because a vmdk may also be a text that names any file of the host as an extent.
-  check_magic(file, format);
+  check_content(file, format);
   const std::string name(foreign_format_name(format));
   const std::string path = fs::absolute(file).native();
   core::Command command;

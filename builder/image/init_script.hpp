@@ -1,4 +1,5 @@
-// The program that runs first in an image: the initramfs's /init, a shell script for busybox.
+// The program that runs first in an image: the initramfs's /init, a shell script for busybox. It is the
+// file init.sh beside this one.
 #pragma once
 
 #include <string_view>

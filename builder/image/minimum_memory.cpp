@@ -10,7 +10,7 @@ constexpr std::uint64_t kSmallest = 16 << 20;
 
 }  // namespace
 
-core::Bytes find_minimum_memory(core::Bytes known_good, const std::function<bool(core::Bytes)>& boots) {
+core::Bytes smallest_memory(core::Bytes known_good, const std::function<bool(core::Bytes)>& boots) {
   // In steps: everything below `low` fails, `high` boots.
   std::uint64_t low = kSmallest / kStep;
   std::uint64_t high = (known_good.value + kStep - 1) / kStep;

@@ -6,6 +6,7 @@
 #include <map>
 #include <vector>
 
+#include "artifacts/recognise.hpp"
 #include "artifacts/tar.hpp"
 #include "builder/image/tar_members.hpp"
 #include "core/error.hpp"
@@ -159,7 +160,8 @@ VmFacts check_vm_bundle(const fs::path& file, const core::CancelToken& cancel) {
     refuse(file, fmt::format("it has {} members, not 5", contents.members.size()));
   }
   if (contents.members.at("start.sh").mode != 0755) refuse(file, "its start.sh cannot be started");
-  if (contents.disk_head != "QFI\xfb") refuse(file, "its disk is no qcow2 image");
+  if (!artifacts::begins_as(contents.disk_head, artifacts::Content::kQcow2))
+    refuse(file, "its disk is no qcow2 image");
   try {
     const Json config = core::parse_json(contents.config, "config.json");
     if (config.at("schema") != 1) refuse(file, "its config.json has another schema");

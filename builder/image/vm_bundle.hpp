@@ -1,5 +1,6 @@
 // A virtual machine bundle: one folder in a tar that starts with its own script and with libvirt, on a host
-// that has QEMU and nothing of imgforge. The texts are made here from a few facts; the disk is copied in.
+// that has QEMU and nothing of imgforge. The texts are made here from a few facts; the disk is copied in. The
+// code is in vm_bundle.cpp, vm_libvirt.cpp and vm_start_script.cpp.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,8 @@
 // of, each with digest and address, so that a build years later takes the same bytes whatever the mirrors
 // hold by then. Everything is a row of its own line, sorted by name, so that two people's changes merge.
 // The members `version`, `config` and `contents` follow apko's lock file
-// (https://github.com/chainguard-dev/apko, pkg/lock); what imgforge adds stands beside them.
+// (https://github.com/chainguard-dev/apko, pkg/lock); what imgforge adds stands beside them. The code is in
+// lock.cpp and lock_text.cpp.
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include <array>
 #include <regex>
 
+#include "artifacts/recognise.hpp"
 #include "builder/models/gguf.hpp"
 #include "builder/models/onnx.hpp"
 #include "builder/models/safetensors.hpp"
@@ -27,12 +28,6 @@ struct Magic {
 
 constexpr std::array kCarriers{
     Magic{"\x89HDF\r\n\x1a\n"sv, "an HDF5 file, as Keras writes it with code in it"},
-    Magic{"\x1f\x8b"sv, "gzip-compressed data, which can hide a pickle"},
-    Magic{"\xfd"
-          "7zXZ\0"sv,
-          "xz-compressed data, which can hide a pickle"},
-    Magic{"BZh"sv, "bzip2-compressed data, which can hide a pickle"},
-    Magic{"\x28\xb5\x2f\xfd"sv, "zstd-compressed data, which can hide a pickle"},
     Magic{"\x78\x01"sv, "zlib-compressed data, which can hide a pickle"},
     Magic{"\x78\x5e"sv, "zlib-compressed data, which can hide a pickle"},
     Magic{"\x78\x9c"sv, "zlib-compressed data, which can hide a pickle"},
@@ -158,8 +153,11 @@ std::string code_carrier(const ByteSource& source) {
   if (head.starts_with("PK\x03\x04")) return zip_carrier(source);
   if (head.starts_with("\x93NUMPY") && head.find("'|O'") != std::string::npos)
     return "a NumPy array of pickles";
-  if (head.size() >= 262 && head.substr(257, 5) == "ustar")
+  if (artifacts::begins_as(head, artifacts::Content::kTar))
     return "a tar archive, whose files can be pickles";
+  const artifacts::Content packed = artifacts::recognise(head, artifacts::Among::kCompressions);
+  if (packed != artifacts::Content::kUnknown)
+    return fmt::format("{}-compressed data, which can hide a pickle", artifacts::content_name(packed));
   for (const Magic& magic : kCarriers) {
     if (head.starts_with(magic.bytes)) return std::string(magic.what);
   }

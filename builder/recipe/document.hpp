@@ -1,7 +1,8 @@
 // A YAML text as an immutable tree in which every scalar stays text (3.20 is never the number 3.2) and every
 // node and key knows its place. Only the plain part of YAML 1.2 is accepted: what a reader could misjudge
 // (duplicate keys, anchors, aliases, merge keys, tags, a second document) is refused with its place, and
-// size, depth and number of nodes are bounded, so that a hostile file costs a message and nothing more.
+// size, depth and number of nodes are bounded, so that a hostile file costs a message and nothing more. The
+// code is in document.cpp and document_parser.cpp.
 #pragma once
 
 #include <cstddef>

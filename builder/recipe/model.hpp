@@ -1,5 +1,6 @@
 // AI models of a recipe: the list `models`. A source is parsed here, where a mistake can still be shown at
-// its place; what it leads to is the subject of builder/models.
+// its place; what it leads to is the subject of builder/models. The code is in models.cpp and
+// model_source.cpp.
 #pragma once
 
 #include <map>

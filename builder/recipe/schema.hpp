@@ -1,6 +1,6 @@
 // The recipe language as one table of fields. Everything that must agree about it comes from the table: what
 // is checked, what a message says is accepted, which default applies, the JSON Schema for editors and the
-// reference page.
+// reference page. The code is in schema_table.cpp, schema_check.cpp, json_schema.cpp and reference.cpp.
 #pragma once
 
 #include <span>

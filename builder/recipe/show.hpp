@@ -1,5 +1,5 @@
 // A resolved recipe as text: YAML for people (itself a recipe without profiles) and JSON for scripts and for
-// the fingerprint of the plan.
+// the fingerprint of the plan. The code is in show_yaml.cpp and show_json.cpp.
 #pragma once
 
 #include <string>

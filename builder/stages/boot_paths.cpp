@@ -1,19 +1,19 @@
 #include "builder/stages/boot_paths.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 
 #include "artifacts/formats.hpp"
+#include "artifacts/recognise.hpp"
 #include "builder/stages/netboot_files.hpp"
 #include "core/error.hpp"
-#include "core/fd.hpp"
 
 namespace imgforge::stages {
 namespace {
 
+using artifacts::Content;
 using core::Error;
 using core::Kind;
 using image::Attachment;
@@ -58,48 +58,6 @@ std::vector<BootPath> paths_of(Claim claim) {
       return {{Attachment::kKernel, Firmware::kBios}};
   }
   return {};
-}
-
-/// What a file begins with.
-struct Magic {
-  std::string_view format;  ///< empty: not to be booted, for the reason given
-  std::size_t offset;
-  std::string_view bytes;
-  std::string_view reason = {};
-};
-
-using namespace std::string_view_literals;
-constexpr std::string_view kCompressed = "is compressed: unpack it first";
-constexpr std::array kMagics{
-    Magic{"qcow2", 0, "QFI\xfb"sv},
-    Magic{"vmdk", 0, "KDMV"sv},                       // VMware Virtual Disk Format 5.0, sparse extent
-    Magic{"vmdk", 0, "# Disk DescriptorFile"sv},      // the same, descriptor
-    Magic{"vhdx", 0, "vhdxfile"sv},                   // [MS-VHDX] 2.2.1
-    Magic{"vdi", 64, "\x7f\x10\xda\xbe"sv},           // VirtualBox, VDICore.h
-    Magic{"iso", 32769, "CD001"sv},                   // ECMA-119, volume descriptor
-    Magic{"", 0, "\x1f\x8b"sv, kCompressed},          // gzip
-    Magic{"", 0, "\x28\xb5\x2f\xfd"sv, kCompressed},  // zstd
-    Magic{"", 0,
-          "\xfd"
-          "7zXZ\0"sv,
-          kCompressed},                                           // xz
-    Magic{"", 257, "ustar"sv, "is an archive: unpack it first"},  // POSIX.1, ustar
-    Magic{"", 514, "HdrS"sv, "is a kernel without the other files of a netboot set beside it"},
-    Magic{"raw", 510, "\x55\xaa"sv},  // MBR, also before a GPT
-};
-
-std::string read_head(const std::filesystem::path& file) {
-  const core::Fd fd = core::open_regular(file);
-  std::string head(36 << 10, '\0');
-  std::size_t size = 0;
-  while (size < head.size()) {
-    const std::span rest(head.data() + size, head.size() - size);
-    const std::size_t n = core::read_some(fd.get(), std::as_writable_bytes(rest), file.native());
-    if (n == 0) break;
-    size += n;
-  }
-  head.resize(size);
-  return head;
 }
 
 }  // namespace
@@ -153,14 +111,26 @@ void check_path_fits(const BootPath& path, std::string_view format) {
 
 std::string detect_format(const std::filesystem::path& file) {
   if (is_netboot_set(file)) return "netboot";
-  const std::string head = read_head(file);
-  for (const Magic& magic : kMagics) {
-    if (head.size() < magic.offset + magic.bytes.size() ||
-        head.compare(magic.offset, magic.bytes.size(), magic.bytes) != 0)
-      continue;
-    if (magic.format.empty()) throw Error(Kind::kUsage, fmt::format("{} {}", file.native(), magic.reason));
-    if (magic.format == "raw" && file.native().ends_with("-usb.img")) return "usb";
-    return std::string(magic.format);
+  const auto refuse = [&](std::string_view why) {
+    return Error(Kind::kUsage, fmt::format("{} {}", file.native(), why));
+  };
+  const Content content = artifacts::recognise_file(file, artifacts::Among::kFiles);
+  switch (content) {
+    case Content::kGzip:
+    case Content::kXz:
+    case Content::kZstd:
+    case Content::kBzip2:
+      throw refuse("is compressed: unpack it first");
+    case Content::kTar:
+      throw refuse("is an archive: unpack it first");
+    case Content::kKernel:
+      throw refuse("is a kernel without the other files of a netboot set beside it");
+    case Content::kPartitions:
+      return file.native().ends_with("-usb.img") ? "usb" : "raw";
+    case Content::kUnknown:
+      break;
+    default:
+      return std::string(artifacts::content_name(content));
   }
   throw Error(Kind::kUsage, fmt::format("{} is no image that can be booted", file.native()))
       .hint("bootable are disk images (raw, qcow2, vmdk, vhdx, vdi), ISO images and netboot sets");

@@ -73,7 +73,7 @@ MinimumMemory find_minimum(image::BootSpec spec, core::Progress& progress, const
   // A guest with too little memory may panic, hang or never speak.
   spec.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(ready * 3000) + 5000);
   spec.silence = spec.deadline;
-  minimum.memory = image::find_minimum_memory(spec.memory, [&](core::Bytes memory) {
+  minimum.memory = image::smallest_memory(spec.memory, [&](core::Bytes memory) {
     ++minimum.boots;
     spec.memory = memory;
     progress.update("boot", fmt::format("{} with {}", minimum.path_name, memory.to_string()));

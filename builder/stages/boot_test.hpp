@@ -1,4 +1,5 @@
-// Boots an artifact by each path that it claims and keeps what was seen as evidence.
+// Boots an artifact by each path that it claims and keeps what was seen as evidence. The code is in
+// boot_test.cpp and boot_evidence.cpp.
 #pragma once
 
 #include <chrono>

@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 
-#include "builder/machine/tools.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -39,7 +38,6 @@ std::vector<std::string> fingerprints_in(const std::string& listing) {
 GpgSigner::GpgSigner(const std::string& id, std::optional<std::int64_t> time, core::ProcessRunner& processes,
                      const core::CancelToken& cancel)
     : time_(time), processes_(processes), cancel_(cancel) {
-  machine::require_program("gpg");
   if (id.empty() || id.starts_with('-'))
     throw Error(Kind::kUsage, "\"" + core::escaped(id) + "\" is no name of a GPG key");
   const core::ProcessResult result =

@@ -16,7 +16,7 @@ class GpgSigner {
  public:
   /// Finds the secret key that `id` (fingerprint, key id, address) stands for. `time`: seconds since 1970
   /// that signatures are to tell instead of the present. Throws kSignature when there is no such key or
-  /// several, kMachine without gpg.
+  /// several. That gpg is installed is for the caller to see to.
   GpgSigner(const std::string& id, std::optional<std::int64_t> time, core::ProcessRunner& processes,
             const core::CancelToken& cancel);
 

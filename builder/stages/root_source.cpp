@@ -1,13 +1,12 @@
 #include "builder/stages/root_source.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "artifacts/formats.hpp"
+#include "artifacts/recognise.hpp"
 #include "builder/image/disk_convert.hpp"
 #include "builder/image/rootfs_archive.hpp"
 #include "builder/stages/archived_root.hpp"
@@ -22,23 +21,12 @@ namespace {
 using core::Error;
 using core::Kind;
 namespace fs = std::filesystem;
-using namespace std::string_view_literals;
 
 constexpr std::string_view kOsRelease = "etc/os-release";
 constexpr std::string_view kInstalled = "lib/apk/db/installed";
 constexpr std::string_view kModules = "lib/modules";
 constexpr std::uint64_t kMaxFacts = 64u << 20;
 constexpr std::uint64_t kMaxEntry = 64u << 10;
-
-struct Magic {
-  std::string_view name;
-  std::uint64_t offset;
-  std::string_view bytes;
-};
-constexpr std::array kMagics{
-    Magic{"ext4", 1080, "\x53\xef"sv}, Magic{"squashfs", 0, "hsqs"sv}, Magic{"verity", 0, "verity\0\0"sv},
-    Magic{"vfat", 54, "FAT1"sv},       Magic{"vfat", 82, "FAT32"sv},
-};
 
 /// Copies files of a FAT file system into a folder; false when there are none.
 bool copy_from_fat(const fs::path& raw, std::uint64_t offset, const char* pattern, const fs::path& folder,
@@ -132,14 +120,8 @@ RootFacts facts_of_tar(const fs::path& tar) {
 }  // namespace
 
 std::string file_system_at(const fs::path& file, std::uint64_t offset) {
-  const core::Fd fd = core::open_regular(file);
-  std::string head(2048, '\0');
-  const ssize_t n = ::pread(fd.get(), head.data(), head.size(), static_cast<off_t>(offset));
-  if (n < 0) throw core::system_error(errno, "cannot read", file.native());
-  for (const Magic& magic : kMagics) {
-    if (head.compare(magic.offset, magic.bytes.size(), magic.bytes) == 0) return std::string(magic.name);
-  }
-  return {};
+  return std::string(
+      artifacts::content_name(artifacts::recognise_file(file, artifacts::Among::kFileSystems, offset)));
 }
 
 FoundArtifact find_root(const fs::path& file, const std::string& format, const InspectTools& tools) {

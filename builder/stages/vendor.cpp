@@ -87,13 +87,13 @@ std::vector<Row> rows_of(const lock::Lock& lock) {
 
 class Folder {
  public:
-  Folder(Toolbox& tools, fs::path root) : tools_(tools), root_(std::move(root)) {}
+  Folder(const core::CancelToken& cancel, fs::path root) : cancel_(cancel), root_(std::move(root)) {}
 
   void add(const std::string& name, const artifacts::VerifiedFile& file) {
     const fs::path target = root_ / name;
     if (sums_.contains(name)) return;
     fs::create_directories(target.parent_path());
-    tools_.cancel.check();
+    cancel_.check();
     core::clone_file(file.path(), target);
     note(name, file.digest(), file.size());
   }
@@ -126,7 +126,7 @@ class Folder {
     ++result_.files;
     result_.bytes += size;
   }
-  Toolbox& tools_;
+  core::CancelToken cancel_;
   fs::path root_;
   std::map<std::string, core::Digest> sums_;
   VendorResult result_;
@@ -159,25 +159,24 @@ void add_repositories(const std::vector<Row>& rows, const std::vector<artifacts:
 
 }  // namespace
 
-VendorResult vendor(Toolbox& tools, const VendorRequest& request) {
+VendorResult vendor(const fetch::Context& context, const VendorRequest& request) {
   exports::check_target(request.target);
   const std::vector<Row> rows = rows_of(request.lock);
   std::vector<fetch::Download> downloads;
   for (const Row& row : rows)
     downloads.push_back(
         {.name = row.what, .urls = row.urls, .promises = {{row.sha256, "the lock"}}, .size = row.size});
-  const std::vector<artifacts::VerifiedFile> files =
-      fetch::Downloader(tools.fetch_context("vendor")).fetch_all(downloads);
+  const std::vector<artifacts::VerifiedFile> files = fetch::Downloader(context).fetch_all(downloads);
   const fs::path parent = fs::absolute(request.target).parent_path();
   fs::create_directories(parent);
   const core::TempDir work(parent, "vendor");
-  Folder folder(tools, work / "tree");
+  Folder folder(context.cancel, work / "tree");
   fs::create_directories(work / "tree");
   for (std::size_t i = 0; i < rows.size(); ++i) folder.add(rows[i].path, files[i]);
   if (request.repository_key != nullptr) add_repositories(rows, files, request, folder);
   std::size_t missing = 0;
   for (const lock::LockedIndex& index : request.lock.indexes) {
-    if (const auto file = tools.blobs.find(index.sha256)) {
+    if (const auto file = context.blobs.find(index.sha256)) {
       std::string place = place_of(index.url);
       if (request.repository_key != nullptr) place.insert(place.rfind('/') + 1, "upstream.");
       folder.add(place, *file);
@@ -192,19 +191,20 @@ VendorResult vendor(Toolbox& tools, const VendorRequest& request) {
   return result;
 }
 
-void import_vendored(Toolbox& tools, const lock::Lock& lock, const fs::path& folder) {
+void import_vendored(const fetch::Context& context, const lock::Lock& lock, const fs::path& folder) {
   for (const Row& row : rows_of(lock)) {
-    if (tools.blobs.find(row.sha256)) continue;
-    tools.cancel.check();
+    if (context.blobs.find(row.sha256)) continue;
+    context.cancel.check();
     const fs::path source = folder / row.path;
     std::error_code error;
     if (!fs::is_regular_file(fs::symlink_status(source, error))) {
       throw Error(Kind::kFetch, fmt::format("{} is neither in the cache nor {}", row.what, source.native()))
           .hint("the folder was vendored for another lock: imgforge vendor writes it anew");
     }
-    const core::TempDir staging(tools.blobs.staging(), "vendored");
+    const core::TempDir staging(context.blobs.staging(), "vendored");
     core::clone_file(source, staging / "file");
-    core::while_doing("taking " + source.native(), [&] { tools.blobs.adopt(staging / "file", row.sha256); });
+    core::while_doing("taking " + source.native(),
+                      [&] { context.blobs.adopt(staging / "file", row.sha256); });
   }
 }
 

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <string>
 
+#include "builder/fetch/context.hpp"
 #include "builder/lock/lock.hpp"
-#include "builder/stages/toolbox.hpp"
 #include "signing/apk_signer.hpp"
 #include "signing/signer.hpp"
 
@@ -33,10 +33,11 @@ struct VendorResult {
 
 /// Fetches what the cache lacks, then writes the folder beside `target` and exchanges both. Throws kFetch for
 /// what cannot be had, kStore for a target that holds other files, kIntegrity.
-VendorResult vendor(Toolbox& tools, const VendorRequest& request);
+VendorResult vendor(const fetch::Context& context, const VendorRequest& request);
 
 /// Takes what the cache lacks of a lock out of such a folder. Throws kIntegrity for a file with other bytes,
 /// kFetch when the folder lacks one that the cache lacks, too.
-void import_vendored(Toolbox& tools, const lock::Lock& lock, const std::filesystem::path& folder);
+void import_vendored(const fetch::Context& context, const lock::Lock& lock,
+                     const std::filesystem::path& folder);
 
 }  // namespace imgforge::stages

@@ -246,7 +246,7 @@ TEST_F(KernelBootTest, FindsAMemoryThatBootsBelowTheStatedOne) {
   wanted.deadline = std::chrono::milliseconds(static_cast<int>(ready * 3000) + 5000);
   wanted.silence = wanted.deadline;
   int failed = 0;
-  const core::Bytes found = find_minimum_memory(wanted.memory, [&](core::Bytes memory) {
+  const core::Bytes found = smallest_memory(wanted.memory, [&](core::Bytes memory) {
     wanted.memory = memory;
     try {
       boot(wanted, {});

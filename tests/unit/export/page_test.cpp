@@ -31,8 +31,8 @@ TEST(Page, ShowsReleasesSizesBootsAndPackages) {
 TEST(Page, LoadsNothingAndAllowsNothingElse) {
   const std::string page = print_page(catalogue(), {});
   EXPECT_THAT(page, HasSubstr("default-src &#39;none&#39;"));
-  EXPECT_THAT(page, HasSubstr(escape_html(csp_hash(kPageStyle))));
-  EXPECT_THAT(page, HasSubstr(escape_html(csp_hash(kPageScript))));
+  EXPECT_THAT(page, HasSubstr(escape_html(csp_hash(page_style()))));
+  EXPECT_THAT(page, HasSubstr(escape_html(csp_hash(page_script()))));
   EXPECT_THAT(page, Not(HasSubstr(" src=")));
   EXPECT_THAT(page, Not(HasSubstr("style=\"")));
   EXPECT_THAT(page, Not(HasSubstr("onclick")));

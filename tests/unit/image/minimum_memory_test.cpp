@@ -10,7 +10,7 @@ namespace {
 TEST(MinimumMemory, FindsTheStepForEveryThreshold) {
   for (std::uint64_t threshold = 1; threshold <= 256; ++threshold) {
     unsigned tried = 0;
-    const core::Bytes found = find_minimum_memory(core::mib(256), [&](core::Bytes memory) {
+    const core::Bytes found = smallest_memory(core::mib(256), [&](core::Bytes memory) {
       ++tried;
       EXPECT_GE(memory, core::mib(16));
       EXPECT_LT(memory, core::mib(256)) << "the good boot is not repeated";
@@ -25,9 +25,9 @@ TEST(MinimumMemory, FindsTheStepForEveryThreshold) {
 
 TEST(MinimumMemory, AnOddOrSmallStatedMemoryIsTheAnswerWhenNothingSmallerBoots) {
   const auto never = [](core::Bytes) { return false; };
-  EXPECT_EQ(find_minimum_memory(core::mib(101), never), core::mib(101));
-  EXPECT_EQ(find_minimum_memory(core::mib(8), never), core::mib(8));
-  EXPECT_EQ(find_minimum_memory(core::mib(101), [](core::Bytes) { return true; }), core::mib(16));
+  EXPECT_EQ(smallest_memory(core::mib(101), never), core::mib(101));
+  EXPECT_EQ(smallest_memory(core::mib(8), never), core::mib(8));
+  EXPECT_EQ(smallest_memory(core::mib(101), [](core::Bytes) { return true; }), core::mib(16));
 }
 
 }  // namespace

@@ -95,6 +95,10 @@ TEST_F(Detection, SaysWhatIsWrongWithOtherFiles) {
   EXPECT_THAT(error_of([&] { detect_format(path("disk.img.zst")); }).message(), HasSubstr("compressed"));
   run("xz", {"-k", "disk.img"});
   EXPECT_THAT(error_of([&] { detect_format(path("disk.img.xz")); }).message(), HasSubstr("compressed"));
+  run("bzip2", {"-k", "disk.img"});
+  EXPECT_THAT(error_of([&] { detect_format(path("disk.img.bz2")); }).message(), HasSubstr("compressed"));
+  run("tar", {"-cf", "disk.tar", "disk.img"});
+  EXPECT_THAT(error_of([&] { detect_format(path("disk.tar")); }).message(), HasSubstr("an archive"));
   spill(path("vmlinuz"), image::testing::fake_kernel("6.1.0"));
   EXPECT_THAT(error_of([&] { detect_format(path("vmlinuz")); }).message(), HasSubstr("netboot set"));
   EXPECT_EQ(error_of([&] { detect_format(path("nothing")); }).kind(), core::Kind::kIo);
