@@ -6,6 +6,7 @@
 
 #include "builder/cli/recipe_arguments.hpp"
 #include "builder/lock/lock.hpp"
+#include "builder/stages/step_cache.hpp"
 #include "builder/stages/toolbox.hpp"
 
 namespace imgforge::cli {
