@@ -1,4 +1,4 @@
-// The early program (builder/image/early): opens dm-verity, grows a partition and its file system. It is
+// The early program (builder/target/early): opens dm-verity, grows a partition and its file system. It is
 // compiled with imgforge and carried inside it, so that an initramfs needs nothing from the image for that.
 #pragma once
 

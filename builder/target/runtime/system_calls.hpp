@@ -1,11 +1,12 @@
-// The system calls that the early program makes, straight to the kernel: it is linked with no library. x86-64
-// ABI: number in rax, arguments in rdi, rsi, rdx, r10; a result from -4095 to -1 is a negative error number.
+// The system calls that programs for the target make, straight to the kernel: they are linked with no
+// library. x86-64 ABI: number in rax, arguments in rdi, rsi, rdx, r10; a result from -4095 to -1 is a
+// negative error number.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-namespace imgforge::early {
+namespace imgforge::target {
 
 inline long system_call(long number, long a = 0, long b = 0, long c = 0, long d = 0) {
   long result;
@@ -84,4 +85,4 @@ inline long sys_make_node(const char* path, std::uint32_t mode, std::uint32_t de
   for (;;) system_call(231, code);  // exit_group
 }
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

@@ -1,8 +1,8 @@
-#include "builder/first_boot/verifier/ed25519.hpp"
+#include "builder/target/verifier/ed25519.hpp"
 
 #include <cstdint>
 
-#include "builder/first_boot/verifier/field.hpp"
+#include "builder/target/verifier/field.hpp"
 
 namespace imgforge::verifier {
 namespace {

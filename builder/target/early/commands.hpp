@@ -2,7 +2,7 @@
 // message and exit code 1.
 #pragma once
 
-namespace imgforge::early {
+namespace imgforge::target {
 
 /// Makes the read-only device /dev/mapper/<name> out of a data device and the hash tree that
 /// `veritysetup format` wrote at the start of the hash device. Reading a block that the tree does not vouch
@@ -16,4 +16,4 @@ void grow(const char* disk, const char* partition_number);
 /// Enlarges the mounted ext4 file system to the size of its device.
 void resize(const char* mount_point, const char* device);
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

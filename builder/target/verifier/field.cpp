@@ -1,4 +1,4 @@
-#include "builder/first_boot/verifier/field.hpp"
+#include "builder/target/verifier/field.hpp"
 
 namespace imgforge::verifier {
 namespace {

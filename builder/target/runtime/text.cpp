@@ -1,10 +1,10 @@
-#include "builder/image/early/text.hpp"
+#include "builder/target/runtime/text.hpp"
 
 #include <linux/errno.h>
 
-#include "builder/image/early/system_calls.hpp"
+#include "builder/target/runtime/system_calls.hpp"
 
-namespace imgforge::early {
+namespace imgforge::target {
 
 std::size_t length_of(const char* text) {
   std::size_t size = 0;
@@ -137,4 +137,4 @@ void fail_with(std::initializer_list<Part> parts, long error) {
                                 : message.add("error ").add(static_cast<std::uint64_t>(-error)));
 }
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

@@ -1,7 +1,7 @@
 // The early program: what the initramfs must do and busybox cannot. Static, without any library, a few KiB.
-#include "builder/image/early/commands.hpp"
-#include "builder/image/early/system_calls.hpp"
-#include "builder/image/early/text.hpp"
+#include "builder/target/early/commands.hpp"
+#include "builder/target/runtime/system_calls.hpp"
+#include "builder/target/runtime/text.hpp"
 
 // The kernel starts a program with the argument count at the top of the stack and the arguments above it.
 asm(".globl _start\n"
@@ -15,7 +15,7 @@ asm(".globl _start\n"
 extern "C" [[noreturn]] void early_main(const long* stack);
 
 void early_main(const long* stack) {
-  using namespace imgforge::early;
+  using namespace imgforge::target;
   const long count = stack[0];
   auto* const words = reinterpret_cast<const char* const*>(stack + 1);
   const char* const command = count > 1 ? words[1] : "";

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace imgforge::early {
+namespace imgforge::target {
 
 inline constexpr std::uint64_t kSectorSize = 512;
 inline constexpr std::uint32_t kMostEntries = 128;  ///< what all usual tools reserve
@@ -66,4 +66,4 @@ struct GptFront {
 };
 static_assert(offsetof(GptFront, entries) == kEntriesSector * kSectorSize);
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

@@ -1,11 +1,11 @@
-// Text of bounded length, numbers in it, and the one way in which the early program fails.
+// Text of bounded length, numbers in it, and the one way in which programs for the target fail.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 
-namespace imgforge::early {
+namespace imgforge::target {
 
 std::size_t length_of(const char* text);
 bool same(const char* left, const char* right);
@@ -61,4 +61,4 @@ long check(long result, Parts... parts) {
   return result;
 }
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

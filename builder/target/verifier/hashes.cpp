@@ -1,4 +1,4 @@
-#include "builder/first_boot/verifier/hashes.hpp"
+#include "builder/target/verifier/hashes.hpp"
 
 #include <cstdint>
 

@@ -1,12 +1,12 @@
 // early verity: opens a dm-verity device.
-#include "builder/image/early/commands.hpp"
-#include "builder/image/early/device.hpp"
-#include "builder/image/early/device_mapper.hpp"
-#include "builder/image/early/system_calls.hpp"
-#include "builder/image/early/text.hpp"
-#include "builder/image/early/verity_format.hpp"
+#include "builder/target/early/commands.hpp"
+#include "builder/target/early/device.hpp"
+#include "builder/target/early/device_mapper.hpp"
+#include "builder/target/early/verity_format.hpp"
+#include "builder/target/runtime/system_calls.hpp"
+#include "builder/target/runtime/text.hpp"
 
-namespace imgforge::early {
+namespace imgforge::target {
 namespace {
 
 constexpr unsigned char kSignature[8] = {'v', 'e', 'r', 'i', 't', 'y', 0, 0};
@@ -100,4 +100,4 @@ void verity(const char* name, const char* data_device, const char* hash_device, 
   check_first_block(name, data_device);
 }
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

@@ -5,9 +5,9 @@
 // key's id (8 bytes) and the key (32). A signature has four lines: a comment, the base64 of "ED", the id and
 // the signature of the BLAKE2b-512 of the file, the trusted comment, and the base64 of the signature of both.
 // Only this prehashed form passes.
-#include "builder/first_boot/verifier/ed25519.hpp"
-#include "builder/image/early/system_calls.hpp"
-#include "builder/image/early/text.hpp"
+#include "builder/target/runtime/system_calls.hpp"
+#include "builder/target/runtime/text.hpp"
+#include "builder/target/verifier/ed25519.hpp"
 
 // The kernel starts a program with the argument count at the top of the stack and the arguments above it.
 asm(".globl _start\n"
@@ -31,18 +31,18 @@ unsigned char key_bytes[kLargestText + 1];
 unsigned char signature_bytes[kLargestText + 1];
 
 [[noreturn]] void refuse(const char* first, const char* second = "") {
-  early::Text message;
+  target::Text message;
   message.add(first).add(second).add("\n");
-  early::sys_write(early::kStandardError, message.c_str(), message.size());
-  early::sys_exit(1);
+  target::sys_write(target::kStandardError, message.c_str(), message.size());
+  target::sys_exit(1);
 }
 
 std::size_t read_file(const char* path, unsigned char* bytes, std::size_t largest) {
-  const long fd = early::sys_open(path, early::kReadOnly);
+  const long fd = target::sys_open(path, target::kReadOnly);
   if (fd < 0) refuse("cannot read ", path);
   std::size_t size = 0;
   while (size <= largest) {
-    const long count = early::sys_pread(static_cast<int>(fd), bytes + size, largest + 1 - size, size);
+    const long count = target::sys_pread(static_cast<int>(fd), bytes + size, largest + 1 - size, size);
     if (count < 0) refuse("cannot read ", path);
     if (count == 0) return size;
     size += static_cast<std::size_t>(count);
@@ -68,7 +68,7 @@ bool split(const unsigned char* text, std::size_t size, Line* lines, std::size_t
 }
 
 bool starts_with(const Line& line, const char* start) {
-  const std::size_t size = early::length_of(start);
+  const std::size_t size = target::length_of(start);
   if (line.size < size) return false;
   for (std::size_t i = 0; i < size; ++i) {
     if (line.text[i] != static_cast<unsigned char>(start[i])) return false;
@@ -133,7 +133,7 @@ void check_files(const char* key_path, const char* path, const char* signature_p
   blake2b(file_bytes, size, digest);
   if (!verify(key + 10, digest, sizeof(digest), over_file + 10)) refuse("not what was signed: ", path);
   // The second signature covers the first one and the trusted comment.
-  const std::size_t start = early::length_of(kTrusted);
+  const std::size_t start = target::length_of(kTrusted);
   for (std::size_t i = start; i < lines[2].size; ++i) over_file[74 + i - start] = lines[2].text[i];
   if (!verify(key + 10, over_file + 10, 64 + lines[2].size - start, over_comment)) {
     refuse("its trusted comment was changed: ", signature_path);
@@ -147,5 +147,5 @@ void verify_main(const long* stack) {
   auto* const words = reinterpret_cast<const char* const*>(stack + 1);
   if (stack[0] != 4) imgforge::verifier::refuse("usage: verify-signature KEY FILE SIGNATURE");
   imgforge::verifier::check_files(words[1], words[2], words[3]);
-  imgforge::early::sys_exit(0);
+  imgforge::target::sys_exit(0);
 }

@@ -1,14 +1,14 @@
 // early grow: gives the last partition the room that a disk gained. Every check comes before the first write.
 #include <linux/blkpg.h>
 
-#include "builder/image/early/commands.hpp"
-#include "builder/image/early/crc32.hpp"
-#include "builder/image/early/device.hpp"
-#include "builder/image/early/gpt_format.hpp"
-#include "builder/image/early/system_calls.hpp"
-#include "builder/image/early/text.hpp"
+#include "builder/target/early/commands.hpp"
+#include "builder/target/early/crc32.hpp"
+#include "builder/target/early/device.hpp"
+#include "builder/target/early/gpt_format.hpp"
+#include "builder/target/runtime/system_calls.hpp"
+#include "builder/target/runtime/text.hpp"
 
-namespace imgforge::early {
+namespace imgforge::target {
 namespace {
 
 constexpr unsigned char kSignature[8] = {'E', 'F', 'I', ' ', 'P', 'A', 'R', 'T'};
@@ -163,4 +163,4 @@ void grow(const char* disk_path, const char* number_text) {
   if (writable.kind() == DeviceKind::kBlock) tell_kernel(writable, entry, number);
 }
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace imgforge::early {
+namespace imgforge::target {
 
 enum class Access { kRead, kReadWrite };
 enum class DeviceKind { kBlock, kFile };
@@ -39,4 +39,4 @@ class Device {
   std::uint64_t number_ = 0;
 };
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

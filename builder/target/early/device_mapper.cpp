@@ -1,13 +1,13 @@
-#include "builder/image/early/device_mapper.hpp"
+#include "builder/target/early/device_mapper.hpp"
 
 #include <linux/dm-ioctl.h>
 #include <linux/ioctl.h>
 
 #include <cstddef>
 
-#include "builder/image/early/system_calls.hpp"
+#include "builder/target/runtime/system_calls.hpp"
 
-namespace imgforge::early {
+namespace imgforge::target {
 namespace {
 
 constexpr const char* kControl = "/dev/mapper/control";
@@ -95,4 +95,4 @@ void remove_mapper_device(const char* name) {
   sys_unlink(node_path(name).c_str());
 }
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

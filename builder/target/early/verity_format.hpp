@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace imgforge::early {
+namespace imgforge::target {
 
 struct VeritySuperblock {
   unsigned char signature[8];  ///< "verity", two zero bytes
@@ -22,4 +22,4 @@ struct VeritySuperblock {
 };
 static_assert(sizeof(VeritySuperblock) == 512);
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

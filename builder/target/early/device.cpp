@@ -1,11 +1,11 @@
-#include "builder/image/early/device.hpp"
+#include "builder/target/early/device.hpp"
 
 #include <linux/fs.h>
 
-#include "builder/image/early/system_calls.hpp"
-#include "builder/image/early/text.hpp"
+#include "builder/target/runtime/system_calls.hpp"
+#include "builder/target/runtime/text.hpp"
 
-namespace imgforge::early {
+namespace imgforge::target {
 
 Device::Device(const char* path, Access access)
     : path_(path),
@@ -56,4 +56,4 @@ void Device::sync() const {
   check(sys_fsync(fd_), "cannot write ", path_);
 }
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

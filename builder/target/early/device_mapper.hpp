@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-#include "builder/image/early/text.hpp"
+#include "builder/target/runtime/text.hpp"
 
-namespace imgforge::early {
+namespace imgforge::target {
 
 struct MapperTarget {
   const char* type = nullptr;
@@ -20,4 +20,4 @@ void make_mapper_device(const char* name, const char* uuid, const MapperTarget& 
 /// Removes the device and its name again.
 void remove_mapper_device(const char* name);
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

@@ -2,12 +2,12 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#include "builder/image/early/commands.hpp"
-#include "builder/image/early/device.hpp"
-#include "builder/image/early/system_calls.hpp"
-#include "builder/image/early/text.hpp"
+#include "builder/target/early/commands.hpp"
+#include "builder/target/early/device.hpp"
+#include "builder/target/runtime/system_calls.hpp"
+#include "builder/target/runtime/text.hpp"
 
-namespace imgforge::early {
+namespace imgforge::target {
 namespace {
 
 /// The kernel's fs/ext4/ext4.h: the argument is the wanted number of file system blocks.
@@ -61,4 +61,4 @@ void resize(const char* mount_point, const char* device_path) {
   check(sys_ioctl(folder, kResizeFileSystem, &argument), "cannot enlarge the file system on ", mount_point);
 }
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target

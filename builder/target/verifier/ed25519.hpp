@@ -1,7 +1,7 @@
 // Verification of Ed25519 signatures (RFC 8032, 5.1.7, without the cofactor, as OpenSSL and minisign do it).
 #pragma once
 
-#include "builder/first_boot/verifier/hashes.hpp"
+#include "builder/target/verifier/hashes.hpp"
 
 namespace imgforge::verifier {
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace imgforge::early {
+namespace imgforge::target {
 
 inline std::uint32_t crc32(const void* data, std::size_t size) {
   std::uint32_t crc = ~std::uint32_t{0};
@@ -15,4 +15,4 @@ inline std::uint32_t crc32(const void* data, std::size_t size) {
   return ~crc;
 }
 
-}  // namespace imgforge::early
+}  // namespace imgforge::target
