@@ -2,8 +2,8 @@
 
 #include <cstdlib>
 
-#include "artifacts/export/tree.hpp"
 #include "builder/cli/keys.hpp"
+#include "builder/export/tree.hpp"
 #include "builder/machine/tools.hpp"
 #include "builder/stages/gpg.hpp"
 #include "core/error.hpp"

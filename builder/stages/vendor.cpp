@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "artifacts/export/target.hpp"
+#include "builder/export/target.hpp"
 #include "builder/fetch/apk_index_writer.hpp"
 #include "builder/fetch/apk_names.hpp"
 #include "builder/fetch/downloader.hpp"

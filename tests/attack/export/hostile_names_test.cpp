@@ -3,11 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "artifacts/export/html.hpp"
-#include "artifacts/export/latest_releases.hpp"
-#include "artifacts/export/page.hpp"
-#include "artifacts/export/simplestreams.hpp"
-#include "artifacts/export/virt_builder_index.hpp"
+#include "builder/export/html.hpp"
+#include "builder/export/latest_releases.hpp"
+#include "builder/export/page.hpp"
+#include "builder/export/simplestreams.hpp"
+#include "builder/export/virt_builder_index.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 #include "unit/export/catalogue_fixture.hpp"

@@ -1,5 +1,5 @@
 // The exported latest-releases.yaml, read with the strict reader that Alpine's own files are read with.
-#include "artifacts/export/latest_releases.hpp"
+#include "builder/export/latest_releases.hpp"
 
 #include <gtest/gtest.h>
 

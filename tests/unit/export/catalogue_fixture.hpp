@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "artifacts/export/releases.hpp"
+#include "builder/export/releases.hpp"
 
 namespace imgforge::exports::testing_support {
 

@@ -1,12 +1,12 @@
 // The catalogue page as text: what it says without its script.
-#include "artifacts/export/page.hpp"
+#include "builder/export/page.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "artifacts/export/html.hpp"
-#include "artifacts/export/page_assets.hpp"
-#include "artifacts/export/page_chart.hpp"
+#include "builder/export/html.hpp"
+#include "builder/export/page_assets.hpp"
+#include "builder/export/page_chart.hpp"
 #include "unit/export/catalogue_fixture.hpp"
 
 namespace imgforge::exports {

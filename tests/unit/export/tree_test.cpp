@@ -1,11 +1,11 @@
 // Exports of real stores: what is taken, what is refused, and that nobody sees half a tree.
-#include "artifacts/export/tree.hpp"
+#include "builder/export/tree.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include "artifacts/export/choose.hpp"
-#include "artifacts/export/target.hpp"
+#include "builder/export/choose.hpp"
+#include "builder/export/target.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 
 namespace imgforge::exports {

@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "artifacts/export/incus_metadata.hpp"
-#include "artifacts/export/latest_releases.hpp"
-#include "artifacts/export/simplestreams.hpp"
-#include "artifacts/export/virt_builder_index.hpp"
+#include "builder/export/incus_metadata.hpp"
+#include "builder/export/latest_releases.hpp"
+#include "builder/export/simplestreams.hpp"
+#include "builder/export/virt_builder_index.hpp"
 #include "core/json.hpp"
 #include "unit/export/catalogue_fixture.hpp"
 

@@ -1,4 +1,4 @@
-#include "artifacts/export/latest_releases.hpp"
+#include "builder/export/latest_releases.hpp"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "artifacts/export/page.hpp"
+#include "builder/export/page.hpp"
 
 namespace imgforge::exports {
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <map>
 
-#include "artifacts/export/html.hpp"
-#include "artifacts/export/page_chart.hpp"
-#include "artifacts/export/page_sections.hpp"
 #include "artifacts/release_diff.hpp"
+#include "builder/export/html.hpp"
+#include "builder/export/page_chart.hpp"
+#include "builder/export/page_sections.hpp"
 #include "core/bytes.hpp"
 #include "core/text.hpp"
 

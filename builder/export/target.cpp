@@ -1,4 +1,4 @@
-#include "artifacts/export/target.hpp"
+#include "builder/export/target.hpp"
 
 #include <fcntl.h>
 

@@ -1,10 +1,10 @@
-#include "artifacts/export/page.hpp"
+#include "builder/export/page.hpp"
 
 #include <fmt/format.h>
 
-#include "artifacts/export/html.hpp"
-#include "artifacts/export/page_assets.hpp"
-#include "artifacts/export/page_sections.hpp"
+#include "builder/export/html.hpp"
+#include "builder/export/page_assets.hpp"
+#include "builder/export/page_sections.hpp"
 
 namespace imgforge::exports {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <map>
 
-#include "artifacts/export/html.hpp"
-#include "artifacts/export/page_sections.hpp"
+#include "builder/export/html.hpp"
+#include "builder/export/page_sections.hpp"
 
 namespace imgforge::exports {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "artifacts/export/releases.hpp"
+#include "builder/export/releases.hpp"
 
 namespace imgforge::exports {
 

@@ -1,4 +1,4 @@
-#include "artifacts/export/virt_builder_index.hpp"
+#include "builder/export/virt_builder_index.hpp"
 
 #include <fmt/format.h>
 

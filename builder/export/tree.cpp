@@ -1,4 +1,4 @@
-#include "artifacts/export/tree.hpp"
+#include "builder/export/tree.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,15 +13,15 @@
 #include <set>
 #include <system_error>
 
-#include "artifacts/export/choose.hpp"
-#include "artifacts/export/incus_metadata.hpp"
-#include "artifacts/export/latest_releases.hpp"
-#include "artifacts/export/page.hpp"
-#include "artifacts/export/simplestreams.hpp"
-#include "artifacts/export/target.hpp"
-#include "artifacts/export/virt_builder_index.hpp"
 #include "artifacts/release_check.hpp"
 #include "artifacts/verify.hpp"
+#include "builder/export/choose.hpp"
+#include "builder/export/incus_metadata.hpp"
+#include "builder/export/latest_releases.hpp"
+#include "builder/export/page.hpp"
+#include "builder/export/simplestreams.hpp"
+#include "builder/export/target.hpp"
+#include "builder/export/virt_builder_index.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

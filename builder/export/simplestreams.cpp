@@ -1,4 +1,4 @@
-#include "artifacts/export/simplestreams.hpp"
+#include "builder/export/simplestreams.hpp"
 
 #include <fmt/format.h>
 

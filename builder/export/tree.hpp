@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/export/releases.hpp"
 #include "artifacts/store.hpp"
+#include "builder/export/releases.hpp"
 #include "core/cancel.hpp"
 #include "core/progress.hpp"
 #include "signing/signer.hpp"

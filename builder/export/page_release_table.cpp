@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "artifacts/export/html.hpp"
-#include "artifacts/export/page_sections.hpp"
+#include "builder/export/html.hpp"
+#include "builder/export/page_sections.hpp"
 #include "core/bytes.hpp"
 
 namespace imgforge::exports {

@@ -1,4 +1,4 @@
-#include "artifacts/export/incus_metadata.hpp"
+#include "builder/export/incus_metadata.hpp"
 
 #include <fmt/format.h>
 #include <lzma.h>

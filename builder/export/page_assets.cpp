@@ -1,4 +1,4 @@
-#include "artifacts/export/page_assets.hpp"
+#include "builder/export/page_assets.hpp"
 
 #include "core/embed.hpp"
 

@@ -1,4 +1,4 @@
-#include "artifacts/export/choose.hpp"
+#include "builder/export/choose.hpp"
 
 #include <algorithm>
 #include <tuple>

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "artifacts/export/releases.hpp"
+#include "builder/export/releases.hpp"
 
 namespace imgforge::exports {
 

@@ -1,4 +1,4 @@
-#include "artifacts/export/html.hpp"
+#include "builder/export/html.hpp"
 
 #include <array>
 #include <utility>

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "artifacts/export/releases.hpp"
+#include "builder/export/releases.hpp"
 
 namespace imgforge::exports {
 

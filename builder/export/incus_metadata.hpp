@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-#include "artifacts/export/releases.hpp"
+#include "builder/export/releases.hpp"
 
 namespace imgforge::exports {
 

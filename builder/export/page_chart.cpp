@@ -1,12 +1,12 @@
-#include "artifacts/export/page_chart.hpp"
+#include "builder/export/page_chart.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <vector>
 
-#include "artifacts/export/html.hpp"
 #include "artifacts/formats.hpp"
+#include "builder/export/html.hpp"
 #include "core/bytes.hpp"
 
 namespace imgforge::exports {

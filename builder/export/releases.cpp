@@ -1,4 +1,4 @@
-#include "artifacts/export/releases.hpp"
+#include "builder/export/releases.hpp"
 
 #include <fmt/format.h>
 
