@@ -5,10 +5,10 @@
 #include "builder/cli/keys.hpp"
 #include "builder/export/tree.hpp"
 #include "builder/machine/tools.hpp"
-#include "builder/stages/gpg.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
+#include "signing/gpg.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -34,7 +34,7 @@ exports::GpgKey find_gpg_key(Context& context, const std::string& id) {
   if (std::getenv("SOURCE_DATE_EPOCH") != nullptr)
     time = core::build_time(context.clock).time_since_epoch().count();
   machine::require_program("gpg");
-  auto signer = std::make_shared<stages::GpgSigner>(id, time, context.processes, context.cancel);
+  auto signer = std::make_shared<signing::GpgSigner>(id, time, context.processes, context.cancel);
   exports::GpgKey key;
   key.fingerprint = signer->fingerprint();
   key.public_key = signer->public_key();

@@ -10,7 +10,7 @@
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::signing {
 
 class GpgSigner {
  public:
@@ -39,4 +39,4 @@ class GpgSigner {
   core::CancelToken cancel_;
 };
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::signing

@@ -1,4 +1,4 @@
-#include "builder/stages/gpg.hpp"
+#include "signing/gpg.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::signing {
 namespace {
 
 using core::Error;
@@ -96,4 +96,4 @@ std::string GpgSigner::clear_sign(std::string_view text) {
   return sign("--clearsign", text);
 }
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::signing
