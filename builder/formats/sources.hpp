@@ -14,7 +14,7 @@
 #include "artifacts/blob_store.hpp"
 #include "builder/image/boot_menu.hpp"
 #include "builder/image/disk.hpp"
-#include "builder/image/root_tree.hpp"
+#include "builder/image/fs/root_tree.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/image/ext4.hpp"
+#include "builder/image/fs/ext4.hpp"
 #include "core/cancel.hpp"
 
 namespace imgforge::image {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "builder/image/fs/rootfs_archive.hpp"
 #include "builder/image/kernel.hpp"
-#include "builder/image/rootfs_archive.hpp"
 #include "builder/image/write_file.hpp"
 
 namespace imgforge::image {

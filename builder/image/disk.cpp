@@ -4,7 +4,7 @@
 
 #include "builder/image/boot_partition.hpp"
 #include "builder/image/esp.hpp"
-#include "builder/image/ext4.hpp"
+#include "builder/image/fs/ext4.hpp"
 #include "builder/image/gpt.hpp"
 #include "builder/image/raw_image.hpp"
 #include "builder/machine/tools.hpp"

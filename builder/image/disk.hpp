@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "builder/image/boot_menu.hpp"
-#include "builder/image/root_tree.hpp"
+#include "builder/image/fs/root_tree.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "builder/image/compression.hpp"
+#include "builder/image/fs/rootfs_archive.hpp"
 #include "builder/image/kernel.hpp"
-#include "builder/image/rootfs_archive.hpp"
 
 namespace imgforge::image {
 

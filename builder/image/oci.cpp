@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "artifacts/tar.hpp"
-#include "builder/image/tar_members.hpp"
+#include "builder/image/fs/tar_members.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"

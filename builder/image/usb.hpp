@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "builder/image/boot_menu.hpp"
-#include "builder/image/ext4.hpp"
+#include "builder/image/fs/ext4.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"

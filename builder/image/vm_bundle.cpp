@@ -8,7 +8,7 @@
 
 #include "artifacts/recognise.hpp"
 #include "artifacts/tar.hpp"
-#include "builder/image/tar_members.hpp"
+#include "builder/image/fs/tar_members.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/new_file.hpp"

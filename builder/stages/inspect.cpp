@@ -8,7 +8,7 @@
 #include "artifacts/compression.hpp"
 #include "artifacts/formats.hpp"
 #include "artifacts/tar.hpp"
-#include "builder/image/rootfs_archive.hpp"
+#include "builder/image/fs/rootfs_archive.hpp"
 #include "builder/stages/boot_paths.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"

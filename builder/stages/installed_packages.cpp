@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "builder/fetch/apk_installed.hpp"
-#include "builder/image/rootfs_archive.hpp"
+#include "builder/image/fs/rootfs_archive.hpp"
 #include "core/bytes.hpp"
 #include "core/text.hpp"
 

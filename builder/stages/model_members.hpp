@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "artifacts/manifest.hpp"
-#include "builder/image/root_tree.hpp"
+#include "builder/image/fs/root_tree.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/model_list.hpp"
 #include "builder/stages/sources.hpp"

@@ -1,7 +1,7 @@
 #include "builder/steps/squashfs.hpp"
 
 #include "builder/engine/result.hpp"
-#include "builder/image/squashfs.hpp"
+#include "builder/image/fs/squashfs.hpp"
 #include "builder/machine/tool_versions.hpp"
 #include "core/bytes.hpp"
 

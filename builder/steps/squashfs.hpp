@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "builder/engine/graph.hpp"
-#include "builder/image/root_tree.hpp"
+#include "builder/image/fs/root_tree.hpp"
 #include "builder/steps/models.hpp"
 #include "builder/steps/profile.hpp"
 #include "builder/steps/rootfs.hpp"

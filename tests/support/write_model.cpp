@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "artifacts/tar.hpp"
-#include "builder/image/ext4.hpp"
+#include "builder/image/fs/ext4.hpp"
 #include "core/atomic_file.hpp"
 
 namespace artifacts = imgforge::artifacts;

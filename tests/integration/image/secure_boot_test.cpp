@@ -12,7 +12,7 @@
 #include "builder/image/boot_files.hpp"
 #include "builder/image/disk.hpp"
 #include "builder/image/early_program.hpp"
-#include "builder/image/ext4.hpp"
+#include "builder/image/fs/ext4.hpp"
 #include "builder/image/gpt.hpp"
 #include "builder/image/init_script.hpp"
 #include "builder/image/module_closure.hpp"

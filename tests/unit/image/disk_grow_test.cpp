@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "builder/image/disk_convert.hpp"
-#include "builder/image/ext4.hpp"
+#include "builder/image/fs/ext4.hpp"
 #include "builder/image/raw_image.hpp"
 #include "core/random.hpp"
 #include "unit/image/image_testing.hpp"

@@ -4,11 +4,11 @@
 #include "builder/image/bmap.hpp"
 #include "builder/image/foreign_disk.hpp"
 #include "builder/image/foreign_identifiers.hpp"
+#include "builder/image/fs/squashfs.hpp"
 #include "builder/image/iso.hpp"
 #include "builder/image/netboot.hpp"
 #include "builder/image/oci.hpp"
 #include "builder/image/raw_image.hpp"
-#include "builder/image/squashfs.hpp"
 #include "unit/image/image_testing.hpp"
 
 namespace imgforge::image {

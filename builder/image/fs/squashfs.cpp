@@ -1,11 +1,11 @@
-#include "builder/image/squashfs.hpp"
+#include "builder/image/fs/squashfs.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "artifacts/tar.hpp"
-#include "builder/image/rootfs_archive.hpp"
+#include "builder/image/fs/rootfs_archive.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"
 

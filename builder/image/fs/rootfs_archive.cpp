@@ -1,4 +1,4 @@
-#include "builder/image/rootfs_archive.hpp"
+#include "builder/image/fs/rootfs_archive.hpp"
 
 #include <fmt/format.h>
 

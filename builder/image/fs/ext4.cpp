@@ -1,11 +1,11 @@
-#include "builder/image/ext4.hpp"
+#include "builder/image/fs/ext4.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "artifacts/tar.hpp"
-#include "builder/image/ext4_writer.hpp"
+#include "builder/image/fs/ext4_writer.hpp"
 #include "builder/image/raw_image.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"

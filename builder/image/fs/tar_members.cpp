@@ -1,4 +1,4 @@
-#include "builder/image/tar_members.hpp"
+#include "builder/image/fs/tar_members.hpp"
 
 #include <cstddef>
 #include <span>

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/image/root_tree.hpp"
+#include "builder/image/fs/root_tree.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 

@@ -1,4 +1,4 @@
-#include "builder/image/root_tree.hpp"
+#include "builder/image/fs/root_tree.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <map>
 #include <optional>
 
-#include "builder/image/rootfs_archive.hpp"
+#include "builder/image/fs/rootfs_archive.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/new_file.hpp"

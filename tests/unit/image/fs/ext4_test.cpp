@@ -1,4 +1,4 @@
-#include "builder/image/ext4.hpp"
+#include "builder/image/fs/ext4.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>

@@ -3,8 +3,7 @@
 #include <ext2fs/ext2fs.h>
 #include <fmt/format.h>
 
-
-#include "builder/image/ext4.hpp"
+#include "builder/image/fs/ext4.hpp"
 #include "core/error.hpp"
 #include "core/handle.hpp"
 

@@ -1,4 +1,4 @@
-#include "builder/image/ext4_writer.hpp"
+#include "builder/image/fs/ext4_writer.hpp"
 
 #include <ext2fs/ext2_fs.h>
 #include <ext2fs/ext2fs.h>
