@@ -5,8 +5,8 @@
 #include "artifacts/formats.hpp"
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
+#include "builder/image/boot/kernel.hpp"
 #include "builder/image/fs/squashfs.hpp"
-#include "builder/image/kernel.hpp"
 #include "builder/image/write_file.hpp"
 #include "core/fd.hpp"
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "artifacts/blob_store.hpp"
-#include "builder/image/boot_menu.hpp"
+#include "builder/image/boot/boot_menu.hpp"
 #include "builder/image/disk.hpp"
 #include "builder/image/fs/root_tree.hpp"
 #include "builder/recipe/recipe.hpp"

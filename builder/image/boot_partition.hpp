@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "builder/image/boot_menu.hpp"
+#include "builder/image/boot/boot_menu.hpp"
 #include "builder/image/esp.hpp"
 
 namespace imgforge::image {

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <string.h>
 
-#include "builder/image/init_script.hpp"
+#include "builder/image/boot/init_script.hpp"
 #include "builder/image/qemu_arguments.hpp"
 #include "builder/image/secure_disk.hpp"
 #include "core/error.hpp"

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "builder/image/boot/init_script.hpp"
 #include "builder/image/boot_run.hpp"
-#include "builder/image/init_script.hpp"
 #include "builder/image/qemu_arguments.hpp"
 #include "builder/machine/tools.hpp"
 #include "core/error.hpp"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/image/boot_menu.hpp"
+#include "builder/image/boot/boot_menu.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 

@@ -5,7 +5,7 @@
 #include <sstream>
 #include <vector>
 
-#include "builder/image/live_root.hpp"
+#include "builder/image/boot/live_root.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/image/boot_menu.hpp"
+#include "builder/image/boot/boot_menu.hpp"
 
 namespace imgforge::image {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "builder/image/boot_menu.hpp"
+#include "builder/image/boot/boot_menu.hpp"
 #include "builder/image/pe.hpp"
 #include "builder/image/raw_image.hpp"
 #include "builder/image/write_file.hpp"

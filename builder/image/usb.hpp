@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/image/boot_menu.hpp"
+#include "builder/image/boot/boot_menu.hpp"
 #include "builder/image/fs/ext4.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"

@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "artifacts/tar.hpp"
-#include "builder/image/live_root.hpp"
+#include "builder/image/boot/live_root.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -9,8 +9,8 @@
 #include <set>
 
 #include "artifacts/tar.hpp"
-#include "builder/image/elf.hpp"
-#include "builder/image/module_closure.hpp"
+#include "builder/image/boot/elf.hpp"
+#include "builder/image/boot/module_closure.hpp"
 #include "builder/machine/doctor.hpp"
 #include "builder/machine/tools.hpp"
 #include "core/digest.hpp"

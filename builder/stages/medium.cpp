@@ -6,7 +6,7 @@
 
 #include "builder/fetch/apk_package.hpp"
 #include "builder/fetch/package_closure.hpp"
-#include "builder/image/kernel.hpp"
+#include "builder/image/boot/kernel.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"

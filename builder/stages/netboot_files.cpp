@@ -5,7 +5,7 @@
 #include <array>
 #include <optional>
 
-#include "builder/image/cpio.hpp"
+#include "builder/image/boot/cpio.hpp"
 #include "builder/image/write_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

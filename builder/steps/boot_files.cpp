@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "builder/engine/result.hpp"
-#include "builder/image/boot_files.hpp"
-#include "builder/image/early_program.hpp"
-#include "builder/image/init_script.hpp"
+#include "builder/image/boot/boot_files.hpp"
+#include "builder/image/boot/early_program.hpp"
+#include "builder/image/boot/init_script.hpp"
 #include "builder/recipe/show.hpp"
 #include "core/bytes.hpp"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "builder/engine/graph.hpp"
-#include "builder/image/boot_menu.hpp"
+#include "builder/image/boot/boot_menu.hpp"
 #include "builder/steps/profile.hpp"
 #include "builder/steps/rootfs.hpp"
 #include "core/digest.hpp"

@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "builder/image/boot_files.hpp"
+#include "builder/image/boot/boot_files.hpp"
 #include "builder/image/boot_test.hpp"
 #include "builder/image/disk.hpp"
 #include "builder/image/qcow2.hpp"

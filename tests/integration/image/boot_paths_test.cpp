@@ -9,9 +9,9 @@
 #include <regex>
 #include <thread>
 
-#include "builder/image/boot_files.hpp"
-#include "builder/image/cpio.hpp"
-#include "builder/image/init_script.hpp"
+#include "builder/image/boot/boot_files.hpp"
+#include "builder/image/boot/cpio.hpp"
+#include "builder/image/boot/init_script.hpp"
 #include "builder/image/minimum_memory.hpp"
 #include "core/digest.hpp"
 #include "integration/image/boot_fixture.hpp"

@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "builder/image/init_script.hpp"
+#include "builder/image/boot/init_script.hpp"
 #include "core/digest.hpp"
 #include "integration/image/boot_fixture.hpp"
 

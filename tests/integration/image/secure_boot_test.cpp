@@ -9,13 +9,13 @@
 #include <chrono>
 #include <iostream>
 
-#include "builder/image/boot_files.hpp"
+#include "builder/image/boot/boot_files.hpp"
+#include "builder/image/boot/early_program.hpp"
+#include "builder/image/boot/init_script.hpp"
+#include "builder/image/boot/module_closure.hpp"
 #include "builder/image/disk.hpp"
-#include "builder/image/early_program.hpp"
 #include "builder/image/fs/ext4.hpp"
 #include "builder/image/gpt.hpp"
-#include "builder/image/init_script.hpp"
-#include "builder/image/module_closure.hpp"
 #include "builder/image/raw_image.hpp"
 #include "builder/image/uki.hpp"
 #include "builder/image/verity.hpp"

@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "builder/image/boot_files.hpp"
-#include "builder/image/elf.hpp"
+#include "builder/image/boot/boot_files.hpp"
+#include "builder/image/boot/elf.hpp"
 #include "builder/image/esp.hpp"
 #include "builder/image/qcow2.hpp"
 #include "builder/image/raw_image.hpp"

@@ -1,4 +1,4 @@
-#include "builder/image/init_script.hpp"
+#include "builder/image/boot/init_script.hpp"
 
 #include "core/embed.hpp"
 

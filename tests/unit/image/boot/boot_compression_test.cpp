@@ -1,4 +1,4 @@
-#include "builder/image/compression.hpp"
+#include "builder/image/boot/boot_compression.hpp"
 
 #include "unit/image/image_testing.hpp"
 

@@ -1,4 +1,4 @@
-#include "builder/image/boot_menu.hpp"
+#include "builder/image/boot/boot_menu.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,10 +1,9 @@
-#include "builder/image/compression.hpp"
+#include "builder/image/boot/boot_compression.hpp"
 
 #include <fmt/format.h>
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
-
 
 #include "artifacts/gzip.hpp"
 #include "core/error.hpp"

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/image/compression.hpp"
+#include "builder/image/boot/boot_compression.hpp"
+#include "builder/image/boot/module_closure.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
-#include "builder/image/module_closure.hpp"
 
 namespace imgforge::image {
 

@@ -1,4 +1,4 @@
-#include "builder/image/kernel.hpp"
+#include "builder/image/boot/kernel.hpp"
 
 #include <fmt/format.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "builder/image/module_closure.hpp"
+#include "builder/image/boot/module_closure.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "builder/image/cpio.hpp"
+#include "builder/image/boot/cpio.hpp"
 
 #include <gmock/gmock.h>
 

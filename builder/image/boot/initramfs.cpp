@@ -1,4 +1,4 @@
-#include "builder/image/initramfs.hpp"
+#include "builder/image/boot/initramfs.hpp"
 
 #include <fmt/format.h>
 
@@ -6,10 +6,10 @@
 #include <optional>
 #include <set>
 
-#include "builder/image/cpio.hpp"
-#include "builder/image/early_program.hpp"
-#include "builder/image/elf.hpp"
-#include "builder/image/init_script.hpp"
+#include "builder/image/boot/cpio.hpp"
+#include "builder/image/boot/early_program.hpp"
+#include "builder/image/boot/elf.hpp"
+#include "builder/image/boot/init_script.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "builder/image/compression.hpp"
+#include "builder/image/boot/boot_compression.hpp"
+#include "builder/image/boot/kernel.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
-#include "builder/image/kernel.hpp"
 
 namespace imgforge::image {
 

@@ -4,8 +4,8 @@
 
 #include <filesystem>
 
-#include "builder/image/boot_menu.hpp"
-#include "builder/image/initramfs.hpp"
+#include "builder/image/boot/boot_menu.hpp"
+#include "builder/image/boot/initramfs.hpp"
 
 namespace imgforge::image {
 

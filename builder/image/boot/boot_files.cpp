@@ -1,9 +1,9 @@
-#include "builder/image/boot_files.hpp"
+#include "builder/image/boot/boot_files.hpp"
 
 #include <fmt/format.h>
 
+#include "builder/image/boot/kernel.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
-#include "builder/image/kernel.hpp"
 #include "builder/image/write_file.hpp"
 
 namespace imgforge::image {

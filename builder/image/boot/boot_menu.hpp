@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/image/compression.hpp"
+#include "builder/image/boot/boot_compression.hpp"
 
 namespace imgforge::image {
 

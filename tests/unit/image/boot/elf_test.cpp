@@ -1,4 +1,4 @@
-#include "builder/image/elf.hpp"
+#include "builder/image/boot/elf.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,4 +1,4 @@
-#include "builder/image/early_program.hpp"
+#include "builder/image/boot/early_program.hpp"
 
 #include "core/embed.hpp"
 

@@ -1,4 +1,4 @@
-#include "builder/image/live_root.hpp"
+#include "builder/image/boot/live_root.hpp"
 
 namespace imgforge::image {
 

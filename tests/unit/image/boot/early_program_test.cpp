@@ -1,5 +1,5 @@
 // The early program, run as the initramfs runs it, on partition tables that sfdisk makes in files.
-#include "builder/image/early_program.hpp"
+#include "builder/image/boot/early_program.hpp"
 
 #include <gmock/gmock.h>
 #include <unistd.h>
