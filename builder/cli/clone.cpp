@@ -4,7 +4,7 @@
 #include "artifacts/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
-#include "builder/image/overlay.hpp"
+#include "builder/image/disk/qcow2_overlay.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 

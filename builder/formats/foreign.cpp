@@ -3,7 +3,7 @@
 
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
-#include "builder/image/foreign_disk.hpp"
+#include "builder/image/disk/foreign_disk.hpp"
 
 namespace imgforge::formats {
 namespace {

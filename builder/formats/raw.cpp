@@ -2,7 +2,7 @@
 
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
-#include "builder/image/gpt.hpp"
+#include "builder/image/disk/gpt.hpp"
 #include "core/fd.hpp"
 
 namespace imgforge::formats {

@@ -13,7 +13,7 @@
 
 #include "artifacts/blob_store.hpp"
 #include "builder/image/boot/boot_menu.hpp"
-#include "builder/image/disk.hpp"
+#include "builder/image/disk/disk.hpp"
 #include "builder/image/fs/root_tree.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "core/cancel.hpp"

@@ -5,7 +5,7 @@
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
 #include "builder/image/bmap.hpp"
-#include "builder/image/gpt.hpp"
+#include "builder/image/disk/gpt.hpp"
 #include "builder/image/write_file.hpp"
 #include "core/bytes.hpp"
 

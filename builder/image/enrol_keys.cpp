@@ -4,8 +4,8 @@
 
 #include <chrono>
 
-#include "builder/image/boot_partition.hpp"
-#include "builder/image/gpt.hpp"
+#include "builder/image/disk/boot_partition.hpp"
+#include "builder/image/disk/gpt.hpp"
 #include "builder/image/qemu_arguments.hpp"
 #include "builder/image/raw_image.hpp"
 #include "builder/image/secure_boot.hpp"

@@ -10,7 +10,7 @@
 #include <ctime>
 
 #include "builder/image/boot/live_root.hpp"
-#include "builder/image/boot_partition.hpp"
+#include "builder/image/disk/boot_partition.hpp"
 #include "builder/image/raw_image.hpp"
 #include "builder/image/write_file.hpp"
 #include "builder/machine/tools.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/image/esp.hpp"
+#include "builder/image/disk/esp.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 #include "signing/efi_signer.hpp"

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "builder/image/boot_partition.hpp"
-#include "builder/image/gpt.hpp"
+#include "builder/image/disk/boot_partition.hpp"
+#include "builder/image/disk/gpt.hpp"
 #include "builder/image/raw_image.hpp"
 #include "builder/image/uki.hpp"
 #include "builder/image/verity.hpp"

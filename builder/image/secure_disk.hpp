@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/image/disk.hpp"
+#include "builder/image/disk/disk.hpp"
 #include "builder/image/secure_boot.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"

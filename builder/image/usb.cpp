@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "builder/image/boot/live_root.hpp"
-#include "builder/image/boot_partition.hpp"
-#include "builder/image/disk.hpp"
-#include "builder/image/gpt.hpp"
+#include "builder/image/disk/boot_partition.hpp"
+#include "builder/image/disk/disk.hpp"
+#include "builder/image/disk/gpt.hpp"
 #include "builder/image/raw_image.hpp"
 #include "core/random.hpp"
 

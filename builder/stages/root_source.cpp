@@ -7,7 +7,7 @@
 
 #include "artifacts/formats.hpp"
 #include "artifacts/recognise.hpp"
-#include "builder/image/disk_convert.hpp"
+#include "builder/image/disk/disk_convert.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "builder/stages/archived_root.hpp"
 #include "core/error.hpp"

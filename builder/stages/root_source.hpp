@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "builder/guest/guest.hpp"
-#include "builder/image/gpt.hpp"
+#include "builder/image/disk/gpt.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"

@@ -9,8 +9,8 @@
 
 #include "builder/image/boot/boot_files.hpp"
 #include "builder/image/boot_test.hpp"
-#include "builder/image/disk.hpp"
-#include "builder/image/qcow2.hpp"
+#include "builder/image/disk/disk.hpp"
+#include "builder/image/disk/qcow2.hpp"
 #include "unit/image/image_testing.hpp"
 
 namespace imgforge::image::testing {

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "builder/image/bmap.hpp"
-#include "builder/image/foreign_disk.hpp"
-#include "builder/image/foreign_identifiers.hpp"
+#include "builder/image/disk/foreign_disk.hpp"
+#include "builder/image/disk/foreign_identifiers.hpp"
 #include "builder/image/fs/squashfs.hpp"
 #include "builder/image/iso.hpp"
 #include "builder/image/netboot.hpp"

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "builder/image/gpt.hpp"
+#include "builder/image/disk/gpt.hpp"
 #include "builder/image/verity.hpp"
 #include "core/text.hpp"
 #include "signing/secure_boot_keys.hpp"

@@ -1,11 +1,11 @@
-#include "builder/image/disk.hpp"
+#include "builder/image/disk/disk.hpp"
 
 #include <gmock/gmock.h>
 
 #include "builder/image/boot/boot_files.hpp"
 #include "builder/image/boot/elf.hpp"
-#include "builder/image/esp.hpp"
-#include "builder/image/qcow2.hpp"
+#include "builder/image/disk/esp.hpp"
+#include "builder/image/disk/qcow2.hpp"
 #include "builder/image/raw_image.hpp"
 #include "core/json.hpp"
 #include "unit/image/image_testing.hpp"

@@ -1,4 +1,4 @@
-#include "builder/image/esp.hpp"
+#include "builder/image/disk/esp.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "builder/image/qcow2.hpp"
+#include "builder/image/disk/qcow2.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // qcow2 files made to mislead: each is refused before qemu-img is started on it.
-#include "builder/image/qcow2.hpp"
+#include "builder/image/disk/qcow2.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,11 +1,11 @@
-#include "builder/image/disk_convert.hpp"
+#include "builder/image/disk/disk_convert.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "builder/image/foreign_disk.hpp"
+#include "builder/image/disk/foreign_disk.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/new_file.hpp"

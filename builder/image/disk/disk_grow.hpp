@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "builder/image/gpt.hpp"
+#include "builder/image/disk/gpt.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"

@@ -1,4 +1,4 @@
-#include "builder/image/disk_grow.hpp"
+#include "builder/image/disk/disk_grow.hpp"
 
 #include <ext2fs/ext2_fs.h>
 #include <ext2fs/ext2fs.h>
@@ -10,7 +10,7 @@
 #include <array>
 #include <cerrno>
 
-#include "builder/image/disk_convert.hpp"
+#include "builder/image/disk/disk_convert.hpp"
 #include "builder/image/raw_image.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -1,4 +1,4 @@
-#include "builder/image/overlay.hpp"
+#include "builder/image/disk/qcow2_overlay.hpp"
 
 #include "builder/machine/tools.hpp"
 #include "core/error.hpp"

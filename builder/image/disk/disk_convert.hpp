@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "builder/image/qcow2.hpp"
+#include "builder/image/disk/qcow2.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 

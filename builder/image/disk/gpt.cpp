@@ -1,4 +1,4 @@
-#include "builder/image/gpt.hpp"
+#include "builder/image/disk/gpt.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

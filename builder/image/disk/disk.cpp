@@ -1,11 +1,11 @@
-#include "builder/image/disk.hpp"
+#include "builder/image/disk/disk.hpp"
 
 #include <fmt/format.h>
 
-#include "builder/image/boot_partition.hpp"
-#include "builder/image/esp.hpp"
+#include "builder/image/disk/boot_partition.hpp"
+#include "builder/image/disk/esp.hpp"
+#include "builder/image/disk/gpt.hpp"
 #include "builder/image/fs/ext4.hpp"
-#include "builder/image/gpt.hpp"
 #include "builder/image/raw_image.hpp"
 #include "builder/machine/tools.hpp"
 #include "core/error.hpp"

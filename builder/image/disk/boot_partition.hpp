@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "builder/image/boot/boot_menu.hpp"
-#include "builder/image/esp.hpp"
+#include "builder/image/disk/esp.hpp"
 
 namespace imgforge::image {
 

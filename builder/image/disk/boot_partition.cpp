@@ -1,4 +1,4 @@
-#include "builder/image/boot_partition.hpp"
+#include "builder/image/disk/boot_partition.hpp"
 
 #include <charconv>
 

@@ -1,11 +1,11 @@
 // Disks grown and converted: what sfdisk and e2fsck say of them, and what is refused.
-#include "builder/image/disk_grow.hpp"
+#include "builder/image/disk/disk_grow.hpp"
 
 #include <gmock/gmock.h>
 
 #include <thread>
 
-#include "builder/image/disk_convert.hpp"
+#include "builder/image/disk/disk_convert.hpp"
 #include "builder/image/fs/ext4.hpp"
 #include "builder/image/raw_image.hpp"
 #include "core/random.hpp"
