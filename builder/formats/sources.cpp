@@ -6,7 +6,7 @@
 
 #include "artifacts/compression.hpp"
 #include "builder/formats/tool_lists.hpp"
-#include "builder/image/secure_disk.hpp"
+#include "builder/image/trust/secure_disk.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 

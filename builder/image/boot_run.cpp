@@ -6,7 +6,7 @@
 
 #include "builder/image/boot/init_script.hpp"
 #include "builder/image/qemu_arguments.hpp"
-#include "builder/image/secure_disk.hpp"
+#include "builder/image/trust/secure_disk.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/random.hpp"

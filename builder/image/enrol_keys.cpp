@@ -8,7 +8,7 @@
 #include "builder/image/disk/gpt.hpp"
 #include "builder/image/qemu_arguments.hpp"
 #include "builder/image/raw_image.hpp"
-#include "builder/image/secure_boot.hpp"
+#include "builder/image/trust/secure_boot.hpp"
 #include "builder/image/write_file.hpp"
 #include "builder/machine/tools.hpp"
 #include "core/error.hpp"

@@ -1,6 +1,6 @@
 // Secure Boot and dm-verity in real boots: OVMF enrols the keys, then takes signed programs only, and the
 // kernel reads root through the hash tree. Also the early program on a real disk.
-#include "builder/image/secure_boot.hpp"
+#include "builder/image/trust/secure_boot.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -17,8 +17,8 @@
 #include "builder/image/disk/gpt.hpp"
 #include "builder/image/fs/ext4.hpp"
 #include "builder/image/raw_image.hpp"
-#include "builder/image/uki.hpp"
-#include "builder/image/verity.hpp"
+#include "builder/image/trust/uki.hpp"
+#include "builder/image/trust/verity.hpp"
 #include "core/random.hpp"
 #include "signing/secure_boot_keys.hpp"
 #include "unit/image/image_testing.hpp"

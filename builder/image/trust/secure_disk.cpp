@@ -1,4 +1,4 @@
-#include "builder/image/secure_disk.hpp"
+#include "builder/image/trust/secure_disk.hpp"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 #include "builder/image/disk/boot_partition.hpp"
 #include "builder/image/disk/gpt.hpp"
 #include "builder/image/raw_image.hpp"
-#include "builder/image/uki.hpp"
-#include "builder/image/verity.hpp"
+#include "builder/image/trust/uki.hpp"
+#include "builder/image/trust/verity.hpp"
 #include "builder/image/write_file.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "builder/image/disk/disk.hpp"
-#include "builder/image/secure_boot.hpp"
+#include "builder/image/trust/secure_boot.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"

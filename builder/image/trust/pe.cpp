@@ -1,4 +1,4 @@
-#include "builder/image/pe.hpp"
+#include "builder/image/trust/pe.hpp"
 
 #include <fmt/format.h>
 

@@ -1,8 +1,8 @@
-#include "builder/image/secure_boot.hpp"
+#include "builder/image/trust/secure_boot.hpp"
 
 #include <fmt/format.h>
 
-#include "builder/image/pe.hpp"
+#include "builder/image/trust/pe.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/new_file.hpp"

@@ -1,13 +1,13 @@
 // EFI programs: unified kernel images, signatures and hash trees, judged by the tools that others use.
-#include "builder/image/secure_boot.hpp"
+#include "builder/image/trust/secure_boot.hpp"
 
 #include <gmock/gmock.h>
 
 #include <thread>
 
-#include "builder/image/pe.hpp"
-#include "builder/image/uki.hpp"
-#include "builder/image/verity.hpp"
+#include "builder/image/trust/pe.hpp"
+#include "builder/image/trust/uki.hpp"
+#include "builder/image/trust/verity.hpp"
 #include "signing/secure_boot_keys.hpp"
 #include "unit/image/image_testing.hpp"
 

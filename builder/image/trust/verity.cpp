@@ -1,4 +1,4 @@
-#include "builder/image/verity.hpp"
+#include "builder/image/trust/verity.hpp"
 
 #include <fmt/format.h>
 

@@ -1,12 +1,12 @@
-#include "builder/image/uki.hpp"
+#include "builder/image/trust/uki.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "builder/image/boot/boot_menu.hpp"
-#include "builder/image/pe.hpp"
 #include "builder/image/raw_image.hpp"
+#include "builder/image/trust/pe.hpp"
 #include "builder/image/write_file.hpp"
 #include "builder/machine/tools.hpp"
 #include "core/error.hpp"

@@ -1,9 +1,9 @@
-#include "builder/image/secure_disk.hpp"
+#include "builder/image/trust/secure_disk.hpp"
 
 #include <gmock/gmock.h>
 
 #include "builder/image/disk/gpt.hpp"
-#include "builder/image/verity.hpp"
+#include "builder/image/trust/verity.hpp"
 #include "core/text.hpp"
 #include "signing/secure_boot_keys.hpp"
 #include "unit/image/image_testing.hpp"
