@@ -1,11 +1,11 @@
-#include "builder/image/usb.hpp"
+#include "builder/image/medium/usb.hpp"
 
 #include <fmt/format.h>
 
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
-#include "builder/image/bmap.hpp"
 #include "builder/image/disk/gpt.hpp"
+#include "builder/image/medium/bmap.hpp"
 #include "builder/image/write_file.hpp"
 #include "core/bytes.hpp"
 

@@ -12,7 +12,7 @@
 #include "artifacts/tar.hpp"
 #include "builder/fetch/apk_index.hpp"
 #include "builder/guest/facts.hpp"
-#include "builder/image/alpine_iso.hpp"
+#include "builder/image/medium/alpine_iso.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/toolbox.hpp"
 

@@ -5,7 +5,7 @@
 #include "artifacts/gzip.hpp"
 #include "builder/engine/result.hpp"
 #include "builder/guest/apkovl.hpp"
-#include "builder/image/alpine_iso.hpp"
+#include "builder/image/medium/alpine_iso.hpp"
 #include "builder/image/write_file.hpp"
 #include "builder/recipe/show.hpp"
 #include "builder/stages/medium.hpp"

@@ -1,4 +1,4 @@
-#include "builder/image/alpine_iso.hpp"
+#include "builder/image/medium/alpine_iso.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

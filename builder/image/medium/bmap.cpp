@@ -1,4 +1,4 @@
-#include "builder/image/bmap.hpp"
+#include "builder/image/medium/bmap.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "builder/image/iso.hpp"
+#include "builder/image/medium/iso.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

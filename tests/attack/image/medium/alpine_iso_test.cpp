@@ -1,6 +1,6 @@
 // ISO images that are not Alpine's, or are meant to do harm: each is refused with what is wrong, quickly, and
 // leaves nothing behind.
-#include "builder/image/alpine_iso.hpp"
+#include "builder/image/medium/alpine_iso.hpp"
 
 #include <gtest/gtest.h>
 

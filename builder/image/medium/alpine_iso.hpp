@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/image/iso.hpp"
+#include "builder/image/medium/iso.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 

@@ -1,4 +1,4 @@
-#include "builder/image/usb.hpp"
+#include "builder/image/medium/usb.hpp"
 
 #include <fmt/format.h>
 
