@@ -3,7 +3,7 @@
 #include "builder/formats/qcow2.hpp"
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
-#include "builder/image/vm_bundle.hpp"
+#include "builder/image/bundle/vm_bundle.hpp"
 
 namespace imgforge::formats {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "builder/image/bundle/netboot.hpp"
 #include "builder/image/minimum_memory.hpp"
-#include "builder/image/netboot.hpp"
 #include "builder/stages/boot_paths.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "builder/image/netboot.hpp"
+#include "builder/image/bundle/netboot.hpp"
 #include "builder/stages/boot_test.hpp"
 #include "builder/stages/netboot_files.hpp"
 #include "unit/image/image_testing.hpp"

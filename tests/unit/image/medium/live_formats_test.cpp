@@ -1,13 +1,13 @@
 // The parts of live images, each made by the real program and then damaged.
 #include <gmock/gmock.h>
 
+#include "builder/image/bundle/netboot.hpp"
+#include "builder/image/bundle/oci.hpp"
 #include "builder/image/disk/foreign_disk.hpp"
 #include "builder/image/disk/foreign_identifiers.hpp"
 #include "builder/image/fs/squashfs.hpp"
 #include "builder/image/medium/bmap.hpp"
 #include "builder/image/medium/iso.hpp"
-#include "builder/image/netboot.hpp"
-#include "builder/image/oci.hpp"
 #include "builder/image/raw_image.hpp"
 #include "unit/image/image_testing.hpp"
 

@@ -1,4 +1,4 @@
-#include "builder/image/vm_bundle.hpp"
+#include "builder/image/bundle/vm_bundle.hpp"
 
 #include <fmt/format.h>
 

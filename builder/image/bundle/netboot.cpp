@@ -1,4 +1,4 @@
-#include "builder/image/netboot.hpp"
+#include "builder/image/bundle/netboot.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // The texts of a virtual machine bundle, each read by the program that it is for, and the bundle itself.
-#include "builder/image/vm_bundle.hpp"
+#include "builder/image/bundle/vm_bundle.hpp"
 
 #include <gmock/gmock.h>
 

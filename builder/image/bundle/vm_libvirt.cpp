@@ -1,7 +1,7 @@
 // domain.xml of a virtual machine bundle.
 #include <fmt/format.h>
 
-#include "builder/image/vm_bundle.hpp"
+#include "builder/image/bundle/vm_bundle.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::image {

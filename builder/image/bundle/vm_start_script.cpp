@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "builder/image/vm_bundle.hpp"
+#include "builder/image/bundle/vm_bundle.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "core/embed.hpp"
 #include "core/error.hpp"

@@ -1,4 +1,4 @@
-#include "builder/image/oci.hpp"
+#include "builder/image/bundle/oci.hpp"
 
 #include <fmt/format.h>
 
