@@ -6,11 +6,11 @@
 #include "artifacts/manifest.hpp"
 #include "builder/cli/command.hpp"
 #include "builder/cli/keys.hpp"
-#include "builder/image/enrol_keys.hpp"
 #include "builder/machine/accelerator.hpp"
-#include "builder/stages/boot_paths.hpp"
-#include "builder/stages/boot_test.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
+#include "builder/vm/artifact_boot.hpp"
+#include "builder/vm/claimed_paths.hpp"
+#include "builder/vm/enrol_keys.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
@@ -49,8 +49,8 @@ std::optional<artifacts::Manifest> manifest_beside(const fs::path& artifact) {
 }
 
 /// What the artifact is: the manifest says so, or its content. Returns whether it is signed for Secure Boot.
-stages::BootSigning describe(stages::BootRequest& request, const fs::path& named) {
-  stages::BootSigning signing = stages::BootSigning::kNone;
+vm::BootSigning describe(vm::BootRequest& request, const fs::path& named) {
+  vm::BootSigning signing = vm::BootSigning::kNone;
   std::error_code error;
   const fs::path artifact = fs::canonical(named, error);
   if (error) throw core::system_error(error.value(), "cannot read", named.native());
@@ -68,37 +68,36 @@ stages::BootSigning describe(stages::BootRequest& request, const fs::path& named
             .hint("zstd -d " + artifact.native());
       }
       request.format = row.format;
-      signing = stages::signing_of(row);
+      signing = vm::signing_of(row);
     }
   }
-  if (request.format.empty()) request.format = stages::detect_format(artifact);
+  if (request.format.empty()) request.format = vm::detect_format(artifact);
   if (request.format == "netboot")
-    request.netboot = stages::find_netboot_files(artifact, manifest ? &*manifest : nullptr);
+    request.netboot = vm::find_netboot_files(artifact, manifest ? &*manifest : nullptr);
   return signing;
 }
 
 /// The paths named, or all that the format claims; `--firmware` filters them. Secure Boot is tried only when
 /// there are keys to enrol or variables that hold some.
-std::vector<image::BootPath> chosen_paths(const Arguments& arguments, const std::string& format,
-                                          stages::BootSigning signing) {
-  std::vector<image::BootPath> paths;
+std::vector<vm::BootPath> chosen_paths(const Arguments& arguments, const std::string& format,
+                                       vm::BootSigning signing) {
+  std::vector<vm::BootPath> paths;
   for (const std::string& name : arguments.paths) {
-    paths.push_back(image::parse_boot_path(name));
-    stages::check_path_fits(paths.back(), format);
+    paths.push_back(vm::parse_boot_path(name));
+    vm::check_path_fits(paths.back(), format);
   }
   if (paths.empty()) {
-    paths = stages::boot_paths_of(format, signing);
+    paths = vm::boot_paths_of(format, signing);
     if (arguments.secure_boot_keys.empty() && arguments.variables.empty()) {
-      std::erase_if(
-          paths, [](const image::BootPath& path) { return path.firmware == image::Firmware::kSecureBoot; });
+      std::erase_if(paths,
+                    [](const vm::BootPath& path) { return path.firmware == vm::Firmware::kSecureBoot; });
     }
   }
   if (paths.empty())
     throw core::Error(core::Kind::kUsage, fmt::format("the format {} does not boot", format));
   if (arguments.firmware != "both") {
-    std::erase_if(paths, [&](const image::BootPath& path) {
-      return image::is_uefi(path) != (arguments.firmware == "uefi");
-    });
+    std::erase_if(
+        paths, [&](const vm::BootPath& path) { return vm::is_uefi(path) != (arguments.firmware == "uefi"); });
   }
   if (paths.empty()) {
     throw core::Error(core::Kind::kUsage,
@@ -107,9 +106,9 @@ std::vector<image::BootPath> chosen_paths(const Arguments& arguments, const std:
   return paths;
 }
 
-stages::BootRequest make_request(const Arguments& arguments) {
-  stages::BootRequest request;
-  const stages::BootSigning signing = describe(request, arguments.artifact);
+vm::BootRequest make_request(const Arguments& arguments) {
+  vm::BootRequest request;
+  const vm::BootSigning signing = describe(request, arguments.artifact);
   request.paths = chosen_paths(arguments, request.format, signing);
   if (!arguments.memory.empty()) request.requirements.memory = core::Bytes::parse(arguments.memory);
   if (arguments.cpus > 0) request.requirements.cpus = arguments.cpus;
@@ -129,12 +128,12 @@ stages::BootRequest make_request(const Arguments& arguments) {
   return request;
 }
 
-std::string render(const image::BootEvidence& boot, const Style& style) {
+std::string render(const vm::BootEvidence& boot, const Style& style) {
   std::string text = fmt::format("  {} {:<12}", style.good("✓"), boot.path_name);
-  for (const image::BootMarker& marker : boot.markers)
+  for (const vm::BootMarker& marker : boot.markers)
     text += fmt::format(" {} {:.1f} s ·", marker.name, marker.seconds);
   text += fmt::format(" {} · {} · {} cpu\n", boot.accelerator, boot.memory.to_string(), boot.cpus);
-  for (const image::CommandResult& result : boot.commands) {
+  for (const vm::CommandResult& result : boot.commands) {
     text += fmt::format("    {} status {}, {:.1f} s\n", style.bold("# " + core::escaped(result.command)),
                         result.status, result.seconds);
     for (const std::string& line : core::split(core::trimmed(result.output), '\n')) {
@@ -146,20 +145,20 @@ std::string render(const image::BootEvidence& boot, const Style& style) {
   return text;
 }
 
-void print_boots(const Context& context, const std::vector<image::BootEvidence>& boots) {
+void print_boots(const Context& context, const std::vector<vm::BootEvidence>& boots) {
   std::string text;
   core::Json rows = core::Json::array();
-  for (const image::BootEvidence& boot : boots) {
-    rows.push_back(stages::evidence_json(boot));
+  for (const vm::BootEvidence& boot : boots) {
+    rows.push_back(vm::evidence_json(boot));
     text += render(boot, context.out);
   }
   print(context.options.json ? core::print_json({{"schema", 1}, {"boots", rows}}) : text);
 }
 
-void print_minimums(const Context& context, const std::vector<stages::MinimumMemory>& minimums) {
+void print_minimums(const Context& context, const std::vector<vm::MinimumMemory>& minimums) {
   std::string text;
   core::Json rows = core::Json::array();
-  for (const stages::MinimumMemory& row : minimums) {
+  for (const vm::MinimumMemory& row : minimums) {
     rows.push_back({{"path", row.path_name}, {"memory", row.memory.value}, {"boots", row.boots}});
     text += fmt::format("  {} {:<12} boots with {} or more · {} boots\n", context.out.good("✓"),
                         row.path_name, row.memory.to_string(), row.boots);
@@ -171,16 +170,16 @@ void print_minimums(const Context& context, const std::vector<stages::MinimumMem
 fs::path enrolled_variables(Context& context, const std::string& keys, machine::Accelerator accelerator,
                             const fs::path& work) {
   context.progress.update("boot", "enrolling the Secure Boot keys");
-  image::BootSpec machine;
+  vm::BootSpec machine;
   machine.accelerator = accelerator;
   machine.work_dir = work;
-  image::enrol_keys(stages::secure_boot_folder(keys_folder(), fs::current_path(), keys),
-                    work / "variables.fd", machine, context.processes, context.cancel);
+  vm::enrol_keys(stages::secure_boot_folder(keys_folder(), fs::current_path(), keys), work / "variables.fd",
+                 machine, context.processes, context.cancel);
   return work / "variables.fd";
 }
 
 int boot(Context& context, const Arguments& arguments) {
-  stages::BootRequest request = make_request(arguments);
+  vm::BootRequest request = make_request(arguments);
   const machine::Accelerator accelerator =
       machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel).accelerator;
   const fs::path scratch = context.options.cache_dir / "tmp";
@@ -191,11 +190,11 @@ int boot(Context& context, const Arguments& arguments) {
   const auto done = [&] { context.progress.end("boot", request.name, core::Progress::Outcome::kDone); };
   if (arguments.find_minimum_memory) {
     const auto minimums =
-        stages::find_minimum_memory(request, accelerator, scratch, context.progress, context.cancel);
+        vm::find_minimum_memory(request, accelerator, scratch, context.progress, context.cancel);
     done();
     print_minimums(context, minimums);
   } else {
-    const auto boots = stages::boot_artifact(request, accelerator, scratch, context.progress, context.cancel);
+    const auto boots = vm::boot_artifact(request, accelerator, scratch, context.progress, context.cancel);
     done();
     print_boots(context, boots);
   }

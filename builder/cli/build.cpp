@@ -110,7 +110,7 @@ int build(Context& context, const Arguments& arguments) {
   request.release.recipe_sha256 =
       core::digest_of_file(core::HashAlgorithm::kSha256, arguments.build->recipe->file);
   for (const std::string& path : arguments.boot_paths)
-    request.release.boot_paths.push_back(image::parse_boot_path(path));
+    request.release.boot_paths.push_back(vm::parse_boot_path(path));
   const bool boots = arguments.boot_test || !request.release.boot_paths.empty();
   request.release.boot_test = arguments.require_boot ? steps::BootTest::kRequired
                               : boots                ? steps::BootTest::kYes

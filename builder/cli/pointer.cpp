@@ -5,7 +5,7 @@
 #include "artifacts/verify.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
-#include "builder/stages/boot_paths.hpp"
+#include "builder/vm/claimed_paths.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 
@@ -55,7 +55,7 @@ void require_boots(const ReleaseLocation& location, const artifacts::SignatureCh
     throw core::Error(core::Kind::kIntegrity,
                       location.reference() + " has no manifest with a trusted signature")
         .hint("imgforge verify " + location.directory.native() + " says what is wrong");
-  const std::vector<std::string> unproven = stages::unproven_boots(report.manifest->manifest());
+  const std::vector<std::string> unproven = vm::unproven_boots(report.manifest->manifest());
   if (unproven.empty()) return;
   throw core::Error(core::Kind::kBoot, fmt::format("{} was not seen to boot: {}", location.reference(),
                                                    core::join(unproven, ", ")))

@@ -9,7 +9,7 @@
 #include "artifacts/formats.hpp"
 #include "artifacts/tar.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
-#include "builder/stages/boot_paths.hpp"
+#include "builder/vm/claimed_paths.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -75,7 +75,7 @@ std::string format_of(const fs::path& file) {
   if (name.ends_with("-usb.img.zst")) return "usb";
   if (name.ends_with(".img.zst")) return "raw";
   if (file_system_at(file, 0) == "squashfs") return "squashfs";
-  return detect_format(file);
+  return vm::detect_format(file);
 }
 
 Inspection inspect_file(const fs::path& file, const std::string& format, const InspectTools& tools) {

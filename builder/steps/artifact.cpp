@@ -8,7 +8,7 @@
 #include "builder/formats/tool_lists.hpp"
 #include "builder/machine/tool_versions.hpp"
 #include "builder/recipe/show.hpp"
-#include "builder/stages/boot_paths.hpp"
+#include "builder/vm/claimed_paths.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 
@@ -65,7 +65,7 @@ ArtifactResult make(Profile& profile, formats::Sources& sources, const std::stri
     row.size = blob.size();
     row.virtual_size = file.virtual_size;
     row.media = file.media;
-    if (is_signed_disk(profile.recipe, format)) row.media[stages::kSigningKey] = stages::kSignedValue;
+    if (is_signed_disk(profile.recipe, format)) row.media[vm::kSigningKey] = vm::kSignedValue;
   }
   result.cmdline = fmt::format("{}", fmt::join(made.cmdline, " "));
   return result;

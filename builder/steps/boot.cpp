@@ -5,23 +5,23 @@
 #include <algorithm>
 
 #include "builder/engine/result.hpp"
-#include "builder/image/enrol_keys.hpp"
-#include "builder/stages/boot_paths.hpp"
-#include "builder/stages/boot_test.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
+#include "builder/vm/artifact_boot.hpp"
+#include "builder/vm/claimed_paths.hpp"
+#include "builder/vm/enrol_keys.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::steps {
 namespace {
 
-bool is_stick(const image::BootPath& path) {
-  return path.attachment == image::Attachment::kStick;
+bool is_stick(const vm::BootPath& path) {
+  return path.attachment == vm::Attachment::kStick;
 }
 
 /// Those of the paths that the kernel can take.
-std::vector<image::BootPath> possible(engine::Context& context, const std::string& format,
-                                      std::vector<image::BootPath> paths, const KernelResult& kernel,
-                                      BootTest test) {
+std::vector<vm::BootPath> possible(engine::Context& context, const std::string& format,
+                                   std::vector<vm::BootPath> paths, const KernelResult& kernel,
+                                   BootTest test) {
   const auto lacks = [&](const char* module) {
     return std::find(kernel.lacks.begin(), kernel.lacks.end(), module) != kernel.lacks.end();
   };
@@ -37,9 +37,9 @@ std::vector<image::BootPath> possible(engine::Context& context, const std::strin
   return paths;
 }
 
-stages::BootRequest request_for(const Profile& profile, const std::string& format,
-                                const ArtifactResult& artifact, std::vector<image::BootPath> paths) {
-  stages::BootRequest request;
+vm::BootRequest request_for(const Profile& profile, const std::string& format, const ArtifactResult& artifact,
+                            std::vector<vm::BootPath> paths) {
+  vm::BootRequest request;
   request.format = format;
   request.name = format;
   request.requirements = profile.recipe.requirements;
@@ -60,18 +60,18 @@ stages::BootRequest request_for(const Profile& profile, const std::string& forma
 std::filesystem::path enrolled_variables(Profile& profile, const std::filesystem::path& work) {
   Toolbox& tools = profile.tools;
   tools.progress.update("boot", "enrolling the Secure Boot keys");
-  image::BootSpec machine;
+  vm::BootSpec machine;
   machine.accelerator = tools.accelerator().accelerator;
   machine.work_dir = work;
-  image::enrol_keys(stages::find_secure_boot_keys(tools, profile.recipe)->folder, work / "variables.fd",
-                    machine, tools.processes, tools.cancel);
+  vm::enrol_keys(stages::find_secure_boot_keys(tools, profile.recipe)->folder, work / "variables.fd", machine,
+                 tools.processes, tools.cancel);
   return work / "variables.fd";
 }
 
-BootResult boot(Profile& profile, const stages::BootRequest& request) {
+BootResult boot(Profile& profile, const vm::BootRequest& request) {
   Toolbox& tools = profile.tools;
   BootResult result;
-  for (const artifacts::ManifestBoot& seen : stages::boot_through_firmware(
+  for (const artifacts::ManifestBoot& seen : vm::boot_through_firmware(
            request, tools.accelerator().accelerator, tools.scratch(), tools.progress, tools.cancel)) {
     result.rows.push_back(
         {seen.artifact, seen.path, seen.accelerator, seen.memory.value, seen.cpus, seen.markers});
@@ -80,9 +80,9 @@ BootResult boot(Profile& profile, const stages::BootRequest& request) {
 }
 
 std::string parameters_of(Profile& profile, const std::string& format,
-                          const std::vector<image::BootPath>& paths) {
+                          const std::vector<vm::BootPath>& paths) {
   core::Json names = core::Json::array();
-  for (const image::BootPath& path : paths) names.push_back(image::boot_path_name(path));
+  for (const vm::BootPath& path : paths) names.push_back(vm::boot_path_name(path));
   return core::Json{{"format", format},
                     {"memory", profile.recipe.requirements.memory.value},
                     {"cpus", profile.recipe.requirements.cpus},
@@ -101,18 +101,18 @@ std::vector<artifacts::ManifestBoot> BootResult::boots() const {
   return out;
 }
 
-std::vector<image::BootPath> wanted_paths(const recipe::ResolvedRecipe& recipe, const std::string& format,
-                                          const std::vector<image::BootPath>& wanted) {
-  auto paths = stages::boot_paths_of(
-      format, recipe.secure_boot ? stages::BootSigning::kSigned : stages::BootSigning::kNone);
-  std::erase_if(paths, [&](const image::BootPath& path) {
+std::vector<vm::BootPath> wanted_paths(const recipe::ResolvedRecipe& recipe, const std::string& format,
+                                       const std::vector<vm::BootPath>& wanted) {
+  auto paths =
+      vm::boot_paths_of(format, recipe.secure_boot ? vm::BootSigning::kSigned : vm::BootSigning::kNone);
+  std::erase_if(paths, [&](const vm::BootPath& path) {
     return !wanted.empty() && std::find(wanted.begin(), wanted.end(), path) == wanted.end();
   });
   return paths;
 }
 
 engine::Ref<BootResult> add_boot(engine::Graph& graph, Profile& profile, const std::string& format,
-                                 const std::vector<image::BootPath>& paths, BootTest test,
+                                 const std::vector<vm::BootPath>& paths, BootTest test,
                                  engine::Ref<ArtifactResult> artifact,
                                  engine::Ref<BootFilesResult> boot_files) {
   engine::Step<BootResult> step;
@@ -126,12 +126,12 @@ engine::Ref<BootResult> add_boot(engine::Graph& graph, Profile& profile, const s
     const auto able = possible(context, format, paths, context[boot_files].kernels.front(), test);
     if (able.empty()) return BootResult();
     const core::TempDir work(profile.tools.scratch(), "enrol");
-    stages::BootRequest request = request_for(profile, format, context[artifact], able);
+    vm::BootRequest request = request_for(profile, format, context[artifact], able);
     if (profile.recipe.secure_boot) request.enrolled = enrolled_variables(profile, work.path());
     return boot(profile, request);
   };
   step.words = [](const BootResult& result) {
-    return result.rows.empty() ? std::string("by no path") : stages::boots_text(result.boots());
+    return result.rows.empty() ? std::string("by no path") : vm::boots_text(result.boots());
   };
   return graph.add(std::move(step), engine::recorded<BootResult>());
 }

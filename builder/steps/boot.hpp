@@ -8,10 +8,10 @@
 
 #include "artifacts/manifest.hpp"
 #include "builder/engine/graph.hpp"
-#include "builder/image/boot_path.hpp"
 #include "builder/steps/artifact.hpp"
 #include "builder/steps/boot_files.hpp"
 #include "builder/steps/profile.hpp"
+#include "builder/vm/boot_path.hpp"
 
 namespace imgforge::steps {
 
@@ -47,13 +47,13 @@ struct BootResult {
 };
 
 /// The paths by which a format is booted: all that it claims, or those of them that are wanted.
-std::vector<image::BootPath> wanted_paths(const recipe::ResolvedRecipe& recipe, const std::string& format,
-                                          const std::vector<image::BootPath>& wanted);
+std::vector<vm::BootPath> wanted_paths(const recipe::ResolvedRecipe& recipe, const std::string& format,
+                                       const std::vector<vm::BootPath>& wanted);
 
 /// `paths` must not be empty. Paths that the kernel cannot take are left out and told, or refused when `test`
 /// is kRequired.
 engine::Ref<BootResult> add_boot(engine::Graph& graph, Profile& profile, const std::string& format,
-                                 const std::vector<image::BootPath>& paths, BootTest test,
+                                 const std::vector<vm::BootPath>& paths, BootTest test,
                                  engine::Ref<ArtifactResult> artifact,
                                  engine::Ref<BootFilesResult> boot_files);
 

@@ -6,8 +6,8 @@
 #include "builder/engine/result.hpp"
 #include "builder/fetch/url.hpp"
 #include "builder/recipe/show.hpp"
-#include "builder/stages/boot_paths.hpp"
 #include "builder/stages/sbom.hpp"
+#include "builder/vm/claimed_paths.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -43,7 +43,7 @@ class Release {
   /// A release that was there before may have been published without boot tests.
   void require_boots(const artifacts::Manifest& manifest) const {
     if (request_.boot_test != BootTest::kRequired) return;
-    const std::vector<std::string> unproven = stages::unproven_boots(manifest);
+    const std::vector<std::string> unproven = vm::unproven_boots(manifest);
     if (unproven.empty()) return;
     throw core::Error(core::Kind::kBoot, fmt::format("{} {} was not seen to boot: {}", manifest.line(),
                                                      manifest.version, core::join(unproven, ", ")))

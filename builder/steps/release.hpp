@@ -31,7 +31,7 @@ struct ReleaseRequest {
   core::UnixTime build_time;
   BootTest boot_test = BootTest::kNo;
   /// Only these paths are booted; empty: all that each format claims.
-  std::vector<image::BootPath> boot_paths = {};
+  std::vector<vm::BootPath> boot_paths = {};
   signing::Signer signer = {};  ///< nobody: unsigned releases, which their manifests say
   /// As in artifacts::PublishRequest.
   artifacts::SignatureCheck signature = {};
