@@ -126,7 +126,7 @@ std::map<std::string, std::string> files_of(Context& context, const NamedArtifac
   if (named.file.empty())
     throw core::Error(core::Kind::kUsage, named.manifest->stem() + " has no root file system to compare");
   const InspectFolder folder(context);
-  return stages::list_files(named.file, named.format, folder.tools());
+  return inspect::list_files(named.file, named.format, folder.tools());
 }
 
 int diff(Context& context, const Arguments& arguments) {

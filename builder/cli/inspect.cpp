@@ -1,4 +1,4 @@
-#include "builder/stages/inspect.hpp"
+#include "builder/inspect/inspect.hpp"
 
 #include <fmt/format.h>
 
@@ -90,9 +90,9 @@ int tell_manifest(Context& context, const NamedArtifact& named) {
   return 0;
 }
 
-core::Json as_json(const fs::path& file, const stages::Inspection& inspection) {
+core::Json as_json(const fs::path& file, const inspect::Inspection& inspection) {
   core::Json partitions = core::Json::array();
-  for (const stages::FoundPartition& partition : inspection.artifact.partitions) {
+  for (const inspect::FoundPartition& partition : inspection.artifact.partitions) {
     partitions.push_back({{"name", partition.entry.name},
                           {"type", image::partition_type_name(partition.entry.type_uuid)},
                           {"type_uuid", partition.entry.type_uuid},
@@ -117,8 +117,8 @@ core::Json as_json(const fs::path& file, const stages::Inspection& inspection) {
           {"packages", inspection.root.packages}};
 }
 
-std::string as_text(const fs::path& file, const stages::Inspection& inspection, const Style& style) {
-  const stages::FoundArtifact& artifact = inspection.artifact;
+std::string as_text(const fs::path& file, const inspect::Inspection& inspection, const Style& style) {
+  const inspect::FoundArtifact& artifact = inspection.artifact;
   Sheet sheet;
   sheet.title(style.bold(core::escaped(file.native())) + " as read from the file");
   sheet.row("format", artifact.format);
@@ -127,7 +127,7 @@ std::string as_text(const fs::path& file, const stages::Inspection& inspection, 
       core::Bytes{inspection.size}.human() +
           (artifact.virtual_size == 0 ? "" : ", disk of " + core::Bytes{artifact.virtual_size}.to_string()));
   sheet.row("sha256", inspection.sha256.hex());
-  for (const stages::FoundPartition& partition : artifact.partitions) {
+  for (const inspect::FoundPartition& partition : artifact.partitions) {
     sheet.row("partition",
               fmt::format("{} · {} · {} at {} · {}", partition.entry.name,
                           image::partition_type_name(partition.entry.type_uuid),
@@ -150,7 +150,7 @@ int inspect(Context& context, const Arguments& arguments) {
   const NamedArtifact named = find_artifact(context, arguments.subject);
   if (named.manifest && !arguments.deep) return tell_manifest(context, named);
   const InspectFolder folder(context);
-  const stages::Inspection inspection = stages::inspect_file(named.file, named.format, folder.tools());
+  const inspect::Inspection inspection = inspect::inspect_file(named.file, named.format, folder.tools());
   print(context.options.json ? core::print_json(as_json(named.file, inspection))
                              : as_text(named.file, inspection, context.out));
   return 0;

@@ -43,15 +43,15 @@ NamedArtifact find_artifact(Context& context, const std::string& subject) {
       }
     }
     if (!named.artifact) named.manifest.reset();  // a stranger beside a release
-    named.format = named.artifact ? named.artifact->format : stages::format_of(named.file);
+    named.format = named.artifact ? named.artifact->format : inspect::format_of(named.file);
     if (named.artifact && !named.artifact->file.ends_with(".zst") && named.format == "netboot")
-      named.format = stages::format_of(named.file);
+      named.format = inspect::format_of(named.file);
     return named;
   }
   const artifacts::ReleaseLocation location = artifacts::find_release(open_store(context), subject);
   if (!read_manifest(location.directory, named))
     throw core::Error(core::Kind::kStore, location.reference() + " has no manifest");
-  if (const artifacts::ManifestArtifact* easiest = stages::easiest_root(*named.manifest)) {
+  if (const artifacts::ManifestArtifact* easiest = inspect::easiest_root(*named.manifest)) {
     named.file = location.directory / easiest->file;
     named.format = easiest->format;
   }

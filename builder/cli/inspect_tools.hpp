@@ -7,7 +7,7 @@
 
 #include "artifacts/manifest.hpp"
 #include "builder/cli/command.hpp"
-#include "builder/stages/inspect.hpp"
+#include "builder/inspect/inspect.hpp"
 #include "core/temp_dir.hpp"
 
 namespace imgforge::cli {
@@ -28,11 +28,11 @@ NamedArtifact find_artifact(Context& context, const std::string& subject);
 class InspectFolder {
  public:
   explicit InspectFolder(Context& context);
-  const stages::InspectTools& tools() const { return tools_; }
+  const inspect::InspectTools& tools() const { return tools_; }
 
  private:
   core::TempDir folder_;
-  stages::InspectTools tools_;
+  inspect::InspectTools tools_;
 };
 
 }  // namespace imgforge::cli

@@ -7,7 +7,7 @@
 #include "artifacts/store.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/verify_all.hpp"
-#include "builder/stages/format_check.hpp"
+#include "builder/inspect/format_check.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 
@@ -106,7 +106,7 @@ Runner declare_verify(OptionSet& set) {
       return verify_all(context, options.signature,
                         arguments->thorough ? artifacts::Digests::kBoth : artifacts::Digests::kSha256);
     }
-    options.format = stages::format_check(context.processes, context.cancel);
+    options.format = inspect::format_check(context.processes, context.cancel);
     options.extras = arguments->strict ? artifacts::Extras::kRefuse : artifacts::Extras::kNote;
     std::vector<fs::path> paths = arguments->paths;
     if (paths.empty()) paths.push_back(context.options.output_dir);

@@ -3,11 +3,11 @@
 
 #include <fstream>
 
-#include "builder/stages/inspect.hpp"
+#include "builder/inspect/inspect.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::inspect {
 namespace {
 
 TEST(RootFacts, OsReleaseKeepsValuesWithoutTheirQuotes) {
@@ -47,4 +47,4 @@ TEST(FormatOf, GoesByNameForArchivesAndByContentForTheRest) {
 }
 
 }  // namespace
-}  // namespace imgforge::stages
+}  // namespace imgforge::inspect

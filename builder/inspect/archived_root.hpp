@@ -4,9 +4,9 @@
 
 #include <filesystem>
 
-#include "builder/stages/root_source.hpp"
+#include "builder/inspect/root_source.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::inspect {
 
 /// The squashfs of a live CD as a file in `tools.work`; its boot entries are noted in `found`.
 std::filesystem::path extract_from_iso(const std::filesystem::path& iso, FoundArtifact& found,
@@ -16,4 +16,4 @@ std::filesystem::path extract_layer(const std::filesystem::path& archive, const 
 /// The qcow2 disk of a virtual machine in a tar.
 std::filesystem::path extract_vm_disk(const std::filesystem::path& archive, const InspectTools& tools);
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::inspect

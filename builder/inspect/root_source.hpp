@@ -17,7 +17,7 @@
 #include "core/process.hpp"
 #include "core/progress.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::inspect {
 
 /// What looking into artifacts may use.
 struct InspectTools {
@@ -74,4 +74,4 @@ std::map<std::string, std::string> parse_os_release(std::string_view text);
 /// P: and V: of the installed database of apk.
 std::map<std::string, std::string> parse_installed(std::string_view text);
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::inspect

@@ -1,4 +1,4 @@
-#include "builder/stages/inspect.hpp"
+#include "builder/inspect/inspect.hpp"
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::inspect {
 namespace {
 
 using artifacts::EntryType;
@@ -112,4 +112,4 @@ const artifacts::ManifestArtifact* easiest_root(const artifacts::Manifest& manif
   return nullptr;
 }
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::inspect

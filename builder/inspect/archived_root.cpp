@@ -1,4 +1,4 @@
-#include "builder/stages/archived_root.hpp"
+#include "builder/inspect/archived_root.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -12,7 +12,7 @@
 #include "core/new_file.hpp"
 #include "core/text.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::inspect {
 namespace {
 
 using core::Error;
@@ -112,4 +112,4 @@ fs::path extract_vm_disk(const fs::path& archive, const InspectTools& tools) {
   return target;
 }
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::inspect

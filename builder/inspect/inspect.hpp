@@ -7,10 +7,10 @@
 #include <string>
 
 #include "artifacts/manifest.hpp"
-#include "builder/stages/root_source.hpp"
+#include "builder/inspect/root_source.hpp"
 #include "core/digest.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::inspect {
 
 struct Inspection {
   std::uint64_t size = 0;
@@ -33,4 +33,4 @@ std::map<std::string, std::string> list_files(const std::filesystem::path& file,
 /// The artifact of a release whose root file system is read with the least effort, or nullptr.
 const artifacts::ManifestArtifact* easiest_root(const artifacts::Manifest& manifest);
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::inspect

@@ -1,4 +1,4 @@
-#include "builder/stages/format_check.hpp"
+#include "builder/inspect/format_check.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include "builder/formats/format.hpp"
 #include "core/error.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::inspect {
 namespace {
 
 /// The image beside a block map.
@@ -41,4 +41,4 @@ artifacts::FormatCheck format_check(core::ProcessRunner& processes, const core::
   };
 }
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::inspect

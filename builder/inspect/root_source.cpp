@@ -1,4 +1,4 @@
-#include "builder/stages/root_source.hpp"
+#include "builder/inspect/root_source.hpp"
 
 #include <fmt/format.h>
 
@@ -9,13 +9,13 @@
 #include "artifacts/recognise.hpp"
 #include "builder/image/disk/disk_convert.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
-#include "builder/stages/archived_root.hpp"
+#include "builder/inspect/archived_root.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/new_file.hpp"
 #include "core/text.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::inspect {
 namespace {
 
 using core::Error;
@@ -203,4 +203,4 @@ std::map<std::string, std::string> parse_installed(std::string_view text) {
   return packages;
 }
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::inspect
