@@ -64,14 +64,14 @@ std::shared_ptr<DeriveArguments> declare_derive(OptionSet& set) {
 }
 
 int derive(Context& context, const DeriveArguments& arguments,
-           const std::function<PublishResult(artifacts::Store&, const stages::DeriveRequest&)>& body) {
+           const std::function<PublishResult(artifacts::Store&, const derive::DeriveRequest&)>& body) {
   artifacts::Store store = open_store(context);
   const signing::Signer signer = arguments.is_unsigned
                                      ? signing::Signer()
                                      : make_signer(context, arguments.signing_key, arguments.passphrase);
   const std::filesystem::path scratch = context.options.cache_dir / "tmp";
   core::TempDir::reclaim(scratch);
-  const stages::DeriveRequest request{
+  const derive::DeriveRequest request{
       artifacts::find_release(store, arguments.release),
       wanted_version(arguments.version),
       arguments.promote ? artifacts::Current::kTurn : artifacts::Current::kLeave,

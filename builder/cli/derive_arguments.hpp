@@ -8,7 +8,7 @@
 
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
-#include "builder/stages/derive.hpp"
+#include "builder/derive/derive.hpp"
 
 namespace imgforge::cli {
 
@@ -27,6 +27,6 @@ std::shared_ptr<DeriveArguments> declare_derive(OptionSet& set);
 /// Opens the store, runs `body` and prints the release that came out. Returns the exit code.
 int derive(
     Context& context, const DeriveArguments& arguments,
-    const std::function<artifacts::PublishResult(artifacts::Store&, const stages::DeriveRequest&)>& body);
+    const std::function<artifacts::PublishResult(artifacts::Store&, const derive::DeriveRequest&)>& body);
 
 }  // namespace imgforge::cli

@@ -1,4 +1,4 @@
-#include "builder/stages/derive.hpp"
+#include "builder/derive/derive.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -16,7 +16,7 @@
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::derive {
 namespace {
 
 using artifacts::Manifest;
@@ -102,7 +102,7 @@ class Derivation {
     publish.cancel = cancel();
     publish.finalise = [&](Manifest& manifest) {
       complete(manifest);
-      return std::vector<artifacts::Document>{{std::string(kSbomFile), make_sbom(manifest)}};
+      return std::vector<artifacts::Document>{{std::string(stages::kSbomFile), stages::make_sbom(manifest)}};
     };
     artifacts::PublishResult result;
     run("release", [&] {
@@ -365,4 +365,4 @@ artifacts::PublishResult resize_release(artifacts::Store& store, const DeriveReq
   });
 }
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::derive

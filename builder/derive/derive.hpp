@@ -18,7 +18,7 @@
 #include "core/progress.hpp"
 #include "signing/signer.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::derive {
 
 /// What all of them need.
 struct DeriveRequest {
@@ -52,4 +52,4 @@ artifacts::PublishResult compress_release(artifacts::Store& store, const DeriveR
 artifacts::PublishResult resize_release(artifacts::Store& store, const DeriveRequest& request,
                                         core::Bytes size, const std::string& format);
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::derive
