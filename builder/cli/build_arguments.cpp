@@ -4,9 +4,9 @@
 
 #include <cerrno>
 
+#include "builder/cache/cache_gc.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/lock_arguments.hpp"
-#include "builder/stages/cache_gc.hpp"
 #include "builder/stages/vendor.hpp"
 #include "core/bytes.hpp"
 
@@ -67,7 +67,7 @@ std::optional<lock::Lock> lock_to_use(Context& context, const BuildArguments& ar
   std::optional<lock::Lock> lock = required ? require_lock(recipe) : find_lock(recipe);
   if (!lock) return lock;
   check_lock(context, *lock, recipe, profiles, required ? StaleLock::kRefuse : StaleLock::kWarn);
-  stages::protect_lock(context.options.cache_dir, lock::lock_path(recipe));
+  cache::protect_lock(context.options.cache_dir, lock::lock_path(recipe));
   if (!arguments.vendored.empty())
     stages::import_vendored(tools.fetch_context("vendor"), *lock, arguments.vendored);
   return lock;

@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
+#include "builder/cache/step_cache.hpp"
 #include "builder/cli/recipe_arguments.hpp"
 #include "builder/lock/lock.hpp"
-#include "builder/stages/step_cache.hpp"
 #include "builder/stages/toolbox.hpp"
 
 namespace imgforge::cli {
@@ -48,7 +48,7 @@ class BuildTools {
  private:
   std::unique_ptr<fetch::Http> http_;
   artifacts::BlobStore blobs_;
-  stages::StepCache steps_;
+  cache::StepCache steps_;
   stages::Toolbox toolbox_;
 };
 

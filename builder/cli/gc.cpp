@@ -3,8 +3,8 @@
 #include <map>
 
 #include "artifacts/retention.hpp"
+#include "builder/cache/cache_gc.hpp"
 #include "builder/cli/retention_arguments.hpp"
-#include "builder/stages/cache_gc.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 
@@ -12,7 +12,7 @@ namespace imgforge::cli {
 namespace {
 
 int gc(Context& context, const std::string& older_than, bool apply) {
-  stages::CacheGcOptions options;
+  cache::CacheGcOptions options;
   if (!older_than.empty()) options.older_than = artifacts::parse_age(older_than);
   options.apply = apply;
   options.now = context.clock.now();
@@ -21,7 +21,7 @@ int gc(Context& context, const std::string& older_than, bool apply) {
   if (std::filesystem::exists(context.options.output_dir / ".imgforge-store"))
     store = artifacts::Store::open(context.options.output_dir);
   const artifacts::CollectorResult result =
-      stages::collect_cache(context.options.cache_dir, store ? &*store : nullptr, options);
+      cache::collect_cache(context.options.cache_dir, store ? &*store : nullptr, options);
   core::Json rows = core::Json::array();
   std::map<std::string, std::pair<std::size_t, std::uint64_t>> sums;
   std::uint64_t all = 0;

@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "builder/cache/cache_gc.hpp"
 #include "builder/cli/build_arguments.hpp"
 #include "builder/cli/lock_arguments.hpp"
-#include "builder/stages/cache_gc.hpp"
 #include "core/atomic_file.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -36,7 +36,7 @@ int write_lock(Context& context, const Arguments& arguments, const std::optional
   const std::string text = lock::print_lock(now);
   const bool same = before && lock::print_lock(*before) == text;
   if (!same) core::write_file_atomically(path, text);
-  stages::protect_lock(context.options.cache_dir, path);
+  cache::protect_lock(context.options.cache_dir, path);
   context.progress.note(fmt::format("{}: {} packages for {} profile{}{}", path.native(), now.packages.size(),
                                     now.profiles.size(), now.profiles.size() == 1 ? "" : "s",
                                     same ? ", unchanged" : ""));

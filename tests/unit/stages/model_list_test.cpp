@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "builder/stages/step_cache.hpp"
+#include "builder/cache/step_cache.hpp"
 #include "core/temp_dir.hpp"
 
 namespace imgforge::stages {
@@ -26,7 +26,7 @@ class NumberedList : public ::testing::Test {
   }
   int signatures_ = 0;
   core::TempDir folder_{std::filesystem::temp_directory_path(), "model-list-test"};
-  StepCache steps_{folder_ / "steps"};
+  cache::StepCache steps_{folder_ / "steps"};
 };
 
 TEST_F(NumberedList, HasTheTimeOfItsFirstBuildAndKeepsItAsLongAsItStays) {

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/stages/step_cache.hpp"
+#include "builder/cache/step_cache.hpp"
 #include "builder/steps/build.hpp"
 #include "builder/steps/profile_graph.hpp"
 #include "core/error.hpp"
@@ -180,7 +180,7 @@ class StepsLab : public ::testing::Test {
   StepProgress progress_;
   imgforge::testing::SandboxScript script_;
   artifacts::BlobStore blobs_{folder_ / "cache/blobs"};
-  stages::StepCache cache_{folder_ / "cache/steps"};
+  cache::StepCache cache_{folder_ / "cache/steps"};
   std::unique_ptr<fetch::Http> http_ = fetch::make_http(imgforge::testing::quick_options(), cancel_);
   stages::Toolbox tools_{.processes = core::system_processes(),
                          .http = *http_,

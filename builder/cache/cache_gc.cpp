@@ -1,4 +1,4 @@
-#include "builder/stages/cache_gc.hpp"
+#include "builder/cache/cache_gc.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::cache {
 namespace {
 
 namespace fs = std::filesystem;
@@ -119,4 +119,4 @@ CollectorResult collect_cache(const fs::path& cache, const artifacts::Store* sto
   return result;
 }
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::cache

@@ -10,7 +10,7 @@
 #include "artifacts/blob_collector.hpp"
 #include "artifacts/store.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::cache {
 
 struct CacheGcOptions {
   /// Steps that were neither made nor used for so long are forgotten, and nothing younger is removed. Without
@@ -30,4 +30,4 @@ void protect_lock(const std::filesystem::path& cache, const std::filesystem::pat
 artifacts::CollectorResult collect_cache(const std::filesystem::path& cache, const artifacts::Store* store,
                                          const CacheGcOptions& options);
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::cache

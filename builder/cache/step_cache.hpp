@@ -8,7 +8,7 @@
 
 #include "builder/engine/engine.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::cache {
 
 class StepCache : public engine::Cache {
  public:
@@ -26,4 +26,4 @@ class StepCache : public engine::Cache {
   std::filesystem::path root_;
 };
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::cache

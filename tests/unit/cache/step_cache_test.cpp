@@ -1,4 +1,4 @@
-#include "builder/stages/step_cache.hpp"
+#include "builder/cache/step_cache.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "core/temp_dir.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::cache {
 namespace {
 
 namespace fs = std::filesystem;
@@ -47,4 +47,4 @@ TEST_F(StepCacheTest, ADamagedRecordCountsAsAbsentAndIsReplaced) {
 }
 
 }  // namespace
-}  // namespace imgforge::stages
+}  // namespace imgforge::cache

@@ -1,4 +1,4 @@
-#include "builder/stages/step_cache.hpp"
+#include "builder/cache/step_cache.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::cache {
 namespace {
 
 namespace fs = std::filesystem;
@@ -62,4 +62,4 @@ std::optional<std::string> StepCache::last_text(const std::string& step) const {
   return text.is_string() ? std::optional(text.get<std::string>()) : std::nullopt;
 }
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::cache
