@@ -7,7 +7,7 @@
 #include "builder/cache/cache_gc.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/lock_arguments.hpp"
-#include "builder/stages/vendor.hpp"
+#include "builder/lock/vendor.hpp"
 #include "core/bytes.hpp"
 
 namespace imgforge::cli {
@@ -69,7 +69,7 @@ std::optional<lock::Lock> lock_to_use(Context& context, const BuildArguments& ar
   check_lock(context, *lock, recipe, profiles, required ? StaleLock::kRefuse : StaleLock::kWarn);
   cache::protect_lock(context.options.cache_dir, lock::lock_path(recipe));
   if (!arguments.vendored.empty())
-    stages::import_vendored(tools.fetch_context("vendor"), *lock, arguments.vendored);
+    lock::import_vendored(tools.fetch_context("vendor"), *lock, arguments.vendored);
   return lock;
 }
 

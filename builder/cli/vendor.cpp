@@ -1,4 +1,4 @@
-#include "builder/stages/vendor.hpp"
+#include "builder/lock/vendor.hpp"
 
 #include <fmt/format.h>
 
@@ -29,9 +29,9 @@ int vendor(Context& context, const Arguments& arguments) {
   const std::filesystem::path file = lock::lock_path(arguments.recipe);
   std::optional<signing::ApkSigner> repository_key;
   if (!arguments.repository_key.empty()) repository_key.emplace(arguments.repository_key);
-  const stages::VendorResult result =
-      stages::vendor(tools.toolbox().fetch_context("vendor"),
-                     {lock, file, arguments.target, signer, repository_key ? &*repository_key : nullptr});
+  const lock::VendorResult result =
+      lock::vendor(tools.toolbox().fetch_context("vendor"),
+                   {lock, file, arguments.target, signer, repository_key ? &*repository_key : nullptr});
   if (result.indexes_missing > 0 && !repository_key) {
     context.progress.warn(
         fmt::format("{} of {} indexes were not kept when the lock was made elsewhere: builds "

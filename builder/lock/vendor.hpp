@@ -12,10 +12,10 @@
 #include "signing/apk_signer.hpp"
 #include "signing/signer.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::lock {
 
 struct VendorRequest {
-  const lock::Lock& lock;
+  const Lock& lock;
   std::filesystem::path lock_file;  ///< copied beside the rest
   std::filesystem::path target;     ///< new, empty, or of an earlier vendor
   signing::Signer signer;           ///< of the sums; nobody: they are not signed
@@ -37,7 +37,6 @@ VendorResult vendor(const fetch::Context& context, const VendorRequest& request)
 
 /// Takes what the cache lacks of a lock out of such a folder. Throws kIntegrity for a file with other bytes,
 /// kFetch when the folder lacks one that the cache lacks, too.
-void import_vendored(const fetch::Context& context, const lock::Lock& lock,
-                     const std::filesystem::path& folder);
+void import_vendored(const fetch::Context& context, const Lock& lock, const std::filesystem::path& folder);
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::lock

@@ -1,4 +1,4 @@
-#include "builder/stages/vendor.hpp"
+#include "builder/lock/vendor.hpp"
 
 #include <fmt/format.h>
 
@@ -16,7 +16,7 @@
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::lock {
 namespace {
 
 using core::Error;
@@ -34,7 +34,7 @@ struct Row {
   core::Digest sha256;
   std::optional<std::uint64_t> size;
   std::string path;
-  const lock::LockedPackage* package = nullptr;
+  const LockedPackage* package = nullptr;
 };
 
 std::string place_of(const std::string& url) {
@@ -57,22 +57,22 @@ void add_model(const models::Model& model, std::vector<Row>& rows) {
 }
 
 /// Base, packages and models: what a build from the lock reads.
-std::vector<Row> rows_of(const lock::Lock& lock) {
+std::vector<Row> rows_of(const Lock& lock) {
   std::vector<Row> rows;
-  for (const lock::LockedBase& base : lock.bases)
+  for (const LockedBase& base : lock.bases)
     rows.push_back({"alpine-" + base.flavor + " " + base.version,
                     {base.url},
                     base.sha256,
                     base.size,
                     place_of(base.url)});
-  for (const lock::LockedPackage& package : lock.packages)
+  for (const LockedPackage& package : lock.packages)
     rows.push_back({"package " + package.full_name(),
                     {package.url},
                     package.sha256,
                     package.size,
                     place_of(package.url),
                     &package});
-  for (const lock::LockedModel& row : lock.models) {
+  for (const LockedModel& row : lock.models) {
     if (row.is_in_image) add_model(row.model, rows);
   }
   std::map<std::string, const Row*> places;
@@ -138,7 +138,7 @@ void add_repositories(const std::vector<Row>& rows, const std::vector<artifacts:
   std::map<std::string, std::vector<fetch::IndexedPackage>> repositories;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].package == nullptr) continue;
-    const lock::LockedPackage& package = *rows[i].package;
+    const LockedPackage& package = *rows[i].package;
     const fs::path place = fs::path(rows[i].path).parent_path();
     fetch::IndexEntry entry;
     entry.name = package.name;
@@ -175,7 +175,7 @@ VendorResult vendor(const fetch::Context& context, const VendorRequest& request)
   for (std::size_t i = 0; i < rows.size(); ++i) folder.add(rows[i].path, files[i]);
   if (request.repository_key != nullptr) add_repositories(rows, files, request, folder);
   std::size_t missing = 0;
-  for (const lock::LockedIndex& index : request.lock.indexes) {
+  for (const LockedIndex& index : request.lock.indexes) {
     if (const auto file = context.blobs.find(index.sha256)) {
       std::string place = place_of(index.url);
       if (request.repository_key != nullptr) place.insert(place.rfind('/') + 1, "upstream.");
@@ -184,14 +184,14 @@ VendorResult vendor(const fetch::Context& context, const VendorRequest& request)
       ++missing;
     }
   }
-  folder.add(request.lock_file.filename().native(), lock::print_lock(request.lock));
+  folder.add(request.lock_file.filename().native(), print_lock(request.lock));
   VendorResult result = folder.finish(request);
   result.indexes_missing = missing;
   exports::swap_into_place(work / "tree", fs::absolute(request.target));
   return result;
 }
 
-void import_vendored(const fetch::Context& context, const lock::Lock& lock, const fs::path& folder) {
+void import_vendored(const fetch::Context& context, const Lock& lock, const fs::path& folder) {
   for (const Row& row : rows_of(lock)) {
     if (context.blobs.find(row.sha256)) continue;
     context.cancel.check();
@@ -208,4 +208,4 @@ void import_vendored(const fetch::Context& context, const lock::Lock& lock, cons
   }
 }
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::lock
