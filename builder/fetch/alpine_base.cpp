@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "builder/fetch/apk_names.hpp"
-#include "builder/fetch/http_cache.hpp"
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/http_cache.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::fetch {

@@ -10,8 +10,8 @@
 
 #include "artifacts/blob_store.hpp"
 #include "builder/fetch/alpine_releases.hpp"
-#include "builder/fetch/context.hpp"
 #include "builder/fetch/downloader.hpp"
+#include "builder/fetch/http/context.hpp"
 
 namespace imgforge::fetch {
 

@@ -7,8 +7,8 @@
 
 #include "builder/fetch/chunk_list.hpp"
 #include "builder/fetch/download_task.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/fetch/segment.hpp"
-#include "builder/fetch/url.hpp"
 #include "core/atomic_file.hpp"
 #include "core/bytes.hpp"
 #include "core/fd.hpp"

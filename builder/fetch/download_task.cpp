@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "builder/fetch/http/url.hpp"
 #include "builder/fetch/segment.hpp"
-#include "builder/fetch/url.hpp"
 #include "core/bytes.hpp"
 
 namespace imgforge::fetch {

@@ -14,7 +14,7 @@
 
 #include "artifacts/blob_store.hpp"
 #include "builder/fetch/chunk_list.hpp"
-#include "builder/fetch/context.hpp"
+#include "builder/fetch/http/context.hpp"
 #include "builder/fetch/known_files.hpp"
 #include "core/digest.hpp"
 

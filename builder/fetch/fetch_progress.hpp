@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "builder/fetch/context.hpp"
+#include "builder/fetch/http/context.hpp"
 
 namespace imgforge::fetch {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "builder/fetch/apk_index.hpp"
-#include "builder/fetch/context.hpp"
+#include "builder/fetch/http/context.hpp"
 #include "core/digest.hpp"
 
 namespace imgforge::fetch {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "builder/fetch/http.hpp"
-#include "builder/fetch/mirrors.hpp"
+#include "builder/fetch/http/http.hpp"
+#include "builder/fetch/http/mirrors.hpp"
 
 namespace imgforge::fetch {
 

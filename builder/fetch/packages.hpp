@@ -10,7 +10,7 @@
 
 #include "artifacts/blob_store.hpp"
 #include "builder/fetch/apk_index.hpp"
-#include "builder/fetch/context.hpp"
+#include "builder/fetch/http/context.hpp"
 
 namespace imgforge::fetch {
 

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "builder/fetch/apk_names.hpp"
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/lock/lock.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"

@@ -9,7 +9,7 @@
 #include "builder/fetch/apk_index_writer.hpp"
 #include "builder/fetch/apk_names.hpp"
 #include "builder/fetch/downloader.hpp"
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string>
 
-#include "builder/fetch/context.hpp"
+#include "builder/fetch/http/context.hpp"
 #include "builder/lock/lock.hpp"
 #include "signing/apk_signer.hpp"
 #include "signing/signer.hpp"

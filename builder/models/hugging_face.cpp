@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <map>
 
-#include "builder/fetch/http_cache.hpp"
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/http_cache.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/models/shards.hpp"
 #include "builder/models/sources.hpp"
 #include "core/error.hpp"

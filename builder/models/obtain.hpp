@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "builder/fetch/context.hpp"
+#include "builder/fetch/http/context.hpp"
 #include "builder/models/model.hpp"
 #include "builder/models/records.hpp"
 #include "builder/models/sources.hpp"

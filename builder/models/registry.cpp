@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/models/registry_http.hpp"
 #include "builder/models/shards.hpp"
 #include "builder/models/sources.hpp"

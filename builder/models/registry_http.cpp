@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/models/model.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"

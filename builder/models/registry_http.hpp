@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/fetch/http.hpp"
+#include "builder/fetch/http/http.hpp"
 
 namespace imgforge::models {
 

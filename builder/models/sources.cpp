@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <system_error>
 
-#include "builder/fetch/http_cache.hpp"
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/http_cache.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/models/shards.hpp"
 #include "builder/recipe/types.hpp"
 #include "core/error.hpp"

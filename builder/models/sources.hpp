@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "builder/fetch/context.hpp"
+#include "builder/fetch/http/context.hpp"
 #include "builder/models/model.hpp"
 
 namespace imgforge::models {

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "artifacts/formats.hpp"
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/models/layout.hpp"
 #include "builder/models/obtain.hpp"
 #include "core/clock.hpp"

@@ -8,8 +8,8 @@
 
 #include "artifacts/blob_store.hpp"
 #include "builder/engine/engine.hpp"
-#include "builder/fetch/context.hpp"
-#include "builder/fetch/http.hpp"
+#include "builder/fetch/http/context.hpp"
+#include "builder/fetch/http/http.hpp"
 #include "builder/guest/sandbox.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "core/cancel.hpp"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <map>
 
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/lock/stale.hpp"
 #include "builder/stages/model_members.hpp"
 #include "builder/steps/profile_graph.hpp"

@@ -4,7 +4,7 @@
 
 #include "artifacts/formats.hpp"
 #include "builder/engine/result.hpp"
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/recipe/show.hpp"
 #include "builder/stages/sbom.hpp"
 #include "builder/vm/claimed_paths.hpp"

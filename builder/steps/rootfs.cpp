@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "builder/engine/result.hpp"
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/first_boot/installation.hpp"
 #include "builder/guest/clean.hpp"
 #include "builder/guest/customize.hpp"

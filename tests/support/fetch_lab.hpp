@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "artifacts/blob_store.hpp"
-#include "builder/fetch/context.hpp"
+#include "builder/fetch/http/context.hpp"
 #include "core/temp_dir.hpp"
 
 namespace imgforge::testing {

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "builder/fetch/http.hpp"
+#include "builder/fetch/http/http.hpp"
 #include "builder/serve/server.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "builder/fetch/downloader.hpp"
-#include "builder/fetch/http_cache.hpp"
+#include "builder/fetch/http/http_cache.hpp"
 #include "core/atomic_file.hpp"
 #include "core/bytes.hpp"
 #include "support/fetch_lab.hpp"

@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "builder/fetch/http_cache.hpp"
+#include "builder/fetch/http/http_cache.hpp"
 #include "support/download_lab.hpp"
 
 namespace imgforge::fetch {

@@ -5,7 +5,7 @@
 #include <functional>
 #include <map>
 
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/models/obtain.hpp"
 #include "builder/models/registry_http.hpp"
 #include "builder/models/shards.hpp"

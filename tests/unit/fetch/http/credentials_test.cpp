@@ -1,4 +1,4 @@
-#include "builder/fetch/credentials.hpp"
+#include "builder/fetch/http/credentials.hpp"
 
 #include <sys/stat.h>
 

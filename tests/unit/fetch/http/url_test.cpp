@@ -1,4 +1,4 @@
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "artifacts/blob_store.hpp"
-#include "builder/fetch/http.hpp"
+#include "builder/fetch/http/http.hpp"
 #include "core/cancel.hpp"
 #include "core/digest.hpp"
 #include "core/progress.hpp"

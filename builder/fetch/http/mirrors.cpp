@@ -1,4 +1,4 @@
-#include "builder/fetch/mirrors.hpp"
+#include "builder/fetch/http/mirrors.hpp"
 
 #include <algorithm>
 

@@ -7,9 +7,9 @@
 #include <map>
 #include <mutex>
 
-#include "builder/fetch/curl_attempt.hpp"
-#include "builder/fetch/file_transfer.hpp"
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/curl_attempt.hpp"
+#include "builder/fetch/http/file_transfer.hpp"
+#include "builder/fetch/http/url.hpp"
 
 namespace imgforge::fetch {
 namespace {

@@ -15,8 +15,8 @@
 #include <variant>
 #include <vector>
 
-#include "builder/fetch/credentials.hpp"
-#include "builder/fetch/server_health.hpp"
+#include "builder/fetch/http/credentials.hpp"
+#include "builder/fetch/http/server_health.hpp"
 #include "core/cancel.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"

@@ -1,8 +1,8 @@
-#include "builder/fetch/server_health.hpp"
+#include "builder/fetch/http/server_health.hpp"
 
 #include <algorithm>
 
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 
 namespace imgforge::fetch {
 

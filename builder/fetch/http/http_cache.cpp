@@ -1,10 +1,10 @@
-#include "builder/fetch/http_cache.hpp"
+#include "builder/fetch/http/http_cache.hpp"
 
 #include <chrono>
 #include <system_error>
 
-#include "builder/fetch/mirrors.hpp"
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/mirrors.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "core/atomic_file.hpp"
 #include "core/digest.hpp"
 #include "core/json.hpp"

@@ -1,4 +1,4 @@
-#include "builder/fetch/curl_attempt.hpp"
+#include "builder/fetch/http/curl_attempt.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <charconv>
 #include <ctime>
 
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::fetch {

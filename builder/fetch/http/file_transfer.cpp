@@ -1,10 +1,10 @@
-#include "builder/fetch/file_transfer.hpp"
+#include "builder/fetch/http/file_transfer.hpp"
 
 #include <fmt/format.h>
 
 #include <system_error>
 
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 
 namespace imgforge::fetch {
 namespace {

@@ -1,4 +1,4 @@
-#include "builder/fetch/http.hpp"
+#include "builder/fetch/http/http.hpp"
 
 namespace imgforge::fetch {
 

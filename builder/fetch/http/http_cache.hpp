@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/fetch/context.hpp"
+#include "builder/fetch/http/context.hpp"
 
 namespace imgforge::fetch {
 

@@ -1,4 +1,4 @@
-#include "builder/fetch/credentials.hpp"
+#include "builder/fetch/http/credentials.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "builder/fetch/url.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"

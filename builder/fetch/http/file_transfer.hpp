@@ -2,7 +2,7 @@
 // as an answer of a server.
 #pragma once
 
-#include "builder/fetch/http.hpp"
+#include "builder/fetch/http/http.hpp"
 
 namespace imgforge::fetch {
 

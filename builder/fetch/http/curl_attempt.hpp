@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "builder/fetch/http.hpp"
-#include "builder/fetch/rate_limit.hpp"
+#include "builder/fetch/http/http.hpp"
+#include "builder/fetch/http/rate_limit.hpp"
 #include "core/handle.hpp"
 
 namespace imgforge::fetch {
