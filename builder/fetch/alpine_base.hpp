@@ -10,7 +10,7 @@
 
 #include "artifacts/blob_store.hpp"
 #include "builder/fetch/alpine_releases.hpp"
-#include "builder/fetch/downloader.hpp"
+#include "builder/fetch/download/downloader.hpp"
 #include "builder/fetch/http/context.hpp"
 
 namespace imgforge::fetch {

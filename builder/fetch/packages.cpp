@@ -6,7 +6,7 @@
 
 #include "builder/fetch/apk_names.hpp"
 #include "builder/fetch/apk_package.hpp"
-#include "builder/fetch/downloader.hpp"
+#include "builder/fetch/download/downloader.hpp"
 #include "builder/fetch/http/http_cache.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/fetch/index_history.hpp"

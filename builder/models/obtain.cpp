@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "builder/fetch/downloader.hpp"
+#include "builder/fetch/download/downloader.hpp"
 #include "builder/models/content.hpp"
 #include "builder/models/registry_http.hpp"
 #include "builder/models/shards.hpp"

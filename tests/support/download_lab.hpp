@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/fetch/downloader.hpp"
+#include "builder/fetch/download/downloader.hpp"
 #include "core/atomic_file.hpp"
 #include "support/fetch_lab.hpp"
 #include "support/servers.hpp"

@@ -4,7 +4,7 @@
 #include <iostream>
 #include <sstream>
 
-#include "builder/fetch/downloader.hpp"
+#include "builder/fetch/download/downloader.hpp"
 
 namespace fetch = imgforge::fetch;
 namespace core = imgforge::core;

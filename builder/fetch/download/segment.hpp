@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "builder/fetch/download_task.hpp"
+#include "builder/fetch/download/download_task.hpp"
 
 namespace imgforge::fetch {
 

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "builder/fetch/chunk_list.hpp"
-#include "builder/fetch/download_task.hpp"
+#include "builder/fetch/download/chunk_list.hpp"
+#include "builder/fetch/download/download_task.hpp"
+#include "builder/fetch/download/segment.hpp"
 #include "builder/fetch/http/url.hpp"
-#include "builder/fetch/segment.hpp"
 #include "core/atomic_file.hpp"
 #include "core/bytes.hpp"
 #include "core/fd.hpp"

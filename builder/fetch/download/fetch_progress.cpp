@@ -1,4 +1,4 @@
-#include "builder/fetch/fetch_progress.hpp"
+#include "builder/fetch/download/fetch_progress.hpp"
 
 #include <fmt/format.h>
 

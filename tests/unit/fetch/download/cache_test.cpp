@@ -1,7 +1,7 @@
 // HttpCache and Downloader over real transfers.
 #include <gtest/gtest.h>
 
-#include "builder/fetch/downloader.hpp"
+#include "builder/fetch/download/downloader.hpp"
 #include "builder/fetch/http/http_cache.hpp"
 #include "core/atomic_file.hpp"
 #include "core/bytes.hpp"

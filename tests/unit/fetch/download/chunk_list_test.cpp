@@ -1,4 +1,4 @@
-#include "builder/fetch/chunk_list.hpp"
+#include "builder/fetch/download/chunk_list.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

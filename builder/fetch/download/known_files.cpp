@@ -1,4 +1,4 @@
-#include "builder/fetch/known_files.hpp"
+#include "builder/fetch/download/known_files.hpp"
 
 #include <algorithm>
 #include <system_error>

@@ -1,4 +1,4 @@
-#include "builder/fetch/downloader.hpp"
+#include "builder/fetch/download/downloader.hpp"
 
 #include <fmt/format.h>
 #include <sys/statvfs.h>
@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "builder/fetch/download_task.hpp"
-#include "builder/fetch/fetch_progress.hpp"
+#include "builder/fetch/download/download_task.hpp"
+#include "builder/fetch/download/fetch_progress.hpp"
 #include "core/bytes.hpp"
 #include "core/temp_dir.hpp"
 

@@ -1,4 +1,4 @@
-#include "builder/fetch/download_task.hpp"
+#include "builder/fetch/download/download_task.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "builder/fetch/download/segment.hpp"
 #include "builder/fetch/http/url.hpp"
-#include "builder/fetch/segment.hpp"
 #include "core/bytes.hpp"
 
 namespace imgforge::fetch {

@@ -11,10 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "builder/fetch/downloader.hpp"
-#include "builder/fetch/fetch_progress.hpp"
-#include "builder/fetch/mirror_choice.hpp"
-#include "builder/fetch/partial.hpp"
+#include "builder/fetch/download/downloader.hpp"
+#include "builder/fetch/download/fetch_progress.hpp"
+#include "builder/fetch/download/mirror_choice.hpp"
+#include "builder/fetch/download/partial.hpp"
 
 namespace imgforge::fetch {
 

@@ -1,4 +1,4 @@
-#include "builder/fetch/partial.hpp"
+#include "builder/fetch/download/partial.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "builder/fetch/mirror_choice.hpp"
+#include "builder/fetch/download/mirror_choice.hpp"
 
 #include <fmt/format.h>
 

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "artifacts/blob_store.hpp"
-#include "builder/fetch/chunk_list.hpp"
+#include "builder/fetch/download/chunk_list.hpp"
+#include "builder/fetch/download/known_files.hpp"
 #include "builder/fetch/http/context.hpp"
-#include "builder/fetch/known_files.hpp"
 #include "core/digest.hpp"
 
 namespace imgforge::fetch {
