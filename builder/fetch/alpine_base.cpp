@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "builder/fetch/apk_names.hpp"
+#include "builder/fetch/apk/apk_names.hpp"
 #include "builder/fetch/http/http_cache.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "core/text.hpp"

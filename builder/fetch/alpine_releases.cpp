@@ -6,7 +6,7 @@
 #include <charconv>
 #include <regex>
 
-#include "builder/fetch/apk_names.hpp"
+#include "builder/fetch/apk/apk_names.hpp"
 #include "builder/recipe/document.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"

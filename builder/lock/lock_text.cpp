@@ -5,7 +5,7 @@
 #include <functional>
 #include <set>
 
-#include "builder/fetch/apk_names.hpp"
+#include "builder/fetch/apk/apk_names.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/lock/lock.hpp"
 #include "core/error.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "builder/fetch/apk_installed.hpp"
+#include "builder/fetch/apk/apk_installed.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "core/bytes.hpp"
 #include "core/text.hpp"

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "builder/fetch/apk_package.hpp"
-#include "builder/fetch/package_closure.hpp"
+#include "builder/fetch/apk/apk_package.hpp"
+#include "builder/fetch/apk/package_closure.hpp"
 #include "builder/image/boot/kernel.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

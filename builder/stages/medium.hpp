@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "artifacts/tar.hpp"
-#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
 #include "builder/guest/facts.hpp"
 #include "builder/image/medium/alpine_iso.hpp"
 #include "builder/recipe/recipe.hpp"

@@ -6,8 +6,8 @@
 #include <map>
 
 #include "artifacts/tar.hpp"
+#include "builder/fetch/apk/apk_keys.hpp"
 #include "builder/fetch/http/url.hpp"
-#include "builder/fetch/keys.hpp"
 #include "builder/lock/stale.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"

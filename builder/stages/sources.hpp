@@ -11,7 +11,7 @@
 
 #include "artifacts/blob_store.hpp"
 #include "builder/fetch/alpine_base.hpp"
-#include "builder/fetch/packages.hpp"
+#include "builder/fetch/apk/apk_packages.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/embedded_base.hpp"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "builder/engine/graph.hpp"
-#include "builder/fetch/packages.hpp"
+#include "builder/fetch/apk/apk_packages.hpp"
 #include "builder/guest/apk.hpp"
 #include "builder/steps/base.hpp"
 #include "builder/steps/profile.hpp"

@@ -10,7 +10,7 @@
 
 #include "artifacts/blob_store.hpp"
 #include "builder/engine/step.hpp"
-#include "builder/fetch/packages.hpp"
+#include "builder/fetch/apk/apk_packages.hpp"
 #include "builder/guest/apk.hpp"
 #include "builder/guest/sandbox.hpp"
 #include "builder/recipe/recipe.hpp"

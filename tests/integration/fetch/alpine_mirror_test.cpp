@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "builder/fetch/alpine_base.hpp"
-#include "builder/fetch/packages.hpp"
+#include "builder/fetch/apk/apk_packages.hpp"
 #include "support/fetch_lab.hpp"
 #include "support/servers.hpp"
 

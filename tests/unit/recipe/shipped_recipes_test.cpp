@@ -1,5 +1,5 @@
 // The recipes that come with imgforge: they resolve to what they promise. That their packages exist is the
-// subject of unit/fetch/shipped_packages_test.cpp.
+// subject of unit/fetch/apk/shipped_packages_test.cpp.
 #include <cstdlib>
 #include <set>
 

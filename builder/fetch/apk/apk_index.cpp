@@ -1,12 +1,12 @@
-#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "builder/fetch/gzip_members.hpp"
-#include "builder/fetch/tar_segment.hpp"
+#include "builder/fetch/apk/gzip_members.hpp"
+#include "builder/fetch/apk/tar_segment.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 

@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
 #include "builder/recipe/resolve.hpp"
 #include "builder/recipe/types.hpp"
 #include "core/process.hpp"

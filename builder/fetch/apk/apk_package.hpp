@@ -9,7 +9,7 @@
 #include <string>
 
 #include "artifacts/tar.hpp"
-#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
 
 namespace imgforge::fetch {
 

@@ -1,4 +1,4 @@
-#include "builder/fetch/tar_segment.hpp"
+#include "builder/fetch/apk/tar_segment.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "builder/fetch/index_history.hpp"
+#include "builder/fetch/apk/index_history.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

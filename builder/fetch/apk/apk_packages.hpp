@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "artifacts/blob_store.hpp"
-#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
 #include "builder/fetch/http/context.hpp"
 
 namespace imgforge::fetch {

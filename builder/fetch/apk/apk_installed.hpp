@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
 
 namespace imgforge::fetch {
 

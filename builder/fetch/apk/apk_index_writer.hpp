@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "artifacts/blob_store.hpp"
-#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
 #include "signing/apk_signer.hpp"
 
 namespace imgforge::fetch {

@@ -7,9 +7,9 @@
 #include <charconv>
 #include <set>
 
-#include "builder/fetch/apk_index.hpp"
-#include "builder/fetch/apk_installed.hpp"
-#include "builder/fetch/apk_names.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
+#include "builder/fetch/apk/apk_installed.hpp"
+#include "builder/fetch/apk/apk_names.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 

@@ -1,4 +1,4 @@
-#include "builder/fetch/apk_names.hpp"
+#include "builder/fetch/apk/apk_names.hpp"
 
 #include <algorithm>
 #include <cstddef>

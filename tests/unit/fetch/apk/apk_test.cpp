@@ -1,11 +1,11 @@
 // The parts of apk files: gzip members, tar segments, the index's text, names, keys.
 #include <gtest/gtest.h>
 
-#include "builder/fetch/apk_index.hpp"
-#include "builder/fetch/apk_names.hpp"
-#include "builder/fetch/gzip_members.hpp"
-#include "builder/fetch/keys.hpp"
-#include "builder/fetch/tar_segment.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
+#include "builder/fetch/apk/apk_keys.hpp"
+#include "builder/fetch/apk/apk_names.hpp"
+#include "builder/fetch/apk/gzip_members.hpp"
+#include "builder/fetch/apk/tar_segment.hpp"
 #include "core/atomic_file.hpp"
 #include "support/apk_maker.hpp"
 #include "support/fetch_lab.hpp"

@@ -1,4 +1,4 @@
-#include "builder/fetch/apk_package.hpp"
+#include "builder/fetch/apk/apk_package.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,8 +9,8 @@
 #include <map>
 
 #include "artifacts/tar.hpp"
-#include "builder/fetch/gzip_members.hpp"
-#include "builder/fetch/tar_segment.hpp"
+#include "builder/fetch/apk/gzip_members.hpp"
+#include "builder/fetch/apk/tar_segment.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"

@@ -1,4 +1,4 @@
-#include "builder/fetch/apk_index_writer.hpp"
+#include "builder/fetch/apk/apk_index_writer.hpp"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 
 #include "artifacts/gzip.hpp"
 #include "artifacts/tar_format.hpp"
-#include "builder/fetch/apk_package.hpp"
+#include "builder/fetch/apk/apk_package.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"

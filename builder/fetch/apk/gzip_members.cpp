@@ -1,4 +1,4 @@
-#include "builder/fetch/gzip_members.hpp"
+#include "builder/fetch/apk/gzip_members.hpp"
 
 #include <fmt/format.h>
 #include <zlib.h>

@@ -1,8 +1,8 @@
 // Indexes and packages that must be refused. All are made by the real format's rules and then spoiled.
 #include <gtest/gtest.h>
 
-#include "builder/fetch/apk_index.hpp"
-#include "builder/fetch/apk_package.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
+#include "builder/fetch/apk/apk_package.hpp"
 #include "core/atomic_file.hpp"
 #include "support/apk_maker.hpp"
 #include "support/fetch_lab.hpp"

@@ -1,15 +1,15 @@
-#include "builder/fetch/packages.hpp"
+#include "builder/fetch/apk/apk_packages.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "builder/fetch/apk_names.hpp"
-#include "builder/fetch/apk_package.hpp"
+#include "builder/fetch/apk/apk_names.hpp"
+#include "builder/fetch/apk/apk_package.hpp"
+#include "builder/fetch/apk/index_history.hpp"
 #include "builder/fetch/download/downloader.hpp"
 #include "builder/fetch/http/http_cache.hpp"
 #include "builder/fetch/http/url.hpp"
-#include "builder/fetch/index_history.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::fetch {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
 #include "builder/fetch/http/context.hpp"
 #include "core/digest.hpp"
 

@@ -1,7 +1,7 @@
-#include "builder/fetch/keys.hpp"
+#include "builder/fetch/apk/apk_keys.hpp"
 
 #include "artifacts/tar.hpp"
-#include "builder/fetch/apk_names.hpp"
+#include "builder/fetch/apk/apk_names.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/fetch/keys.hpp"
+#include "builder/fetch/apk/apk_keys.hpp"
 #include "core/digest.hpp"
 
 namespace imgforge::fetch {

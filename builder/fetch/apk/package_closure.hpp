@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk/apk_index.hpp"
 #include "builder/recipe/recipe.hpp"
 
 namespace imgforge::fetch {
