@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "artifacts/placed_file.hpp"
-#include "builder/fetch/alpine_base.hpp"
+#include "builder/fetch/alpine/alpine_base.hpp"
 #include "builder/stages/toolbox.hpp"
 
 namespace imgforge::stages {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "artifacts/blob_store.hpp"
-#include "builder/fetch/alpine_base.hpp"
+#include "builder/fetch/alpine/alpine_base.hpp"
 #include "builder/fetch/apk/apk_packages.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "builder/fetch/alpine_releases.hpp"
+#include "builder/fetch/alpine/alpine_releases.hpp"
 #include "builder/recipe/document.hpp"
 #include "core/error.hpp"
 #include "unit/export/catalogue_fixture.hpp"

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "artifacts/blob_store.hpp"
-#include "builder/fetch/alpine_releases.hpp"
+#include "builder/fetch/alpine/alpine_releases.hpp"
 #include "builder/fetch/download/downloader.hpp"
 #include "builder/fetch/http/context.hpp"
 

@@ -1,4 +1,4 @@
-#include "builder/fetch/alpine_base.hpp"
+#include "builder/fetch/alpine/alpine_base.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "builder/fetch/alpine_releases.hpp"
+#include "builder/fetch/alpine/alpine_releases.hpp"
 
 #include <fmt/format.h>
 

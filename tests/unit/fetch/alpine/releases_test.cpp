@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "builder/fetch/alpine_base.hpp"
-#include "builder/fetch/alpine_releases.hpp"
+#include "builder/fetch/alpine/alpine_base.hpp"
+#include "builder/fetch/alpine/alpine_releases.hpp"
 #include "support/fetch_lab.hpp"
 #include "support/servers.hpp"
 

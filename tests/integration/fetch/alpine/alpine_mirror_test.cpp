@@ -2,7 +2,7 @@
 // server's faults.
 #include <gtest/gtest.h>
 
-#include "builder/fetch/alpine_base.hpp"
+#include "builder/fetch/alpine/alpine_base.hpp"
 #include "builder/fetch/apk/apk_packages.hpp"
 #include "support/fetch_lab.hpp"
 #include "support/servers.hpp"
