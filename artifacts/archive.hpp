@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "artifacts/codec/packed_file.hpp"
 #include "artifacts/inventory.hpp"
-#include "artifacts/packed_file.hpp"
 #include "artifacts/prune.hpp"
 #include "artifacts/verify.hpp"
 

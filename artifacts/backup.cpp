@@ -10,9 +10,9 @@
 #include <cstdio>
 #include <system_error>
 
+#include "artifacts/codec/packed_file.hpp"
 #include "artifacts/flat_names.hpp"
 #include "artifacts/journal.hpp"
-#include "artifacts/packed_file.hpp"
 #include "artifacts/pins.hpp"
 #include "artifacts/release_check.hpp"
 #include "artifacts/release_files.hpp"

@@ -9,11 +9,11 @@
 #include <tuple>
 
 #include "artifacts/clones.hpp"
+#include "artifacts/codec/packed_file.hpp"
 #include "artifacts/flat_names.hpp"
 #include "artifacts/inventory.hpp"
 #include "artifacts/journal.hpp"
 #include "artifacts/leftovers.hpp"
-#include "artifacts/packed_file.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/text.hpp"

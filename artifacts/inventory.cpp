@@ -11,8 +11,8 @@
 #include <system_error>
 
 #include "artifacts/clones.hpp"
+#include "artifacts/codec/packed_file.hpp"
 #include "artifacts/flat_names.hpp"
-#include "artifacts/packed_file.hpp"
 #include "artifacts/release_check.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <span>
 
-#include "artifacts/packed_file.hpp"
+#include "artifacts/codec/packed_file.hpp"
 #include "core/fd.hpp"
 #include "core/parallel.hpp"
 #include "core/text.hpp"

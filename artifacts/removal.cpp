@@ -11,9 +11,9 @@
 #include <system_error>
 
 #include "artifacts/clones.hpp"
+#include "artifacts/codec/packed_file.hpp"
 #include "artifacts/flat_names.hpp"
 #include "artifacts/journal.hpp"
-#include "artifacts/packed_file.hpp"
 #include "artifacts/release_check.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"

@@ -4,10 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "artifacts/codec/unpack_stream.hpp"
 #include "artifacts/tar.hpp"
 #include "artifacts/tar_format.hpp"
 #include "artifacts/tar_names.hpp"
-#include "artifacts/unpack_stream.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"

@@ -5,7 +5,7 @@
 #include <set>
 #include <system_error>
 
-#include "artifacts/packed_file.hpp"
+#include "artifacts/codec/packed_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "artifacts/compression.hpp"
+#include "artifacts/codec/compression.hpp"
 #include "artifacts/formats.hpp"
 #include "artifacts/release_check.hpp"
 #include "builder/image/disk/disk_convert.hpp"

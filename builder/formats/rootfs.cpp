@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "artifacts/compression.hpp"
+#include "artifacts/codec/compression.hpp"
 #include "builder/formats/records.hpp"
 #include "core/fd.hpp"
 

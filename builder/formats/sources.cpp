@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "artifacts/compression.hpp"
+#include "artifacts/codec/compression.hpp"
 #include "builder/formats/tool_lists.hpp"
 #include "builder/image/trust/secure_disk.hpp"
 #include "core/error.hpp"

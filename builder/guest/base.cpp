@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "artifacts/recognise.hpp"
+#include "artifacts/codec/recognise.hpp"
 #include "artifacts/tar.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "artifacts/compression.hpp"
+#include "artifacts/codec/compression.hpp"
 #include "builder/formats/format.hpp"
 #include "core/error.hpp"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "artifacts/compression.hpp"
+#include "artifacts/codec/compression.hpp"
 #include "artifacts/formats.hpp"
 #include "artifacts/tar.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"

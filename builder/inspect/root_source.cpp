@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "artifacts/codec/recognise.hpp"
 #include "artifacts/formats.hpp"
-#include "artifacts/recognise.hpp"
 #include "builder/image/disk/disk_convert.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "builder/inspect/archived_root.hpp"

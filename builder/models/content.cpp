@@ -6,7 +6,7 @@
 #include <array>
 #include <regex>
 
-#include "artifacts/recognise.hpp"
+#include "artifacts/codec/recognise.hpp"
 #include "builder/models/gguf.hpp"
 #include "builder/models/onnx.hpp"
 #include "builder/models/safetensors.hpp"

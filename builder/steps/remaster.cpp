@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "artifacts/gzip.hpp"
+#include "artifacts/codec/gzip.hpp"
 #include "builder/engine/result.hpp"
 #include "builder/guest/apkovl.hpp"
 #include "builder/image/medium/alpine_iso.hpp"

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "artifacts/codec/recognise.hpp"
 #include "artifacts/formats.hpp"
-#include "artifacts/recognise.hpp"
 #include "builder/vm/netboot_files.hpp"
 #include "core/error.hpp"
 

@@ -7,7 +7,7 @@
 #include <map>
 #include <tuple>
 
-#include "artifacts/gzip.hpp"
+#include "artifacts/codec/gzip.hpp"
 #include "artifacts/tar_format.hpp"
 #include "builder/fetch/apk/apk_package.hpp"
 #include "core/error.hpp"

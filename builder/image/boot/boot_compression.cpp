@@ -5,7 +5,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "artifacts/gzip.hpp"
+#include "artifacts/codec/gzip.hpp"
 #include "core/error.hpp"
 #include "core/handle.hpp"
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "artifacts/recognise.hpp"
+#include "artifacts/codec/recognise.hpp"
 #include "artifacts/tar.hpp"
 #include "builder/image/fs/tar_members.hpp"
 #include "core/error.hpp"

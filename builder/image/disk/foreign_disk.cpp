@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "artifacts/recognise.hpp"
+#include "artifacts/codec/recognise.hpp"
 #include "builder/image/disk/foreign_identifiers.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"

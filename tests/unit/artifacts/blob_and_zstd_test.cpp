@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "artifacts/blob_store.hpp"
-#include "artifacts/compression.hpp"
+#include "artifacts/codec/compression.hpp"
 #include "core/process.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 

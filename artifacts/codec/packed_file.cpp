@@ -1,4 +1,4 @@
-#include "artifacts/packed_file.hpp"
+#include "artifacts/codec/packed_file.hpp"
 
 #include <lzma.h>
 #include <zstd.h>
@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "artifacts/compression.hpp"
-#include "artifacts/unpack_stream.hpp"
+#include "artifacts/codec/compression.hpp"
+#include "artifacts/codec/unpack_stream.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/handle.hpp"

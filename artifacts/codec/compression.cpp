@@ -1,4 +1,4 @@
-#include "artifacts/compression.hpp"
+#include "artifacts/codec/compression.hpp"
 
 #include <zstd.h>
 #include <zstd_errors.h>

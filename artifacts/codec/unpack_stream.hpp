@@ -8,8 +8,8 @@
 #include <span>
 #include <string>
 
-#include "artifacts/decoder.hpp"
-#include "artifacts/stored_input.hpp"
+#include "artifacts/codec/decoder.hpp"
+#include "artifacts/codec/stored_input.hpp"
 
 namespace imgforge::artifacts {
 

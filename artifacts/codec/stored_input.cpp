@@ -1,4 +1,4 @@
-#include "artifacts/stored_input.hpp"
+#include "artifacts/codec/stored_input.hpp"
 
 #include <algorithm>
 #include <utility>

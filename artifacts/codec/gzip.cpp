@@ -1,4 +1,4 @@
-#include "artifacts/gzip.hpp"
+#include "artifacts/codec/gzip.hpp"
 
 #include <zlib.h>
 

@@ -1,4 +1,4 @@
-#include "artifacts/decoder.hpp"
+#include "artifacts/codec/decoder.hpp"
 
 #include <archive.h>
 #include <lzma.h>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/recognise.hpp"
+#include "artifacts/codec/recognise.hpp"
 #include "core/error.hpp"
 #include "core/handle.hpp"
 #include "core/text.hpp"

@@ -1,5 +1,5 @@
 // Files and partitions known by how they begin.
-#include "artifacts/recognise.hpp"
+#include "artifacts/codec/recognise.hpp"
 
 #include <gtest/gtest.h>
 

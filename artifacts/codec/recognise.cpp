@@ -1,4 +1,4 @@
-#include "artifacts/recognise.hpp"
+#include "artifacts/codec/recognise.hpp"
 
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-#include "artifacts/unpack_stream.hpp"
+#include "artifacts/codec/unpack_stream.hpp"
 
 #include <algorithm>
 

@@ -7,7 +7,7 @@
 #include <memory>
 #include <span>
 
-#include "artifacts/stored_input.hpp"
+#include "artifacts/codec/stored_input.hpp"
 
 namespace imgforge::artifacts {
 
