@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "artifacts/tar_format.hpp"
+#include "artifacts/tar/tar_format.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "artifacts/codec/recognise.hpp"
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 

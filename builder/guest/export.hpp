@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/guest/sandbox.hpp"
 
 namespace imgforge::guest {

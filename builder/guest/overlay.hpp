@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/guest/facts.hpp"
 #include "core/error.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/image/boot/live_root.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"

@@ -7,7 +7,7 @@
 
 #include "artifacts/codec/compression.hpp"
 #include "artifacts/formats.hpp"
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "core/error.hpp"

@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/image/boot/elf.hpp"
 #include "builder/image/boot/module_closure.hpp"
 #include "builder/machine/doctor.hpp"

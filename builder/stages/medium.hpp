@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/fetch/apk/apk_index.hpp"
 #include "builder/guest/facts.hpp"
 #include "builder/image/medium/alpine_iso.hpp"

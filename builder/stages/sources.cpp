@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <map>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/fetch/apk/apk_keys.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/lock/stale.hpp"

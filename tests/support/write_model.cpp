@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/image/fs/ext4.hpp"
 #include "core/atomic_file.hpp"
 

@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "artifacts/codec/gzip.hpp"
-#include "artifacts/tar_format.hpp"
+#include "artifacts/tar/tar_format.hpp"
 #include "builder/fetch/apk/apk_package.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -1,6 +1,6 @@
 #include "builder/fetch/apk/apk_keys.hpp"
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/fetch/apk/apk_names.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <map>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/fetch/apk/gzip_members.hpp"
 #include "builder/fetch/apk/tar_segment.hpp"
 #include "core/error.hpp"

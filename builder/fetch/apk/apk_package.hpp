@@ -8,7 +8,7 @@
 #include <functional>
 #include <string>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/fetch/apk/apk_index.hpp"
 
 namespace imgforge::fetch {

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/image/fs/tar_members.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "artifacts/codec/recognise.hpp"
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/image/fs/tar_members.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"

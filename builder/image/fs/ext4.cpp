@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/image/fs/ext4_writer.hpp"
 #include "builder/image/raw_image.hpp"
 #include "core/bytes.hpp"

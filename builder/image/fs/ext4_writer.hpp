@@ -9,7 +9,7 @@
 #include <span>
 #include <string>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "core/cancel.hpp"
 
 namespace imgforge::image {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "core/cancel.hpp"
 
 namespace imgforge::image {

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 
 namespace imgforge::image {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "core/cancel.hpp"
 
 namespace imgforge::image {

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/guest/apk.hpp"
 #include "builder/guest/guest.hpp"
 #include "core/process.hpp"

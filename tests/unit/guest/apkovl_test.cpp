@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/guest/facts.hpp"
 #include "builder/guest/operations.hpp"
 #include "builder/guest/overlay.hpp"

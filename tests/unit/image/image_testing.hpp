@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/process.hpp"

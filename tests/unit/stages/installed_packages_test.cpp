@@ -7,7 +7,7 @@
 
 #include <set>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "builder/stages/sbom.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -1,4 +1,4 @@
-#include "artifacts/tar_format.hpp"
+#include "artifacts/tar/tar_format.hpp"
 
 #include <algorithm>
 #include <charconv>

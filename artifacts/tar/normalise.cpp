@@ -6,8 +6,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "artifacts/tar.hpp"
-#include "artifacts/tar_format.hpp"
+#include "artifacts/tar/tar.hpp"
+#include "artifacts/tar/tar_format.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/random.hpp"

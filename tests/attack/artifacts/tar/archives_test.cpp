@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/process.hpp"
@@ -42,7 +42,7 @@ class Archives : public testing::Test {
   void make(const std::string& group) {
     core::Command command;
     command.program = "/usr/bin/python3";
-    command.args = {IMGFORGE_SOURCE_DIR "/tests/attack/artifacts/make_archives.py",
+    command.args = {IMGFORGE_SOURCE_DIR "/tests/attack/artifacts/tar/make_archives.py",
                     (folder_ / "outside").native(), group};
     command.directory = folder_ / "made";
     core::system_processes().check(command, {});

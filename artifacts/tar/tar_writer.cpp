@@ -3,8 +3,8 @@
 #include <cstring>
 #include <vector>
 
-#include "artifacts/tar.hpp"
-#include "artifacts/tar_format.hpp"
+#include "artifacts/tar/tar.hpp"
+#include "artifacts/tar/tar_format.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"

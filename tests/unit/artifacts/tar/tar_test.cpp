@@ -1,5 +1,5 @@
 // Reader, writer and normalising against GNU tar and Python's tarfile.
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 
 namespace imgforge::artifacts {
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "artifacts/tar.hpp"
+#include "artifacts/tar/tar.hpp"
 
 namespace imgforge::artifacts {
 

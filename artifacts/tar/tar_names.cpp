@@ -1,8 +1,8 @@
-#include "artifacts/tar_names.hpp"
+#include "artifacts/tar/tar_names.hpp"
 
 #include <algorithm>
 
-#include "artifacts/tar_format.hpp"
+#include "artifacts/tar/tar_format.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "artifacts/codec/unpack_stream.hpp"
-#include "artifacts/tar.hpp"
-#include "artifacts/tar_format.hpp"
-#include "artifacts/tar_names.hpp"
+#include "artifacts/tar/tar.hpp"
+#include "artifacts/tar/tar_format.hpp"
+#include "artifacts/tar/tar_names.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"
