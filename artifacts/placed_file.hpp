@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "artifacts/store.hpp"
 #include "core/cancel.hpp"
 

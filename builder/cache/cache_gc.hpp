@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "artifacts/blob_collector.hpp"
+#include "artifacts/blobs/blob_collector.hpp"
 #include "artifacts/store.hpp"
 
 namespace imgforge::cache {

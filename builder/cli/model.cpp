@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "artifacts/blob_collector.hpp"
+#include "artifacts/blobs/blob_collector.hpp"
 #include "builder/cli/build_arguments.hpp"
 #include "builder/cli/model_text.hpp"
 #include "builder/models/content.hpp"

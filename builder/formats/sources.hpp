@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/image/boot/boot_menu.hpp"
 #include "builder/image/disk/disk.hpp"
 #include "builder/image/fs/root_tree.hpp"

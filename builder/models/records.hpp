@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/models/model.hpp"
 
 namespace imgforge::models {

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "artifacts/manifest.hpp"
 
 namespace imgforge::stages {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/alpine/alpine_base.hpp"
 #include "builder/fetch/apk/apk_packages.hpp"
 #include "builder/lock/lock.hpp"

@@ -6,7 +6,7 @@
 #include <functional>
 #include <optional>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/engine/engine.hpp"
 #include "builder/fetch/http/context.hpp"
 #include "builder/fetch/http/http.hpp"

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/engine/step.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/model_list.hpp"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/engine/step.hpp"
 #include "builder/fetch/apk/apk_packages.hpp"
 #include "builder/guest/apk.hpp"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/http/context.hpp"
 #include "core/temp_dir.hpp"
 

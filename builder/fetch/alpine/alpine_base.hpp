@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/alpine/alpine_releases.hpp"
 #include "builder/fetch/download/downloader.hpp"
 #include "builder/fetch/http/context.hpp"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/apk/apk_index.hpp"
 #include "signing/apk_signer.hpp"
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "signing/apk_signature.hpp"
 
 namespace imgforge::fetch {

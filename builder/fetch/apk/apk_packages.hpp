@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/apk/apk_index.hpp"
 #include "builder/fetch/http/context.hpp"
 

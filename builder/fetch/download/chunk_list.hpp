@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/byte_ranges.hpp"
+#include "artifacts/blobs/byte_ranges.hpp"
 #include "core/digest.hpp"
 
 namespace imgforge::fetch {

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/download/chunk_list.hpp"
 #include "builder/fetch/download/known_files.hpp"
 #include "builder/fetch/http/context.hpp"

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/incoming_file.hpp"
+#include "artifacts/blobs/incoming_file.hpp"
 
 namespace imgforge::fetch {
 

@@ -7,7 +7,7 @@
 #include <functional>
 #include <string>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/http/http.hpp"
 #include "core/cancel.hpp"
 #include "core/digest.hpp"

@@ -4,8 +4,8 @@
 
 #include "artifacts/archive.hpp"
 #include "artifacts/backup.hpp"
-#include "artifacts/blob_collector.hpp"
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_collector.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "artifacts/clones.hpp"
 #include "artifacts/fsck.hpp"
 #include "artifacts/prune.hpp"

@@ -1,4 +1,4 @@
-#include "artifacts/incoming_file.hpp"
+#include "artifacts/blobs/incoming_file.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <chrono>
 #include <thread>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 

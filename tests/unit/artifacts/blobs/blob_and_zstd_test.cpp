@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 #include "artifacts/codec/compression.hpp"
 #include "core/process.hpp"
 #include "unit/artifacts/release_fixture.hpp"

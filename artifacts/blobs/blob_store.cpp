@@ -1,4 +1,4 @@
-#include "artifacts/blob_store.hpp"
+#include "artifacts/blobs/blob_store.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,8 +10,8 @@
 #include <system_error>
 #include <vector>
 
-#include "artifacts/blob_collector.hpp"
-#include "artifacts/incoming_file.hpp"
+#include "artifacts/blobs/blob_collector.hpp"
+#include "artifacts/blobs/incoming_file.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"
 #include "core/random.hpp"

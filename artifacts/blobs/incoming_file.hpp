@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "artifacts/byte_ranges.hpp"
+#include "artifacts/blobs/byte_ranges.hpp"
 #include "core/digest.hpp"
 #include "core/fd.hpp"
 

@@ -1,4 +1,4 @@
-#include "artifacts/incoming_file.hpp"
+#include "artifacts/blobs/incoming_file.hpp"
 
 #include <unistd.h>
 

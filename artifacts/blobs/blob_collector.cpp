@@ -1,4 +1,4 @@
-#include "artifacts/blob_collector.hpp"
+#include "artifacts/blobs/blob_collector.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,4 +1,4 @@
-#include "artifacts/byte_ranges.hpp"
+#include "artifacts/blobs/byte_ranges.hpp"
 
 #include <algorithm>
 
