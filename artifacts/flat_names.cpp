@@ -8,7 +8,7 @@
 #include <optional>
 #include <system_error>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "artifacts/pins.hpp"
 #include "artifacts/store.hpp"
 

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "artifacts/version.hpp"
+#include "artifacts/manifest/version.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"

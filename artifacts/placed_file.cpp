@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-#include "artifacts/version.hpp"
+#include "artifacts/manifest/version.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"

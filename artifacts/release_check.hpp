@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::artifacts {

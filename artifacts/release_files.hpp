@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 
 namespace imgforge::artifacts {
 

@@ -12,7 +12,7 @@
 #include <system_error>
 #include <thread>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "builder/cli/command.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/machine/accelerator.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "artifacts/inventory.hpp"
-#include "artifacts/release_diff.hpp"
+#include "artifacts/manifest/release_diff.hpp"
 #include "artifacts/release_reference.hpp"
 #include "builder/cli/inspect_tools.hpp"
 #include "builder/cli/store_arguments.hpp"

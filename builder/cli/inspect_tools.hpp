@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "builder/cli/command.hpp"
 #include "builder/inspect/inspect.hpp"
 #include "core/temp_dir.hpp"

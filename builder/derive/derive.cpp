@@ -7,7 +7,7 @@
 #include <array>
 
 #include "artifacts/codec/compression.hpp"
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "artifacts/release_check.hpp"
 #include "builder/image/disk/disk_convert.hpp"
 #include "builder/image/disk/disk_grow.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "artifacts/release_check.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "builder/export/html.hpp"
 #include "core/bytes.hpp"
 

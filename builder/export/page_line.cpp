@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "artifacts/release_diff.hpp"
+#include "artifacts/manifest/release_diff.hpp"
 #include "builder/export/html.hpp"
 #include "builder/export/page_chart.hpp"
 #include "builder/export/page_sections.hpp"

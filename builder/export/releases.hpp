@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "core/digest.hpp"
 
 namespace imgforge::exports {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "artifacts/version.hpp"
+#include "artifacts/manifest/version.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "artifacts/version.hpp"
+#include "artifacts/manifest/version.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::exports {

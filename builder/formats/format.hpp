@@ -1,5 +1,5 @@
 // How formats are made and checked: one file per format in this folder, each with a record that this table
-// lists. What a format is called and consists of stands in artifacts/formats.hpp.
+// lists. What a format is called and consists of stands in artifacts/manifest/formats.hpp.
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
 #include "builder/image/boot/kernel.hpp"

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "artifacts/codec/compression.hpp"
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "artifacts/tar/tar.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "builder/vm/claimed_paths.hpp"

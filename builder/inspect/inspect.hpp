@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "builder/inspect/root_source.hpp"
 #include "core/digest.hpp"
 

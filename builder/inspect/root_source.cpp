@@ -6,7 +6,7 @@
 #include <set>
 
 #include "artifacts/codec/recognise.hpp"
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "builder/image/disk/disk_convert.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "builder/inspect/archived_root.hpp"

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "builder/recipe/schema.hpp"
 
 namespace imgforge::recipe {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <array>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "builder/recipe/schema.hpp"
 
 namespace imgforge::recipe {

@@ -6,7 +6,7 @@
 #include <cctype>
 #include <map>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "builder/recipe/first_boot.hpp"
 #include "builder/recipe/iso_base.hpp"
 #include "builder/recipe/schema.hpp"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "artifacts/blobs/blob_store.hpp"
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 
 namespace imgforge::stages {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/models/layout.hpp"
 #include "builder/models/obtain.hpp"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "builder/image/fs/root_tree.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/model_list.hpp"

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 
 namespace imgforge::stages {
 

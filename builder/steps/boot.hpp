@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "builder/engine/graph.hpp"
 #include "builder/steps/artifact.hpp"
 #include "builder/steps/boot_files.hpp"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "artifacts/store.hpp"
 #include "builder/engine/engine.hpp"
 #include "builder/lock/lock.hpp"

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "builder/engine/result.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/recipe/show.hpp"

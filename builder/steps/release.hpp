@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "artifacts/store.hpp"
 #include "builder/engine/graph.hpp"
 #include "builder/steps/artifact.hpp"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "builder/engine/graph.hpp"
 #include "builder/steps/base.hpp"
 #include "builder/steps/packages.hpp"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/vm/boot.hpp"

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "artifacts/codec/recognise.hpp"
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "builder/vm/netboot_files.hpp"
 #include "core/error.hpp"
 

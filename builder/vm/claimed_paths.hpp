@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 #include "builder/vm/boot_path.hpp"
 #include "builder/vm/boot_spec.hpp"
 

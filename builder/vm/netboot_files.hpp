@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 
 namespace imgforge::vm {
 

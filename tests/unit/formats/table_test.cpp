@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "builder/formats/format.hpp"
 #include "builder/machine/tools.hpp"
 #include "core/error.hpp"

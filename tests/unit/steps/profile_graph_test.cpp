@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "builder/engine/fingerprint.hpp"
 #include "unit/steps/steps_lab.hpp"
 

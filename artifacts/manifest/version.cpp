@@ -1,4 +1,4 @@
-#include "artifacts/version.hpp"
+#include "artifacts/manifest/version.hpp"
 
 #include <algorithm>
 #include <charconv>

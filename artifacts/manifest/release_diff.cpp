@@ -1,4 +1,4 @@
-#include "artifacts/release_diff.hpp"
+#include "artifacts/manifest/release_diff.hpp"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,9 +1,9 @@
-#include "artifacts/manifest.hpp"
+#include "artifacts/manifest/manifest.hpp"
 
 #include <limits>
 #include <set>
 
-#include "artifacts/manifest_json.hpp"
+#include "artifacts/manifest/manifest_json.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"

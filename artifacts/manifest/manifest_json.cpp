@@ -1,4 +1,4 @@
-#include "artifacts/manifest_json.hpp"
+#include "artifacts/manifest/manifest_json.hpp"
 
 #include "core/error.hpp"
 #include "core/text.hpp"

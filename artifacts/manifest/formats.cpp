@@ -1,4 +1,4 @@
-#include "artifacts/formats.hpp"
+#include "artifacts/manifest/formats.hpp"
 
 #include <algorithm>
 #include <array>

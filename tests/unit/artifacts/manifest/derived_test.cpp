@@ -2,7 +2,7 @@
 // `current` alone; what differs between two manifests.
 #include <gmock/gmock.h>
 
-#include "artifacts/release_diff.hpp"
+#include "artifacts/manifest/release_diff.hpp"
 #include "core/json.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 

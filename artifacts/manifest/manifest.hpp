@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/version.hpp"
+#include "artifacts/manifest/version.hpp"
 #include "core/bytes.hpp"
 #include "core/digest.hpp"
 
