@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <set>
 
+#include "artifacts/check/release_check.hpp"
+#include "artifacts/check/release_files.hpp"
 #include "artifacts/flat_names.hpp"
-#include "artifacts/release_check.hpp"
-#include "artifacts/release_files.hpp"
 #include "artifacts/release_reference.hpp"
 #include "artifacts/removal.hpp"
 #include "core/error.hpp"

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "artifacts/check/verify.hpp"
 #include "artifacts/codec/packed_file.hpp"
 #include "artifacts/inventory.hpp"
 #include "artifacts/prune.hpp"
-#include "artifacts/verify.hpp"
 
 namespace imgforge::artifacts {
 

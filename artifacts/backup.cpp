@@ -10,12 +10,12 @@
 #include <cstdio>
 #include <system_error>
 
+#include "artifacts/check/release_check.hpp"
+#include "artifacts/check/release_files.hpp"
 #include "artifacts/codec/packed_file.hpp"
 #include "artifacts/flat_names.hpp"
 #include "artifacts/journal.hpp"
 #include "artifacts/pins.hpp"
-#include "artifacts/release_check.hpp"
-#include "artifacts/release_files.hpp"
 #include "artifacts/release_reference.hpp"
 #include "artifacts/removal.hpp"
 #include "core/atomic_file.hpp"

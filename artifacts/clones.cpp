@@ -12,10 +12,10 @@
 #include <cstdio>
 #include <system_error>
 
+#include "artifacts/check/release_check.hpp"
+#include "artifacts/check/verify.hpp"
 #include "artifacts/flat_names.hpp"
 #include "artifacts/journal.hpp"
-#include "artifacts/release_check.hpp"
-#include "artifacts/verify.hpp"
 #include "core/atomic_file.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"

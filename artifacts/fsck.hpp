@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/release_check.hpp"
+#include "artifacts/check/release_check.hpp"
+#include "artifacts/check/verify.hpp"
 #include "artifacts/store.hpp"
-#include "artifacts/verify.hpp"
 
 namespace imgforge::artifacts {
 

@@ -10,10 +10,10 @@
 #include <set>
 #include <system_error>
 
+#include "artifacts/check/release_check.hpp"
 #include "artifacts/clones.hpp"
 #include "artifacts/codec/packed_file.hpp"
 #include "artifacts/flat_names.hpp"
-#include "artifacts/release_check.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/handle.hpp"

@@ -2,13 +2,13 @@
 #include <algorithm>
 #include <system_error>
 
+#include "artifacts/check/release_check.hpp"
+#include "artifacts/check/verify.hpp"
 #include "artifacts/flat_names.hpp"
 #include "artifacts/inventory.hpp"
 #include "artifacts/journal.hpp"
 #include "artifacts/pins.hpp"
-#include "artifacts/release_check.hpp"
 #include "artifacts/store.hpp"
-#include "artifacts/verify.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 

@@ -11,11 +11,11 @@
 #include <set>
 #include <system_error>
 
+#include "artifacts/check/release_check.hpp"
+#include "artifacts/check/verify.hpp"
 #include "artifacts/flat_names.hpp"
 #include "artifacts/journal.hpp"
-#include "artifacts/release_check.hpp"
 #include "artifacts/store.hpp"
-#include "artifacts/verify.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"

@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "artifacts/check/release_check.hpp"
 #include "artifacts/manifest/manifest.hpp"
 #include "artifacts/manifest/version.hpp"
-#include "artifacts/release_check.hpp"
 #include "core/cancel.hpp"
 #include "core/fd.hpp"
 #include "signing/signer.hpp"

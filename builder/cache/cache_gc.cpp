@@ -5,8 +5,8 @@
 
 #include <system_error>
 
+#include "artifacts/check/release_check.hpp"
 #include "artifacts/inventory.hpp"
-#include "artifacts/release_check.hpp"
 #include "core/atomic_file.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "artifacts/release_check.hpp"
+#include "artifacts/check/release_check.hpp"
 #include "artifacts/release_reference.hpp"
 #include "builder/cli/inspect_tools.hpp"
 #include "builder/cli/keys.hpp"

@@ -1,6 +1,6 @@
 #include "builder/cli/inspect_tools.hpp"
 
-#include "artifacts/release_check.hpp"
+#include "artifacts/check/release_check.hpp"
 #include "artifacts/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"

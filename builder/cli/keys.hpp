@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/release_check.hpp"
+#include "artifacts/check/release_check.hpp"
 #include "builder/cli/command.hpp"
 #include "signing/passphrase.hpp"
 #include "signing/secret_key.hpp"

@@ -1,8 +1,8 @@
 // Commands that choose what a line offers and what stays: promote, rollback, pin, unpin.
 #include <fmt/format.h>
 
+#include "artifacts/check/verify.hpp"
 #include "artifacts/release_reference.hpp"
-#include "artifacts/verify.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "builder/vm/claimed_paths.hpp"

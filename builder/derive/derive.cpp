@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <array>
 
+#include "artifacts/check/release_check.hpp"
 #include "artifacts/codec/compression.hpp"
 #include "artifacts/manifest/formats.hpp"
-#include "artifacts/release_check.hpp"
 #include "builder/image/disk/disk_convert.hpp"
 #include "builder/image/disk/disk_grow.hpp"
 #include "builder/stages/sbom.hpp"

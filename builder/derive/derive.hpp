@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "artifacts/check/verify.hpp"
 #include "artifacts/release_reference.hpp"
 #include "artifacts/store.hpp"
-#include "artifacts/verify.hpp"
 #include "core/cancel.hpp"
 #include "core/clock.hpp"
 #include "core/process.hpp"

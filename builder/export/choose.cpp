@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "artifacts/check/release_check.hpp"
 #include "artifacts/manifest/manifest.hpp"
-#include "artifacts/release_check.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 

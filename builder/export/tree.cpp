@@ -13,8 +13,8 @@
 #include <set>
 #include <system_error>
 
-#include "artifacts/release_check.hpp"
-#include "artifacts/verify.hpp"
+#include "artifacts/check/release_check.hpp"
+#include "artifacts/check/verify.hpp"
 #include "builder/export/choose.hpp"
 #include "builder/export/incus_metadata.hpp"
 #include "builder/export/latest_releases.hpp"

@@ -1,7 +1,7 @@
 // Looks into finished artifacts through the table of formats; used by verify.
 #pragma once
 
-#include "artifacts/verify.hpp"
+#include "artifacts/check/verify.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 

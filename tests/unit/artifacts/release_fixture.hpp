@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "artifacts/check/verify.hpp"
 #include "artifacts/store.hpp"
-#include "artifacts/verify.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

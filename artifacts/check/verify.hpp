@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "artifacts/check/release_check.hpp"
 #include "artifacts/manifest/manifest.hpp"
-#include "artifacts/release_check.hpp"
 
 namespace imgforge::artifacts {
 

@@ -1,4 +1,4 @@
-#include "artifacts/release_files.hpp"
+#include "artifacts/check/release_files.hpp"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <system_error>
 
-#include "artifacts/release_check.hpp"
+#include "artifacts/check/release_check.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 

@@ -112,7 +112,8 @@ TEST_F(Trust, TheSameFilesUnderAForgedManifestAreNoAnswer) {
 
 TEST_F(Trust, TheSameFilesSignedByAnotherKeyAreNoAnswer) {
   PublishRequest request = request_for(folder_.path(), "one");
-  request.signer = {"toy", [](std::string_view, std::string_view, core::UnixTime) { return std::string("another key\n"); }};
+  request.signer = {
+      "toy", [](std::string_view, std::string_view, core::UnixTime) { return std::string("another key\n"); }};
   Store::create(out_).publish(request);
   expect_refused(Kind::kSignature, "nobody trusted vouches for its manifest", [&] { publish("one"); });
   PublishRequest trusts_nobody = request_for(folder_.path(), "one");

@@ -1,4 +1,4 @@
-#include "artifacts/verify.hpp"
+#include "artifacts/check/verify.hpp"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "artifacts/release_check.hpp"
+#include "artifacts/check/release_check.hpp"
 
 #include <sys/stat.h>
 
