@@ -9,9 +9,9 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/release_files.hpp"
-#include "artifacts/flat_names.hpp"
-#include "artifacts/release_reference.hpp"
 #include "artifacts/removal.hpp"
+#include "artifacts/store/flat_names.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"

@@ -11,8 +11,8 @@
 
 #include "artifacts/check/verify.hpp"
 #include "artifacts/codec/packed_file.hpp"
-#include "artifacts/inventory.hpp"
 #include "artifacts/prune.hpp"
+#include "artifacts/store/inventory.hpp"
 
 namespace imgforge::artifacts {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/inventory.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/inventory.hpp"
+#include "artifacts/store/store.hpp"
 
 namespace imgforge::artifacts {
 

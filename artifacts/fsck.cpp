@@ -8,12 +8,12 @@
 #include <system_error>
 #include <tuple>
 
-#include "artifacts/clones.hpp"
 #include "artifacts/codec/packed_file.hpp"
-#include "artifacts/flat_names.hpp"
-#include "artifacts/inventory.hpp"
-#include "artifacts/journal.hpp"
 #include "artifacts/leftovers.hpp"
+#include "artifacts/store/clones.hpp"
+#include "artifacts/store/flat_names.hpp"
+#include "artifacts/store/inventory.hpp"
+#include "artifacts/store/journal.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/text.hpp"

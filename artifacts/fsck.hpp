@@ -12,7 +12,7 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/verify.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 
 namespace imgforge::artifacts {
 

@@ -9,9 +9,9 @@
 #include <optional>
 #include <system_error>
 
-#include "artifacts/flat_names.hpp"
-#include "artifacts/journal.hpp"
-#include "artifacts/pins.hpp"
+#include "artifacts/store/flat_names.hpp"
+#include "artifacts/store/journal.hpp"
+#include "artifacts/store/pins.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::artifacts {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 
 namespace imgforge::artifacts {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "artifacts/release_reference.hpp"
 #include "artifacts/removal.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/inventory.hpp"
 #include "artifacts/retention.hpp"
+#include "artifacts/store/inventory.hpp"
 
 namespace imgforge::artifacts {
 

@@ -11,10 +11,10 @@
 #include <system_error>
 
 #include "artifacts/check/release_check.hpp"
-#include "artifacts/clones.hpp"
 #include "artifacts/codec/packed_file.hpp"
-#include "artifacts/flat_names.hpp"
-#include "artifacts/journal.hpp"
+#include "artifacts/store/clones.hpp"
+#include "artifacts/store/flat_names.hpp"
+#include "artifacts/store/journal.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"

@@ -11,9 +11,9 @@
 #include <set>
 #include <system_error>
 
-#include "artifacts/flat_names.hpp"
-#include "artifacts/inventory.hpp"
-#include "artifacts/journal.hpp"
+#include "artifacts/store/flat_names.hpp"
+#include "artifacts/store/inventory.hpp"
+#include "artifacts/store/journal.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"

@@ -6,7 +6,7 @@
 #include <system_error>
 
 #include "artifacts/check/release_check.hpp"
-#include "artifacts/inventory.hpp"
+#include "artifacts/store/inventory.hpp"
 #include "core/atomic_file.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "artifacts/blobs/blob_collector.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 
 namespace imgforge::cache {
 

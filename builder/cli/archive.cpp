@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/retention_arguments.hpp"
 #include "core/json.hpp"

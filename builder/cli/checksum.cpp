@@ -1,5 +1,5 @@
 #include "artifacts/check/verify.hpp"
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/atomic_file.hpp"

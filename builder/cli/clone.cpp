@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include "artifacts/clones.hpp"
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/clones.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "builder/image/disk/qcow2_overlay.hpp"

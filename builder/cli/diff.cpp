@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "artifacts/inventory.hpp"
 #include "artifacts/manifest/release_diff.hpp"
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/inventory.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "builder/cli/inspect_tools.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/error.hpp"

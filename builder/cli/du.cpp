@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <set>
 
-#include "artifacts/clones.hpp"
-#include "artifacts/inventory.hpp"
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/clones.hpp"
+#include "artifacts/store/inventory.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/json.hpp"
 

@@ -1,7 +1,7 @@
 #include "builder/cli/inspect_tools.hpp"
 
 #include "artifacts/check/release_check.hpp"
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/error.hpp"

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include "artifacts/clones.hpp"
-#include "artifacts/inventory.hpp"
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/clones.hpp"
+#include "artifacts/store/inventory.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "builder/cli/json_rows.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"

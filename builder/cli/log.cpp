@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "artifacts/journal.hpp"
+#include "artifacts/store/journal.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/json.hpp"
 

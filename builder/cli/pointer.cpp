@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "artifacts/check/verify.hpp"
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "builder/vm/claimed_paths.hpp"

@@ -5,8 +5,8 @@
 
 #include <numeric>
 
-#include "artifacts/clones.hpp"
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/clones.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "builder/cli/json_rows.hpp"
 #include "builder/cli/retention_arguments.hpp"
 #include "core/json.hpp"

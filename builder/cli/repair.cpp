@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/json.hpp"

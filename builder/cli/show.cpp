@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "artifacts/check/release_check.hpp"
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/recipe_arguments.hpp"
 #include "builder/cli/store_arguments.hpp"

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/inventory.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/inventory.hpp"
+#include "artifacts/store/store.hpp"
 #include "builder/cli/command.hpp"
 #include "core/json_fwd.hpp"
 #include "signing/trust.hpp"

@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/verify_all.hpp"
 #include "builder/inspect/format_check.hpp"

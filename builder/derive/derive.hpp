@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "artifacts/check/verify.hpp"
-#include "artifacts/release_reference.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/release_reference.hpp"
+#include "artifacts/store/store.hpp"
 #include "core/cancel.hpp"
 #include "core/clock.hpp"
 #include "core/process.hpp"

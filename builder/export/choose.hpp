@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 
 namespace imgforge::exports {
 

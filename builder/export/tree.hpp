@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "builder/export/releases.hpp"
 #include "core/cancel.hpp"
 #include "core/progress.hpp"

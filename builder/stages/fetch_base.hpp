@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "artifacts/placed_file.hpp"
+#include "artifacts/store/placed_file.hpp"
 #include "builder/fetch/alpine/alpine_base.hpp"
 #include "builder/stages/toolbox.hpp"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "artifacts/manifest/manifest.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "builder/engine/engine.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"

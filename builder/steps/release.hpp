@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "artifacts/manifest/manifest.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "builder/engine/graph.hpp"
 #include "builder/steps/artifact.hpp"
 #include "builder/steps/base.hpp"

@@ -12,7 +12,7 @@
 #include <memory>
 #include <string>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/random.hpp"

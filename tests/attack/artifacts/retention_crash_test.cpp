@@ -11,12 +11,12 @@
 
 #include "artifacts/archive.hpp"
 #include "artifacts/backup.hpp"
-#include "artifacts/clones.hpp"
 #include "artifacts/fsck.hpp"
-#include "artifacts/journal.hpp"
 #include "artifacts/leftovers.hpp"
 #include "artifacts/prune.hpp"
 #include "artifacts/repair.hpp"
+#include "artifacts/store/clones.hpp"
+#include "artifacts/store/journal.hpp"
 #include "core/process.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 

@@ -3,9 +3,9 @@
 
 #include <fstream>
 
-#include "artifacts/journal.hpp"
 #include "artifacts/leftovers.hpp"
 #include "artifacts/repair.hpp"
+#include "artifacts/store/journal.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 
 namespace imgforge::artifacts {

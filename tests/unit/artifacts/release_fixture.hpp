@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "artifacts/check/verify.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -6,9 +6,9 @@
 #include "artifacts/backup.hpp"
 #include "artifacts/blobs/blob_collector.hpp"
 #include "artifacts/blobs/blob_store.hpp"
-#include "artifacts/clones.hpp"
 #include "artifacts/fsck.hpp"
 #include "artifacts/prune.hpp"
+#include "artifacts/store/clones.hpp"
 #include "core/random.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 

@@ -2,9 +2,9 @@
 // the flat names that repair makes.
 #include <gmock/gmock.h>
 
-#include "artifacts/clones.hpp"
 #include "artifacts/fsck.hpp"
 #include "artifacts/repair.hpp"
+#include "artifacts/store/clones.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 
 namespace imgforge::artifacts {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "artifacts/manifest/manifest.hpp"
-#include "artifacts/pins.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/pins.hpp"
+#include "artifacts/store/store.hpp"
 
 namespace imgforge::artifacts {
 

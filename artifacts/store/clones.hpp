@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 
 namespace imgforge::artifacts {
 

@@ -1,4 +1,4 @@
-#include "artifacts/pins.hpp"
+#include "artifacts/store/pins.hpp"
 
 #include <pwd.h>
 #include <sys/stat.h>

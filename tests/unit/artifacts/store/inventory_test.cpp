@@ -1,5 +1,5 @@
 // Reading a store: states, order, references, pins and the journal.
-#include "artifacts/inventory.hpp"
+#include "artifacts/store/inventory.hpp"
 
 #include <gmock/gmock.h>
 
@@ -7,8 +7,8 @@
 #include <fstream>
 #include <thread>
 
-#include "artifacts/journal.hpp"
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/journal.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 
 namespace imgforge::artifacts {

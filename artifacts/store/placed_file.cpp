@@ -1,4 +1,4 @@
-#include "artifacts/placed_file.hpp"
+#include "artifacts/store/placed_file.hpp"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -13,9 +13,9 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/verify.hpp"
-#include "artifacts/flat_names.hpp"
-#include "artifacts/journal.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/flat_names.hpp"
+#include "artifacts/store/journal.hpp"
+#include "artifacts/store/store.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"

@@ -1,4 +1,4 @@
-#include "artifacts/flat_names.hpp"
+#include "artifacts/store/flat_names.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>

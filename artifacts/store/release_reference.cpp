@@ -1,4 +1,4 @@
-#include "artifacts/release_reference.hpp"
+#include "artifacts/store/release_reference.hpp"
 
 #include <algorithm>
 #include <optional>

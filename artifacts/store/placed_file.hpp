@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "artifacts/blobs/blob_store.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 #include "core/cancel.hpp"
 
 namespace imgforge::artifacts {

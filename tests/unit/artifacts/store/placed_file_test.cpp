@@ -1,5 +1,5 @@
 // Foreign files of the store: placed once, hashed when found again, left alone by publishing.
-#include "artifacts/placed_file.hpp"
+#include "artifacts/store/placed_file.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

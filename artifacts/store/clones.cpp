@@ -1,4 +1,4 @@
-#include "artifacts/clones.hpp"
+#include "artifacts/store/clones.hpp"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -14,8 +14,8 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/verify.hpp"
-#include "artifacts/flat_names.hpp"
-#include "artifacts/journal.hpp"
+#include "artifacts/store/flat_names.hpp"
+#include "artifacts/store/journal.hpp"
 #include "core/atomic_file.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"

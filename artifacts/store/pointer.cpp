@@ -4,11 +4,11 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/verify.hpp"
-#include "artifacts/flat_names.hpp"
-#include "artifacts/inventory.hpp"
-#include "artifacts/journal.hpp"
-#include "artifacts/pins.hpp"
-#include "artifacts/store.hpp"
+#include "artifacts/store/flat_names.hpp"
+#include "artifacts/store/inventory.hpp"
+#include "artifacts/store/journal.hpp"
+#include "artifacts/store/pins.hpp"
+#include "artifacts/store/store.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 

@@ -1,4 +1,4 @@
-#include "artifacts/journal.hpp"
+#include "artifacts/store/journal.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -7,7 +7,7 @@
 #include <array>
 #include <cerrno>
 
-#include "artifacts/pins.hpp"
+#include "artifacts/store/pins.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

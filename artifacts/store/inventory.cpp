@@ -1,4 +1,4 @@
-#include "artifacts/inventory.hpp"
+#include "artifacts/store/inventory.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -11,9 +11,9 @@
 #include <system_error>
 
 #include "artifacts/check/release_check.hpp"
-#include "artifacts/clones.hpp"
 #include "artifacts/codec/packed_file.hpp"
-#include "artifacts/flat_names.hpp"
+#include "artifacts/store/clones.hpp"
+#include "artifacts/store/flat_names.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/handle.hpp"

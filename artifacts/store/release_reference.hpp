@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 
 namespace imgforge::artifacts {
 

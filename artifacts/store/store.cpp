@@ -1,4 +1,4 @@
-#include "artifacts/store.hpp"
+#include "artifacts/store/store.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -8,8 +8,8 @@
 #include <iostream>
 #include <map>
 
-#include "artifacts/journal.hpp"
-#include "artifacts/pins.hpp"
+#include "artifacts/store/journal.hpp"
+#include "artifacts/store/pins.hpp"
 #include "core/process.hpp"
 #include "core/text.hpp"
 #include "unit/artifacts/release_fixture.hpp"
