@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "artifacts/leftovers.hpp"
+#include "artifacts/fsck/leftovers.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"

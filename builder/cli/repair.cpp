@@ -1,4 +1,4 @@
-#include "artifacts/repair.hpp"
+#include "artifacts/fsck/repair.hpp"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // `imgforge verify --all`: the check of a whole store.
 #pragma once
 
-#include "artifacts/fsck.hpp"
+#include "artifacts/fsck/fsck.hpp"
 #include "builder/cli/command.hpp"
 
 namespace imgforge::cli {

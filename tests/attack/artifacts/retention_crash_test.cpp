@@ -11,10 +11,10 @@
 
 #include "artifacts/archive.hpp"
 #include "artifacts/backup.hpp"
-#include "artifacts/fsck.hpp"
-#include "artifacts/leftovers.hpp"
+#include "artifacts/fsck/fsck.hpp"
+#include "artifacts/fsck/leftovers.hpp"
+#include "artifacts/fsck/repair.hpp"
 #include "artifacts/prune.hpp"
-#include "artifacts/repair.hpp"
 #include "artifacts/store/clones.hpp"
 #include "artifacts/store/journal.hpp"
 #include "core/process.hpp"

@@ -6,7 +6,7 @@
 #include "artifacts/backup.hpp"
 #include "artifacts/blobs/blob_collector.hpp"
 #include "artifacts/blobs/blob_store.hpp"
-#include "artifacts/fsck.hpp"
+#include "artifacts/fsck/fsck.hpp"
 #include "artifacts/prune.hpp"
 #include "artifacts/store/clones.hpp"
 #include "core/random.hpp"

@@ -2,8 +2,8 @@
 // the flat names that repair makes.
 #include <gmock/gmock.h>
 
-#include "artifacts/fsck.hpp"
-#include "artifacts/repair.hpp"
+#include "artifacts/fsck/fsck.hpp"
+#include "artifacts/fsck/repair.hpp"
 #include "artifacts/store/clones.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 

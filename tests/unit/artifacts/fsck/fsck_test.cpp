@@ -3,8 +3,8 @@
 
 #include <fstream>
 
-#include "artifacts/leftovers.hpp"
-#include "artifacts/repair.hpp"
+#include "artifacts/fsck/leftovers.hpp"
+#include "artifacts/fsck/repair.hpp"
 #include "artifacts/store/journal.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 

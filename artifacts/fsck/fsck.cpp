@@ -1,4 +1,4 @@
-#include "artifacts/fsck.hpp"
+#include "artifacts/fsck/fsck.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +9,7 @@
 #include <tuple>
 
 #include "artifacts/codec/packed_file.hpp"
-#include "artifacts/leftovers.hpp"
+#include "artifacts/fsck/leftovers.hpp"
 #include "artifacts/store/clones.hpp"
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/inventory.hpp"

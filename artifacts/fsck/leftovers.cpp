@@ -1,4 +1,4 @@
-#include "artifacts/leftovers.hpp"
+#include "artifacts/fsck/leftovers.hpp"
 
 #include <signal.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "artifacts/repair.hpp"
+#include "artifacts/fsck/repair.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "artifacts/blobs/blob_store.hpp"
-#include "artifacts/fsck.hpp"
+#include "artifacts/fsck/fsck.hpp"
 
 namespace imgforge::artifacts {
 
