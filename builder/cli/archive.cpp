@@ -1,5 +1,5 @@
 // Commands around the archive: archive and restore.
-#include "artifacts/archive.hpp"
+#include "artifacts/retention/archive.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "artifacts/backup.hpp"
+#include "artifacts/retention/backup.hpp"
 
 #include <fmt/format.h>
 

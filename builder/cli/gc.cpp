@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "artifacts/retention.hpp"
+#include "artifacts/retention/retention.hpp"
 #include "builder/cache/cache_gc.hpp"
 #include "builder/cli/retention_arguments.hpp"
 #include "core/json.hpp"

@@ -1,5 +1,5 @@
 // Commands that take releases away: prune by a policy, remove by name.
-#include "artifacts/prune.hpp"
+#include "artifacts/retention/prune.hpp"
 
 #include <fmt/format.h>
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/prune.hpp"
+#include "artifacts/retention/prune.hpp"
 #include "builder/cli/store_arguments.hpp"
 
 namespace imgforge::cli {

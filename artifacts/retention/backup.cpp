@@ -1,4 +1,4 @@
-#include "artifacts/backup.hpp"
+#include "artifacts/retention/backup.hpp"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -13,7 +13,7 @@
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/release_files.hpp"
 #include "artifacts/codec/packed_file.hpp"
-#include "artifacts/removal.hpp"
+#include "artifacts/retention/removal.hpp"
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/journal.hpp"
 #include "artifacts/store/pins.hpp"

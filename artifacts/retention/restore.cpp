@@ -5,10 +5,10 @@
 #include <cerrno>
 #include <system_error>
 
-#include "artifacts/archive.hpp"
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/release_files.hpp"
-#include "artifacts/removal.hpp"
+#include "artifacts/retention/archive.hpp"
+#include "artifacts/retention/removal.hpp"
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/release_reference.hpp"
 #include "core/error.hpp"

@@ -11,7 +11,7 @@
 
 #include "artifacts/check/verify.hpp"
 #include "artifacts/codec/packed_file.hpp"
-#include "artifacts/prune.hpp"
+#include "artifacts/retention/prune.hpp"
 #include "artifacts/store/inventory.hpp"
 
 namespace imgforge::artifacts {

@@ -2,12 +2,12 @@
 #include <gmock/gmock.h>
 #include <sys/file.h>
 
-#include "artifacts/archive.hpp"
-#include "artifacts/backup.hpp"
 #include "artifacts/blobs/blob_collector.hpp"
 #include "artifacts/blobs/blob_store.hpp"
 #include "artifacts/fsck/fsck.hpp"
-#include "artifacts/prune.hpp"
+#include "artifacts/retention/archive.hpp"
+#include "artifacts/retention/backup.hpp"
+#include "artifacts/retention/prune.hpp"
 #include "artifacts/store/clones.hpp"
 #include "core/random.hpp"
 #include "unit/artifacts/release_fixture.hpp"

@@ -9,12 +9,12 @@
 #include <iostream>
 #include <map>
 
-#include "artifacts/archive.hpp"
-#include "artifacts/backup.hpp"
 #include "artifacts/fsck/fsck.hpp"
 #include "artifacts/fsck/leftovers.hpp"
 #include "artifacts/fsck/repair.hpp"
-#include "artifacts/prune.hpp"
+#include "artifacts/retention/archive.hpp"
+#include "artifacts/retention/backup.hpp"
+#include "artifacts/retention/prune.hpp"
 #include "artifacts/store/clones.hpp"
 #include "artifacts/store/journal.hpp"
 #include "core/process.hpp"

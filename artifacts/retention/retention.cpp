@@ -1,4 +1,4 @@
-#include "artifacts/retention.hpp"
+#include "artifacts/retention/retention.hpp"
 
 #include <algorithm>
 #include <array>

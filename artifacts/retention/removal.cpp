@@ -1,4 +1,4 @@
-#include "artifacts/removal.hpp"
+#include "artifacts/retention/removal.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "artifacts/retention.hpp"
+#include "artifacts/retention/retention.hpp"
 #include "artifacts/store/inventory.hpp"
 
 namespace imgforge::artifacts {

@@ -1,4 +1,4 @@
-#include "artifacts/archive.hpp"
+#include "artifacts/retention/archive.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/release_files.hpp"
-#include "artifacts/removal.hpp"
+#include "artifacts/retention/removal.hpp"
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/release_reference.hpp"
 #include "core/error.hpp"

@@ -1,9 +1,9 @@
-#include "artifacts/prune.hpp"
+#include "artifacts/retention/prune.hpp"
 
 #include <algorithm>
 #include <set>
 
-#include "artifacts/removal.hpp"
+#include "artifacts/retention/removal.hpp"
 #include "artifacts/store/release_reference.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
