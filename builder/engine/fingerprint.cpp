@@ -11,6 +11,7 @@ namespace imgforge::engine {
 namespace {
 
 constexpr core::JsonLimits kLimits{64 << 20, 32};
+constexpr int kForm = 3;  ///< of canonical texts
 
 std::string explain_json(const core::Json& before, const core::Json& after, const std::string& path) {
   if (before == after) return {};
@@ -46,7 +47,7 @@ std::string explain_json(const core::Json& before, const core::Json& after, cons
 std::string canonical_text(const StepRecord& step, const std::map<std::string, std::string>& inputs,
                            const Tools& tools) {
   core::Json text;
-  text["imgforge-step"] = step.version;
+  text["imgforge-step"] = kForm;
   text["kind"] = step.kind;
   text["parameters"] = core::Json::parse(step.parameters);
   text["inputs"] = core::Json::object();

@@ -83,7 +83,6 @@ using Tools = std::map<std::string, std::string>;
 struct StepRecord {
   std::string id;                 ///< unique: "unhinged-os-minimal/rootfs"
   std::string kind;               ///< "rootfs": part of the fingerprint
-  int version = 1;                ///< raised when equal inputs begin to give other bytes
   std::string summary = {};       ///< for people: "Alpine 3.22 x86_64 minirootfs"
   std::string parameters = "{}";  ///< JSON: what the recipe says to it
   std::vector<Input> inputs = {};

@@ -8,6 +8,7 @@
 #include "builder/formats/tool_lists.hpp"
 #include "builder/machine/tool_versions.hpp"
 #include "builder/recipe/show.hpp"
+#include "builder/steps/code_digests.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
@@ -139,7 +140,6 @@ engine::Ref<ArtifactResult> add_artifact(engine::Graph& graph, Profile& profile,
   engine::Step<ArtifactResult> step;
   step.id = profile.id(artifact_step(format));
   step.kind = "artifact";
-  step.version = 2;
   step.summary = format_named(format).carrier == Carrier::kDisk
                      ? fmt::format("{} disk, {}", recipe.disk.size.to_string(), format)
                      : std::string(format_named(format).description);
@@ -149,7 +149,12 @@ engine::Ref<ArtifactResult> add_artifact(engine::Graph& graph, Profile& profile,
   if (parts.boot_files) step.inputs.push_back(engine::bytes_of(*parts.boot_files));
   if (parts.squashfs) step.inputs.push_back(engine::bytes_of(*parts.squashfs));
   if (parts.secure_boot) step.inputs.push_back(engine::value_of(*parts.secure_boot));
-  step.tools = [&profile, format] { return format_tools(profile.tools, profile.recipe, format); };
+  step.tools = [&profile, format] {
+    engine::Tools tools = format_tools(profile.tools, profile.recipe, format);
+    tools.merge(code_of({"artifacts/codec", "artifacts/tar", "builder/formats", "builder/image",
+                         "builder/stages/model_members", "signing"}));
+    return tools;
+  };
   step.make = [&profile, format, parts, workshop](engine::Context& context) {
     return make(profile, workshop->sources(context, profile, parts), format);
   };

@@ -4,6 +4,7 @@
 
 #include "builder/engine/result.hpp"
 #include "builder/recipe/show.hpp"
+#include "builder/steps/code_digests.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 
@@ -51,6 +52,7 @@ engine::Ref<BaseResult> add_base(engine::Graph& graph, Profile& profile, engine:
   step.parameters = parameters_of(profile.recipe);
   step.inputs = {engine::value_of(source)};
   step.lane = kNetworkLane;
+  if (!profile.is_alpine()) step.tools = [] { return code_of({"builder/stages/embedded_base"}); };
   step.make = [&profile, source](engine::Context& context) {
     const stages::BaseOrigin& origin = context[source].origin;
     const artifacts::VerifiedFile file = stages::obtain_base(profile.tools, origin);

@@ -6,6 +6,7 @@
 
 #include "builder/engine/result.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
+#include "builder/steps/code_digests.hpp"
 #include "builder/vm/artifact_boot.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "builder/vm/enrol_keys.hpp"
@@ -122,6 +123,7 @@ engine::Ref<BootResult> add_boot(engine::Graph& graph, Profile& profile, const s
   step.parameters = parameters_of(profile, format, paths);
   step.inputs = {engine::bytes_of(artifact), engine::value_of(boot_files)};
   step.lane = kBootLane;
+  step.tools = [] { return code_of({"builder/vm"}); };
   step.make = [=, &profile](engine::Context& context) {
     const auto able = possible(context, format, paths, context[boot_files].kernels.front(), test);
     if (able.empty()) return BootResult();

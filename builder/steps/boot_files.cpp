@@ -5,8 +5,8 @@
 #include "builder/engine/result.hpp"
 #include "builder/image/boot/boot_files.hpp"
 #include "builder/image/boot/early_program.hpp"
-#include "builder/image/boot/init_script.hpp"
 #include "builder/recipe/show.hpp"
+#include "builder/steps/code_digests.hpp"
 #include "core/bytes.hpp"
 
 namespace imgforge::steps {
@@ -48,13 +48,14 @@ engine::Ref<BootFilesResult> add_boot_files(engine::Graph& graph, Profile& profi
   engine::Step<BootFilesResult> step;
   step.id = profile.id("boot files");
   step.kind = "boot files";
-  step.version = 2;
   step.summary = "kernel and initramfs";
   const core::Json kernel = recipe::to_json(profile.recipe).at("kernel");
   step.parameters = core::Json{{"initramfs_modules", kernel.at("initramfs_modules")}}.dump();
   step.inputs = {engine::bytes_of(rootfs)};
   step.tools = [] {
-    return engine::Tools{{"early", digest(image::early_program())}, {"init", digest(image::init_script())}};
+    engine::Tools tools = code_of({"artifacts/codec", "artifacts/tar", "builder/image"});
+    tools["early"] = digest(image::early_program());
+    return tools;
   };
   step.make = [&profile, rootfs](engine::Context& context) { return make(profile, context[rootfs]); };
   step.words = [](const BootFilesResult& result) {

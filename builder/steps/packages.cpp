@@ -7,6 +7,7 @@
 
 #include "builder/engine/result.hpp"
 #include "builder/recipe/show.hpp"
+#include "builder/steps/code_digests.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::steps {
@@ -226,6 +227,7 @@ engine::Ref<PackageChoice> add_packages(engine::Graph& graph, Profile& profile, 
     return graph.add(std::move(step), engine::recorded<PackageChoice>());
   }
   step.inputs = {engine::bytes_of(base), engine::value_of(indexes), engine::when_run(source)};
+  step.tools = [] { return code_of({"builder/guest"}); };
   if (profile.options.keeping) step.freshness = engine::Freshness::kAsked;
   step.lane = kSandboxLane;
   step.make = [&profile, base, source, indexes](engine::Context& context) {

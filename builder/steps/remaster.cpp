@@ -9,6 +9,7 @@
 #include "builder/image/write_file.hpp"
 #include "builder/recipe/show.hpp"
 #include "builder/stages/medium.hpp"
+#include "builder/steps/code_digests.hpp"
 #include "core/bytes.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
@@ -74,6 +75,7 @@ engine::Ref<RemasterResult> add_remaster(engine::Graph& graph, Profile& profile,
   step.tools = [&profile] {
     engine::Tools tools = format_tools(profile.tools, profile.recipe, kFormat);
     tools.merge(customisation_tools(profile.recipe));  // the medium holds the customisation itself
+    tools.merge(code_of({"builder/image", "builder/stages/medium"}));
     return tools;
   };
   step.make = [&profile, base](engine::Context& context) { return make(profile, context[base]); };

@@ -12,6 +12,7 @@
 #include "builder/guest/export.hpp"
 #include "builder/recipe/show.hpp"
 #include "builder/stages/installed_packages.hpp"
+#include "builder/steps/code_digests.hpp"
 #include "core/bytes.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
@@ -103,7 +104,7 @@ std::string customisation_parameters(const recipe::ResolvedRecipe& recipe) {
 }
 
 engine::Tools customisation_tools(const recipe::ResolvedRecipe& recipe) {
-  engine::Tools tools;
+  engine::Tools tools = code_of({"artifacts/tar", "builder/first_boot", "builder/guest"});
   if (recipe.first_boot) tools["first boot"] = first_boot::resources_digest().hex();
   return tools;
 }

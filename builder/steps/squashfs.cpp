@@ -3,6 +3,7 @@
 #include "builder/engine/result.hpp"
 #include "builder/image/fs/squashfs.hpp"
 #include "builder/machine/tool_versions.hpp"
+#include "builder/steps/code_digests.hpp"
 #include "core/bytes.hpp"
 
 namespace imgforge::steps {
@@ -31,13 +32,14 @@ engine::Ref<SquashfsResult> add_squashfs(engine::Graph& graph, Profile& profile,
   engine::Step<SquashfsResult> step;
   step.id = profile.id("squashfs");
   step.kind = "squashfs";
-  step.version = 2;
   step.summary = "root file system that is never written to";
   step.inputs = {engine::bytes_of(rootfs)};
   if (models) step.inputs.push_back(engine::value_of(*models));
   step.tools = [&tools = profile.tools] {
-    return machine::tool_versions({"mksquashfs"}, tools.processes, tools.cache_dir, tools.cancel)
-        .get<engine::Tools>();
+    auto versions = machine::tool_versions({"mksquashfs"}, tools.processes, tools.cache_dir, tools.cancel)
+                        .get<engine::Tools>();
+    versions.merge(code_of({"artifacts/tar", "builder/image", "builder/stages/model_members"}));
+    return versions;
   };
   step.make = [&profile, rootfs, models](engine::Context& context) {
     return make(profile, context[rootfs], models ? &context[*models] : nullptr);
