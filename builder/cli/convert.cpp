@@ -15,8 +15,8 @@ Runner declare_convert(OptionSet& set) {
       "holds the converted disk only.\n"
       "Example: imgforge convert hello-boot --to vmdk");
   return [=](Context& context) {
-    return derive(context, *arguments, [&](artifacts::Store& store, const derive::DeriveRequest& request) {
-      return derive::convert_release(store, request, *to, *from);
+    return run_derivation(context, *arguments, [&](auto& tools, auto& store, const auto& request) {
+      return derive::convert_release(tools, store, request, *to, *from);
     });
   };
 }
@@ -33,8 +33,8 @@ Runner declare_compress(OptionSet& set) {
       "zstd clusters. The source is verified first and stays as it is.\n"
       "Example: imgforge compress hello-boot --format raw --level 19");
   return [=](Context& context) {
-    return derive(context, *arguments, [&](artifacts::Store& store, const derive::DeriveRequest& request) {
-      return derive::compress_release(store, request, *formats, *level);
+    return run_derivation(context, *arguments, [&](auto& tools, auto& store, const auto& request) {
+      return derive::compress_release(tools, store, request, *formats, *level);
     });
   };
 }
@@ -51,8 +51,8 @@ Runner declare_resize(OptionSet& set) {
       "Example: imgforge resize hello-boot --size 8G --promote");
   return [=](Context& context) {
     const core::Bytes bytes = core::Bytes::parse(*size);
-    return derive(context, *arguments, [&](artifacts::Store& store, const derive::DeriveRequest& request) {
-      return derive::resize_release(store, request, bytes, *format);
+    return run_derivation(context, *arguments, [&](auto& tools, auto& store, const auto& request) {
+      return derive::resize_release(tools, store, request, bytes, *format);
     });
   };
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "builder/cli/build_arguments.hpp"
 #include "core/json.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
@@ -63,14 +64,13 @@ std::shared_ptr<DeriveArguments> declare_derive(OptionSet& set) {
   return arguments;
 }
 
-int derive(Context& context, const DeriveArguments& arguments,
-           const std::function<PublishResult(artifacts::Store&, const derive::DeriveRequest&)>& body) {
+int run_derivation(Context& context, const DeriveArguments& arguments, const Derive& body) {
   artifacts::Store store = open_store(context);
   const signing::Signer signer = arguments.is_unsigned
                                      ? signing::Signer()
                                      : make_signer(context, arguments.signing_key, arguments.passphrase);
-  const std::filesystem::path scratch = context.options.cache_dir / "tmp";
-  core::TempDir::reclaim(scratch);
+  BuildTools tools(context, BuildArguments());
+  core::TempDir::reclaim(tools.toolbox().scratch());
   const derive::DeriveRequest request{
       artifacts::find_release(store, arguments.release),
       wanted_version(arguments.version),
@@ -78,12 +78,8 @@ int derive(Context& context, const DeriveArguments& arguments,
       trusting(arguments.public_keys),
       trusting(arguments.public_keys, signer.public_key()),
       signer,
-      core::build_time(context.clock),
-      scratch,
-      context.processes,
-      context.progress,
-      context.cancel};
-  const PublishResult result = body(store, request);
+      core::build_time(context.clock)};
+  const PublishResult result = body(tools.toolbox(), store, request);
   const auto current = store.current(result.manifest.line());
   const bool is_current = current && current->to_string() == result.manifest.version;
   const std::string reference = result.manifest.line() + "@" + result.manifest.version;

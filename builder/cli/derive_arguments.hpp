@@ -2,6 +2,7 @@
 // what is said of it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,9 +25,10 @@ struct DeriveArguments {
 
 std::shared_ptr<DeriveArguments> declare_derive(OptionSet& set);
 
+/// One of the functions of derive.hpp with the rest of its arguments.
+using Derive = std::function<artifacts::PublishResult(stages::Toolbox&, artifacts::Store&,
+                                                      const derive::DeriveRequest&)>;
 /// Opens the store, runs `body` and prints the release that came out. Returns the exit code.
-int derive(
-    Context& context, const DeriveArguments& arguments,
-    const std::function<artifacts::PublishResult(artifacts::Store&, const derive::DeriveRequest&)>& body);
+int run_derivation(Context& context, const DeriveArguments& arguments, const Derive& body);
 
 }  // namespace imgforge::cli
