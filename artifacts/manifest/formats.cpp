@@ -24,24 +24,29 @@ constexpr std::array kOciFiles{FormatFile{"image", ".oci.tar"}};
 
 constexpr std::array kFormats{
     Format{"qcow2", "images", Carrier::kDisk, SecureBoot::kPossible, kQcow2Files,
-           "disk for QEMU and libvirt, compressed"},
-    Format{"raw", "images", Carrier::kDisk, SecureBoot::kPossible, kRawFiles, "disk byte for byte, sparse"},
+           "disk for QEMU and libvirt, compressed", RootPlace::kDisk, 6, Packing::kZstdClusters, true},
+    Format{"raw", "images", Carrier::kDisk, SecureBoot::kPossible, kRawFiles, "disk byte for byte, sparse",
+           RootPlace::kDisk, 5, Packing::kZstdFile, true},
     Format{"vmdk", "images", Carrier::kDisk, SecureBoot::kPossible, kVmdkFiles,
-           "disk for VMware, stream-optimised"},
-    Format{"vhdx", "images", Carrier::kDisk, SecureBoot::kPossible, kVhdxFiles, "disk for Hyper-V"},
-    Format{"vdi", "images", Carrier::kDisk, SecureBoot::kPossible, kVdiFiles, "disk for VirtualBox"},
+           "disk for VMware, stream-optimised", RootPlace::kDisk, 9},
+    Format{"vhdx", "images", Carrier::kDisk, SecureBoot::kPossible, kVhdxFiles, "disk for Hyper-V",
+           RootPlace::kDisk, 8},
+    Format{"vdi", "images", Carrier::kDisk, SecureBoot::kPossible, kVdiFiles, "disk for VirtualBox",
+           RootPlace::kDisk, 7},
     Format{"vm", "vms", Carrier::kDisk, SecureBoot::kImpossible, kVmFiles,
-           "virtual machine: a tar with the qcow2 disk, its settings, a start script and a libvirt domain"},
+           "virtual machine: a tar with the qcow2 disk, its settings, a start script and a libvirt domain",
+           RootPlace::kBundle, 10},
     Format{"iso", "isos", Carrier::kLive, SecureBoot::kImpossible, kIsoFiles,
-           "live system for CD and stick, BIOS and UEFI"},
+           "live system for CD and stick, BIOS and UEFI", RootPlace::kMedium, 3},
     Format{"usb", "usb", Carrier::kLive, SecureBoot::kImpossible, kUsbFiles,
-           "stick with read-only system and a data partition that grows, and its block map"},
+           "stick with read-only system and a data partition that grows, and its block map",
+           RootPlace::kStick, 4, Packing::kZstdFile},
     Format{"netboot", "netboot", Carrier::kLive, SecureBoot::kImpossible, kNetbootFiles,
-           "kernel, initramfs, root and a script for iPXE"},
+           "kernel, initramfs, root and a script for iPXE", RootPlace::kFiles, 11},
     Format{"rootfs", "rootfs", Carrier::kArchive, SecureBoot::kNone, kRootfsFiles,
-           "root file system as a tar, zstd compressed"},
+           "root file system as a tar, zstd compressed", RootPlace::kTar, 1},
     Format{"oci", "oci", Carrier::kArchive, SecureBoot::kNone, kOciFiles,
-           "container image, an OCI layout in a tar"},
+           "container image, an OCI layout in a tar", RootPlace::kLayers, 2},
 };
 
 static_assert(std::equal(kFormats.begin(), kFormats.end(), kFormatNames.begin(), kFormatNames.end(),
@@ -57,6 +62,14 @@ const Format* find_format(std::string_view name) {
   const auto* found =
       std::find_if(kFormats.begin(), kFormats.end(), [&](const Format& f) { return f.name == name; });
   return found == kFormats.end() ? nullptr : found;
+}
+
+std::vector<std::string> machine_disk_names() {
+  std::vector<std::string> names;
+  for (const Format& format : kFormats) {
+    if (format.is_machine_disk) names.emplace_back(format.name);
+  }
+  return names;
 }
 
 std::string_view format_suffix(const Format& format, std::string_view role) {

@@ -14,6 +14,7 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/verify.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/journal.hpp"
 #include "core/atomic_file.hpp"
@@ -149,7 +150,7 @@ class Cloning {
 
   ManifestArtifact choose(const fs::path& release) const {
     const Manifest manifest = trusted_manifest(release, request_.change.signature);
-    for (const char* format : {"qcow2", "raw"}) {
+    for (const std::string& format : machine_disk_names()) {
       if (!request_.format.empty() && request_.format != format) continue;
       for (const ManifestArtifact& artifact : manifest.artifacts)
         if (artifact.format == format) return artifact;

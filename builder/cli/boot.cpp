@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "artifacts/manifest/formats.hpp"
 #include "artifacts/manifest/manifest.hpp"
 #include "builder/cli/command.hpp"
 #include "builder/cli/keys.hpp"
@@ -72,7 +73,8 @@ vm::BootSigning describe(vm::BootRequest& request, const fs::path& named) {
     }
   }
   if (request.format.empty()) request.format = vm::detect_format(artifact);
-  if (request.format == "netboot")
+  const artifacts::Format* known = artifacts::find_format(request.format);
+  if (known != nullptr && known->root == artifacts::RootPlace::kFiles)
     request.netboot = vm::find_netboot_files(artifact, manifest ? &*manifest : nullptr);
   return signing;
 }

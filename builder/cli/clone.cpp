@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "artifacts/manifest/formats.hpp"
 #include "artifacts/store/clones.hpp"
 #include "artifacts/store/release_reference.hpp"
 #include "builder/cli/keys.hpp"
@@ -63,7 +64,7 @@ Runner declare_clone(OptionSet& set) {
   set.positional("name", arguments->name, "what the clone is called").required();
   set.option("--dir", arguments->folder, "existing folder to make it in [clones/ of the output folder]");
   set.option("--format", arguments->format, "qcow2 or raw: the disk to stand on [qcow2 if there is one]")
-      .one_of({"qcow2", "raw"});
+      .one_of(artifacts::machine_disk_names());
   arguments->public_keys = declare_public_keys(set);
   set.set_footer(
       "The clone's disk.qcow2 holds only what the machine writes: its files, keys, logs. Everything else it\n"

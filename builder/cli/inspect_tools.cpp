@@ -1,6 +1,7 @@
 #include "builder/cli/inspect_tools.hpp"
 
 #include "artifacts/check/release_check.hpp"
+#include "artifacts/manifest/formats.hpp"
 #include "artifacts/store/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
@@ -44,7 +45,8 @@ NamedArtifact find_artifact(Context& context, const std::string& subject) {
     }
     if (!named.artifact) named.manifest.reset();  // a stranger beside a release
     named.format = named.artifact ? named.artifact->format : inspect::format_of(named.file);
-    if (named.artifact && !named.artifact->file.ends_with(".zst") && named.format == "netboot")
+    const artifacts::Format* known = artifacts::find_format(named.format);
+    if (named.artifact && known != nullptr && known->root == artifacts::RootPlace::kFiles)
       named.format = inspect::format_of(named.file);
     return named;
   }

@@ -14,12 +14,18 @@ using artifacts::ManifestArtifact;
 using core::Error;
 using core::Kind;
 
+artifacts::Packing packing_of(const ManifestArtifact& artifact) {
+  const artifacts::Format* format = artifacts::find_format(artifact.format);
+  return format == nullptr ? artifacts::Packing::kNone : format->packing;
+}
+
 /// True for what there is something to do with.
 bool is_compressible(const ManifestArtifact& artifact) {
   if (!is_image(artifact) || artifacts::is_packed(artifact)) return false;
-  if (artifact.format == "raw" || artifact.format == "usb") return true;
+  const artifacts::Packing packing = packing_of(artifact);
+  if (packing != artifacts::Packing::kZstdClusters) return packing == artifacts::Packing::kZstdFile;
   const auto compression = artifact.media.find(kCompressionKey);
-  return artifact.format == "qcow2" && (compression == artifact.media.end() || compression->second != kZstd);
+  return compression == artifact.media.end() || compression->second != kZstd;
 }
 
 std::vector<const ManifestArtifact*> compressible(const Source& source,
@@ -79,21 +85,21 @@ artifacts::PublishResult compress_release(stages::Toolbox& tools, artifacts::Sto
   return core::while_doing("compressing " + request.source.reference(), [&] {
     Derivation work(tools, request);
     for (const ManifestArtifact* origin : compressible(work.source(), formats)) {
-      const bool is_qcow2 = origin->format == "qcow2";
-      const std::string how = is_qcow2 ? "{}" : core::Json{{"level", level}}.dump();
+      const bool has_clusters = packing_of(*origin) == artifacts::Packing::kZstdClusters;
+      const std::string how = has_clusters ? "{}" : core::Json{{"level", level}}.dump();
       work.add(*origin, origin->format, how, {},
-               [&work, origin, is_qcow2, level](const std::filesystem::path& folder) {
+               [&work, origin, has_clusters, level](const std::filesystem::path& folder) {
                  MadeFile made;
-                 if (is_qcow2) {
+                 if (has_clusters) {
                    work.unpack(*origin, folder / "disk.raw");
-                   made = work.pack(folder / "disk.raw", "qcow2", *origin, folder);
+                   made = work.pack(folder / "disk.raw", origin->format, *origin, folder);
                  } else {
                    made = zstd_file(work, *origin, level, folder);
                  }
                  made.detail = "zstd, from " + core::Bytes{origin->size}.human();
                  return made;
                });
-      if (!is_qcow2) carry_companions(work, *origin);
+      if (!has_clusters) carry_companions(work, *origin);
     }
     return work.run(store, "compress", "compress");
   });

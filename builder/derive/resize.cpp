@@ -1,6 +1,7 @@
 // resize_release of derive.hpp.
 #include <fmt/format.h>
 
+#include "artifacts/manifest/formats.hpp"
 #include "builder/derive/derivation.hpp"
 #include "builder/image/disk/disk_grow.hpp"
 #include "core/json.hpp"
@@ -11,7 +12,7 @@ namespace {
 using artifacts::ManifestArtifact;
 
 const ManifestArtifact& origin_of(const Source& source, const std::string& format) {
-  for (const char* candidate : {"qcow2", "raw"}) {
+  for (const std::string& candidate : artifacts::machine_disk_names()) {
     const ManifestArtifact* found = source.find(candidate);
     if (found != nullptr && (format.empty() || format == candidate)) return *found;
   }
@@ -29,8 +30,8 @@ core::Bytes reached(core::Bytes size) {
 artifacts::PublishResult resize_release(stages::Toolbox& tools, artifacts::Store& store,
                                         const DeriveRequest& request, core::Bytes size,
                                         const std::string& format) {
-  if (!format.empty() && format != "qcow2" && format != "raw") {
-    check_format_name(format);
+  if (!format.empty()) check_format_name(format);
+  if (!format.empty() && !artifacts::find_format(format)->is_machine_disk) {
     throw core::Error(core::Kind::kUsage, fmt::format("{} is not resized", format))
         .hint("resize qcow2 or raw, then convert the result");
   }

@@ -7,6 +7,8 @@
 #include <iomanip>
 #include <sstream>
 
+#include "artifacts/manifest/formats.hpp"
+
 namespace imgforge::exports {
 
 using artifacts::Manifest;
@@ -29,8 +31,10 @@ const ManifestArtifact* find_image(const Release& release, std::string_view form
 }
 
 const ManifestArtifact* find_disk(const Release& release) {
-  const ManifestArtifact* disk = find_image(release, "qcow2");
-  return disk != nullptr ? disk : find_image(release, "raw");
+  for (const std::string& format : artifacts::machine_disk_names()) {
+    if (const ManifestArtifact* disk = find_image(release, format)) return disk;
+  }
+  return nullptr;
 }
 
 bool is_image(const ManifestArtifact& artifact) {

@@ -27,8 +27,10 @@ std::string check(const std::filesystem::path& file, std::string_view, core::Pro
 
 }  // namespace
 
-const Format kVmdk{"vmdk", kDiskTools, make<image::ForeignFormat::kVmdk>, check<image::ForeignFormat::kVmdk>};
-const Format kVhdx{"vhdx", kDiskTools, make<image::ForeignFormat::kVhdx>, check<image::ForeignFormat::kVhdx>};
-const Format kVdi{"vdi", kDiskTools, make<image::ForeignFormat::kVdi>, check<image::ForeignFormat::kVdi>};
+const Format kVmdk{
+    "vmdk", kDiskTools, {}, make<image::ForeignFormat::kVmdk>, check<image::ForeignFormat::kVmdk>};
+const Format kVhdx{
+    "vhdx", kDiskTools, {}, make<image::ForeignFormat::kVhdx>, check<image::ForeignFormat::kVhdx>};
+const Format kVdi{"vdi", kDiskTools, {}, make<image::ForeignFormat::kVdi>, check<image::ForeignFormat::kVdi>};
 
 }  // namespace imgforge::formats

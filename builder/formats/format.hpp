@@ -33,6 +33,9 @@ struct Format {
   std::string_view name;
   /// Programs whose version shapes the bytes, by their names in machine::tools().
   std::span<const std::string_view> tools;
+  /// Members of the resolved recipe (recipe::to_json) that shape it alone; what all formats of its carrier
+  /// read is said there (steps/artifact).
+  std::span<const std::string_view> settings;
   /// Makes the files in `folder`. Formats of a profile are made at the same time, each in a folder of its
   /// own.
   MadeFormat (*make)(Sources& sources, const std::filesystem::path& folder);

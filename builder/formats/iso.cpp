@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
 #include "core/error.hpp"
@@ -38,6 +40,8 @@ std::string check(const std::filesystem::path& file, std::string_view, core::Pro
 
 }  // namespace
 
-const Format kIso{"iso", kIsoTools, make, check};
+constexpr std::array<std::string_view, 1> kSettings{"iso"};
+
+const Format kIso{"iso", kIsoTools, kSettings, make, check};
 
 }  // namespace imgforge::formats

@@ -54,6 +54,6 @@ std::string check(const std::filesystem::path& file, std::string_view role, core
 
 }  // namespace
 
-const Format kNetboot{"netboot", kSquashfsTools, make, check};
+const Format kNetboot{"netboot", kSquashfsTools, {}, make, check};
 
 }  // namespace imgforge::formats

@@ -30,6 +30,6 @@ std::string check(const std::filesystem::path& file, std::string_view, core::Pro
 
 }  // namespace
 
-const Format kOci{"oci", {}, make, check};
+const Format kOci{"oci", {}, {}, make, check};
 
 }  // namespace imgforge::formats

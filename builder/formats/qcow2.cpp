@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "builder/formats/qcow2.hpp"
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
@@ -48,6 +50,8 @@ MadeFile write_qcow2_file(Sources& sources, const std::filesystem::path& output)
   return {"image", output, facts.virtual_size.value, {{"compression", std::string(choice.name)}}};
 }
 
-const Format kQcow2{"qcow2", kDiskTools, make, check};
+constexpr std::array<std::string_view, 1> kSettings{"qcow2"};
+
+const Format kQcow2{"qcow2", kDiskTools, kSettings, make, check};
 
 }  // namespace imgforge::formats

@@ -22,6 +22,6 @@ std::string check(const std::filesystem::path& file, std::string_view, core::Pro
 
 }  // namespace
 
-const Format kRaw{"raw", kDiskTools, make, check};
+const Format kRaw{"raw", kDiskTools, {}, make, check};
 
 }  // namespace imgforge::formats

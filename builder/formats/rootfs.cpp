@@ -25,6 +25,6 @@ std::string check(const std::filesystem::path& file, std::string_view, core::Pro
 
 }  // namespace
 
-const Format kRootfs{"rootfs", {}, make, check};
+const Format kRootfs{"rootfs", {}, {}, make, check};
 
 }  // namespace imgforge::formats

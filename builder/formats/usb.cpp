@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
 #include "builder/image/disk/gpt.hpp"
@@ -39,6 +41,8 @@ std::string check(const std::filesystem::path& file, std::string_view role, core
 
 }  // namespace
 
-const Format kUsb{"usb", kUsbTools, make, check};
+constexpr std::array<std::string_view, 1> kSettings{"usb"};
+
+const Format kUsb{"usb", kUsbTools, kSettings, make, check};
 
 }  // namespace imgforge::formats

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <array>
+
 #include "builder/formats/qcow2.hpp"
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
@@ -49,6 +51,8 @@ std::string check(const std::filesystem::path& file, std::string_view, core::Pro
 
 }  // namespace
 
-const Format kVm{"vm", kDiskTools, make, check};
+constexpr std::array<std::string_view, 4> kSettings{"description", "qcow2", "requirements", "vm"};
+
+const Format kVm{"vm", kDiskTools, kSettings, make, check};
 
 }  // namespace imgforge::formats

@@ -23,9 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr core::Bytes kLargestUnpacked = core::gib(64);
 
-constexpr std::array<std::string_view, 10> kEasiestFirst{"rootfs", "oci", "iso",  "usb",  "raw",
-                                                         "qcow2",  "vdi", "vhdx", "vmdk", "vm"};
-
 /// The file, or what it unpacks to when it is a packed disk.
 fs::path unpacked(const fs::path& file, const InspectTools& tools) {
   if (!file.native().ends_with(".img.zst")) return file;
@@ -65,15 +62,28 @@ std::string describe(const artifacts::TarEntry& entry, artifacts::TarReader& rea
   return text + fmt::format(" {} sha256:{}", entry.size, hasher.finish().hex());
 }
 
+/// How the name of a file ends whose bytes do not tell its format: tars look alike, and so do packed disks.
+/// Empty for others.
+std::string ending_of(const artifacts::Format& format) {
+  const std::string suffix(format.files.front().suffix);
+  using enum artifacts::RootPlace;
+  if (format.root == kTar || format.root == kLayers || format.root == kBundle) return suffix;
+  return format.packing == artifacts::Packing::kZstdFile ? suffix + ".zst" : "";
+}
+
 }  // namespace
 
 std::string format_of(const fs::path& file) {
   const std::string name = file.filename();
-  for (const char* format : {"rootfs", "oci", "vm"}) {
-    if (name.ends_with(artifacts::find_format(format)->files.front().suffix)) return format;
+  std::string best;
+  std::size_t matched = 0;
+  for (const artifacts::Format& format : artifacts::formats()) {
+    const std::string ending = ending_of(format);
+    if (ending.empty() || ending.size() <= matched || !name.ends_with(ending)) continue;
+    best = format.name;
+    matched = ending.size();
   }
-  if (name.ends_with("-usb.img.zst")) return "usb";
-  if (name.ends_with(".img.zst")) return "raw";
+  if (matched > 0) return best;
   if (file_system_at(file, 0) == "squashfs") return "squashfs";
   return vm::detect_format(file);
 }
@@ -102,14 +112,17 @@ std::map<std::string, std::string> list_files(const fs::path& file, const std::s
 }
 
 const artifacts::ManifestArtifact* easiest_root(const artifacts::Manifest& manifest) {
-  for (const std::string_view format : kEasiestFirst) {
-    for (const artifacts::ManifestArtifact& artifact : manifest.artifacts) {
-      const auto role = artifact.media.find("role");
-      if (artifact.format == format && (role == artifact.media.end() || role->second == "image"))
-        return &artifact;
-    }
+  const artifacts::ManifestArtifact* easiest = nullptr;
+  int least = 0;
+  for (const artifacts::ManifestArtifact& artifact : manifest.artifacts) {
+    const artifacts::Format* format = artifacts::find_format(artifact.format);
+    const auto role = artifact.media.find("role");
+    const bool is_image = role == artifact.media.end() || role->second == "image";
+    if (format == nullptr || !is_image || (easiest != nullptr && least <= format->effort)) continue;
+    easiest = &artifact;
+    least = format->effort;
   }
-  return nullptr;
+  return easiest;
 }
 
 }  // namespace imgforge::inspect

@@ -128,28 +128,37 @@ FoundArtifact find_root(const fs::path& file, const std::string& format, const I
   FoundArtifact found;
   found.format = format;
   const fs::path path = fs::absolute(file);
-  if (image::is_disk_format(format)) {
-    fs::path raw = path;
-    if (format != "raw") {
-      raw = tools.work / "disk.raw";
-      image::unpack_disk(path, format, raw, tools.processes, tools.cancel);
-    }
-    look_at_disk(raw, found, tools);
-  } else if (format == "usb") {
-    look_at_disk(path, found, tools);
-  } else if (format == "iso") {
-    found.root = {RootSource::Kind::kDisk, extract_from_iso(path, found, tools), 0, "squashfs"};
-  } else if (format == "rootfs") {
-    found.root = {RootSource::Kind::kTar, path, 0, ""};
-  } else if (format == "oci") {
-    found.root = {RootSource::Kind::kTar, extract_layer(path, tools), 0, ""};
-  } else if (format == "vm") {
-    const fs::path disk = extract_vm_disk(path, tools);
+  const auto unpacked = [&](const fs::path& disk, std::string_view encoding) {
     const fs::path raw = tools.work / "disk.raw";
-    image::unpack_disk(disk, "qcow2", raw, tools.processes, tools.cancel);
-    look_at_disk(raw, found, tools);
-  } else if (file_system_at(path, 0) == "squashfs") {
-    found.root = {RootSource::Kind::kDisk, path, 0, "squashfs"};
+    image::unpack_disk(disk, encoding, raw, tools.processes, tools.cancel);
+    return raw;
+  };
+  const artifacts::Format* known = artifacts::find_format(format);
+  if (known == nullptr || known->root == artifacts::RootPlace::kFiles) {
+    if (file_system_at(path, 0) == "squashfs") found.root = {RootSource::Kind::kDisk, path, 0, "squashfs"};
+    return found;
+  }
+  switch (known->root) {
+    case artifacts::RootPlace::kDisk:
+      look_at_disk(format == "raw" ? path : unpacked(path, format), found, tools);
+      break;
+    case artifacts::RootPlace::kStick:
+      look_at_disk(path, found, tools);
+      break;
+    case artifacts::RootPlace::kMedium:
+      found.root = {RootSource::Kind::kDisk, extract_from_iso(path, found, tools), 0, "squashfs"};
+      break;
+    case artifacts::RootPlace::kTar:
+      found.root = {RootSource::Kind::kTar, path, 0, ""};
+      break;
+    case artifacts::RootPlace::kLayers:
+      found.root = {RootSource::Kind::kTar, extract_layer(path, tools), 0, ""};
+      break;
+    case artifacts::RootPlace::kBundle:
+      look_at_disk(unpacked(extract_vm_disk(path, tools), "qcow2"), found, tools);
+      break;
+    case artifacts::RootPlace::kFiles:
+      break;
   }
   return found;
 }

@@ -45,11 +45,8 @@ std::string parameters_of(const recipe::ResolvedRecipe& recipe, const std::strin
     out["disk"] = all.at("disk");
     if (recipe.secure_boot) out["secure_boot"] = all.at("secure_boot").at("enroll");
   }
-  if (all.contains(format)) out[format] = all.at(format);
-  if (format == "vm") {
-    out["description"] = recipe.description;
-    out["requirements"] = all.at("requirements");
-    out["qcow2"] = all.at("qcow2");
+  for (const std::string_view key : formats::find(format).settings) {
+    if (all.contains(key)) out[std::string(key)] = all.at(std::string(key));
   }
   return out.dump();
 }
