@@ -24,9 +24,9 @@ constexpr std::array kOciFiles{FormatFile{"image", ".oci.tar"}};
 
 constexpr std::array kFormats{
     Format{"qcow2", "images", Carrier::kDisk, SecureBoot::kPossible, kQcow2Files,
-           "disk for QEMU and libvirt, compressed", RootPlace::kDisk, 6, Packing::kZstdClusters, true},
+           "disk for QEMU and libvirt, compressed", RootPlace::kDisk, 6, CompressAs::kZstdClusters, true},
     Format{"raw", "images", Carrier::kDisk, SecureBoot::kPossible, kRawFiles, "disk byte for byte, sparse",
-           RootPlace::kDisk, 5, Packing::kZstdFile, true},
+           RootPlace::kDisk, 5, CompressAs::kZstdFile, true},
     Format{"vmdk", "images", Carrier::kDisk, SecureBoot::kPossible, kVmdkFiles,
            "disk for VMware, stream-optimised", RootPlace::kDisk, 9},
     Format{"vhdx", "images", Carrier::kDisk, SecureBoot::kPossible, kVhdxFiles, "disk for Hyper-V",
@@ -40,7 +40,7 @@ constexpr std::array kFormats{
            "live system for CD and stick, BIOS and UEFI", RootPlace::kMedium, 3},
     Format{"usb", "usb", Carrier::kLive, SecureBoot::kImpossible, kUsbFiles,
            "stick with read-only system and a data partition that grows, and its block map",
-           RootPlace::kStick, 4, Packing::kZstdFile},
+           RootPlace::kStick, 4, CompressAs::kZstdFile},
     Format{"netboot", "netboot", Carrier::kLive, SecureBoot::kImpossible, kNetbootFiles,
            "kernel, initramfs, root and a script for iPXE", RootPlace::kFiles, 11},
     Format{"rootfs", "rootfs", Carrier::kArchive, SecureBoot::kNone, kRootfsFiles,

@@ -33,7 +33,7 @@ enum class RootPlace {
 };
 
 /// What `compress` does with the image.
-enum class Packing { kNone, kZstdFile, kZstdClusters };
+enum class CompressAs { kNone, kZstdFile, kZstdClusters };
 
 /// A file of a format. The first one of a format is the image itself.
 struct FormatFile {
@@ -51,7 +51,7 @@ struct Format {
   RootPlace root = RootPlace::kDisk;
   /// How much work it is to look inside, for who may choose: 1 is least.
   int effort = 0;
-  Packing packing = Packing::kNone;
+  CompressAs compress = CompressAs::kNone;
   /// QEMU writes to it, or over it: clones stand on it, and it can grow.
   bool is_machine_disk = false;
 };

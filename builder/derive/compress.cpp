@@ -14,16 +14,16 @@ using artifacts::ManifestArtifact;
 using core::Error;
 using core::Kind;
 
-artifacts::Packing packing_of(const ManifestArtifact& artifact) {
+artifacts::CompressAs compress_as(const ManifestArtifact& artifact) {
   const artifacts::Format* format = artifacts::find_format(artifact.format);
-  return format == nullptr ? artifacts::Packing::kNone : format->packing;
+  return format == nullptr ? artifacts::CompressAs::kNone : format->compress;
 }
 
 /// True for what there is something to do with.
 bool is_compressible(const ManifestArtifact& artifact) {
   if (!is_image(artifact) || artifacts::is_packed(artifact)) return false;
-  const artifacts::Packing packing = packing_of(artifact);
-  if (packing != artifacts::Packing::kZstdClusters) return packing == artifacts::Packing::kZstdFile;
+  const artifacts::CompressAs compress = compress_as(artifact);
+  if (compress != artifacts::CompressAs::kZstdClusters) return compress == artifacts::CompressAs::kZstdFile;
   const auto compression = artifact.media.find(kCompressionKey);
   return compression == artifact.media.end() || compression->second != kZstd;
 }
@@ -85,7 +85,7 @@ artifacts::PublishResult compress_release(stages::Toolbox& tools, artifacts::Sto
   return core::while_doing("compressing " + request.source.reference(), [&] {
     Derivation work(tools, request);
     for (const ManifestArtifact* origin : compressible(work.source(), formats)) {
-      const bool has_clusters = packing_of(*origin) == artifacts::Packing::kZstdClusters;
+      const bool has_clusters = compress_as(*origin) == artifacts::CompressAs::kZstdClusters;
       const std::string how = has_clusters ? "{}" : core::Json{{"level", level}}.dump();
       work.add(*origin, origin->format, how, {},
                [&work, origin, has_clusters, level](const std::filesystem::path& folder) {

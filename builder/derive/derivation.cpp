@@ -105,7 +105,7 @@ MadeFile Derivation::pack(const fs::path& raw, const std::string& format, const 
   made.virtual_size = fs::file_size(raw);
   made.suffix = artifacts::format_suffix(*artifacts::find_format(format), "image");
   made.media = carried_media(origin);
-  if (artifacts::find_format(format)->packing == artifacts::Packing::kZstdClusters)
+  if (artifacts::find_format(format)->compress == artifacts::CompressAs::kZstdClusters)
     made.media[kCompressionKey] = kZstd;
   made.detail = size_text(made.path);
   return made;

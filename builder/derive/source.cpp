@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "artifacts/check/release_check.hpp"
+#include "artifacts/check/verify.hpp"
 #include "artifacts/manifest/formats.hpp"
 #include "core/text.hpp"
 

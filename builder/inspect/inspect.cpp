@@ -68,7 +68,7 @@ std::string ending_of(const artifacts::Format& format) {
   const std::string suffix(format.files.front().suffix);
   using enum artifacts::RootPlace;
   if (format.root == kTar || format.root == kLayers || format.root == kBundle) return suffix;
-  return format.packing == artifacts::Packing::kZstdFile ? suffix + ".zst" : "";
+  return format.compress == artifacts::CompressAs::kZstdFile ? suffix + ".zst" : "";
 }
 
 }  // namespace
