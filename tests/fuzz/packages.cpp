@@ -1,0 +1,74 @@
+// Archives and what mirrors send.
+#include <array>
+
+#include "artifacts/tar.hpp"
+#include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk_package.hpp"
+#include "builder/fetch/gzip_members.hpp"
+#include "core/digest.hpp"
+#include "fuzz/table.hpp"
+#include "fuzz/target.hpp"
+
+namespace imgforge::fuzz {
+namespace {
+
+constexpr std::array<std::uint64_t, 3> kLimits{1 << 16, 1 << 20, 1 << 20};
+
+/// The compressed bytes of the second member, which an index knows by their digest; empty when there are
+/// none.
+std::string control_part(std::string_view bytes) {
+  std::string part;
+  try {
+    fetch::split_gzip(fetch::gzip_source(bytes), "input", kLimits,
+                      [&](std::size_t member, std::span<const std::byte> raw, std::span<const std::byte>) {
+                        if (member == 1) part.append(reinterpret_cast<const char*>(raw.data()), raw.size());
+                      });
+  } catch (const std::exception&) {
+    // Then the package is refused by its own reader, too, which is what is looked at.
+  }
+  return part;
+}
+
+}  // namespace
+
+void tar(std::string_view bytes) {
+  artifacts::TarPolicy policy;
+  policy.total = core::mib(1);
+  artifacts::TarReader reader(file_of(bytes), policy);
+  artifacts::TarEntry entry;
+  while (reader.next(entry)) {
+    if (entry.type == artifacts::EntryType::kFile) reader.read_text();
+  }
+}
+
+void gzip_members(std::string_view bytes) {
+  std::size_t raw_bytes = 0;
+  const std::vector<fetch::GzipMember> members =
+      fetch::split_gzip(fetch::gzip_source(bytes), "input", kLimits,
+                        [&](std::size_t, std::span<const std::byte> raw, std::span<const std::byte>) {
+                          raw_bytes += raw.size();
+                        });
+  if (raw_bytes != bytes.size()) throw std::logic_error("not every byte belongs to a member");
+}
+
+void apk_index(std::string_view bytes) {
+  fetch::read_medium_index(bytes, "x86_64", "input");
+}
+
+void apk_index_text(std::string_view bytes) {
+  fetch::Index::parse(bytes, "x86_64", "input");
+}
+
+/// The package that an index would mean by these bytes.
+void apk_package(std::string_view bytes) {
+  fetch::IndexEntry entry;
+  entry.name = "tool";
+  entry.version = "1.0-r0";
+  entry.arch = "x86_64";
+  entry.size = bytes.size();
+  entry.identity = core::digest_of(core::HashAlgorithm::kSha1, control_part(bytes));
+  fetch::verify_package(file_of(bytes), entry);
+  fetch::read_pkginfo(file_of(bytes), entry);
+}
+
+}  // namespace imgforge::fuzz
