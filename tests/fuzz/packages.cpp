@@ -3,6 +3,7 @@
 
 #include "artifacts/tar.hpp"
 #include "builder/fetch/apk_index.hpp"
+#include "builder/fetch/apk_installed.hpp"
 #include "builder/fetch/apk_package.hpp"
 #include "builder/fetch/gzip_members.hpp"
 #include "core/digest.hpp"
@@ -57,6 +58,10 @@ void apk_index(std::string_view bytes) {
 
 void apk_index_text(std::string_view bytes) {
   fetch::Index::parse(bytes, "x86_64", "input");
+}
+
+void apk_installed(std::string_view bytes) {
+  fetch::parse_installed(bytes, "input");
 }
 
 /// The package that an index would mean by these bytes.

@@ -8,6 +8,7 @@ namespace imgforge::fuzz {
 // packages.cpp
 void apk_index(std::string_view bytes);
 void apk_index_text(std::string_view bytes);
+void apk_installed(std::string_view bytes);
 void apk_package(std::string_view bytes);
 void gzip_members(std::string_view bytes);
 void tar(std::string_view bytes);

@@ -16,6 +16,7 @@ namespace {
 constexpr Target kTargets[] = {
     {"apk_index", apk_index},
     {"apk_index_text", apk_index_text},
+    {"apk_installed", apk_installed},
     {"apk_package", apk_package},
     {"chunk_list", chunk_list},
     {"elf", elf},
