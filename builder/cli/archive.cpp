@@ -6,6 +6,7 @@
 #include "artifacts/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/retention_arguments.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -114,13 +115,13 @@ int restore(Context& context, const std::vector<std::string>& references,
 
 }  // namespace
 
-Runner declare_archive(CLI::App& app) {
+Runner declare_archive(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("name", arguments->names, "lines the rules are for [all], and releases by name");
-  auto policy = declare_policy(app, "--older-than");
-  app.add_flag("--xz", arguments->xz, "pack with xz instead of zstd: smaller, many times slower");
-  app.add_flag("-n,--dry-run", arguments->dry_run, "print what would be archived");
-  app.footer(
+  set.positional("name", arguments->names, "lines the rules are for [all], and releases by name");
+  auto policy = declare_policy(set, "--older-than");
+  set.flag("--xz", arguments->xz, "pack with xz instead of zstd: smaller, many times slower");
+  set.flag("-n,--dry-run", arguments->dry_run, "print what would be archived");
+  set.set_footer(
       "Moves what no rule keeps to archive/YYYYMM/, artifacts packed where that saves 3 % and more; verify "
       "reads\n"
       "it there. Current, pinned, cloned and damaged releases stay. The archive may be another file system.\n"
@@ -128,14 +129,13 @@ Runner declare_archive(CLI::App& app) {
   return [=](Context& context) { return archive(context, *arguments, *policy); };
 }
 
-Runner declare_restore(CLI::App& app) {
+Runner declare_restore(OptionSet& set) {
   auto references = std::make_shared<std::vector<std::string>>();
   auto public_keys = std::make_shared<std::vector<std::string>>();
-  app.add_option("release", *references, "archived releases: LINE@VERSION, LINE-VERSION or a path")
-      ->required();
-  app.add_option("--public-key", *public_keys, "a .pub file or key line to trust besides yours; repeatable")
-      ->allow_extra_args(false);
-  app.footer(
+  set.positional("release", *references, "archived releases: LINE@VERSION, LINE-VERSION or a path")
+      .required();
+  set.option("--public-key", *public_keys, "a .pub file or key line to trust besides yours; repeatable");
+  set.set_footer(
       "The unpacked release is compared with its signed manifest before it takes its place, then the "
       "archived\n"
       "copy goes. `imgforge promote` makes it current.\n"

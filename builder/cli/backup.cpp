@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "builder/cli/retention_arguments.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -63,12 +64,12 @@ int backup(Context& context, std::vector<std::string> words, bool all) {
 
 }  // namespace
 
-Runner declare_backup(CLI::App& app) {
+Runner declare_backup(OptionSet& set) {
   auto words = std::make_shared<std::vector<std::string>>();
   auto all = std::make_shared<bool>(false);
-  app.add_option("release", *words, "releases, and last the folder of the backup")->required();
-  app.add_flag("--all", *all, "every release, also archived ones, with pins and what is current");
-  app.footer(
+  set.positional("release", *words, "releases, and last the folder of the backup").required();
+  set.flag("--all", *all, "every release, also archived ones, with pins and what is current");
+  set.set_footer(
       "Copies what is missing and hashes every copy, new or old. The backup is an output folder itself:\n"
       "`imgforge --output-dir DIR list` and `verify --all` read it. Clones are not copied.\n"
       "Example: imgforge backup --all /mnt/backup");

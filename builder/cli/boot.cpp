@@ -202,64 +202,59 @@ int boot(Context& context, const Arguments& arguments) {
   return 0;
 }
 
-void declare_machine(CLI::App& app, Arguments& arguments) {
-  app.add_option("-m,--memory", arguments.memory, "RAM, as in 128M [what the release's manifest says]");
-  app.add_option("--cpus", arguments.cpus, "processors [what the release's manifest says]");
-  app.add_option("--shared", arguments.shared,
-                 "folder that the guest may mount: -t 9p -o trans=virtio shared /mnt");
-  CLI::Option* variables =
-      app.add_option("--uefi-variables", arguments.variables,
-                     "file of UEFI's variables, used in place [fresh ones for each boot]");
-  app.add_option("--secure-boot-keys", arguments.secure_boot_keys,
-                 "name or folder of Secure Boot keys, enrolled for the paths with Secure Boot")
-      ->excludes(variables);
+void declare_machine(OptionSet& set, Arguments& arguments) {
+  set.option("-m,--memory", arguments.memory, "RAM, as in 128M [what the release's manifest says]");
+  set.option("--cpus", arguments.cpus, "processors [what the release's manifest says]");
+  set.option("--shared", arguments.shared,
+             "folder that the guest may mount: -t 9p -o trans=virtio shared /mnt");
+  const Option variables = set.option("--uefi-variables", arguments.variables,
+                                      "file of UEFI's variables, used in place [fresh ones for each boot]");
+  set.option("--secure-boot-keys", arguments.secure_boot_keys,
+             "name or folder of Secure Boot keys, enrolled for the paths with Secure Boot")
+      .excludes(variables);
 }
 
-void declare_limits(CLI::App& app, Arguments& arguments) {
-  app.add_option("--timeout", arguments.timeout, "seconds for each boot, and for each command")
-      ->check(CLI::Range(1, 86400))
-      ->capture_default_str();
-  app.add_option("--stall", arguments.stall, "seconds without output that count as hung")
-      ->check(CLI::Range(1, 86400))
-      ->capture_default_str();
+void declare_limits(OptionSet& set, Arguments& arguments) {
+  set.option("--timeout", arguments.timeout, "seconds for each boot, and for each command")
+      .between(1, 86400)
+      .show_default();
+  set.option("--stall", arguments.stall, "seconds without output that count as hung")
+      .between(1, 86400)
+      .show_default();
 }
 
-void declare_actions(CLI::App& app, Arguments& arguments) {
-  app.add_option("--expect", arguments.expect,
-                 "regular expression that the console must show; repeatable [login:]")
-      ->allow_extra_args(false);
-  CLI::Option* run = app.add_option("--run", arguments.commands,
-                                    "shell command to run once it is ready; must end with 0; repeatable")
-                         ->allow_extra_args(false);
-  app.add_option("--log-in", arguments.log_in, "who runs the commands: USER or USER:PASSWORD")
-      ->capture_default_str();
-  CLI::Option* shot =
-      app.add_option("--screenshot", arguments.screenshot, "writes a PNG of the screen at the end");
-  CLI::Option* log = app.add_option("--log", arguments.log, "writes what the serial console showed");
-  app.add_flag("--find-minimum-memory", arguments.find_minimum_memory,
-               "finds the smallest memory that boots, for each path")
-      ->excludes(run)
-      ->excludes(shot)
-      ->excludes(log);
+void declare_actions(OptionSet& set, Arguments& arguments) {
+  set.option("--expect", arguments.expect,
+             "regular expression that the console must show; repeatable [login:]");
+  const Option run = set.option("--run", arguments.commands,
+                                "shell command to run once it is ready; must end with 0; repeatable");
+  set.option("--log-in", arguments.log_in, "who runs the commands: USER or USER:PASSWORD").show_default();
+  const Option shot =
+      set.option("--screenshot", arguments.screenshot, "writes a PNG of the screen at the end");
+  const Option log = set.option("--log", arguments.log, "writes what the serial console showed");
+  set.flag("--find-minimum-memory", arguments.find_minimum_memory,
+           "finds the smallest memory that boots, for each path")
+      .excludes(run)
+      .excludes(shot)
+      .excludes(log);
 }
 
 }  // namespace
 
-Runner declare_boot(CLI::App& app) {
+Runner declare_boot(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("artifact", arguments->artifact,
+  set.positional("artifact", arguments->artifact,
                  "disk image (qcow2, raw, vmdk, vhdx, vdi), ISO, stick or a file of a netboot set; it is not "
                  "changed")
-      ->required();
-  app.add_option("--path", arguments->paths,
-                 "way to boot, as in \"cd UEFI\"; repeatable [all that the format claims]")
-      ->allow_extra_args(false);
-  app.add_option("--firmware", arguments->firmware, "only paths of this firmware: bios, uefi or both")
-      ->check(CLI::IsMember({"bios", "uefi", "both"}))
-      ->capture_default_str();
-  declare_machine(app, *arguments);
-  declare_limits(app, *arguments);
-  declare_actions(app, *arguments);
+      .required();
+  set.option("--path", arguments->paths,
+             "way to boot, as in \"cd UEFI\"; repeatable [all that the format claims]");
+  set.option("--firmware", arguments->firmware, "only paths of this firmware: bios, uefi or both")
+      .one_of({"bios", "uefi", "both"})
+      .show_default();
+  declare_machine(set, *arguments);
+  declare_limits(set, *arguments);
+  declare_actions(set, *arguments);
   return [arguments](Context& context) { return boot(context, *arguments); };
 }
 

@@ -135,22 +135,21 @@ int build(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-Runner declare_build(CLI::App& app) {
+Runner declare_build(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  arguments->build = declare_build_arguments(app);
-  app.add_flag("-n,--dry-run", arguments->build->dry_run, "print the plan and stop");
-  app.add_option("--signing-key", arguments->signing_key,
-                 "secret key to sign with [the only one of imgforge key show]");
-  declare_passphrase(app, arguments->passphrase);
-  app.add_flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
-  app.add_flag("--boot-test", arguments->boot_test,
-               "boot each image by every path that it claims before it is published");
-  CLI::Option* path = app.add_option("--boot-path", arguments->boot_paths,
-                                     "boot by this path only, such as \"cd UEFI\"; repeatable")
-                          ->allow_extra_args(false);
-  app.add_flag("--require-boot", arguments->require_boot,
-               "publish only what booted by every path that its formats claim")
-      ->excludes(path);
+  arguments->build = declare_build_arguments(set);
+  set.flag("-n,--dry-run", arguments->build->dry_run, "print the plan and stop");
+  set.option("--signing-key", arguments->signing_key,
+             "secret key to sign with [the only one of imgforge key show]");
+  declare_passphrase(set, arguments->passphrase);
+  set.flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
+  set.flag("--boot-test", arguments->boot_test,
+           "boot each image by every path that it claims before it is published");
+  const Option path = set.option("--boot-path", arguments->boot_paths,
+                                 "boot by this path only, such as \"cd UEFI\"; repeatable");
+  set.flag("--require-boot", arguments->require_boot,
+           "publish only what booted by every path that its formats claim")
+      .excludes(path);
   return [arguments](Context& context) { return build(context, *arguments); };
 }
 

@@ -17,47 +17,45 @@ constexpr const char* kOlderIndexFlag = "--allow-older-index";
 
 }  // namespace
 
-void declare_network(CLI::App& app, BuildArguments& arguments) {
-  app.add_option("-j,--jobs", arguments.jobs, "downloads at a time")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  app.add_flag("--offline", arguments.offline, "use no network: everything must be cached");
-  app.add_option("--limit-rate", arguments.limit_rate, "receive at most so much a second, as in 5M");
+void declare_network(OptionSet& set, BuildArguments& arguments) {
+  set.option("-j,--jobs", arguments.jobs, "downloads at a time").between(1, 64).show_default();
+  set.flag("--offline", arguments.offline, "use no network: everything must be cached");
+  set.option("--limit-rate", arguments.limit_rate, "receive at most so much a second, as in 5M");
 }
 
-void declare_lock_choice(CLI::App& app, BuildArguments& arguments) {
-  CLI::Option* locked = app.add_flag("--locked", arguments.locked, "refuse a missing or stale lock");
-  app.add_flag("--ignore-lock", arguments.ignore_lock, "take what the mirrors have now")->excludes(locked);
+void declare_lock_choice(OptionSet& set, BuildArguments& arguments) {
+  const Option locked = set.flag("--locked", arguments.locked, "refuse a missing or stale lock");
+  set.flag("--ignore-lock", arguments.ignore_lock, "take what the mirrors have now").excludes(locked);
 }
 
-void declare_older_index(CLI::App& app, BuildArguments& arguments) {
-  app.add_flag(kOlderIndexFlag, arguments.allow_older_index,
-               "take a package index older than the last one: a mirror was set back on purpose");
+void declare_older_index(OptionSet& set, BuildArguments& arguments) {
+  set.flag(kOlderIndexFlag, arguments.allow_older_index,
+           "take a package index older than the last one: a mirror was set back on purpose");
 }
 
 namespace {
 
-std::shared_ptr<BuildArguments> declare(CLI::App& app, Choice choice) {
+std::shared_ptr<BuildArguments> declare(OptionSet& set, Choice choice) {
   auto arguments = std::make_shared<BuildArguments>();
-  arguments->recipe = declare_recipe(app, choice);
-  declare_network(app, *arguments);
-  declare_older_index(app, *arguments);
+  arguments->recipe = declare_recipe(set, choice);
+  declare_network(set, *arguments);
+  declare_older_index(set, *arguments);
   return arguments;
 }
 
 }  // namespace
 
-std::shared_ptr<BuildArguments> declare_build_arguments(CLI::App& app) {
-  auto arguments = declare(app, Choice::kOfUser);
-  app.add_flag("--why", arguments->why, "say what changed since the last build of each step");
-  declare_lock_choice(app, *arguments);
-  app.add_option("--vendor", arguments->vendored,
-                 "folder made by imgforge vendor: take everything from it, use no network");
+std::shared_ptr<BuildArguments> declare_build_arguments(OptionSet& set) {
+  auto arguments = declare(set, Choice::kOfUser);
+  set.flag("--why", arguments->why, "say what changed since the last build of each step");
+  declare_lock_choice(set, *arguments);
+  set.option("--vendor", arguments->vendored,
+             "folder made by imgforge vendor: take everything from it, use no network");
   return arguments;
 }
 
-std::shared_ptr<BuildArguments> declare_lock_build_arguments(CLI::App& app) {
-  return declare(app, Choice::kAll);
+std::shared_ptr<BuildArguments> declare_lock_build_arguments(OptionSet& set) {
+  return declare(set, Choice::kAll);
 }
 
 std::optional<lock::Lock> lock_to_use(Context& context, const BuildArguments& arguments,

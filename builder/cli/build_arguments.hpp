@@ -24,15 +24,15 @@ struct BuildArguments {
 };
 
 /// Declares --jobs, --offline and --limit-rate.
-void declare_network(CLI::App& app, BuildArguments& arguments);
+void declare_network(OptionSet& set, BuildArguments& arguments);
 /// Declares --locked and --ignore-lock.
-void declare_lock_choice(CLI::App& app, BuildArguments& arguments);
+void declare_lock_choice(OptionSet& set, BuildArguments& arguments);
 /// Declares --allow-older-index.
-void declare_older_index(CLI::App& app, BuildArguments& arguments);
+void declare_older_index(OptionSet& set, BuildArguments& arguments);
 /// Declares what declare_network does, the recipe's flags and those about its lock.
-std::shared_ptr<BuildArguments> declare_build_arguments(CLI::App& app);
+std::shared_ptr<BuildArguments> declare_build_arguments(OptionSet& set);
 /// Declares what declare_network does and the recipe's flags for commands that work on the lock itself.
-std::shared_ptr<BuildArguments> declare_lock_build_arguments(CLI::App& app);
+std::shared_ptr<BuildArguments> declare_lock_build_arguments(OptionSet& set);
 
 /// Whether a command can do its work with a cache that it may only read.
 enum class CacheUse { kRead, kWrite };

@@ -3,6 +3,7 @@
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/atomic_file.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -57,19 +58,18 @@ int checksum(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-Runner declare_checksum(CLI::App& app) {
+Runner declare_checksum(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("release", arguments->reference,
+  set.positional("release", arguments->reference,
                  "LINE (its current release), LINE@VERSION, LINE-VERSION or a path")
-      ->required();
-  app.add_option("--algorithm", arguments->algorithm, "sha256 or sha512")
-      ->check(CLI::IsMember({"sha256", "sha512"}))
-      ->capture_default_str();
-  app.add_option("-o,--output", arguments->output, "file to write [standard output]");
-  app.add_option("--public-key", arguments->public_keys,
-                 "a .pub file or key line to trust besides yours; repeatable")
-      ->allow_extra_args(false);
-  app.footer(
+      .required();
+  set.option("--algorithm", arguments->algorithm, "sha256 or sha512")
+      .one_of({"sha256", "sha512"})
+      .show_default();
+  set.option("-o,--output", arguments->output, "file to write [standard output]");
+  set.option("--public-key", arguments->public_keys,
+             "a .pub file or key line to trust besides yours; repeatable");
+  set.set_footer(
       "The digests are those of the signed manifest; no file is hashed and nothing in the release changes.\n"
       "Example: imgforge checksum hello-boot --algorithm sha512 --output SHA512SUMS");
   return [arguments](Context& context) { return checksum(context, *arguments); };

@@ -2,6 +2,7 @@
 
 #include "artifacts/leftovers.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -35,12 +36,12 @@ int clean(Context& context, artifacts::CleanOptions options) {
 
 }  // namespace
 
-Runner declare_clean(CLI::App& app) {
+Runner declare_clean(OptionSet& set) {
   auto options = std::make_shared<artifacts::CleanOptions>();
-  app.add_flag("-n,--dry-run", options->dry_run, "print what would be removed");
-  app.add_flag("--earlier-tools", options->earlier_tools,
-               "also folders *-build-* that earlier tools left in the output folder");
-  app.footer(
+  set.flag("-n,--dry-run", options->dry_run, "print what would be removed");
+  set.flag("--earlier-tools", options->earlier_tools,
+           "also folders *-build-* that earlier tools left in the output folder");
+  set.set_footer(
       "Removes what killed runs left and no running process owns. Releases, the archive and files of others "
       "are\n"
       "never touched.\n"

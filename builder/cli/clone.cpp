@@ -5,6 +5,7 @@
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "builder/image/overlay.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -54,17 +55,17 @@ int clone(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-Runner declare_clone(CLI::App& app) {
+Runner declare_clone(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("release", arguments->reference,
+  set.positional("release", arguments->reference,
                  "LINE (its current one), LINE@VERSION, LINE-VERSION or a path")
-      ->required();
-  app.add_option("name", arguments->name, "what the clone is called")->required();
-  app.add_option("--dir", arguments->folder, "existing folder to make it in [clones/ of the output folder]");
-  app.add_option("--format", arguments->format, "qcow2 or raw: the disk to stand on [qcow2 if there is one]")
-      ->check(CLI::IsMember({"qcow2", "raw"}));
-  arguments->public_keys = declare_public_keys(app);
-  app.footer(
+      .required();
+  set.positional("name", arguments->name, "what the clone is called").required();
+  set.option("--dir", arguments->folder, "existing folder to make it in [clones/ of the output folder]");
+  set.option("--format", arguments->format, "qcow2 or raw: the disk to stand on [qcow2 if there is one]")
+      .one_of({"qcow2", "raw"});
+  arguments->public_keys = declare_public_keys(set);
+  set.set_footer(
       "The clone's disk.qcow2 holds only what the machine writes: its files, keys, logs. Everything else it\n"
       "reads from the release, which stays unchanged and is neither removed nor archived while the clone is\n"
       "there. Memory and the variables of UEFI are the machine's own and are not part of the clone.\n"

@@ -3,7 +3,6 @@
 // is documented read this table.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
 #include <span>
@@ -11,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/cli/options.hpp"
 #include "builder/cli/terminal.hpp"
 #include "core/cancel.hpp"
 #include "core/clock.hpp"
@@ -38,15 +38,13 @@ struct Context {
   Style out;  ///< style of standard output
 };
 
-/// Returns the exit code; faults leave as core::Error.
-using Runner = std::function<int(Context&)>;
-
 struct Command {
   std::string_view name;
   std::string_view group;  ///< heading in `imgforge help`
   std::string_view summary;
-  /// Declares options on `app`; what is returned runs after parsing.
-  std::function<Runner(CLI::App& app)> declare;
+  /// Declares options on `set`; what is returned runs after parsing, unless a command below it
+  /// was named that has a runner of its own.
+  std::function<Runner(OptionSet& set)> declare;
 };
 
 std::span<const Command> commands();
@@ -63,44 +61,44 @@ std::filesystem::path config_dir();
 int run(int argc, const char* const* argv);
 
 // One declaration function a command, each in a file of its own.
-Runner declare_build(CLI::App& app);
-Runner declare_plan(CLI::App& app);
-Runner declare_validate(CLI::App& app);
-Runner declare_show(CLI::App& app);
-Runner declare_fetch(CLI::App& app);
-Runner declare_verify(CLI::App& app);
-Runner declare_boot(CLI::App& app);
-Runner declare_key(CLI::App& app);
-Runner declare_export(CLI::App& app);
-Runner declare_serve(CLI::App& app);
-Runner declare_doctor(CLI::App& app);
-Runner declare_list(CLI::App& app);
-Runner declare_du(CLI::App& app);
-Runner declare_log(CLI::App& app);
-Runner declare_promote(CLI::App& app);
-Runner declare_rollback(CLI::App& app);
-Runner declare_pin(CLI::App& app);
-Runner declare_unpin(CLI::App& app);
-Runner declare_clean(CLI::App& app);
-Runner declare_repair(CLI::App& app);
-Runner declare_checksum(CLI::App& app);
-Runner declare_archive(CLI::App& app);
-Runner declare_restore(CLI::App& app);
-Runner declare_prune(CLI::App& app);
-Runner declare_remove(CLI::App& app);
-Runner declare_backup(CLI::App& app);
-Runner declare_clone(CLI::App& app);
-Runner declare_gc(CLI::App& app);
-Runner declare_inspect(CLI::App& app);
-Runner declare_diff(CLI::App& app);
-Runner declare_convert(CLI::App& app);
-Runner declare_compress(CLI::App& app);
-Runner declare_resize(CLI::App& app);
-Runner declare_lock(CLI::App& app);
-Runner declare_update(CLI::App& app);
-Runner declare_outdated(CLI::App& app);
-Runner declare_vendor(CLI::App& app);
-Runner declare_model(CLI::App& app);
-Runner declare_help(CLI::App& app);
+Runner declare_build(OptionSet& set);
+Runner declare_plan(OptionSet& set);
+Runner declare_validate(OptionSet& set);
+Runner declare_show(OptionSet& set);
+Runner declare_fetch(OptionSet& set);
+Runner declare_verify(OptionSet& set);
+Runner declare_boot(OptionSet& set);
+Runner declare_key(OptionSet& set);
+Runner declare_export(OptionSet& set);
+Runner declare_serve(OptionSet& set);
+Runner declare_doctor(OptionSet& set);
+Runner declare_list(OptionSet& set);
+Runner declare_du(OptionSet& set);
+Runner declare_log(OptionSet& set);
+Runner declare_promote(OptionSet& set);
+Runner declare_rollback(OptionSet& set);
+Runner declare_pin(OptionSet& set);
+Runner declare_unpin(OptionSet& set);
+Runner declare_clean(OptionSet& set);
+Runner declare_repair(OptionSet& set);
+Runner declare_checksum(OptionSet& set);
+Runner declare_archive(OptionSet& set);
+Runner declare_restore(OptionSet& set);
+Runner declare_prune(OptionSet& set);
+Runner declare_remove(OptionSet& set);
+Runner declare_backup(OptionSet& set);
+Runner declare_clone(OptionSet& set);
+Runner declare_gc(OptionSet& set);
+Runner declare_inspect(OptionSet& set);
+Runner declare_diff(OptionSet& set);
+Runner declare_convert(OptionSet& set);
+Runner declare_compress(OptionSet& set);
+Runner declare_resize(OptionSet& set);
+Runner declare_lock(OptionSet& set);
+Runner declare_update(OptionSet& set);
+Runner declare_outdated(OptionSet& set);
+Runner declare_vendor(OptionSet& set);
+Runner declare_model(OptionSet& set);
+Runner declare_help(OptionSet& set);
 
 }  // namespace imgforge::cli

@@ -3,13 +3,13 @@
 
 namespace imgforge::cli {
 
-Runner declare_convert(CLI::App& app) {
-  auto arguments = declare_derive(app);
+Runner declare_convert(OptionSet& set) {
+  auto arguments = declare_derive(set);
   auto to = std::make_shared<std::string>();
   auto from = std::make_shared<std::string>();
-  app.add_option("--to", *to, "raw, qcow2, vmdk, vhdx or vdi")->required();
-  app.add_option("--from", *from, "format of the release to read [the first of raw, qcow2, vdi, vhdx, vmdk]");
-  app.footer(
+  set.option("--to", *to, "raw, qcow2, vmdk, vhdx or vdi").required();
+  set.option("--from", *from, "format of the release to read [the first of raw, qcow2, vdi, vhdx, vmdk]");
+  set.set_footer(
       "The source is verified first and stays as it is. The new release is signed, says what it was made "
       "from, and\n"
       "holds the converted disk only.\n"
@@ -21,16 +21,13 @@ Runner declare_convert(CLI::App& app) {
   };
 }
 
-Runner declare_compress(CLI::App& app) {
-  auto arguments = declare_derive(app);
+Runner declare_compress(OptionSet& set) {
+  auto arguments = declare_derive(set);
   auto formats = std::make_shared<std::vector<std::string>>();
   auto level = std::make_shared<int>(12);
-  app.add_option("--format", *formats, "raw, usb or qcow2; repeatable [all that are in the release]")
-      ->allow_extra_args(false);
-  app.add_option("--level", *level, "of zstd files, 1 to 19")
-      ->check(CLI::Range(1, 19))
-      ->capture_default_str();
-  app.footer(
+  set.option("--format", *formats, "raw, usb or qcow2; repeatable [all that are in the release]");
+  set.option("--level", *level, "of zstd files, 1 to 19").between(1, 19).show_default();
+  set.set_footer(
       "Raw disks and sticks become .img.zst files (unpack with zstd -d; bmaptool reads them as they are), "
       "qcow2 gets\n"
       "zstd clusters. The source is verified first and stays as it is.\n"
@@ -42,13 +39,13 @@ Runner declare_compress(CLI::App& app) {
   };
 }
 
-Runner declare_resize(CLI::App& app) {
-  auto arguments = declare_derive(app);
+Runner declare_resize(OptionSet& set) {
+  auto arguments = declare_derive(set);
   auto size = std::make_shared<std::string>();
   auto format = std::make_shared<std::string>();
-  app.add_option("--size", *size, "of the disk, such as 8G; larger than it is")->required();
-  app.add_option("--format", *format, "qcow2 or raw [qcow2 when the release has it]");
-  app.footer(
+  set.option("--size", *size, "of the disk, such as 8G; larger than it is").required();
+  set.option("--format", *format, "qcow2 or raw [qcow2 when the release has it]");
+  set.set_footer(
       "The last partition and the ext4 file system in it grow with the disk; disks only grow. The source is\n"
       "verified first and stays as it is.\n"
       "Example: imgforge resize hello-boot --size 8G --promote");

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/json.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
 
@@ -47,19 +48,18 @@ std::string as_text(const PublishResult& result) {
 
 }  // namespace
 
-std::shared_ptr<DeriveArguments> declare_derive(CLI::App& app) {
+std::shared_ptr<DeriveArguments> declare_derive(OptionSet& set) {
   auto arguments = std::make_shared<DeriveArguments>();
-  app.add_option("release", arguments->release, "LINE, LINE@VERSION, LINE-VERSION or a path")->required();
-  app.add_option("--as-version", arguments->version,
-                 "what to call the new release [next revision of the source]");
-  app.add_flag("--promote", arguments->promote, "make the new release the current one of its line");
-  app.add_option("--signing-key", arguments->signing_key,
-                 "secret key to sign with [the only one of imgforge key show]");
-  declare_passphrase(app, arguments->passphrase);
-  app.add_flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
-  app.add_option("--public-key", arguments->public_keys,
-                 "a .pub file or key line to trust besides yours for the source; repeatable")
-      ->allow_extra_args(false);
+  set.positional("release", arguments->release, "LINE, LINE@VERSION, LINE-VERSION or a path").required();
+  set.option("--as-version", arguments->version,
+             "what to call the new release [next revision of the source]");
+  set.flag("--promote", arguments->promote, "make the new release the current one of its line");
+  set.option("--signing-key", arguments->signing_key,
+             "secret key to sign with [the only one of imgforge key show]");
+  declare_passphrase(set, arguments->passphrase);
+  set.flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
+  set.option("--public-key", arguments->public_keys,
+             "a .pub file or key line to trust besides yours for the source; repeatable");
   return arguments;
 }
 
@@ -76,6 +76,7 @@ int derive(Context& context, const DeriveArguments& arguments,
       artifacts::find_release(store, arguments.release),
       wanted_version(arguments.version),
       arguments.promote ? artifacts::Current::kTurn : artifacts::Current::kLeave,
+      trusting(arguments.public_keys),
       trusting(arguments.public_keys, own_key),
       sign,
       core::build_time(context.clock),

@@ -22,7 +22,7 @@ struct DeriveArguments {
   std::vector<std::string> public_keys;
 };
 
-std::shared_ptr<DeriveArguments> declare_derive(CLI::App& app);
+std::shared_ptr<DeriveArguments> declare_derive(OptionSet& set);
 
 /// Opens the store, runs `body` and prints the release that came out. Returns the exit code.
 int derive(

@@ -8,6 +8,7 @@
 #include "builder/cli/inspect_tools.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -158,15 +159,15 @@ int diff(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-Runner declare_diff(CLI::App& app) {
+Runner declare_diff(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("before", arguments->before,
+  set.positional("before", arguments->before,
                  "release or file of one; alone: it is compared with the one before it")
-      ->required();
-  app.add_option("after", arguments->after, "release or file of one");
-  app.add_flag("--files", arguments->files, "compare the files of the root file systems too");
-  app.add_flag("--markdown", arguments->markdown, "print release notes");
-  app.footer(
+      .required();
+  set.positional("after", arguments->after, "release or file of one");
+  set.flag("--files", arguments->files, "compare the files of the root file systems too");
+  set.flag("--markdown", arguments->markdown, "print release notes");
+  set.set_footer(
       "Without --files only manifests are read. With it the root file system of the named file is, or of "
       "the\n"
       "release's artifact that is easiest to read; times of files are not compared.\n"

@@ -50,7 +50,7 @@ std::string as_text(const std::vector<Finding>& findings, const Style& style) {
 
 }  // namespace
 
-Runner declare_doctor(CLI::App&) {
+Runner declare_doctor(OptionSet&) {
   return [](Context& context) {
     const std::vector<Finding> findings = machine::examine_machine(
         context.processes, context.options.cache_dir, context.options.output_dir, context.cancel);

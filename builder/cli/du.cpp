@@ -8,6 +8,7 @@
 #include "artifacts/inventory.hpp"
 #include "artifacts/release_reference.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -119,10 +120,10 @@ int du(Context& context, const std::vector<std::string>& wanted) {
 
 }  // namespace
 
-Runner declare_du(CLI::App& app) {
+Runner declare_du(OptionSet& set) {
   auto lines = std::make_shared<std::vector<std::string>>();
-  app.add_option("line", *lines, "name and profile [all]");
-  app.footer(
+  set.positional("line", *lines, "name and profile [all]");
+  set.set_footer(
       "ON DISK counts blocks: holes take none, a file with several names counts once, blocks that the file\n"
       "system shares between files count for each. CAN BE FREED is what is neither current, pinned nor "
       "cloned.\n"

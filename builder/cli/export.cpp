@@ -128,27 +128,26 @@ int export_releases(Context& context, const ExportArguments& arguments) {
 
 }  // namespace
 
-Runner declare_export(CLI::App& app) {
+Runner declare_export(OptionSet& set) {
   auto arguments = std::make_shared<ExportArguments>();
-  app.add_option("dir", arguments->target, "folder to write, or to replace if it is an export")->required();
-  app.add_option("--title", arguments->title, "heading of the catalogue page")->capture_default_str();
-  app.add_option("--keep-last", arguments->keep_last, "newest releases of each image to export [all]");
-  app.add_option("--link", arguments->link,
-                 "auto: reflink, else hard link, else copy; copy: share no file with the store")
-      ->check(CLI::IsMember({"auto", "copy"}))
-      ->capture_default_str();
-  app.add_option("--signing-key", arguments->signing_key,
-                 "secret key to sign the sums with [the only one of imgforge key show]");
-  declare_passphrase(app, arguments->passphrase);
-  app.add_flag("--unsigned", arguments->is_unsigned, "do not sign the sums");
-  app.add_option("--gpg-key", arguments->gpg_key,
-                 "sign with this GPG key too: index.asc, SHA256SUMS.asc, streams/v1/*.sjson");
-  app.add_option("--public-key", arguments->public_keys,
-                 "a .pub file or key line to trust besides yours; repeatable")
-      ->allow_extra_args(false);
-  app.add_flag("--include-unsigned", arguments->include_unsigned,
-               "export releases without a signature as well; their digests are still checked");
-  app.footer(
+  set.positional("dir", arguments->target, "folder to write, or to replace if it is an export").required();
+  set.option("--title", arguments->title, "heading of the catalogue page").show_default();
+  set.option("--keep-last", arguments->keep_last, "newest releases of each image to export [all]");
+  set.option("--link", arguments->link,
+             "auto: reflink, else hard link, else copy; copy: share no file with the store")
+      .one_of({"auto", "copy"})
+      .show_default();
+  set.option("--signing-key", arguments->signing_key,
+             "secret key to sign the sums with [the only one of imgforge key show]");
+  declare_passphrase(set, arguments->passphrase);
+  set.flag("--unsigned", arguments->is_unsigned, "do not sign the sums");
+  set.option("--gpg-key", arguments->gpg_key,
+             "sign with this GPG key too: index.asc, SHA256SUMS.asc, streams/v1/*.sjson");
+  set.option("--public-key", arguments->public_keys,
+             "a .pub file or key line to trust besides yours; repeatable");
+  set.flag("--include-unsigned", arguments->include_unsigned,
+           "export releases without a signature as well; their digests are still checked");
+  set.set_footer(
       "Example:\n  imgforge export /srv/www/images --gpg-key release@example.org --keep-last 3\n"
       "  virt-builder --source file:///srv/www/images/index.asc --fingerprint FINGERPRINT --list\n");
   return [arguments](Context& context) { return export_releases(context, *arguments); };

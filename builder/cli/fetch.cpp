@@ -156,31 +156,28 @@ int fetch_for_recipe(Context& context, const BuildArguments& arguments) {
 
 }  // namespace
 
-Runner declare_fetch(CLI::App& app) {
+Runner declare_fetch(OptionSet& set) {
   auto arguments = std::make_shared<BaseArguments>();
   auto build = std::make_shared<BuildArguments>();
-  build->recipe = declare_recipe(app);
-  app.get_option("recipe")->required(false);  // "base" takes its place
-  declare_network(app, *build);
-  declare_older_index(app, *build);
-  declare_lock_choice(app, *build);
-  app.require_subcommand(0, 1);
-  CLI::App* base = app.add_subcommand("base", "put one of Alpine's ISO images, verified, into isos/");
-  base->add_option("--flavor", arguments->flavor, "virt, standard, extended or another ISO image of Alpine")
-      ->capture_default_str();
-  base->add_option("--release", arguments->release,
-                   "a branch (3.22: its newest release) or a release (3.22.2)")
-      ->capture_default_str();
-  base->add_option("--arch", arguments->arch, "architecture")->capture_default_str();
-  base->add_option("--mirror", arguments->mirrors, "mirror to ask, in order; repeatable [Alpine's]")
-      ->allow_extra_args(false);
-  base->add_option("--sha256", arguments->sha256, "digest that the ISO image must have");
-  base->add_flag("--offline", arguments->offline, "use no network: everything must be cached");
-  base->add_option("--limit-rate", build->limit_rate, "receive at most so much a second, as in 5M");
-  base->footer(example_of("fetch"));
-  return [arguments, build, base](Context& context) {
-    return base->parsed() ? fetch_base(context, *arguments, *build) : fetch_for_recipe(context, *build);
-  };
+  build->recipe = declare_recipe(set);
+  set.find("recipe").required(false);  // "base" takes its place
+  declare_network(set, *build);
+  declare_older_index(set, *build);
+  declare_lock_choice(set, *build);
+  set.set_commands(OptionSet::Commands::kOptional);
+  OptionSet& base = set.command("base", "put one of Alpine's ISO images, verified, into isos/");
+  base.option("--flavor", arguments->flavor, "virt, standard, extended or another ISO image of Alpine")
+      .show_default();
+  base.option("--release", arguments->release, "a branch (3.22: its newest release) or a release (3.22.2)")
+      .show_default();
+  base.option("--arch", arguments->arch, "architecture").show_default();
+  base.option("--mirror", arguments->mirrors, "mirror to ask, in order; repeatable [Alpine's]");
+  base.option("--sha256", arguments->sha256, "digest that the ISO image must have");
+  base.flag("--offline", arguments->offline, "use no network: everything must be cached");
+  base.option("--limit-rate", build->limit_rate, "receive at most so much a second, as in 5M");
+  base.set_footer(example_of("fetch"));
+  base.set_runner([arguments, build](Context& context) { return fetch_base(context, *arguments, *build); });
+  return [build](Context& context) { return fetch_for_recipe(context, *build); };
 }
 
 }  // namespace imgforge::cli

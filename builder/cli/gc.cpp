@@ -5,6 +5,7 @@
 #include "artifacts/retention.hpp"
 #include "builder/cli/retention_arguments.hpp"
 #include "builder/stages/cache_gc.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -56,14 +57,14 @@ int gc(Context& context, const std::string& older_than, bool apply) {
 
 }  // namespace
 
-Runner declare_gc(CLI::App& app) {
+Runner declare_gc(OptionSet& set) {
   auto older_than = std::make_shared<std::string>();
   auto yes = std::make_shared<bool>(false);
-  app.add_option(
+  set.option(
       "--older-than", *older_than,
       "forget results of steps not used for so long, and remove nothing younger: 12h, 30d, 2w, 6m, 1y");
-  app.add_flag("--yes", *yes, "do it; without this it is only said");
-  app.footer(
+  set.flag("--yes", *yes, "do it; without this it is only said");
+  set.set_footer(
       "Removes from the cache what neither a release of the output folder nor a recorded step needs, "
       "damaged\n"
       "blobs that were set aside, and what killed runs left. While a build runs it is refused. What is "

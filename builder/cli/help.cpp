@@ -5,6 +5,7 @@
 #include "builder/cli/command.hpp"
 #include "builder/recipe/schema.hpp"
 #include "core/json.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -47,13 +48,6 @@ std::string overview() {
   return out;
 }
 
-const CLI::App* find_command(const CLI::App& program, const std::string& name) {
-  for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
-    if (command->get_name() == name) return command;
-  }
-  return nullptr;
-}
-
 const std::map<std::string, std::string (*)()>& topics() {
   static const std::map<std::string, std::string (*)()> table{
       {"exit-codes", &exit_codes},
@@ -62,6 +56,16 @@ const std::map<std::string, std::string (*)()>& topics() {
       {"recipe-schema", &recipe::json_schema},
   };
   return table;
+}
+
+core::Error no_help(const std::string& topic) {
+  std::vector<std::string> known;
+  for (const Command& command : commands()) known.emplace_back(command.name);
+  for (const auto& [name, text] : topics()) known.push_back(name);
+  const std::string near = core::nearest_word(topic, known);
+  core::Error error(core::Kind::kUsage, "there is no help on \"" + core::escaped(topic, 60) + "\"");
+  error.hint(near.empty() ? "imgforge help" : "did you mean " + near + "?");
+  return error;
 }
 
 std::string as_json(const std::string& topic, const std::string& text) {
@@ -73,20 +77,20 @@ std::string as_json(const std::string& topic, const std::string& text) {
 
 }  // namespace
 
-Runner declare_help(CLI::App& app) {
+Runner declare_help(OptionSet& set) {
   auto topic = std::make_shared<std::string>();
-  app.add_option("topic", *topic, "a command, or exit-codes, environment, recipe-reference, recipe-schema");
-  const CLI::App* program = app.get_parent();
+  set.positional("topic", *topic, "a command, or exit-codes, environment, recipe-reference, recipe-schema");
+  const OptionSet* program = set.parent();
   return [topic, program](Context& context) {
     std::string text;
     if (topic->empty()) {
       text = overview();
     } else if (const auto found = topics().find(*topic); found != topics().end()) {
       text = found->second();
-    } else if (const CLI::App* command = find_command(*program, *topic)) {
+    } else if (const OptionSet* command = program->find_command(*topic)) {
       text = command->help();
     } else {
-      throw core::Error(core::Kind::kUsage, "there is no help on \"" + *topic + "\"").hint("imgforge help");
+      throw no_help(*topic);
     }
     print(context.options.json ? as_json(*topic, text) : text);
     return 0;

@@ -9,6 +9,7 @@
 #include "builder/cli/store_arguments.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -157,13 +158,13 @@ int inspect(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-Runner declare_inspect(CLI::App& app) {
+Runner declare_inspect(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("file", arguments->subject,
+  set.positional("file", arguments->subject,
                  "a file, or a release: LINE, LINE@VERSION, LINE-VERSION or a path")
-      ->required();
-  app.add_flag("--deep", arguments->deep, "read the file even when a manifest describes it");
-  app.footer(
+      .required();
+  set.flag("--deep", arguments->deep, "read the file even when a manifest describes it");
+  set.set_footer(
       "What a manifest describes is told from there; other files are read: partitions, boot menu, system, "
       "kernels,\n"
       "packages. File systems on disks are read by the appliance, never by this machine's kernel.\n"

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "artifacts/parallel.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::cli {
 namespace {

@@ -99,24 +99,24 @@ int trust(Context& context, const KeyArguments& arguments) {
 
 }  // namespace
 
-Runner declare_key(CLI::App& app) {
+Runner declare_key(OptionSet& set) {
   auto arguments = std::make_shared<KeyArguments>();
-  app.require_subcommand(1);
-  CLI::App* generating = app.add_subcommand("generate", "make a signing key and trust it");
-  generating->add_option("name", arguments->name, "name of the key, such as release@example")->required();
-  generating->add_flag("--no-passphrase", arguments->no_passphrase, "store the key unencrypted (for CI)");
-  generating->add_flag("--secure-boot", arguments->secure_boot,
-                       "make the keys of UEFI Secure Boot (PK, KEK, db) instead, without passphrase");
-  declare_passphrase(*generating, arguments->passphrase);
-  CLI::App* showing = app.add_subcommand("show", "list your keys and the keys you trust");
-  CLI::App* trusting = app.add_subcommand("trust", "trust a public key");
-  trusting->add_option("key", arguments->key, "a .pub file, or the 56-character line out of one")->required();
-  trusting->add_option("--name", arguments->name, "name to show for it [the file's name]");
-  return [=](Context& context) {
-    if (showing->parsed()) return show(context);
-    if (!generating->parsed()) return trust(context, *arguments);
+  set.set_commands(OptionSet::Commands::kRequired);
+  OptionSet& generating = set.command("generate", "make a signing key and trust it");
+  generating.positional("name", arguments->name, "name of the key, such as release@example").required();
+  generating.flag("--no-passphrase", arguments->no_passphrase, "store the key unencrypted (for CI)");
+  generating.flag("--secure-boot", arguments->secure_boot,
+                  "make the keys of UEFI Secure Boot (PK, KEK, db) instead, without passphrase");
+  declare_passphrase(generating, arguments->passphrase);
+  generating.set_runner([arguments](Context& context) {
     return arguments->secure_boot ? generate_secure_boot(context, *arguments) : generate(context, *arguments);
-  };
+  });
+  set.command("show", "list your keys and the keys you trust").set_runner(&show);
+  OptionSet& trusting = set.command("trust", "trust a public key");
+  trusting.positional("key", arguments->key, "a .pub file, or the 56-character line out of one").required();
+  trusting.option("--name", arguments->name, "name to show for it [the file's name]");
+  trusting.set_runner([arguments](Context& context) { return trust(context, *arguments); });
+  return {};
 }
 
 }  // namespace imgforge::cli

@@ -13,9 +13,9 @@ namespace imgforge::cli {
 
 namespace fs = std::filesystem;
 
-void declare_passphrase(CLI::App& app, PassphraseArguments& arguments) {
-  app.add_option("--passphrase-file", arguments.file, "read the key's passphrase from a file of mode 0600");
-  app.add_option("--passphrase-fd", arguments.fd, "read the key's passphrase from an open descriptor");
+void declare_passphrase(OptionSet& set, PassphraseArguments& arguments) {
+  set.option("--passphrase-file", arguments.file, "read the key's passphrase from a file of mode 0600");
+  set.option("--passphrase-fd", arguments.fd, "read the key's passphrase from an open descriptor");
 }
 
 std::unique_ptr<signing::PassphraseSource> passphrase_source(const PassphraseArguments& arguments,
@@ -54,10 +54,9 @@ Signer make_signer(Context& context, const std::filesystem::path& chosen,
   };
 }
 
-std::shared_ptr<std::vector<std::string>> declare_public_keys(CLI::App& app) {
+std::shared_ptr<std::vector<std::string>> declare_public_keys(OptionSet& set) {
   auto keys = std::make_shared<std::vector<std::string>>();
-  app.add_option("--public-key", *keys, "a .pub file or key line to trust besides yours; repeatable")
-      ->allow_extra_args(false);
+  set.option("--public-key", *keys, "a .pub file or key line to trust besides yours; repeatable");
   return keys;
 }
 

@@ -27,7 +27,7 @@ struct PassphraseArguments {
   std::filesystem::path file;
   int fd = -1;
 };
-void declare_passphrase(CLI::App& app, PassphraseArguments& arguments);
+void declare_passphrase(OptionSet& set, PassphraseArguments& arguments);
 std::unique_ptr<signing::PassphraseSource> passphrase_source(const PassphraseArguments& arguments,
                                                              const core::CancelToken& cancel);
 
@@ -43,7 +43,7 @@ Signer make_signer(Context& context, const std::filesystem::path& chosen,
                    const PassphraseArguments& passphrase, std::string* public_key = nullptr);
 
 /// Declares --public-key, for load_trust and trusting.
-std::shared_ptr<std::vector<std::string>> declare_public_keys(CLI::App& app);
+std::shared_ptr<std::vector<std::string>> declare_public_keys(OptionSet& set);
 /// The user's trusted keys and those named on the command line.
 signing::TrustStore load_trust(const std::vector<std::string>& more);
 /// Who signed, by these keys and the one whose .pub text is `own` (empty: none).

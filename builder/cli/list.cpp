@@ -7,6 +7,7 @@
 #include "builder/cli/json_rows.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -92,12 +93,12 @@ int list_clones(Context& context) {
 
 }  // namespace
 
-Runner declare_list(CLI::App& app) {
+Runner declare_list(OptionSet& set) {
   auto lines = std::make_shared<std::vector<std::string>>();
-  app.add_option("line", *lines, "name and profile, as in hello-boot or unhinged-os-minimal [all]");
+  set.positional("line", *lines, "name and profile, as in hello-boot or unhinged-os-minimal [all]");
   auto clones = std::make_shared<bool>(false);
-  app.add_flag("--clones", *clones, "list the clones instead, and whether a machine runs on them");
-  app.footer(
+  set.flag("--clones", *clones, "list the clones instead, and whether a machine runs on them");
+  set.set_footer(
       "Newest first. SIZE is what the release takes on disk; FORMATS the same by format. SIGNED BY names "
       "the\n"
       "trusted key whose id the signature carries; only imgforge verify checks the signature. BOOTS is the "

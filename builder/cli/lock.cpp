@@ -17,9 +17,9 @@ struct Arguments {
   std::vector<std::string> packages;
 };
 
-std::shared_ptr<Arguments> declare(CLI::App& app) {
+std::shared_ptr<Arguments> declare(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  arguments->build = declare_lock_build_arguments(app);
+  arguments->build = declare_lock_build_arguments(set);
   return arguments;
 }
 
@@ -80,21 +80,21 @@ int outdated(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-Runner declare_lock(CLI::App& app) {
-  const auto arguments = declare(app);
+Runner declare_lock(OptionSet& set) {
+  const auto arguments = declare(set);
   return [arguments](Context& context) {
     return write_lock(context, *arguments, find_lock(arguments->build->recipe->file), std::nullopt);
   };
 }
 
-Runner declare_update(CLI::App& app) {
-  const auto arguments = declare(app);
-  app.add_option("packages", arguments->packages, "packages that may move; all else stays [everything]");
+Runner declare_update(OptionSet& set) {
+  const auto arguments = declare(set);
+  set.positional("packages", arguments->packages, "packages that may move; all else stays [everything]");
   return [arguments](Context& context) { return update(context, *arguments); };
 }
 
-Runner declare_outdated(CLI::App& app) {
-  const auto arguments = declare(app);
+Runner declare_outdated(OptionSet& set) {
+  const auto arguments = declare(set);
   return [arguments](Context& context) { return outdated(context, *arguments); };
 }
 

@@ -6,6 +6,7 @@
 
 #include "builder/lock/stale.hpp"
 #include "core/fd.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include "builder/lock/compare.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"
-#include "core/json.hpp"
+#include "core/json_fwd.hpp"
 
 namespace imgforge::cli {
 

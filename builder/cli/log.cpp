@@ -4,6 +4,7 @@
 
 #include "artifacts/journal.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -59,11 +60,11 @@ int log(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-Runner declare_log(CLI::App& app) {
+Runner declare_log(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("line", arguments->lines, "only changes of these lines [all]");
-  app.add_option("--last", arguments->last, "only the newest N changes");
-  app.footer(
+  set.positional("line", arguments->lines, "only changes of these lines [all]");
+  set.option("--last", arguments->last, "only the newest N changes");
+  set.set_footer(
       "Newest first. The journal is a record for people; nothing is decided by it.\n"
       "Example: imgforge log --last 10");
   return [arguments](Context& context) { return log(context, *arguments); };

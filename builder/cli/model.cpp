@@ -116,7 +116,7 @@ int add(Context& context, const ModelArguments& arguments) {
   return 0;
 }
 
-int list(Context& context) {
+int list(Context& context, const ModelArguments&) {
   artifacts::BlobStore blobs(context.options.cache_dir / "blobs");
   Json rows = Json::array();
   std::string text;
@@ -216,55 +216,61 @@ int gc(Context& context, const ModelArguments& arguments) {
   return 0;
 }
 
+using Body = int (*)(Context&, const ModelArguments&);
+
+/// One command of `imgforge model`. All of them share their variables: only one is chosen.
+OptionSet& declare_one(OptionSet& set, const std::shared_ptr<ModelArguments>& arguments, const char* name,
+                       const char* summary, Body body) {
+  OptionSet& command = set.command(name, summary);
+  command.set_runner([arguments, body](Context& context) { return body(context, *arguments); });
+  return command;
+}
+
+void declare_content(OptionSet& set, ModelArguments& arguments) {
+  set.option("--format", arguments.format, "gguf, safetensors, onnx or raw [by content]")
+      .one_of({"gguf", "safetensors", "onnx", "raw"});
+  set.option("--allow-pickle", arguments.allow_pickle, "name of a file that may carry code; repeatable");
+}
+
 }  // namespace
 
-Runner declare_model(CLI::App& app) {
+Runner declare_model(OptionSet& set) {
   auto arguments = std::make_shared<ModelArguments>();
-  app.require_subcommand(1);
-  CLI::App* fetching = app.add_subcommand("fetch", "fetch the models of a recipe into the cache, verified");
-  arguments->build->recipe = declare_recipe(*fetching);
-  fetching->add_flag("--offline", arguments->build->offline, "use no network: everything must be cached");
-  CLI::App* adding = app.add_subcommand("add", "fetch a model and print its lines for a recipe");
-  adding->add_option("name", arguments->name, "name for it")->required();
+  set.set_commands(OptionSet::Commands::kRequired);
+  OptionSet& fetching =
+      declare_one(set, arguments, "fetch", "fetch the models of a recipe into the cache, verified", &fetch);
+  arguments->build->recipe = declare_recipe(fetching);
+  fetching.flag("--offline", arguments->build->offline, "use no network: everything must be cached");
+  OptionSet& adding =
+      declare_one(set, arguments, "add", "fetch a model and print its lines for a recipe", &add);
+  adding.positional("name", arguments->name, "name for it").required();
   adding
-      ->add_option("source", arguments->source,
-                   "a URL, a file, hf://ORG/REPO@REVISION/PATH, oci://REGISTRY/REPO:TAG or ollama://NAME:TAG")
-      ->required();
-  adding->add_option("--sha256", arguments->sha256, "digest that it must have");
-  CLI::App* verifying = app.add_subcommand("verify", "hash models in the cache again");
-  verifying->add_option("name", arguments->names, "models [all]");
-  CLI::App* listing = app.add_subcommand("list", "list the models of the cache");
-  CLI::App* inspecting =
-      app.add_subcommand("inspect", "say what a model file, or a model of the cache, holds");
-  inspecting->add_option("model", arguments->name, "a file, or the name of a model")->required();
-  for (CLI::App* sub : {adding, inspecting}) {
-    sub->add_option("--format", arguments->format, "gguf, safetensors, onnx or raw [by content]")
-        ->check(CLI::IsMember({"gguf", "safetensors", "onnx", "raw"}));
-    sub->add_option("--allow-pickle", arguments->allow_pickle,
-                    "name of a file that may carry code; repeatable")
-        ->allow_extra_args(false);
-  }
-  CLI::App* removing =
-      app.add_subcommand("remove", "forget models; gc then removes what no other model needs");
-  removing->add_option("name", arguments->names, "models")->required();
-  CLI::App* collecting = app.add_subcommand("gc", "remove from the cache what only forgotten models needed");
-  collecting->add_flag("--yes", arguments->yes, "do it; without this it is only said");
-  app.footer(
+      .positional("source", arguments->source,
+                  "a URL, a file, hf://ORG/REPO@REVISION/PATH, oci://REGISTRY/REPO:TAG or ollama://NAME:TAG")
+      .required();
+  adding.option("--sha256", arguments->sha256, "digest that it must have");
+  declare_content(adding, *arguments);
+  OptionSet& verifying = declare_one(set, arguments, "verify", "hash models in the cache again", &verify);
+  verifying.positional("name", arguments->names, "models [all]");
+  declare_one(set, arguments, "list", "list the models of the cache", &list);
+  OptionSet& inspecting = declare_one(set, arguments, "inspect",
+                                      "say what a model file, or a model of the cache, holds", &inspect);
+  inspecting.positional("model", arguments->name, "a file, or the name of a model").required();
+  declare_content(inspecting, *arguments);
+  OptionSet& removing = declare_one(set, arguments, "remove",
+                                    "forget models; gc then removes what no other model needs", &remove);
+  removing.positional("name", arguments->names, "models").required();
+  OptionSet& collecting =
+      declare_one(set, arguments, "gc", "remove from the cache what only forgotten models needed", &gc);
+  collecting.flag("--yes", arguments->yes, "do it; without this it is only said");
+  set.set_footer(
       "A file that can run code when it is loaded (a pickle, as PyTorch writes them) is refused unless its "
       "name is\n"
       "allowed. HF_ENDPOINT names another hub of Hugging Face.\n"
       "Examples:\n"
       "  imgforge model add tiny hf://org/repo@main/tiny.gguf\n"
       "  imgforge model inspect tiny.gguf --json");
-  return [=](Context& context) {
-    if (fetching->parsed()) return fetch(context, *arguments);
-    if (adding->parsed()) return add(context, *arguments);
-    if (verifying->parsed()) return verify(context, *arguments);
-    if (listing->parsed()) return list(context);
-    if (inspecting->parsed()) return inspect(context, *arguments);
-    if (removing->parsed()) return remove(context, *arguments);
-    return gc(context, *arguments);
-  };
+  return {};
 }
 
 }  // namespace imgforge::cli

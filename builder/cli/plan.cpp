@@ -54,8 +54,8 @@ int print_plan(Context& context, const BuildArguments& arguments) {
   return 0;
 }
 
-Runner declare_plan(CLI::App& app) {
-  const auto arguments = declare_build_arguments(app);
+Runner declare_plan(OptionSet& set) {
+  const auto arguments = declare_build_arguments(set);
   return [arguments](Context& context) { return print_plan(context, *arguments); };
 }
 

@@ -133,14 +133,13 @@ constexpr const char* kReleaseHelp =
 
 }  // namespace
 
-Runner declare_promote(CLI::App& app) {
+Runner declare_promote(OptionSet& set) {
   auto reference = std::make_shared<std::string>();
   auto booted = std::make_shared<bool>(false);
-  app.add_option("release", *reference, kReleaseHelp)->required();
-  app.add_flag("--require-boot", *booted,
-               "refuse a release that was not seen to boot by every path it claims");
-  auto public_keys = declare_public_keys(app);
-  app.footer(
+  set.positional("release", *reference, kReleaseHelp).required();
+  set.flag("--require-boot", *booted, "refuse a release that was not seen to boot by every path it claims");
+  auto public_keys = declare_public_keys(set);
+  set.set_footer(
       "The release's signature is checked and its files are hashed first: one that nobody trusted signed is "
       "refused,\n"
       "unless it was published --unsigned, and so is a damaged one. All formats change together, by one "
@@ -149,31 +148,31 @@ Runner declare_promote(CLI::App& app) {
   return [=](Context& context) { return promote(context, *reference, *booted, *public_keys); };
 }
 
-Runner declare_rollback(CLI::App& app) {
+Runner declare_rollback(OptionSet& set) {
   auto line = std::make_shared<std::string>();
   auto to = std::make_shared<std::string>();
-  app.add_option("line", *line, "name and profile, as in unhinged-os-minimal")->required();
-  app.add_option("--to", *to, "VERSION to go back to [the one built before the current one]");
-  auto public_keys = declare_public_keys(app);
-  app.footer("Example: imgforge rollback unhinged-os-minimal");
+  set.positional("line", *line, "name and profile, as in unhinged-os-minimal").required();
+  set.option("--to", *to, "VERSION to go back to [the one built before the current one]");
+  auto public_keys = declare_public_keys(set);
+  set.set_footer("Example: imgforge rollback unhinged-os-minimal");
   return [=](Context& context) { return rollback(context, *line, *to, *public_keys); };
 }
 
-Runner declare_pin(CLI::App& app) {
+Runner declare_pin(OptionSet& set) {
   auto references = std::make_shared<std::vector<std::string>>();
   auto reason = std::make_shared<std::string>();
-  app.add_option("release", *references, kReleaseHelp)->required();
-  app.add_option("--reason", *reason, "one line that list --json, show and the journal repeat");
-  app.footer(
+  set.positional("release", *references, kReleaseHelp).required();
+  set.option("--reason", *reason, "one line that list --json, show and the journal repeat");
+  set.set_footer(
       "A pinned release is never removed by retention.\n"
       "Example: imgforge pin hello-boot@v20261120 --reason \"runs in the field\"");
   return [=](Context& context) { return pin(context, *references, *reason); };
 }
 
-Runner declare_unpin(CLI::App& app) {
+Runner declare_unpin(OptionSet& set) {
   auto references = std::make_shared<std::vector<std::string>>();
-  app.add_option("release", *references, kReleaseHelp)->required();
-  app.footer("Example: imgforge unpin hello-boot@v20261120");
+  set.positional("release", *references, kReleaseHelp).required();
+  set.set_footer("Example: imgforge unpin hello-boot@v20261120");
   return [references](Context& context) { return unpin(context, *references); };
 }
 

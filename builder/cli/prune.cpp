@@ -9,6 +9,7 @@
 #include "artifacts/release_reference.hpp"
 #include "builder/cli/json_rows.hpp"
 #include "builder/cli/retention_arguments.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -80,15 +81,15 @@ int remove(Context& context, const RemoveArguments& arguments) {
 
 }  // namespace
 
-Runner declare_prune(CLI::App& app) {
+Runner declare_prune(OptionSet& set) {
   auto lines = std::make_shared<std::vector<std::string>>();
   auto options = std::make_shared<artifacts::PruneOptions>();
   auto archived = std::make_shared<bool>(false);
-  app.add_option("line", *lines, "name and profile [all]");
-  auto policy = declare_policy(app, "--keep-within");
-  app.add_flag("--archived", *archived, "apply the policy to the archive instead");
-  app.add_flag("--yes", options->apply, "do it; without this it is only said");
-  app.footer(
+  set.positional("line", *lines, "name and profile [all]");
+  auto policy = declare_policy(set, "--keep-within");
+  set.flag("--archived", *archived, "apply the policy to the archive instead");
+  set.flag("--yes", options->apply, "do it; without this it is only said");
+  set.set_footer(
       "Each line for itself; a release stays when one rule keeps it. The current one, pinned and cloned "
       "ones,\n"
       "damaged ones, those in use and those with foreign files always stay. Nothing is guessed: without a "
@@ -106,12 +107,12 @@ Runner declare_prune(CLI::App& app) {
   };
 }
 
-Runner declare_remove(CLI::App& app) {
+Runner declare_remove(OptionSet& set) {
   auto arguments = std::make_shared<RemoveArguments>();
-  app.add_option("name", arguments->names, "releases (LINE@VERSION, LINE-VERSION or a path), or clones")
-      ->required();
-  app.add_flag("--yes", arguments->yes, "do it; without this it is only said");
-  app.footer(
+  set.positional("name", arguments->names, "releases (LINE@VERSION, LINE-VERSION or a path), or clones")
+      .required();
+  set.flag("--yes", arguments->yes, "do it; without this it is only said");
+  set.set_footer(
       "Releases that are current, pinned, cloned or in use are refused, and so is a clone on which a "
       "machine\n"
       "runs. The state of a removed clone is lost; its release stays.\n"

@@ -9,20 +9,15 @@
 
 namespace imgforge::cli {
 
-std::shared_ptr<RecipeArguments> declare_recipe(CLI::App& app, Choice choice) {
+std::shared_ptr<RecipeArguments> declare_recipe(OptionSet& set, Choice choice) {
   auto arguments = std::make_shared<RecipeArguments>();
-  app.add_option("recipe", arguments->file, "recipe file (YAML)")->required();
+  set.positional("recipe", arguments->file, "recipe file (YAML)").required();
   if (choice == Choice::kOfUser) {
-    app.add_option("-p,--profile", arguments->profiles, "profile to take; repeatable [all]")
-        ->allow_extra_args(false);
-    app.add_option("-f,--format", arguments->formats, "format to make; repeatable [what the recipe says]")
-        ->allow_extra_args(false);
+    set.option("-p,--profile", arguments->profiles, "profile to take; repeatable [all]");
+    set.option("-f,--format", arguments->formats, "format to make; repeatable [what the recipe says]");
   }
-  app.add_option("--set", arguments->set, "PATH=VALUE: override a field, as in disk.size=2G; repeatable")
-      ->allow_extra_args(false);
-  app.add_option("--mirror", arguments->mirrors,
-                 "URL that takes the place of the recipe's mirrors; repeatable")
-      ->allow_extra_args(false);
+  set.option("--set", arguments->set, "PATH=VALUE: override a field, as in disk.size=2G; repeatable");
+  set.option("--mirror", arguments->mirrors, "URL that takes the place of the recipe's mirrors; repeatable");
   return arguments;
 }
 

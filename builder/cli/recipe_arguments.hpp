@@ -26,7 +26,7 @@ enum class Choice { kOfUser, kAll };
 
 /// Declares RECIPE, --set, --mirror and, where the user may choose, --profile and --format. What it returns
 /// must outlive parsing.
-std::shared_ptr<RecipeArguments> declare_recipe(CLI::App& app, Choice choice = Choice::kOfUser);
+std::shared_ptr<RecipeArguments> declare_recipe(OptionSet& set, Choice choice = Choice::kOfUser);
 
 /// The chosen profiles (all when none was named), in the recipe's order, with overrides applied.
 std::vector<recipe::ResolvedRecipe> resolve_profiles(const RecipeArguments& arguments,

@@ -7,6 +7,7 @@
 #include "artifacts/release_reference.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -72,16 +73,14 @@ int repair(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-Runner declare_repair(CLI::App& app) {
+Runner declare_repair(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_flag("--yes", arguments->yes, "do it; without this it is only said");
-  app.add_option("--head", arguments->heads,
-                 "LINE@VERSION to make current where current is missing or broken; repeatable")
-      ->allow_extra_args(false);
-  app.add_option("--public-key", arguments->public_keys,
-                 "a .pub file or key line to trust besides yours; repeatable")
-      ->allow_extra_args(false);
-  app.footer(
+  set.flag("--yes", arguments->yes, "do it; without this it is only said");
+  set.option("--head", arguments->heads,
+             "LINE@VERSION to make current where current is missing or broken; repeatable");
+  set.option("--public-key", arguments->public_keys,
+             "a .pub file or key line to trust besides yours; repeatable");
+  set.set_footer(
       "Lost or changed files come back from the build cache or another release that has the same bytes, and "
       "only\n"
       "where a trusted signature proves what they were. What is current is never guessed.\n"

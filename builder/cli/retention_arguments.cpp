@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -45,14 +46,14 @@ artifacts::RetentionPolicy PolicyArguments::policy(const core::Clock& clock) con
   return policy;
 }
 
-std::shared_ptr<PolicyArguments> declare_policy(CLI::App& app, const char* age_flag) {
+std::shared_ptr<PolicyArguments> declare_policy(OptionSet& set, const char* age_flag) {
   auto arguments = std::make_shared<PolicyArguments>();
-  app.add_option("--keep-last", arguments->last, "the newest N releases of each line stay");
-  app.add_option("--keep-daily", arguments->daily, "the newest release of each of the latest N days stays");
-  app.add_option("--keep-weekly", arguments->weekly, "likewise of weeks");
-  app.add_option("--keep-monthly", arguments->monthly, "likewise of months");
-  app.add_option(age_flag, arguments->within, "releases younger than that stay: 12h, 30d, 2w, 6m, 1y");
-  app.add_flag("--keep-tagged", arguments->tagged, "pinned releases stay (they always do) and may be all");
+  set.option("--keep-last", arguments->last, "the newest N releases of each line stay");
+  set.option("--keep-daily", arguments->daily, "the newest release of each of the latest N days stays");
+  set.option("--keep-weekly", arguments->weekly, "likewise of weeks");
+  set.option("--keep-monthly", arguments->monthly, "likewise of months");
+  set.option(age_flag, arguments->within, "releases younger than that stay: 12h, 30d, 2w, 6m, 1y");
+  set.flag("--keep-tagged", arguments->tagged, "pinned releases stay (they always do) and may be all");
   return arguments;
 }
 

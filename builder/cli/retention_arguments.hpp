@@ -18,7 +18,7 @@ struct PolicyArguments {
 };
 
 /// What the flag for an age is called, and what it does.
-std::shared_ptr<PolicyArguments> declare_policy(CLI::App& app, const char* age_flag);
+std::shared_ptr<PolicyArguments> declare_policy(OptionSet& set, const char* age_flag);
 
 /// Rows of the table and of `--json`: line, version, fate, why.
 std::vector<std::string> plan_row(const artifacts::PlannedRelease& planned, const char* fate);

@@ -72,29 +72,13 @@ void open_standard_streams() {
   }
 }
 
-/// Every long flag also as IMGFORGE_<FLAG>; the flag wins.
-void add_environment(CLI::App& app) {
-  for (CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) {
-      if (name == "help" || name == "version" || name == "help-all") continue;
-      std::string variable = "IMGFORGE_" + name;
-      std::transform(variable.begin(), variable.end(), variable.begin(),
-                     [](unsigned char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(c)); });
-      option->envname(variable);
-    }
-  }
-  for (CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) add_environment(*sub);
-}
-
-void declare_globals(CLI::App& app, GlobalOptions& options) {
-  app.add_option("--output-dir", options.output_dir, "the store: releases and the links to them")
-      ->capture_default_str();
-  app.add_option("--cache-dir", options.cache_dir, "downloads and step results [$XDG_CACHE_HOME/imgforge]");
-  app.add_option("--color", options.color, "auto, always or never")
-      ->check(CLI::IsMember({"auto", "always", "never"}));
-  app.add_flag("-q,--quiet", options.quiet, "print errors and results only");
-  app.add_flag("-v,--verbose", options.verbose, "print more");
-  app.add_flag("--json", options.json, "print machine-readable results");
+void declare_globals(OptionSet& set, GlobalOptions& options) {
+  set.option("--output-dir", options.output_dir, "the store: releases and the links to them").show_default();
+  set.option("--cache-dir", options.cache_dir, "downloads and step results [$XDG_CACHE_HOME/imgforge]");
+  set.option("--color", options.color, "auto, always or never").one_of({"auto", "always", "never"});
+  set.flag("-q,--quiet", options.quiet, "print errors and results only");
+  set.flag("-v,--verbose", options.verbose, "print more");
+  set.flag("--json", options.json, "print machine-readable results");
 }
 
 int report(const core::Error& error, const GlobalOptions& options) {
@@ -108,15 +92,6 @@ int report(const core::Error& error, const GlobalOptions& options) {
   if (actions != nullptr && std::string_view(actions) == "true")
     fmt::print(stderr, "{}", render_annotation(error));
   return core::exit_code(error.kind());
-}
-
-int usage_error(const CLI::App& app, const CLI::ParseError& error, const GlobalOptions& options) {
-  if (error.get_exit_code() == 0) {
-    print(dynamic_cast<const CLI::CallForVersion*>(&error) != nullptr ? std::string(error.what()) + "\n"
-                                                                      : app.help());
-    return 0;
-  }
-  return report(core::Error(core::Kind::kUsage, error.what()).hint("imgforge help"), options);
 }
 
 }  // namespace
@@ -141,24 +116,20 @@ int run(int argc, const char* const* argv) {
   ::signal(SIGXFSZ, SIG_IGN);
   GlobalOptions options;
   try {
-    CLI::App app("Builds, signs, verifies and boots Alpine Linux images from YAML recipes.", "imgforge");
-    app.set_version_flag("--version", "imgforge " IMGFORGE_VERSION);
-    app.require_subcommand(1);
-    app.fallthrough();
-    declare_globals(app, options);
-    std::vector<std::pair<CLI::App*, Runner>> runners;
+    CommandLine line("imgforge", "Builds, signs, verifies and boots Alpine Linux images from YAML recipes.",
+                     "imgforge " IMGFORGE_VERSION);
+    line.options().set_commands(OptionSet::Commands::kRequired);
+    declare_globals(line.options(), options);
     for (const Command& command : commands()) {
-      CLI::App* sub = app.add_subcommand(std::string(command.name), std::string(command.summary));
-      sub->group(std::string(command.group));
-      runners.emplace_back(sub, command.declare(*sub));
-      if (sub->get_footer().empty()) sub->footer(example_of(command.name));
+      OptionSet& set = line.options().command(std::string(command.name), std::string(command.summary));
+      set.set_group(std::string(command.group));
+      set.set_runner(command.declare(set));
+      if (!set.has_footer()) set.set_footer(example_of(command.name));
     }
-    add_environment(app);
-    try {
-      app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      const auto subcommands = app.get_subcommands();
-      return usage_error(subcommands.empty() ? app : *subcommands.front(), error, options);
+    line.read_environment("IMGFORGE_");
+    if (const auto text = line.parse(argc, argv)) {
+      print(*text);
+      return 0;
     }
     if (options.cache_dir.empty()) options.cache_dir = default_cache_dir();
     const Verbosity verbosity = options.quiet          ? Verbosity::kQuiet
@@ -171,10 +142,7 @@ int run(int argc, const char* const* argv) {
                     core::system_processes(),
                     progress,
                     Style(colour_for(options.color, STDOUT_FILENO))};
-    for (const auto& [sub, runner] : runners) {
-      if (sub->parsed()) return runner(context);
-    }
-    throw core::Error(core::Kind::kUsage, "no command was given").hint("imgforge help");
+    return line.runner()(context);
   } catch (const core::Error& error) {
     return report(error, options);
   } catch (const std::bad_alloc&) {

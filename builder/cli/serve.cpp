@@ -39,14 +39,14 @@ int serve_folder(Context& context, const ServeArguments& arguments) {
 
 }  // namespace
 
-Runner declare_serve(CLI::App& app) {
+Runner declare_serve(OptionSet& set) {
   auto arguments = std::make_shared<ServeArguments>();
-  app.add_option("dir", arguments->folder, "folder to serve, such as one that imgforge export wrote")
-      ->capture_default_str();
-  app.add_option("--port", arguments->port, "port to listen on; 0: any free one")->capture_default_str();
-  app.add_option("--bind", arguments->address, "numeric address to listen on; 0.0.0.0: every IPv4 address")
-      ->capture_default_str();
-  app.footer(
+  set.positional("dir", arguments->folder, "folder to serve, such as one that imgforge export wrote")
+      .show_default();
+  set.option("--port", arguments->port, "port to listen on; 0: any free one").show_default();
+  set.option("--bind", arguments->address, "numeric address to listen on; 0.0.0.0: every IPv4 address")
+      .show_default();
+  set.set_footer(
       "It runs until Ctrl-C and prints the address that it listens on.\n\n"
       "Example:\n  imgforge serve /srv/www/images --port 8080\n"
       "  curl -C - -O http://127.0.0.1:8080/releases/hello/v20261120/hello-v20261120.qcow2\n");

@@ -8,6 +8,7 @@
 #include "builder/cli/recipe_arguments.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/fd.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -111,11 +112,10 @@ int show_release(Context& context, const std::string& reference) {
 
 }  // namespace
 
-Runner declare_show(CLI::App& app) {
-  const auto arguments = declare_recipe(app);
-  app.get_option("recipe")->description(
-      "recipe file (YAML), or a release: LINE, LINE@VERSION, LINE-VERSION or a path");
-  app.footer(
+Runner declare_show(OptionSet& set) {
+  const auto arguments = declare_recipe(set);
+  set.find("recipe").describe("recipe file (YAML), or a release: LINE, LINE@VERSION, LINE-VERSION or a path");
+  set.set_footer(
       "A file that ends in .yaml or .yml, or that is not in the output folder, is a recipe; everything else "
       "names\n"
       "a release. The options below apply to recipes.\n"

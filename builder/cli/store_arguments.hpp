@@ -7,7 +7,7 @@
 #include "artifacts/inventory.hpp"
 #include "artifacts/store.hpp"
 #include "builder/cli/command.hpp"
-#include "core/json.hpp"
+#include "core/json_fwd.hpp"
 #include "signing/trust.hpp"
 
 namespace imgforge::cli {

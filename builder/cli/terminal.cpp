@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "builder/cli/columns.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 
@@ -21,9 +22,10 @@ bool is_set(const char* name) {
   return value != nullptr && *value != '\0';
 }
 
+/// 80 for a terminal that does not say.
 std::size_t terminal_width() {
   winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0 ? size.ws_col : 80;
 }
 
 void append_mark(std::string& out, const core::Error& error, const Style& style) {
@@ -36,6 +38,16 @@ void append_mark(std::string& out, const core::Error& error, const Style& style)
   const auto indent = static_cast<std::size_t>(std::max(0, mark.column - 1));
   const auto waves = static_cast<std::size_t>(std::max(0, mark.length - 1));
   out += fmt::format("      | {}{}\n", std::string(indent, ' '), style.bad("^" + std::string(waves, '~')));
+}
+
+/// Lines that stand `indent` to the right; the first begins with `mark`, which is as wide.
+std::string indented_lines(const std::string& mark, std::size_t indent, std::string_view text,
+                           std::size_t width) {
+  if (width == kUnlimited) return fmt::format("{}{}\n", mark, text);
+  std::string out;
+  for (const std::string& line : wrapped_to_columns(text, width > indent ? width - indent : 1))
+    out += fmt::format("{}{}\n", out.empty() ? mark : std::string(indent, ' '), line);
+  return out;
 }
 
 }  // namespace
@@ -80,30 +92,33 @@ void TerminalProgress::end(std::string_view name, std::string_view detail, Outco
     took = start == started_.end() ? "" : seconds_text(std::chrono::duration<double>(elapsed).count());
   }
   if (verbosity_ == Verbosity::kQuiet) return;
-  print_line(fmt::format("  {} {:<{}} {}  {}", style_.good("✓"), name, kNameWidth, detail, style_.dim(took)));
+  print_text(step_line(name, detail, took, width(), style_));
 }
 
 void TerminalProgress::note(std::string_view text) {
   const std::lock_guard lock(mutex_);
-  if (verbosity_ != Verbosity::kQuiet) print_line(fmt::format("  {}", text));
+  if (verbosity_ != Verbosity::kQuiet) print_text(note_lines(text, width()));
 }
 
 void TerminalProgress::warn(std::string_view text) {
   const std::lock_guard lock(mutex_);
-  print_line(fmt::format("  {} {}", style_.warn("!"), text));
+  print_text(warning_lines(text, width(), style_));
 }
 
-void TerminalProgress::print_line(const std::string& line) {
+std::size_t TerminalProgress::width() const {
+  return live_ ? terminal_width() : kUnlimited;
+}
+
+void TerminalProgress::print_text(const std::string& text) {
   erase();
-  fmt::print(stderr, "{}\n", line);
+  fmt::print(stderr, "{}", text);
   std::fflush(stderr);
 }
 
 void TerminalProgress::draw(std::string_view name, std::string_view detail) {
   if (!live_ || verbosity_ == Verbosity::kQuiet) return;
   erase();
-  const std::string text = fmt::format("  … {:<{}} {}", name, kNameWidth, core::escaped(detail));
-  fmt::print(stderr, "{}", text.substr(0, terminal_width() - 1));
+  fmt::print(stderr, "{}", live_line(name, detail, terminal_width()));
   std::fflush(stderr);
   drawn_ = true;
 }
@@ -112,6 +127,34 @@ void TerminalProgress::erase() {
   if (!drawn_) return;
   fmt::print(stderr, "\r\x1b[K");
   drawn_ = false;
+}
+
+std::string live_line(std::string_view name, std::string_view detail, std::size_t width) {
+  const std::string text =
+      fmt::format("  … {} {}", padded_to_columns(name, kNameWidth), core::escaped(detail));
+  return cut_to_columns(text, width - 1);  // a full line would put the cursor on the next one
+}
+
+std::string step_line(std::string_view name, std::string_view detail, std::string_view took,
+                      std::size_t width, const Style& style) {
+  constexpr std::size_t mark = 4;
+  std::string text = fmt::format("{} {}", padded_to_columns(name, kNameWidth), detail);
+  const std::size_t tail = 2 + columns_of(took);
+  if (width == kUnlimited || mark + columns_of(text) + tail <= width)
+    return fmt::format("  {} {}  {}\n", style.good("✓"), text, style.dim(took));
+  if (width < mark + tail + kNameWidth) {  // too narrow for both
+    return fmt::format("  {} {}\n", style.good("✓"), cut_to_columns(text, width - std::min(width, mark)));
+  }
+  return fmt::format("  {} {}  {}\n", style.good("✓"), cut_to_columns(text, width - mark - tail),
+                     style.dim(took));
+}
+
+std::string note_lines(std::string_view text, std::size_t width) {
+  return indented_lines("  ", 2, text, width);
+}
+
+std::string warning_lines(std::string_view text, std::size_t width, const Style& style) {
+  return indented_lines(fmt::format("  {} ", style.warn("!")), 4, text, width);
 }
 
 std::string render_error(const core::Error& error, const Style& style) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <mutex>
 #include <string>
@@ -48,7 +49,8 @@ class TerminalProgress : public core::Progress {
 
  private:
   using Time = std::chrono::steady_clock::time_point;
-  void print_line(const std::string& line);
+  std::size_t width() const;
+  void print_text(const std::string& text);
   void draw(std::string_view name, std::string_view detail);
   void erase();
 
@@ -59,6 +61,20 @@ class TerminalProgress : public core::Progress {
   bool drawn_ = false;  ///< a moving line is on the screen
   std::map<std::string, Time, std::less<>> started_;
 };
+
+/// Width of what is no terminal.
+inline constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
+
+// The lines of TerminalProgress, none wider than `width` columns.
+
+/// The moving line of a running step, without newline; one column less, for the cursor.
+std::string live_line(std::string_view name, std::string_view detail, std::size_t width);
+/// The line of a step that is done; the detail is cut before the time it took is.
+std::string step_line(std::string_view name, std::string_view detail, std::string_view took,
+                      std::size_t width, const Style& style);
+/// A sentence, broken at blanks where it does not fit.
+std::string note_lines(std::string_view text, std::size_t width);
+std::string warning_lines(std::string_view text, std::size_t width, const Style& style);
 
 /// The error as text for people: place with caret, message, quoted output, context, hint.
 std::string render_error(const core::Error& error, const Style& style);

@@ -5,8 +5,8 @@
 
 namespace imgforge::cli {
 
-Runner declare_validate(CLI::App& app) {
-  const auto arguments = declare_recipe(app);
+Runner declare_validate(OptionSet& set) {
+  const auto arguments = declare_recipe(set);
   return [arguments](Context& context) {
     const auto profiles = resolve_profiles(*arguments, core::build_time(context.clock));
     core::Json names = core::Json::array();

@@ -52,18 +52,18 @@ int vendor(Context& context, const Arguments& arguments) {
 
 }  // namespace
 
-Runner declare_vendor(CLI::App& app) {
+Runner declare_vendor(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("recipe", arguments->recipe, "recipe file (YAML) with a lock beside it")->required();
-  app.add_option("dir", arguments->target, "folder to write, or to replace if it was vendored")->required();
-  app.add_flag("--offline", arguments->build.offline, "use no network: everything must be cached");
-  app.add_option("--signing-key", arguments->signing_key,
-                 "secret key to sign the sums with [the only one of imgforge key show]");
-  app.add_option("--apk-key", arguments->repository_key,
-                 "RSA key (NAME.rsa) to sign indexes of just these packages with, so that stock apk installs "
-                 "from the folder");
-  declare_passphrase(app, arguments->passphrase);
-  app.add_flag("--unsigned", arguments->is_unsigned, "do not sign the sums");
+  set.positional("recipe", arguments->recipe, "recipe file (YAML) with a lock beside it").required();
+  set.positional("dir", arguments->target, "folder to write, or to replace if it was vendored").required();
+  set.flag("--offline", arguments->build.offline, "use no network: everything must be cached");
+  set.option("--signing-key", arguments->signing_key,
+             "secret key to sign the sums with [the only one of imgforge key show]");
+  set.option("--apk-key", arguments->repository_key,
+             "RSA key (NAME.rsa) to sign indexes of just these packages with, so that stock apk installs "
+             "from the folder");
+  declare_passphrase(set, arguments->passphrase);
+  set.flag("--unsigned", arguments->is_unsigned, "do not sign the sums");
   return [arguments](Context& context) { return vendor(context, *arguments); };
 }
 

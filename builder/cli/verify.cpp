@@ -77,21 +77,19 @@ core::Json as_json(const Subject& subject, const VerifyReport& report) {
 
 }  // namespace
 
-Runner declare_verify(CLI::App& app) {
+Runner declare_verify(OptionSet& set) {
   auto arguments = std::make_shared<VerifyArguments>();
-  app.add_option("path", arguments->paths, "release folders, artifacts or stores [the output folder]");
-  app.add_option("--public-key", arguments->public_keys,
-                 "a .pub file or key line to trust besides yours; repeatable")
-      ->allow_extra_args(false);
-  app.add_flag("--strict", arguments->strict,
-               "files beside a release that its manifest does not list are a failure");
-  CLI::Option* all = app.add_flag("--all", arguments->all,
-                                  "check the whole output folder: every release, also archived ones, every "
-                                  "link, and what else lies there");
-  app.add_flag("--thorough", arguments->thorough,
-               "with --all: sha512 too, which takes about 1.7 times as long")
-      ->needs(all);
-  app.footer(
+  set.positional("path", arguments->paths, "release folders, artifacts or stores [the output folder]");
+  set.option("--public-key", arguments->public_keys,
+             "a .pub file or key line to trust besides yours; repeatable");
+  set.flag("--strict", arguments->strict,
+           "files beside a release that its manifest does not list are a failure");
+  const Option all = set.flag("--all", arguments->all,
+                              "check the whole output folder: every release, also archived ones, every "
+                              "link, and what else lies there");
+  set.flag("--thorough", arguments->thorough, "with --all: sha512 too, which takes about 1.7 times as long")
+      .needs(all);
+  set.set_footer(
       "Without --all the current release of each line is checked, with both digests and its image "
       "structure.\n"
       "Example: imgforge verify --all");

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "builder/cli/store_arguments.hpp"
+#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {

@@ -2,10 +2,18 @@
 #include <fmt/format.h>
 
 #include "builder/image/vm_bundle.hpp"
+#include "builder/machine/accelerator.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::image {
 namespace {
+
+/// For printf(1).
+std::string octal(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) text += fmt::format("\\{:03o}", static_cast<unsigned char>(byte));
+  return text;
+}
 
 /// Whole MiB, rounded up.
 std::uint64_t mebibytes(core::Bytes size) {
@@ -90,12 +98,12 @@ run() {
   printf '\n'
 }
 
-# A boot sector that writes 0x31 to the port of isa-debug-exit, which ends QEMU with 99: that KVM opens says
-# little, the guest must run too.
+# A boot sector that enters protected mode and then ends QEMU with 99 by isa-debug-exit: that KVM opens says little, the
+# guest must run too.
 kvm_works() {
   [ -r /dev/kvm ] && [ -w /dev/kvm ] || return 1
   probe=$(mktemp -d "${TMPDIR:-/tmp}/imgforge-vm.XXXXXX") || return 1
-  printf '\272\001\005\260\061\356\364\353\375' > "$probe/disk"
+  printf "$probe_code" > "$probe/disk"
   printf '\125\252' | dd of="$probe/disk" bs=1 seek=510 conv=notrunc 2>/dev/null
   status=0
   timeout -s KILL 3 "$qemu" -accel kvm -cpu host -m 32 -display none -nodefaults -no-reboot \
@@ -275,9 +283,10 @@ std::string vm_start_script(const VmSpec& spec) {
              "# MiB at the start, and with all that can be added in the slots.\n"
              "memory={}\n"
              "maximum={}\n"
-             "slots={}\n",
+             "slots={}\n"
+             "probe_code='{}'\n",
              spec.name, core::derived_uuid("imgforge vm " + spec.identity), spec.cpus, mebibytes(spec.memory),
-             mebibytes(spec.maximum_memory), kVmMemorySlots) +
+             mebibytes(spec.maximum_memory), kVmMemorySlots, octal(machine::kvm_probe_code())) +
          std::string(kBody);
 }
 

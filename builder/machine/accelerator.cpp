@@ -18,27 +18,44 @@ namespace imgforge::machine {
 namespace {
 
 constexpr std::string_view kDevice = "/dev/kvm";
-constexpr int kDebugPort = 0x501;
 constexpr unsigned char kProbeValue = 0x31;
 // isa-debug-exit ends QEMU with (value << 1) | 1.
 constexpr int kProbeExit = (kProbeValue << 1) | 1;
 
-/// A boot sector that writes kProbeValue to the debug-exit port: that it ran proves that the firmware and
-/// protected-mode code before it ran too.
+/// Loaded at 0x7C00. Addresses inside it are absolute.
+// clang-format off
+constexpr std::array<unsigned char, 84> kProbe{
+    0xFA,                                            // cli
+    0x31, 0xC0,                                      // xor ax, ax
+    0x8E, 0xD8,                                      // mov ds, ax
+    0x66, 0x0F, 0x01, 0x16, 0x4E, 0x7C,              // lgdt [0x7C4E]
+    0x0F, 0x20, 0xC0,                                // mov eax, cr0
+    0x0C, 0x01,                                      // or al, 1: protected mode
+    0x0F, 0x22, 0xC0,                                // mov cr0, eax
+    0xEA, 0x18, 0x7C, 0x08, 0x00,                    // jmp 8:0x7C18, 32 bits from here
+    0x66, 0xB8, 0x10, 0x00,                          // mov ax, 16
+    0x8E, 0xD0,                                      // mov ss, ax
+    0xBC, 0x00, 0x70, 0x00, 0x00,                    // mov esp, 0x7000
+    0x9C,                                            // pushf
+    0x6A, 0x08,                                      // push 8
+    0x68, 0x2C, 0x7C, 0x00, 0x00,                    // push 0x7C2C
+    0xCF,                                            // iret, to the next instruction
+    0x66, 0xBA, kProbePort & 0xFF, kProbePort >> 8,  // mov dx, port
+    0xB0, kProbeValue,                               // mov al, value
+    0xEE,                                            // out dx, al
+    0xF4,                                            // hlt
+    0xEB, 0xFD,                                      // jmp to the hlt
+    // The descriptors: none, code and data of 4 GiB; then what lgdt reads.
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0xFF, 0xFF, 0x00, 0x00, 0x00, 0x9A, 0xCF, 0x00,
+    0xFF, 0xFF, 0x00, 0x00, 0x00, 0x92, 0xCF, 0x00,
+    0x17, 0x00, 0x36, 0x7C, 0x00, 0x00,
+};
+// clang-format on
+
 std::string boot_sector() {
-  constexpr std::array<unsigned char, 9> code{
-      0xBA,
-      kDebugPort & 0xFF,
-      kDebugPort >> 8,  // mov dx, port
-      0xB0,
-      kProbeValue,  // mov al, value
-      0xEE,         // out dx, al
-      0xF4,         // hlt
-      0xEB,
-      0xFD,  // jmp to the hlt
-  };
   std::string sector(512, '\0');
-  std::copy(code.begin(), code.end(), sector.begin());
+  kvm_probe_code().copy(sector.data(), kvm_probe_code().size());
   sector[510] = '\x55';
   sector[511] = static_cast<char>(0xAA);
   return sector;
@@ -102,7 +119,7 @@ AcceleratorVerdict probe(core::ProcessRunner& processes, const std::filesystem::
       "-m",          "32",
       "-display",    "none",
       "-nodefaults", "-no-reboot",
-      "-device",     fmt::format("isa-debug-exit,iobase={:#x},iosize=1", kDebugPort),
+      "-device",     fmt::format("isa-debug-exit,iobase={:#x},iosize=1", kProbePort),
       "-drive",      fmt::format("file={},format=raw,if=ide,readonly=off,snapshot=on", disk.native())};
   command.timeout = deadline;
   try {
@@ -117,6 +134,10 @@ AcceleratorVerdict probe(core::ProcessRunner& processes, const std::filesystem::
 }
 
 }  // namespace
+
+std::string_view kvm_probe_code() {
+  return {reinterpret_cast<const char*>(kProbe.data()), kProbe.size()};
+}
 
 std::string_view accelerator_name(Accelerator accelerator) {
   return accelerator == Accelerator::kKvm ? "kvm" : "tcg";

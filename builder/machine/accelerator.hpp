@@ -28,6 +28,13 @@ struct AcceleratorVerdict {
 AcceleratorVerdict find_accelerator(core::ProcessRunner& processes, const std::filesystem::path& cache_dir,
                                     const core::CancelToken& cancel,
                                     std::chrono::milliseconds deadline = std::chrono::seconds(3));
+/// Code of the probe's guest, a boot sector without its signature: it enters protected mode, comes back to
+/// its own code by an IRET there and then writes 0x31 to the isa-debug-exit device at kProbePort, so QEMU
+/// exits with 99. Some hosts run the code of a BIOS by KVM and stop a guest at that very instruction ("KVM
+/// internal error"), as boot loaders use it.
+std::string_view kvm_probe_code();
+inline constexpr int kProbePort = 0x501;
+
 /// Records that KVM failed later in use, so that the next run does not try it again.
 void remember_kvm_failure(const std::filesystem::path& cache_dir, std::string_view reason);
 

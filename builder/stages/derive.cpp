@@ -98,7 +98,7 @@ class Derivation {
     publish.derived_from = artifacts::ManifestDerivation{request_.source.reference(), operation, read_};
     publish.artifacts = std::move(staged_);
     publish.sign = request_.sign;
-    publish.signature = request_.signature;
+    publish.signature = request_.identical_signature;
     publish.cancel = cancel();
     publish.finalise = [&](Manifest& manifest) {
       complete(manifest);

@@ -26,8 +26,10 @@ struct DeriveRequest {
   artifacts::ReleaseLocation source;
   std::optional<artifacts::Version> version;  ///< none: the next revision of the source's
   artifacts::Current current = artifacts::Current::kLeave;
-  /// Whose signature is accepted: of the source, and of a release that is there already and the same.
-  artifacts::SignatureCheck signature;
+  artifacts::SignatureCheck signature;  ///< whose signature of the source is accepted
+  /// Whose of a release that is there already and the same: these, and the key that signs now. That key
+  /// vouches for what it makes and not for what it is given.
+  artifacts::SignatureCheck identical_signature;
   std::function<std::string(std::string_view, std::string_view)> sign;  ///< as in PublishRequest
   core::UnixTime build_time;
   std::filesystem::path scratch;  ///< folder for unpacked disks

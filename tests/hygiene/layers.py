@@ -46,7 +46,7 @@ OWNERS = {
     r"zlib\.h": ["builder/fetch", "builder/image", "artifacts"],
     r"(ext2fs/|et/com_err)": ["builder/image"],
     r"libfdisk/": ["builder/image"],
-    r"CLI/": ["builder/cli"],
+    r"CLI/": ["builder/cli/options.cpp"],
 }
 
 INCLUDE = re.compile(r'^\s*#include\s*[<"]([^>"]+)[>"]')

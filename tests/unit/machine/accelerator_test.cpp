@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 
@@ -70,6 +71,25 @@ TEST_F(AcceleratorTest, TheEnvironmentDecidesWithoutAProbe) {
   EXPECT_THROW(find_accelerator(processes_, folder_.path(), cancel_), core::Error);
   ::unsetenv("IMGFORGE_ACCELERATOR");
   EXPECT_EQ(processes_.calls, 0);
+}
+
+/// What the probe calls a success must be one: the same guest runs to its end where nothing is broken.
+TEST(AcceleratorProbe, RunsToItsEndUnderEmulation) {
+  const core::TempDir folder(std::filesystem::temp_directory_path(), "accelerator-test");
+  std::string sector(510, '\0');
+  ASSERT_LT(kvm_probe_code().size(), sector.size());
+  sector.replace(0, kvm_probe_code().size(), kvm_probe_code());
+  core::write_file_atomically(folder / "disk", sector + "\x55\xAA");
+  core::Command command;
+  command.program = "qemu-system-x86_64";
+  command.args = {"-accel",      "tcg",
+                  "-m",          "32",
+                  "-display",    "none",
+                  "-nodefaults", "-no-reboot",
+                  "-device",     "isa-debug-exit,iobase=" + std::to_string(kProbePort) + ",iosize=1",
+                  "-drive",      "file=" + (folder / "disk").native() + ",format=raw,if=ide,snapshot=on"};
+  command.timeout = std::chrono::seconds(60);
+  EXPECT_EQ(core::system_processes().run(command, core::CancelToken()).exit_code, 99);
 }
 
 TEST_F(AcceleratorTest, TheRealProbeEndsWithAVerdict) {
