@@ -6,6 +6,7 @@
 
 #include "core/random.hpp"
 #include "signing/key_files.hpp"
+#include "support/sanitized.hpp"
 #include "unit/signing/signing_testing.hpp"
 
 namespace imgforge::signing {
@@ -13,6 +14,7 @@ namespace {
 
 using core::Kind;
 using testing::expect_error;
+using testing::kSanitized;
 using testing::kVectorPublic;
 using testing::kVectorSecret;
 using testing::vector_key;
@@ -156,15 +158,6 @@ TEST(HostileKeys, PublicKeyOutlines) {
     expect_error(Kind::kSignature, "malformed public key", [&] { PublicKey::parse(text); });
   }
 }
-
-// The sanitizer's runtime turns mlock into a no-op.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 /// While a key is used its secret is only in memory that is locked and left out of core dumps.
 TEST(SecretMemory, IsLockedAndWiped) {
