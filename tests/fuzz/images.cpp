@@ -10,9 +10,13 @@
 
 #include "builder/image/elf.hpp"
 #include "builder/image/gpt.hpp"
+#include "builder/image/kernel.hpp"
+#include "builder/image/module_closure.hpp"
 #include "builder/image/pe.hpp"
+#include "builder/image/rootfs_archive.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"
+#include "core/text.hpp"
 #include "fuzz/table.hpp"
 #include "fuzz/target.hpp"
 
@@ -65,6 +69,35 @@ void elf(std::string_view bytes) {
   image::read_elf_needs(bytes, "input");
 }
 
+void kernel(std::string_view bytes) {
+  if (image::kernel_release(bytes, "input").find('/') != std::string::npos)
+    throw std::logic_error("a kernel release that is a path");
+}
+
+/// Three files with a line "---" between.
+void module_table(std::string_view bytes) {
+  std::string_view texts[3] = {bytes, {}, {}};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const std::size_t at = texts[i].find("---\n");
+    if (at == std::string_view::npos) break;
+    texts[i + 1] = texts[i].substr(at + 4);
+    texts[i] = texts[i].substr(0, at);
+  }
+  image::ModuleTable(texts[0], texts[1], texts[2]).closure({"ext4", "virtio_blk", "dm-verity"});
+}
+
+/// Links of the archive lead to nothing but its own members.
+void rootfs(std::string_view bytes) {
+  const image::RootfsArchive archive(file_of(bytes));
+  for (const char* path : {"etc/os-release", "lib/apk/db/installed", "lib/modules", "/boot/vmlinuz", "a/b"}) {
+    const std::optional<std::string> found = archive.resolve(path);
+    if (found && (found->starts_with('/') || ("/" + *found + "/").find("/../") != std::string::npos))
+      throw std::logic_error("a path leads out of the archive: " + *found);
+    archive.list(path);
+    if (found) archive.read({*found}, 1 << 16);
+  }
+}
+
 void pe(std::string_view bytes) {
   const image::PeFile file(std::string(bytes), "input");
   if (!file.is_signed()) file.authenticode_sha256();
@@ -82,7 +115,9 @@ void gpt(std::string_view bytes) {
     disk.replace(kHeader + 16, 4, 4, '\0');
     put_crc(disk, kHeader + 16, kHeader, 92);
   }
-  image::read_gpt(whole.with(disk));
+  for (const image::GptPartition& partition : image::read_gpt(whole.with(disk)).partitions) {
+    if (!core::is_utf8(partition.name)) throw std::logic_error("the name of a partition is no UTF-8");
+  }
 }
 
 }  // namespace imgforge::fuzz

@@ -1,7 +1,8 @@
-// Headers of AI models.
+// Headers of AI models, and what registries of them answer.
 #include "builder/models/byte_source.hpp"
 #include "builder/models/gguf.hpp"
 #include "builder/models/onnx.hpp"
+#include "builder/models/registry_http.hpp"
 #include "builder/models/safetensors.hpp"
 #include "fuzz/table.hpp"
 #include "fuzz/target.hpp"
@@ -21,6 +22,10 @@ void onnx(std::string_view bytes) {
 void safetensors(std::string_view bytes) {
   models::ByteSource source(file_of(bytes), "input");
   models::read_safetensors(source);
+}
+
+void registry_challenge(std::string_view bytes) {
+  models::parse_challenge(bytes);
 }
 
 }  // namespace imgforge::fuzz

@@ -1,11 +1,15 @@
 // Archives and what mirrors send.
 #include <array>
 
+#include "artifacts/packed_file.hpp"
 #include "artifacts/tar.hpp"
+#include "builder/fetch/alpine_releases.hpp"
 #include "builder/fetch/apk_index.hpp"
 #include "builder/fetch/apk_installed.hpp"
 #include "builder/fetch/apk_package.hpp"
 #include "builder/fetch/gzip_members.hpp"
+#include "builder/fetch/tar_segment.hpp"
+#include "builder/fetch/url.hpp"
 #include "core/digest.hpp"
 #include "fuzz/table.hpp"
 #include "fuzz/target.hpp"
@@ -74,6 +78,43 @@ void apk_package(std::string_view bytes) {
   entry.identity = core::digest_of(core::HashAlgorithm::kSha1, control_part(bytes));
   fetch::verify_package(file_of(bytes), entry);
   fetch::read_pkginfo(file_of(bytes), entry);
+}
+
+void tar_segment(std::string_view bytes) {
+  fetch::read_tar_segment(bytes, "input");
+}
+
+void releases(std::string_view bytes) {
+  const fetch::Release release = fetch::parse_releases(
+      std::string(bytes), "input", fetch::ReleaseName::parse("3.22"), fetch::kMiniRootFs, "x86_64");
+  if (release.branch != "v3.22" || release.file.find('/') != std::string::npos)
+    throw std::logic_error("a release of another branch, or a file elsewhere: " + release.file);
+}
+
+void checksum_file(std::string_view bytes) {
+  fetch::parse_checksum_file(bytes, core::HashAlgorithm::kSha256, "f.tar.gz", "input");
+}
+
+/// What may be shown of a URL has no user in it, and its file name is none of a folder above.
+void url(std::string_view bytes) {
+  fetch::redacted_url(bytes);
+  const fetch::Scheme scheme = fetch::check_url(bytes);
+  if (fetch::has_user(fetch::redacted_url(bytes))) throw std::logic_error("a URL is shown with its user");
+  if (fetch::file_name_of(bytes).find('/') != std::string::npos)
+    throw std::logic_error("a file name with a slash");
+  if (scheme == fetch::Scheme::kFile)
+    fetch::file_url_path(bytes);
+  else
+    fetch::server_of(fetch::join_url(bytes, fetch::host_of(bytes)));
+}
+
+/// Whatever is packed, not more than the limit comes out.
+void unpacked(std::string_view bytes) {
+  constexpr std::uint64_t kLimit = 1 << 20;
+  std::uint64_t size = 0;
+  artifacts::read_unpacked(file_of(bytes), kLimit,
+                           [&](std::span<const std::byte> piece) { size += piece.size(); });
+  if (size > kLimit) throw std::logic_error("more came out than the limit says");
 }
 
 }  // namespace imgforge::fuzz

@@ -7,6 +7,7 @@
 #include "builder/fetch/chunk_list.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/recipe/document.hpp"
+#include "builder/recipe/resolve.hpp"
 #include "fuzz/table.hpp"
 
 namespace imgforge::fuzz {
@@ -29,6 +30,12 @@ void expect_same(const std::string& first, const std::string& second) {
 
 void recipe_document(std::string_view bytes) {
   visit(recipe::Document::parse(bytes, "input", recipe::Document::TopLevel::kAny).root());
+}
+
+/// Every profile, in a folder that does not exist.
+void recipe_profiles(std::string_view bytes) {
+  const recipe::Recipe whole = recipe::parse_recipe(bytes, "input", "/nonexistent");
+  for (const std::string& profile : whole.profiles()) recipe::resolve(whole, profile, {});
 }
 
 void manifest(std::string_view bytes) {
