@@ -1,5 +1,7 @@
 // Archives and what mirrors send.
 #include <array>
+#include <stdexcept>
+#include <string>
 
 #include "artifacts/packed_file.hpp"
 #include "artifacts/tar.hpp"
