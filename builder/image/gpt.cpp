@@ -159,6 +159,7 @@ std::string text_of(const char* text) {
 GptPartition describe(fdisk_partition* partition, const std::filesystem::path& image) {
   GptPartition row;
   row.name = text_of(fdisk_partition_get_name(partition));
+  if (!core::is_utf8(row.name)) throw refused(image, "the name of a partition is no text");
   row.uuid = text_of(fdisk_partition_get_uuid(partition));
   fdisk_parttype* const type = fdisk_partition_get_type(partition);
   if (type != nullptr) row.type_uuid = text_of(fdisk_parttype_get_string(type));

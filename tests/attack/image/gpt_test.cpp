@@ -50,14 +50,13 @@ class HostileGpt : public ::testing::Test {
     put(header, 16, ::crc32(0, reinterpret_cast<const Bytef*>(header.data()), 92), 4);
     return header;
   }
-  void expect_refused() {
+  void expect_refused(const std::string& why = "has room for too many partitions") {
     try {
       read_gpt(disk_);
       ADD_FAILURE() << "it was taken";
     } catch (const core::Error& error) {
       EXPECT_EQ(error.kind(), core::Kind::kImage);
-      EXPECT_NE(error.message().find("has room for too many partitions"), std::string::npos)
-          << error.message();
+      EXPECT_NE(error.message().find(why), std::string::npos) << error.message();
     }
   }
   const core::TempDir folder_{std::filesystem::temp_directory_path(), "imgforge-hostile-gpt"};
@@ -67,6 +66,18 @@ class HostileGpt : public ::testing::Test {
 
 TEST_F(HostileGpt, AWholeOneIsRead) {
   EXPECT_EQ(read_gpt(disk_).partitions.size(), 1u);
+}
+
+/// Half of a UTF-16 pair: names are told in JSON, which takes nothing but UTF-8.
+TEST_F(HostileGpt, ANameThatIsNoText) {
+  std::string entries(128 * 128, '\0');
+  ASSERT_EQ(::pread(fd_.get(), entries.data(), entries.size(), 2 * kSector), 128 * 128);
+  put(entries, 56, 0xD800, 2);
+  write(2, entries);
+  std::string first = read(1);
+  put(first, 88, ::crc32(0, reinterpret_cast<const Bytef*>(entries.data()), 128 * 128), 4);
+  write(1, sealed(first));
+  expect_refused("the name of a partition is no text");
 }
 
 TEST_F(HostileGpt, TheFirstHeader) {

@@ -13,8 +13,8 @@ namespace imgforge::signing {
 namespace {
 
 using core::Kind;
+using imgforge::testing::kSanitized;
 using testing::expect_error;
-using testing::kSanitized;
 using testing::kVectorPublic;
 using testing::kVectorSecret;
 using testing::vector_key;
