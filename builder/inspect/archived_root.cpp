@@ -1,10 +1,13 @@
 #include "builder/inspect/archived_root.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 
 #include "artifacts/tar/tar.hpp"
 #include "builder/image/boot/live_root.hpp"
+#include "builder/inspect/boot_texts.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -39,6 +42,11 @@ void extract_member(const fs::path& archive, const fs::path& target, const char*
     return;
   }
   throw Error(Kind::kImage, archive.native() + " has no " + what);
+}
+
+/// A file that was copied out of a foreign image: a link there would stand for a file of this machine.
+bool is_plain_file(const fs::path& copy) {
+  return fs::symlink_status(copy).type() == fs::file_type::regular;
 }
 
 core::Json json_member(const fs::path& archive, const std::string& path) {
@@ -76,15 +84,15 @@ fs::path extract_from_iso(const fs::path& iso, FoundArtifact& found, const Inspe
     throw Error(Kind::kImage, iso.native() + " is no live system of imgforge: it has no " +
                                   std::string(image::kMediumRoot));
   }
+  if (!is_plain_file(squashfs))
+    throw Error(Kind::kImage, fmt::format("{}: {} is no file", iso.native(), image::kMediumRoot));
   const fs::path menu = tools.work / "isolinux.cfg";
   command.args = {"-osirrox",   "on", "-indev", "stdio:" + iso.native(), "-extract", "/isolinux/isolinux.cfg",
                   menu.native()};
-  if (tools.processes.run(command, tools.cancel).exit_code == 0 && fs::is_regular_file(menu)) {
-    for (const std::string& line : core::split(core::read_text_file(menu), '\n')) {
-      const std::string_view word = core::trimmed(line);
-      if (word.starts_with("MENU LABEL ")) found.boot_entries.emplace_back(word.substr(11));
-      if (word.starts_with("APPEND ") && found.kernel_cmdline.empty()) found.kernel_cmdline = word.substr(7);
-    }
+  if (tools.processes.run(command, tools.cancel).exit_code == 0 && is_plain_file(menu)) {
+    BootTexts texts = parse_isolinux_menu(core::read_text_file(menu));
+    found.boot_entries = std::move(texts.titles);
+    found.kernel_cmdline = std::move(texts.cmdline);
   }
   return squashfs;
 }

@@ -10,6 +10,7 @@
 #include "builder/image/disk/disk_convert.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "builder/inspect/archived_root.hpp"
+#include "builder/inspect/boot_texts.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/new_file.hpp"
@@ -28,6 +29,12 @@ constexpr std::string_view kModules = "lib/modules";
 constexpr std::uint64_t kMaxFacts = 64u << 20;
 constexpr std::uint64_t kMaxEntry = 64u << 10;
 
+/// Foreign text as terminals and JSON take it.
+std::string printable(std::string_view text) {
+  constexpr std::size_t kLongest = 4096;
+  return core::escaped(text, kLongest);
+}
+
 /// Copies files of a FAT file system into a folder; false when there are none.
 bool copy_from_fat(const fs::path& raw, std::uint64_t offset, const char* pattern, const fs::path& folder,
                    const InspectTools& tools) {
@@ -35,15 +42,6 @@ bool copy_from_fat(const fs::path& raw, std::uint64_t offset, const char* patter
   command.program = "mcopy";
   command.args = {"-n", "-i", fmt::format("{}@@{}", raw.native(), offset), pattern, folder.native()};
   return tools.processes.run(command, tools.cancel).exit_code == 0;
-}
-
-/// What follows `word` and a blank at the beginning of a line; empty when no line has it.
-std::string value_of(const std::string& text, std::string_view word) {
-  for (const std::string& line : core::split(text, '\n')) {
-    if (line.starts_with(std::string(word) + " "))
-      return std::string(core::trimmed(std::string_view(line).substr(word.size())));
-  }
-  return {};
 }
 
 /// Titles and command line of systemd-boot's entries in a FAT partition, read by mtools.
@@ -54,17 +52,16 @@ void read_boot_entries(const fs::path& raw, std::uint64_t offset, FoundArtifact&
   if (!copy_from_fat(raw, offset, "::/loader/entries/*.conf", folder, tools)) return;  // another boot loader
   std::string first;
   if (copy_from_fat(raw, offset, "::/loader/loader.conf", tools.work, tools))
-    first = value_of(core::read_text_file(tools.work / "loader.conf", kMaxEntry), "default");
+    first = default_entry(core::read_text_file(tools.work / "loader.conf", kMaxEntry));
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) files.push_back(entry.path());
   std::sort(files.begin(), files.end(), [&](const fs::path& a, const fs::path& b) {
     return std::pair(a.filename() != first, a) < std::pair(b.filename() != first, b);
   });
   for (const fs::path& file : files) {
-    const std::string text = core::read_text_file(file, kMaxEntry);
-    const std::string title = value_of(text, "title");
-    found.boot_entries.push_back(title.empty() ? file.stem().native() : title);
-    if (found.kernel_cmdline.empty()) found.kernel_cmdline = value_of(text, "options");
+    const BootTexts entry = parse_boot_entry(core::read_text_file(file, kMaxEntry), file.stem().native());
+    found.boot_entries.push_back(entry.titles.front());
+    if (found.kernel_cmdline.empty()) found.kernel_cmdline = entry.cmdline;
   }
 }
 
@@ -113,7 +110,7 @@ RootFacts facts_of_tar(const fs::path& tar) {
   RootFacts facts;
   if (release) facts.os_release = parse_os_release(texts.at(*release));
   if (installed) facts.packages = parse_installed(texts.at(*installed));
-  facts.kernels = archive.list(kModules);
+  for (const std::string& name : archive.list(kModules)) facts.kernels.push_back(printable(name));
   return facts;
 }
 
@@ -171,7 +168,8 @@ RootFacts read_root_facts(const RootSource& root, const InspectTools& tools) {
   RootFacts facts;
   facts.os_release = parse_os_release(guest.read(top + std::string(kOsRelease)));
   facts.packages = parse_installed(guest.read(top + std::string(kInstalled)));
-  facts.kernels = guest.list(top + std::string(kModules));
+  for (const std::string& name : guest.list(top + std::string(kModules)))
+    facts.kernels.push_back(printable(name));
   guest.finish();
   return facts;
 }
@@ -196,7 +194,7 @@ std::map<std::string, std::string> parse_os_release(std::string_view text) {
     std::string_view value = core::trimmed(std::string_view(line).substr(equals + 1));
     if (value.size() >= 2 && (value.front() == '"' || value.front() == '\'') && value.back() == value.front())
       value = value.substr(1, value.size() - 2);
-    members[line.substr(0, equals)] = value;
+    members[printable(std::string_view(line).substr(0, equals))] = printable(value);
   }
   return members;
 }
@@ -205,8 +203,9 @@ std::map<std::string, std::string> parse_installed(std::string_view text) {
   std::map<std::string, std::string> packages;
   std::string name;
   for (const std::string& line : core::split(text, '\n')) {
-    if (line.starts_with("P:")) name = line.substr(2);
-    if (line.starts_with("V:") && !name.empty()) packages[name] = line.substr(2);
+    const std::string_view value = std::string_view(line).substr(std::min<std::size_t>(2, line.size()));
+    if (line.starts_with("P:")) name = printable(value);
+    if (line.starts_with("V:") && !name.empty()) packages[name] = printable(value);
     if (line.empty()) name.clear();
   }
   return packages;

@@ -69,7 +69,8 @@ RootFacts read_root_facts(const RootSource& root, const InspectTools& tools);
 /// The root file system as a tar, which is `root.path` itself or a new file in `tools.work`.
 std::filesystem::path root_as_tar(const RootSource& root, const InspectTools& tools);
 
-/// Reads KEY=value lines with the quotes of a shell (os-release(5)).
+/// Reads KEY=value lines with the quotes of a shell (os-release(5)). What comes out of both is printable
+/// UTF-8.
 std::map<std::string, std::string> parse_os_release(std::string_view text);
 /// P: and V: of the installed database of apk.
 std::map<std::string, std::string> parse_installed(std::string_view text);

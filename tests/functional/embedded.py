@@ -10,9 +10,8 @@ import re
 import shutil
 import subprocess
 import time
-import unittest
 
-from harness import PROGRAM, SOURCE, Case, children_of, main
+from harness import PROGRAM, SOURCE, CopyCase, children_of, main
 
 HELLO = SOURCE / "recipes" / "hello-boot.yaml"
 
@@ -23,20 +22,28 @@ disk: { size: 128M }
 """
 
 
-class Embedded(Case):
+class Embedded(CopyCase):
+    """Each test begins with hello-boot, built by an empty cache and seen to boot."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         assert cls.run_imgforge("key", "generate", "release@test", "--no-passphrase").returncode == 0
+        cls.first = cls.run_imgforge("build", HELLO, "--require-boot")
+        cls.keep()
 
-    def test_01_hello_boots_in_both_firmwares(self):
-        result = self.ok("build", HELLO, "--require-boot")
+    def setUp(self):
+        super().setUp()
+        self.assert_exit(self.first, 0)
+
+    def test_hello_boots_in_both_firmwares(self):
+        result = self.first
         self.assertRegex(result.stdout + result.stderr, r"disk BIOS \d+\.\d+ s")
         self.assertIn("disk UEFI", result.stdout + result.stderr)
         self.ok("verify")
         self.assertTrue((self.out / "images" / "hello-boot.qcow2").exists())
 
-    def test_01b_nothing_is_published_that_was_not_seen_to_boot(self):
+    def test_nothing_is_published_that_was_not_seen_to_boot(self):
         before = self.snapshot()
         self.fails(1, "build", HELLO, "--format", "iso", "--require-boot", says="cannot be seen to boot as a stick")
         self.assertEqual(before, self.snapshot())
@@ -46,7 +53,7 @@ class Embedded(Case):
                             says=["was not seen to boot: hello-boot-v", "choose another version"])
         self.assertIn("disk UEFI", result.stderr)
 
-    def test_01a_boot_by_one_path_runs_commands_and_takes_a_picture(self):
+    def test_boot_by_one_path_runs_commands_and_takes_a_picture(self):
         picture = self.scratch / "screen.png"
         image = self.out / "images" / "hello-boot.qcow2"
         result = self.ok("boot", image, "--path", "disk bios", "--run", "uname -r", "--screenshot", picture, "--json")
@@ -58,7 +65,7 @@ class Embedded(Case):
         for words in (["--path", "cd BIOS"], ["--path", "disk"], ["--path", "disk BIOS", "--firmware", "uefi"]):
             self.fails(2, "boot", image, *words)
 
-    def test_01_secure_boot_keys_are_made_once(self):
+    def test_secure_boot_keys_are_made_once(self):
         made = self.ok("key", "generate", "boot@test", "--secure-boot").stdout
         folder = pathlib.Path(re.search(r" in (/.*)", made).group(1))
         self.assertEqual(folder.name, "boot@test.secure-boot")
@@ -74,7 +81,7 @@ class Embedded(Case):
         # They are no signing keys of releases: the one key is still found without being named.
         self.assertNotIn("boot@test", self.ok("key", "show").stdout)
 
-    def test_01b_a_virtual_machine_bundle_starts_by_its_own_script(self):
+    def test_a_virtual_machine_bundle_starts_by_its_own_script(self):
         out = self.scratch / "vms"
         self.ok("build", HELLO, "--format", "vm", output_dir=out)
         self.assertIn("virtual machine, 256M memory, 1 processor, 128M disk", self.ok("verify", output_dir=out).stdout)
@@ -102,12 +109,12 @@ class Embedded(Case):
         self.assertEqual(list(self.scratch.glob("imgforge-vm.*")), [])
         self.assertEqual(self.snapshot(folder), before, "nothing is written without being asked for")
 
-    def test_02_again_is_nothing_to_do(self):
+    def test_again_is_nothing_to_do(self):
         before = self.snapshot()
         self.assertIn("nothing to do", self.ok("build", HELLO, "--boot-test").stderr)
         self.assertEqual(self.snapshot(), before)
 
-    def test_03_a_dry_run_and_a_plan_change_nothing(self):
+    def test_a_dry_run_and_a_plan_change_nothing(self):
         before = self.snapshot()
         plan = self.ok("plan", HELLO).stdout
         self.assertIn("rootfs", plan)
@@ -117,13 +124,13 @@ class Embedded(Case):
         self.assertIn("hostname", why)
         self.assertEqual(self.snapshot(), before)
 
-    def test_04_a_second_different_build_of_a_day_gets_a_number(self):
+    def test_a_second_different_build_of_a_day_gets_a_number(self):
         first = os.readlink(self.out / "releases" / "hello-boot" / "current")
         self.ok("build", HELLO, "--set", "disk.size=160M")
         self.assertEqual(os.readlink(self.out / "releases" / "hello-boot" / "current"), first + ".1")
         self.ok("verify")
 
-    def test_05_a_failing_run_step_shows_output_and_place(self):
+    def test_a_failing_run_step_shows_output_and_place(self):
         before = self.snapshot()
         recipe = self.recipe(TINY + "run:\n  - |\n    echo about to fail\n    echo '\x1b[31mred' >&2\n    exit 7\n".replace("\x1b", ""))
         result = self.fails(1, "build", recipe, says=["recipe.yaml:6", "about to fail", "7"])
@@ -131,7 +138,7 @@ class Embedded(Case):
         self.assertEqual(self.snapshot(), before)
         self.assert_nothing_left()
 
-    def test_06_mistakes_in_a_recipe_are_shown_at_their_place(self):
+    def test_mistakes_in_a_recipe_are_shown_at_their_place(self):
         result = self.fails(2, "validate", self.recipe("imgforge: 1\nname: x\nbase: embedded\nsevices: {}\n"))
         self.assertRegex(result.stderr, r"recipe.yaml:4:1: error:.*sevices")
         self.assertIn("services", result.stderr)
@@ -141,24 +148,24 @@ class Embedded(Case):
         self.fails(2, "build", HELLO, "--set", "disk.size=10Q", says="10Q")
         self.fails(2, "no-such-command")
 
-    def test_07_without_a_key_there_is_a_hint_before_any_work(self):
+    def test_without_a_key_there_is_a_hint_before_any_work(self):
         result = self.fails(2, "build", HELLO, env={"XDG_CONFIG_HOME": str(self.scratch / "nobody")},
                             says=["imgforge key generate", "--unsigned"])
         self.assertNotIn("rootfs", result.stderr)
 
-    def test_08_unsigned_is_explicit_recorded_and_not_verified(self):
+    def test_unsigned_is_explicit_recorded_and_not_verified(self):
         out = self.scratch / "unsigned"
         self.ok("build", HELLO, "--unsigned", output_dir=out)
         manifest = next(out.glob("releases/*/*/manifest.json")).read_text()
         self.assertIn("unsigned", manifest)
         self.fails(3, "verify", output_dir=out)
 
-    def test_09_a_disk_too_small_says_what_it_needs(self):
+    def test_a_disk_too_small_says_what_it_needs(self):
         recipe = self.recipe(TINY.replace("128M", "64M") + "run: ['head -c 60000000 /dev/urandom > /big']\n")
         self.fails(1, "build", recipe, says="disk.size")
         self.assert_nothing_left()
 
-    def test_10_a_full_disk_is_an_error_and_nothing_is_left(self):
+    def test_a_full_disk_is_an_error_and_nothing_is_left(self):
         if os.geteuid() != 0:
             self.skipTest("mounting a small tmpfs needs root")
         small = self.scratch / "small"
@@ -172,7 +179,7 @@ class Embedded(Case):
         finally:
             subprocess.run(["umount", small], check=True)
 
-    def test_11_an_unwritable_output_is_an_error_before_any_work(self):
+    def test_an_unwritable_output_is_an_error_before_any_work(self):
         if os.geteuid() == 0:
             target = pathlib.Path("/proc/imgforge-cannot-be-here")
         else:
@@ -182,7 +189,7 @@ class Embedded(Case):
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertIn(str(target), result.stderr)
 
-    def test_12_works_for_an_unprivileged_user(self):
+    def test_works_for_an_unprivileged_user(self):
         if os.geteuid() != 0:
             self.skipTest("this run is unprivileged already, so every other test shows it")
         home = self.scratch / "nobody-home"
@@ -202,13 +209,12 @@ class Embedded(Case):
                                     text=True, timeout=300)
             self.assertEqual(result.returncode, 0, result.stderr)
 
-    def test_13_the_appliance_failing_names_the_cause_and_quotes_its_log(self):
+    def test_the_appliance_failing_names_the_cause_and_quotes_its_log(self):
         result = self.fails(1, "build", HELLO, "--set", "hostname=broken", env={"LIBGUESTFS_HV": "/bin/false"})
         self.assertRegex(result.stderr, r"appliance")
         self.assert_nothing_left()
 
-    def test_14_data_is_on_standard_output_and_json_is_json(self):
-        import json
+    def test_data_is_on_standard_output_and_json_is_json(self):
         self.assertEqual(json.loads(self.ok("doctor", "--json").stdout)["schema"], 1)
         self.assertEqual(json.loads(self.ok("show", HELLO, "--json").stdout)["name"], "hello-boot")
         self.assertEqual(json.loads(self.ok("verify", "--json").stdout)["schema"], 1)
@@ -217,7 +223,7 @@ class Embedded(Case):
             full = subprocess.run([PROGRAM, "help"], stdout=device, stderr=subprocess.PIPE, text=True)
         self.assertNotEqual(full.returncode, 0)
 
-    def test_15_flags_come_from_the_environment_too(self):
+    def test_flags_come_from_the_environment_too(self):
         other = self.scratch / "from-environment"
         words = [PROGRAM, "plan", HELLO]
         env = self.environment(IMGFORGE_OUTPUT_DIR=str(other), IMGFORGE_SET="disk.size=10Q")

@@ -16,7 +16,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from first_boot_testing import BUSYBOX, Image, Server, Signer, model_list  # noqa: E402
-from harness import PROGRAM, main  # noqa: E402
+from harness import PROGRAM, main, wait_for  # noqa: E402
 
 VERIFIER = pathlib.Path(PROGRAM).parent / "first_boot" / "verify-signature"
 SMALL = bytes(range(256)) * 16
@@ -182,7 +182,7 @@ class Downloads(Scripts):
         self.server.slow = 400_000
         image = self.image()
         first = image.start("setup")
-        time.sleep(0.3)
+        wait_for(lambda: self.server.ranges("data"), "nothing was asked for")
         self.assertIn("another run is at work", self.ok(image))
         self.assertEqual(first.wait(20), 0)
         self.assertEqual(self.server.ranges("data"), [None])
@@ -414,7 +414,7 @@ class Updates(Scripts):
     def test_the_next_start_ends_a_killed_update(self):
         self.server.slow = 150_000
         self.publish(2)
-        self.assertTrue(self.first.run_and_kill("model", "update", after=1.2))
+        self.assertTrue(self.first.run_and_kill("model", "update", when=lambda: self.server.ranges("newer")))
         self.assertEqual(self.first.current("talker"), "1")
         self.server.slow = None
         self.assertIn("going on with an update", self.ok(self.first, "setup", "--boot"))
@@ -422,10 +422,12 @@ class Updates(Scripts):
 
     def test_a_check_that_takes_the_machine_down(self):
         self.publish(2)
-        self.check(f"{BUSYBOX} sleep 60")
-        self.assertTrue(self.first.run_and_kill("model", "update", after=2))
+        at_work = self.folder / "check-at-work"
+        self.check(f": >'{at_work}'\n{BUSYBOX} sleep 60")
+        self.assertTrue(self.first.run_and_kill("model", "update", when=at_work.exists))
         self.assertEqual(self.first.current("talker"), "2")
-        self.assertTrue(self.first.run_and_kill("setup", "--boot", after=1))
+        at_work.unlink()
+        self.assertTrue(self.first.run_and_kill("setup", "--boot", when=at_work.exists))
         self.fails(1, "did not survive its check", self.first, "setup", "--boot")
         self.assert_installed(self.first)
 

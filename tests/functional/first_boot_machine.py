@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from first_boot_testing import Server, Signer, certificates, model_list  # noqa: E402
 from harness import NEEDS_ALPINE, RELEASE, SOURCE, Case, Mirror, generic_kernel, main  # noqa: E402
-from machines import QEMU, Console  # noqa: E402
+from machine_console import QEMU, Console  # noqa: E402
 from model_files import gguf, safetensors  # noqa: E402
 
 HOST = "10.0.2.2"  # this machine, as QEMU's user network shows it to a guest

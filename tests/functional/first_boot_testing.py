@@ -13,6 +13,8 @@ import tempfile
 import threading
 import time
 
+from harness import wait_for
+
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SCRIPTS = SOURCE / "builder" / "first_boot" / "scripts"
 BUSYBOX = shutil.which("busybox")
@@ -194,9 +196,16 @@ class Image:
         return subprocess.Popen(self.words(program, *arguments), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 start_new_session=True, **self.options())
 
-    def run_and_kill(self, program, *arguments, after):
-        """Kills the run and all it started. True when it was still at work."""
+    def run_and_kill(self, program, *arguments, after=None, when=None):
+        """Kills the run and all it started, after some seconds or when something can be seen. True when it was still at work."""
         process = self.start(program, *arguments)
+        if when:
+            try:
+                wait_for(lambda: process.poll() is not None or when(), "what the run should be killed at was not seen")
+            finally:
+                after = 0
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGSTOP)  # it comes no further than that
         try:
             process.wait(after)
             return False

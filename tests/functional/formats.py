@@ -8,10 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from harness import Case, SOURCE  # noqa: E402
+from harness import SOURCE, Case, main  # noqa: E402
 
 FORMATS = ["qcow2", "raw", "vmdk", "vhdx", "vdi", "iso", "usb", "netboot", "rootfs", "oci"]
 RECIPE = SOURCE / "recipes" / "hello-boot.yaml"
@@ -154,4 +153,4 @@ class Formats(Case):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

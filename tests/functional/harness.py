@@ -7,11 +7,11 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -229,6 +229,45 @@ class FreshCase(Case):
     @classmethod
     def tearDownClass(cls):
         pass
+
+
+def link_constants(source, target):
+    """For copies of whole folders: what nobody changes in place is linked, the rest copied."""
+    constant = {"appliance", "blobs"} & set(pathlib.Path(source).parts)
+    (link_or_copy if constant else shutil.copy2)(source, target)
+
+
+class CopyCase(Case):
+    """Its tests do not see each other: what `setUpClass` has made in the scratch folder is put aside by `keep`, and each test
+    begins with a copy of it at the same place. Servers need a folder that stays: `aside`."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory(prefix="imgforge-functional-aside.")
+        cls.addClassCleanup(folder.cleanup)
+        cls.aside = pathlib.Path(folder.name)
+
+    @classmethod
+    def keep(cls):
+        """The last words of setUpClass."""
+        shutil.move(cls.scratch, cls.aside / "kept")
+
+    def setUp(self):
+        shutil.copytree(self.aside / "kept", self.scratch, symlinks=True, copy_function=link_constants)
+
+    def tearDown(self):
+        shutil.rmtree(self.scratch)
+
+
+def wait_for(condition, what, seconds=60):
+    """What the condition gives as soon as it is true; the test fails with `what` when it never is."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(what)
+        time.sleep(0.02)
+    return value
 
 
 def children_of(pid):

@@ -13,8 +13,8 @@ import tempfile
 import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
-from harness import SOURCE, Case, flip_byte, main  # noqa: E402
-from store import LINE, MAKER, PROGRAM, StoreCase  # noqa: E402
+from harness import PROGRAM, SOURCE, Case, flip_byte, main  # noqa: E402
+from store_case import LINE, MAKER, StoreCase  # noqa: E402
 
 MARKER = b"hello world from hello-boot"
 
@@ -301,8 +301,6 @@ class Clones(Case):
         self.assertFalse(backing.exists())
         self.ok("verify", "--all")
 
-
-del StoreCase, Case  # their tests run in store.py
 
 if __name__ == "__main__":
     main()

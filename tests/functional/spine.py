@@ -3,16 +3,27 @@
 
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
-import time
-import unittest
 
-from harness import ALPINE, NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, Mirror, children_of, flip_byte, main
+from harness import NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, Mirror, children_of, flip_byte, main, wait_for
 
 RECIPE = SOURCE / "recipes" / "unhinged-os.yaml"
 LINE = "unhinged-os-minimal"
+
+
+def runs_qemu(pid):
+    """Whether a descendant of the process is QEMU with a machine in it, not one that is only asked what it can do."""
+    for child in children_of(pid):
+        try:
+            words = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        except OSError:  # it has ended
+            continue
+        if b"qemu" in words[0] and b"-kernel" in words:
+            return True
+    return False
 
 
 @NEEDS_ALPINE
@@ -141,18 +152,16 @@ class Spine(Case):
                      *self.build_words("--set", f"hostname=interrupted{number.value}")]
             process = subprocess.Popen(words, env=self.environment(), stderr=subprocess.PIPE, text=True,
                                        stdin=subprocess.DEVNULL)
-            time.sleep(5)
+            self.addCleanup(process.kill)
+            # When its appliance works, there is most to clean up.
+            wait_for(lambda: process.poll() is not None or runs_qemu(process.pid), "no appliance was started", 120)
             self.assertIsNone(process.poll(), "the build ended before it could be interrupted")
             descendants = children_of(process.pid)
             process.send_signal(number)
             stderr = process.communicate(timeout=30)[1]
             self.assertEqual(process.returncode, 130 if number == signal.SIGINT else -9, stderr)
             # After SIGKILL it is libguestfs's recovery process that ends QEMU; it looks every two seconds.
-            deadline = time.monotonic() + 10
-            alive = lambda: [p for p in descendants if os.path.exists(f"/proc/{p}/exe")]
-            while alive() and time.monotonic() < deadline:
-                time.sleep(0.2)
-            self.assertEqual(alive(), [])
+            wait_for(lambda: not any(os.path.exists(f"/proc/{p}/exe") for p in descendants), "processes are left", 10)
             self.assertEqual(self.snapshot(), before)
             if number == signal.SIGINT:
                 self.assert_nothing_left()

@@ -16,6 +16,7 @@
 #include "core/process.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
+#include "support/source_dir.hpp"
 
 namespace imgforge::testing {
 
@@ -49,7 +50,7 @@ class FaultServer {
       : folder_(std::filesystem::temp_directory_path(), "imgforge-fault-server") {
     std::filesystem::create_directory(root());
     core::Command command{.program = "python3",
-                          .args = {IMGFORGE_SOURCE_DIR "/tests/support/fault_server.py", root(), log()},
+                          .args = {source_dir() / "tests/support/fault_server.py", root(), log()},
                           .environment = {},
                           .directory = {},
                           .input = {},
@@ -83,9 +84,8 @@ class FaultServer {
 };
 
 /// Folder of the offline Alpine material; empty when it is not there.
-inline std::filesystem::path alpine_material() {
-  const char* named = std::getenv("IMGFORGE_TEST_ALPINE");
-  const std::filesystem::path folder = named != nullptr ? named : IMGFORGE_SOURCE_DIR "/../shared/alpine";
+inline std::filesystem::path mirror_material() {
+  const std::filesystem::path folder = alpine_material();
   return std::filesystem::exists(folder / "make-mirror") ? folder : std::filesystem::path();
 }
 
@@ -93,7 +93,7 @@ inline std::filesystem::path alpine_material() {
 class AlpineMirror {
  public:
   AlpineMirror() : folder_(std::filesystem::temp_directory_path(), "imgforge-alpine-mirror") {
-    const std::filesystem::path material = alpine_material();
+    const std::filesystem::path material = mirror_material();
     core::Command make{.program = material / "make-mirror",
                        .args = {root(), "--no-kernel"},
                        .environment = {},

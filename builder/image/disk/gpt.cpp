@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <libfdisk/libfdisk.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -87,6 +88,40 @@ Error refused(const std::filesystem::path& image, std::string_view why) {
   return {Kind::kImage, image.native() + ": " + std::string(why)};
 }
 
+std::uint64_t little_endian(std::string_view bytes, std::size_t at, std::size_t size) {
+  std::uint64_t value = 0;
+  for (std::size_t i = size; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+  return value;
+}
+
+/// The header in that sector (UEFI specification, 5.3.2); empty when none is there.
+std::string header_at(int fd, std::uint64_t sector, std::uint64_t sectors) {
+  std::string header(kSectorSize, '\0');
+  if (sector >= sectors ||
+      ::pread(fd, header.data(), header.size(), static_cast<off_t>(sector * kSectorSize)) !=
+          static_cast<ssize_t>(header.size()))
+    return {};
+  return header.starts_with("EFI PART") ? header : std::string();
+}
+
+/// libfdisk takes as much memory as a header says that its array has, and reads that much from a sparse disk:
+/// looks at every header that it may read.
+void check_arrays(const std::filesystem::path& image) {
+  constexpr std::uint64_t kLargestArray = 1 << 20;
+  constexpr std::size_t kOtherHeader = 32, kEntries = 80, kEntrySize = 84;
+  const core::Fd fd = core::open_regular(image);
+  const std::uint64_t sectors = core::file_size(fd.get(), image.native()) / kSectorSize;
+  const std::string first = header_at(fd.get(), 1, sectors);
+  const std::string other =
+      first.empty() ? first : header_at(fd.get(), little_endian(first, kOtherHeader, 8), sectors);
+  for (const std::string& header : {first, other, header_at(fd.get(), sectors - 1, sectors)}) {
+    if (header.empty()) continue;
+    const std::uint64_t entries = little_endian(header, kEntries, 4);
+    if (entries > kLargestArray || entries * little_endian(header, kEntrySize, 4) > kLargestArray)
+      throw refused(image, "its GPT has room for too many partitions");
+  }
+}
+
 /// An opened image with a GPT that is as it should be, and its partitions.
 struct OpenedTable {
   Context context;
@@ -94,6 +129,7 @@ struct OpenedTable {
 };
 
 OpenedTable open_gpt(const std::filesystem::path& image) {
+  check_arrays(image);
   Context context(fdisk_new_context());
   if (!context) throw Error(Kind::kInternal, "no memory for a partition table");
   check(fdisk_disable_dialogs(context.get(), 1), "start", image);
@@ -116,6 +152,7 @@ std::string text_of(const char* text) {
 GptPartition describe(fdisk_partition* partition, const std::filesystem::path& image) {
   GptPartition row;
   row.name = text_of(fdisk_partition_get_name(partition));
+  if (!core::is_utf8(row.name)) throw refused(image, "the name of a partition is no text");
   row.uuid = text_of(fdisk_partition_get_uuid(partition));
   fdisk_parttype* const type = fdisk_partition_get_type(partition);
   if (type != nullptr) row.type_uuid = text_of(fdisk_parttype_get_string(type));

@@ -41,7 +41,7 @@ struct GptLayout {
 };
 
 /// Reads the table of a raw image after the checks of check_gpt. Throws kImage, also when a partition has an
-/// attribute that GptPartition cannot say, or does not begin and end at whole sectors of 512 bytes.
+/// attribute or a name that GptPartition cannot say, or does not begin and end at whole sectors of 512 bytes.
 GptLayout read_gpt(const std::filesystem::path& image);
 /// "EFI system", "Linux root (x86-64)": what libfdisk calls a partition type, or the UUID itself.
 std::string partition_type_name(const std::string& type_uuid);

@@ -134,7 +134,9 @@ void sha512(const Piece* pieces, std::size_t count, unsigned char (&digest)[64])
     total += pieces[piece].size;
   }
   take(0x80);
-  while (filled != kBlock - 8) take(0);
+  // The length takes 16 bytes of the last block, the upper 8 of which are zero here.
+  while (filled != kBlock - 16) take(0);
+  for (int i = 0; i < 8; ++i) take(0);
   for (int i = 7; i >= 0; --i) take(static_cast<unsigned char>((total * 8) >> (8 * i)));
   for (int i = 0; i < 64; ++i) digest[i] = static_cast<unsigned char>(state[i / 8] >> (56 - 8 * (i % 8)));
 }

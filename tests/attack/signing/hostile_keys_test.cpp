@@ -6,12 +6,14 @@
 
 #include "core/random.hpp"
 #include "signing/key_files.hpp"
+#include "support/sanitized.hpp"
 #include "unit/signing/signing_testing.hpp"
 
 namespace imgforge::signing {
 namespace {
 
 using core::Kind;
+using imgforge::testing::kSanitized;
 using testing::expect_error;
 using testing::kVectorPublic;
 using testing::kVectorSecret;
@@ -156,15 +158,6 @@ TEST(HostileKeys, PublicKeyOutlines) {
     expect_error(Kind::kSignature, "malformed public key", [&] { PublicKey::parse(text); });
   }
 }
-
-// The sanitizer's runtime turns mlock into a no-op.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 /// While a key is used its secret is only in memory that is locked and left out of core dumps.
 TEST(SecretMemory, IsLockedAndWiped) {

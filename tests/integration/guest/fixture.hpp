@@ -18,13 +18,9 @@
 #include "builder/guest/guest.hpp"
 #include "core/process.hpp"
 #include "core/temp_dir.hpp"
+#include "support/source_dir.hpp"
 
 namespace imgforge::guest::test {
-
-inline std::filesystem::path alpine_material() {
-  const char* value = std::getenv("IMGFORGE_TEST_ALPINE");
-  return value != nullptr ? value : std::filesystem::path(IMGFORGE_SOURCE_DIR) / "../shared/alpine";
-}
 
 /// A mirror of the test material, made for this process. Empty when the material is not there.
 inline std::filesystem::path make_mirror(const std::filesystem::path& folder) {

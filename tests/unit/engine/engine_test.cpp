@@ -272,18 +272,20 @@ TEST_F(EngineTest, AGraphRefusesWhatIsNotThereWhatIsTwiceAndWhatIsTaken) {
   EXPECT_EQ(graph.steps().size(), 1U);
 }
 
+/// `good` ends when the thread of `bad` is gone: then the engine knows of the failure.
 TEST_F(EngineTest, OneOfTwoFailsTheOtherEndsAndNothingElseStarts) {
   Graph graph;
+  std::mutex gate;
   std::condition_variable changed;
   bool failed = false;
   const auto bad = add(graph, "bad", {.make = [&](Context&) -> Text {
-                         const std::lock_guard lock(mutex_);
+                         std::unique_lock lock(gate);
                          failed = true;
-                         changed.notify_all();
+                         std::notify_all_at_thread_exit(changed, std::move(lock));
                          throw Error(Kind::kImage, "it broke");
                        }});
   const auto good = add(graph, "good", {.make = [&](Context&) {
-                          std::unique_lock lock(mutex_);
+                          std::unique_lock lock(gate);
                           changed.wait(lock, [&] { return failed; });
                           return Text{"good"};
                         }});

@@ -28,6 +28,15 @@ TEST(RootFacts, InstalledDatabaseGivesNamesAndVersions) {
   EXPECT_EQ(packages, (std::map<std::string, std::string>{{"musl", "1.2.5-r1"}, {"zlib", "1.3.1-r2"}}));
 }
 
+/// They go to terminals and into JSON, which takes nothing but UTF-8.
+TEST(RootFacts, ArePrintable) {
+  EXPECT_EQ(
+      parse_os_release("PRETTY_NAME=\"\xff\x1b[2J\"\nB\xe9=caf\xc3\xa9\n"),
+      (std::map<std::string, std::string>{{"PRETTY_NAME", "\\xff\\x1b[2J"}, {"B\\xe9", "caf\xc3\xa9"}}));
+  EXPECT_EQ(parse_installed("P:a\xff\nV:1\x9b\n"),
+            (std::map<std::string, std::string>{{"a\\xff", "1\\x9b"}}));
+}
+
 TEST(FormatOf, GoesByNameForArchivesAndByContentForTheRest) {
   const core::TempDir folder(std::filesystem::temp_directory_path(), "imgforge-test");
   const auto make = [&](const char* name, const std::string& content) {

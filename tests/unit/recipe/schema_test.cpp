@@ -7,6 +7,7 @@
 #include "core/json.hpp"
 #include "core/process.hpp"
 #include "core/text.hpp"
+#include "support/source_dir.hpp"
 #include "unit/recipe/recipe_testing.hpp"
 
 namespace imgforge::recipe {
@@ -16,7 +17,7 @@ using testing::expect_refused;
 
 /// With IMGFORGE_UPDATE=1 the committed file is written instead of compared.
 void expect_committed(const std::string& name, const std::string& generated, const std::string& command) {
-  const std::filesystem::path file = std::filesystem::path(IMGFORGE_SOURCE_DIR) / "recipes" / name;
+  const std::filesystem::path file = source_dir() / "recipes" / name;
   if (std::getenv("IMGFORGE_UPDATE") != nullptr) core::write_file_atomically(file, generated);
   EXPECT_TRUE(core::read_text_file(file) == generated)
       << file << " is out of date; make it again with: " << command << " > recipes/" << name;
@@ -53,7 +54,7 @@ TEST(Schema, EditorsAcceptTheShippedRecipes) {
       "for name in sys.argv[2:]:\n    check.validate(yaml.safe_load(open(name)))\n"
       "bad = yaml.safe_load(open(sys.argv[2]))\nbad['sevices'] = {}\n"
       "sys.exit(1 if check.is_valid(bad) else 0)\n";
-  const std::string folder = std::string(IMGFORGE_SOURCE_DIR) + "/recipes/";
+  const std::string folder = source_dir().native() + "/recipes/";
   core::Command python;
   python.program = "python3";
   python.args = {"-c", script, folder + "imgforge.schema.json", folder + "hello-boot.yaml",

@@ -5,6 +5,7 @@
 
 #include "builder/recipe/show.hpp"
 #include "core/process.hpp"
+#include "support/source_dir.hpp"
 #include "unit/recipe/recipe_testing.hpp"
 
 namespace imgforge::recipe {
@@ -12,12 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kRecipes = fs::path(IMGFORGE_SOURCE_DIR) / "recipes";
-
-fs::path alpine_material() {
-  const char* set = std::getenv("IMGFORGE_TEST_ALPINE");
-  return set != nullptr ? fs::path(set) : fs::path(IMGFORGE_SOURCE_DIR) / "../shared/alpine";
-}
+const fs::path kRecipes = source_dir() / "recipes";
 
 TEST(ShippedRecipes, AllProfilesResolve) {
   const Recipe hello = load_recipe(kRecipes / "hello-boot.yaml");

@@ -3,6 +3,7 @@
 
 #include "core/fd.hpp"
 #include "signing_testing.hpp"
+#include "support/source_dir.hpp"
 
 namespace imgforge::signing {
 namespace {
@@ -174,8 +175,7 @@ TEST(ApkKeyShortId, IsTheHexOfTheName) {
 class AlpineIndex : public testing::Scratch {
  protected:
   void SetUp() override {
-    const char* given = std::getenv("IMGFORGE_TEST_ALPINE");
-    material_ = given ? given : IMGFORGE_SOURCE_DIR "/../shared/alpine";
+    material_ = alpine_material();
     if (!std::filesystem::exists(material_ / "data/index/v3.19-main.APKINDEX.tar.gz")) {
       GTEST_SKIP() << "Alpine's index is not in " << material_ << " (set IMGFORGE_TEST_ALPINE)";
     }

@@ -52,7 +52,8 @@ TEST(BootPaths, APathThatDoesNotFitIsRefused) {
                                      {"disk BIOS", "netboot"},
                                      {"kernel", "iso"},
                                      {"network", "raw"}}) {
-    const core::Error error = error_of([&] { check_path_fits(parse_boot_path(path), format); });
+    const core::Error error =
+        error_of([&, path = path, format = format] { check_path_fits(parse_boot_path(path), format); });
     EXPECT_EQ(error.kind(), core::Kind::kUsage);
     EXPECT_THAT(error.message(), HasSubstr(path));
   }

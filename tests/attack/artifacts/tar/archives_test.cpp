@@ -19,6 +19,7 @@
 #include "core/fd.hpp"
 #include "core/process.hpp"
 #include "core/temp_dir.hpp"
+#include "support/source_dir.hpp"
 
 namespace imgforge::artifacts {
 namespace {
@@ -42,7 +43,7 @@ class Archives : public testing::Test {
   void make(const std::string& group) {
     core::Command command;
     command.program = "/usr/bin/python3";
-    command.args = {IMGFORGE_SOURCE_DIR "/tests/attack/artifacts/tar/make_archives.py",
+    command.args = {(source_dir() / "tests/attack/artifacts/tar/make_archives.py").native(),
                     (folder_ / "outside").native(), group};
     command.directory = folder_ / "made";
     core::system_processes().check(command, {});

@@ -17,7 +17,7 @@ using testing::FetchLab;
 class AlpineMirrorTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    if (!testing::alpine_material().empty()) mirror_ = std::make_unique<AlpineMirror>();
+    if (!testing::mirror_material().empty()) mirror_ = std::make_unique<AlpineMirror>();
   }
   static void TearDownTestSuite() { mirror_.reset(); }
   void SetUp() override {
@@ -88,7 +88,7 @@ TEST_F(AlpineMirrorTest, EveryPackageAndThenNothingButConditionalRequests) {
 TEST_F(AlpineMirrorTest, RealIndexesOfAlpine) {
   FetchLab lab;
   const PublicKeys trusted = keys_of_base(fetch_base(lab.context, find_base(lab.context, base_request())));
-  const std::filesystem::path folder = testing::alpine_material() / "data" / "index";
+  const std::filesystem::path folder = testing::mirror_material() / "data" / "index";
   const auto load = [&](const char* name) {
     return load_index(core::read_text_file(folder / name, 64 << 20), trusted, "x86_64", name);
   };

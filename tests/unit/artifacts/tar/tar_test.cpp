@@ -16,6 +16,7 @@
 #include "core/fd.hpp"
 #include "core/process.hpp"
 #include "core/temp_dir.hpp"
+#include "support/source_dir.hpp"
 
 namespace imgforge::artifacts {
 namespace {
@@ -304,10 +305,7 @@ TEST_F(Tar, SixtyMegabytesTakeWellUnderASecond) {
 }
 
 TEST_F(Tar, ReadsAlpineMiniRootfs) {
-  const char* given = std::getenv("IMGFORGE_TEST_ALPINE");
-  const fs::path material =
-      given != nullptr ? fs::path(given) : fs::path(IMGFORGE_SOURCE_DIR) / "../shared/alpine";
-  const fs::path file = material / "data/releases/alpine-minirootfs-3.20.3-x86_64.tar.gz";
+  const fs::path file = alpine_material() / "data/releases/alpine-minirootfs-3.20.3-x86_64.tar.gz";
   if (!fs::exists(file)) GTEST_SKIP() << file << " is missing (set IMGFORGE_TEST_ALPINE)";
   TarReader reader(file, {});
   const core::Fd target = create("out.tar");

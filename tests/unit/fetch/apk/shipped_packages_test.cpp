@@ -12,19 +12,17 @@
 #include "builder/recipe/resolve.hpp"
 #include "builder/recipe/types.hpp"
 #include "core/process.hpp"
+#include "support/source_dir.hpp"
 
 namespace imgforge::fetch {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kRecipes = fs::path(IMGFORGE_SOURCE_DIR) / "recipes";
+const fs::path kRecipes = source_dir() / "recipes";
 
 fs::path index_folder() {
-  const char* set = std::getenv("IMGFORGE_TEST_ALPINE");
-  const fs::path material =
-      set != nullptr ? fs::path(set) : fs::path(IMGFORGE_SOURCE_DIR) / "../shared/alpine";
-  return material / "data/index";
+  return alpine_material() / "data/index";
 }
 
 Index read_index(const fs::path& file) {

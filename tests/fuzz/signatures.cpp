@@ -1,0 +1,28 @@
+// minisign's files. What is read must be written as it was read.
+#include <stdexcept>
+
+#include "fuzz/table.hpp"
+#include "signing/minisign.hpp"
+#include "signing/public_key.hpp"
+#include "signing/secret_key.hpp"
+
+namespace imgforge::fuzz {
+
+void minisign_signature(std::string_view bytes) {
+  const std::string text = signing::Signature::parse(bytes).text();
+  if (signing::Signature::parse(text).text() != text)
+    throw std::logic_error("a signature changes when it is read again");
+}
+
+void minisign_public_key(std::string_view bytes) {
+  const signing::PublicKey key = signing::PublicKey::parse(bytes);
+  if (!key.same_key(signing::PublicKey::parse(key.line())))
+    throw std::logic_error("a key changes when it is read again");
+}
+
+/// Without a passphrase: to derive a key takes too long to be done often.
+void minisign_secret_key(std::string_view bytes) {
+  signing::SecretKey::parse(bytes);
+}
+
+}  // namespace imgforge::fuzz

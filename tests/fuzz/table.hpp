@@ -1,0 +1,57 @@
+// The functions of the table of targets, by the file that has them.
+#pragma once
+
+#include <string_view>
+
+namespace imgforge::fuzz {
+
+// packages.cpp
+void apk_index(std::string_view bytes);
+void apk_index_text(std::string_view bytes);
+void apk_installed(std::string_view bytes);
+void apk_package(std::string_view bytes);
+void checksum_file(std::string_view bytes);
+void gzip_members(std::string_view bytes);
+void releases(std::string_view bytes);
+void tar(std::string_view bytes);
+void tar_segment(std::string_view bytes);
+void unpacked(std::string_view bytes);
+void url(std::string_view bytes);
+
+// signatures.cpp
+void minisign_public_key(std::string_view bytes);
+void minisign_secret_key(std::string_view bytes);
+void minisign_signature(std::string_view bytes);
+
+// records.cpp
+void chunk_list(std::string_view bytes);
+void lock_file(std::string_view bytes);
+void manifest(std::string_view bytes);
+void recipe_document(std::string_view bytes);
+void recipe_profiles(std::string_view bytes);
+
+// models.cpp
+void gguf(std::string_view bytes);
+void onnx(std::string_view bytes);
+void registry_challenge(std::string_view bytes);
+void safetensors(std::string_view bytes);
+
+// images.cpp
+void elf(std::string_view bytes);
+void gpt(std::string_view bytes);
+void kernel(std::string_view bytes);
+void module_table(std::string_view bytes);
+void pe(std::string_view bytes);
+void rootfs(std::string_view bytes);
+
+// systems.cpp
+void boot_entry(std::string_view bytes);
+void guest_answer(std::string_view bytes);
+void isolinux_menu(std::string_view bytes);
+void root_facts(std::string_view bytes);
+
+// requests.cpp
+void http_range(std::string_view bytes);
+void http_request(std::string_view bytes);
+
+}  // namespace imgforge::fuzz

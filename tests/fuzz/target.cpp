@@ -1,0 +1,86 @@
+#include "fuzz/target.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/fd.hpp"
+#include "core/temp_dir.hpp"
+#include "fuzz/table.hpp"
+
+namespace imgforge::fuzz {
+namespace {
+
+constexpr Target kTargets[] = {
+    {"apk_index", apk_index},
+    {"apk_index_text", apk_index_text},
+    {"apk_installed", apk_installed},
+    {"apk_package", apk_package},
+    {"boot_entry", boot_entry},
+    {"checksum_file", checksum_file},
+    {"chunk_list", chunk_list},
+    {"elf", elf},
+    {"gguf", gguf},
+    {"gpt", gpt},
+    {"guest_answer", guest_answer},
+    {"gzip_members", gzip_members},
+    {"http_range", http_range},
+    {"http_request", http_request},
+    {"isolinux_menu", isolinux_menu},
+    {"kernel", kernel},
+    {"lock", lock_file},
+    {"manifest", manifest},
+    {"minisign_public_key", minisign_public_key},
+    {"minisign_secret_key", minisign_secret_key},
+    {"minisign_signature", minisign_signature},
+    {"module_table", module_table},
+    {"onnx", onnx},
+    {"pe", pe},
+    {"recipe", recipe_document},
+    {"recipe_profiles", recipe_profiles},
+    {"registry_challenge", registry_challenge},
+    {"releases", releases},
+    {"root_facts", root_facts},
+    {"rootfs", rootfs},
+    {"safetensors", safetensors},
+    {"tar", tar},
+    {"tar_segment", tar_segment},
+    {"unpacked", unpacked},
+    {"url", url},
+};
+
+std::filesystem::path memory_folder() {
+  const std::filesystem::path memory = "/dev/shm";
+  return std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path();
+}
+
+}  // namespace
+
+std::span<const Target> targets() {
+  return kTargets;
+}
+
+const Target* find_target(std::string_view name) {
+  const auto found = std::ranges::find(kTargets, name, &Target::name);
+  return found == std::end(kTargets) ? nullptr : &*found;
+}
+
+void run_refusable(const Target& target, std::string_view bytes) {
+  try {
+    target.run(bytes);
+  } catch (const core::Error& error) {
+    if (error.kind() == core::Kind::kInternal) throw;
+  }
+}
+
+const std::filesystem::path& file_of(std::string_view bytes) {
+  static const core::TempDir folder(memory_folder(), "imgforge-fuzz");
+  static const std::filesystem::path path = folder / "input";
+  const core::Fd fd = core::open_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  core::write_all(fd.get(), bytes, path.native());
+  return path;
+}
+
+}  // namespace imgforge::fuzz
