@@ -282,9 +282,9 @@ Catalogue collect(const artifacts::Store& store, const ExportRequest& request, T
       progress.warn(name + " is not signed and left out (--include-unsigned takes it)");
       continue;
     }
-    progress.begin(name);
+    core::Activity activity = progress.begin(name);
     Release release = tree.add_release(candidate);
-    progress.end(name, release.signer.empty() ? "unsigned" : "verified", core::Progress::Outcome::kDone);
+    activity.done(release.signer.empty() ? "unsigned" : "verified");
     if (catalogue.lines.empty() || catalogue.lines.back().name != candidate.line)
       catalogue.lines.push_back({candidate.line, {}});
     catalogue.lines.back().releases.push_back(std::move(release));

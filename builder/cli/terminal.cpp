@@ -71,28 +71,31 @@ TerminalProgress::~TerminalProgress() {
   erase();
 }
 
-void TerminalProgress::begin(std::string_view name) {
+core::ActivityId TerminalProgress::start(std::string_view name, core::ActivityId parent) {
   const std::lock_guard lock(mutex_);
-  started_.insert_or_assign(std::string(name), std::chrono::steady_clock::now());
+  const core::ActivityRow& row = activities_.start(name, parent);
   draw(name, "");
+  return row.id;
 }
 
-void TerminalProgress::update(std::string_view name, std::string_view detail) {
+void TerminalProgress::say(core::ActivityId activity, std::string_view detail) {
   const std::lock_guard lock(mutex_);
-  draw(name, detail);
+  if (const core::ActivityRow* row = activities_.say(activity, detail)) draw(row->name, detail);
 }
 
-void TerminalProgress::end(std::string_view name, std::string_view detail, Outcome outcome) {
+void TerminalProgress::count(core::ActivityId activity, const core::Amount& amount) {
   const std::lock_guard lock(mutex_);
-  std::string took = "cached";
-  if (outcome == Outcome::kDone) {
-    const auto start = started_.find(name);
-    const auto elapsed =
-        std::chrono::steady_clock::now() - (start == started_.end() ? Time{} : start->second);
-    took = start == started_.end() ? "" : seconds_text(std::chrono::duration<double>(elapsed).count());
-  }
-  if (verbosity_ == Verbosity::kQuiet) return;
-  print_text(step_line(name, detail, took, width(), style_));
+  activities_.count(activity, amount);
+}
+
+void TerminalProgress::end(core::ActivityId activity, core::Outcome outcome, std::string_view detail) {
+  const std::lock_guard lock(mutex_);
+  const std::optional<core::ActivityRow> row = activities_.take(activity);
+  const bool has_line = outcome != core::Outcome::kFailed && !detail.empty();
+  if (!row || row->parent != core::kNoActivity || !has_line || verbosity_ == Verbosity::kQuiet) return;
+  const std::string took =
+      outcome == core::Outcome::kKnown ? "cached" : seconds_text(activities_.seconds(*row));
+  print_text(step_line(row->name, detail, took, width(), style_));
 }
 
 void TerminalProgress::note(std::string_view text) {

@@ -3,13 +3,12 @@
 // elsewhere.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
-#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
 
+#include "core/activity_table.hpp"
 #include "core/error.hpp"
 #include "core/progress.hpp"
 
@@ -41,14 +40,14 @@ class TerminalProgress : public core::Progress {
  public:
   TerminalProgress(Colour colour, Verbosity verbosity);
   ~TerminalProgress() override;
-  void begin(std::string_view name) override;
-  void update(std::string_view name, std::string_view detail) override;
-  void end(std::string_view name, std::string_view detail, Outcome outcome) override;
   void note(std::string_view text) override;
   void warn(std::string_view text) override;
 
  private:
-  using Time = std::chrono::steady_clock::time_point;
+  core::ActivityId start(std::string_view name, core::ActivityId parent) override;
+  void say(core::ActivityId activity, std::string_view detail) override;
+  void count(core::ActivityId activity, const core::Amount& amount) override;
+  void end(core::ActivityId activity, core::Outcome outcome, std::string_view detail) override;
   std::size_t width() const;
   void print_text(const std::string& text);
   void draw(std::string_view name, std::string_view detail);
@@ -59,7 +58,7 @@ class TerminalProgress : public core::Progress {
   Verbosity verbosity_;
   bool live_;           ///< standard error is a terminal
   bool drawn_ = false;  ///< a moving line is on the screen
-  std::map<std::string, Time, std::less<>> started_;
+  core::ActivityTable activities_{core::steady_clock()};
 };
 
 /// Width of what is no terminal.

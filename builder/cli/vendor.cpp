@@ -28,8 +28,11 @@ int vendor(Context& context, const Arguments& arguments) {
   const std::filesystem::path file = lock::lock_path(arguments.recipe);
   std::optional<signing::ApkSigner> repository_key;
   if (!arguments.repository_key.empty()) repository_key.emplace(arguments.repository_key);
+  core::Activity activity = context.progress.begin("vendor");
+  tools.toolbox().activity = &activity;
   const stages::VendorResult result = stages::vendor(
       tools.toolbox(), {lock, file, arguments.target, sign, repository_key ? &*repository_key : nullptr});
+  activity.done();
   if (result.indexes_missing > 0 && !repository_key) {
     context.progress.warn(
         fmt::format("{} of {} indexes were not kept when the lock was made elsewhere: builds "

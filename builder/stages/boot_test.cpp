@@ -66,9 +66,10 @@ image::BootSpec spec_for(const BootRequest& request, const image::BootPath& path
 }
 
 /// Bisects below one boot that went well.
-MinimumMemory find_minimum(image::BootSpec spec, core::Progress& progress, const core::CancelToken& cancel) {
+MinimumMemory find_minimum(image::BootSpec spec, const core::Activity& activity,
+                           const core::CancelToken& cancel) {
   MinimumMemory minimum{image::boot_path_name(spec.path), {}, 1};
-  progress.update("boot", fmt::format("{} with {}", minimum.path_name, spec.memory.to_string()));
+  activity.say(fmt::format("{} with {}", minimum.path_name, spec.memory.to_string()));
   const double ready = image::boot(spec, cancel).seconds_to("ready");
   // A guest with too little memory may panic, hang or never speak.
   spec.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(ready * 3000) + 5000);
@@ -76,7 +77,7 @@ MinimumMemory find_minimum(image::BootSpec spec, core::Progress& progress, const
   minimum.memory = image::find_minimum_memory(spec.memory, [&](core::Bytes memory) {
     ++minimum.boots;
     spec.memory = memory;
-    progress.update("boot", fmt::format("{} with {}", minimum.path_name, memory.to_string()));
+    activity.say(fmt::format("{} with {}", minimum.path_name, memory.to_string()));
     try {
       image::boot(spec, cancel);
       return true;
@@ -101,11 +102,11 @@ fs::path file_of_path(const fs::path& file, const image::BootPath& path, std::si
 }
 
 std::vector<image::BootEvidence> boot_artifact(const BootRequest& request, machine::Accelerator accelerator,
-                                               const fs::path& scratch, core::Progress& progress,
+                                               const fs::path& scratch, const core::Activity& activity,
                                                const core::CancelToken& cancel) {
   std::vector<image::BootEvidence> seen;
   for (const image::BootPath& path : request.paths) {
-    progress.update("boot", fmt::format("{} by {}", request.name, image::boot_path_name(path)));
+    activity.say(fmt::format("{} by {}", request.name, image::boot_path_name(path)));
     const core::TempDir work(scratch, "boot");
     seen.push_back(image::boot(spec_for(request, path, accelerator, work.path()), cancel));
   }
@@ -114,17 +115,18 @@ std::vector<image::BootEvidence> boot_artifact(const BootRequest& request, machi
 
 std::vector<artifacts::ManifestBoot> boot_through_firmware(const BootRequest& request,
                                                            machine::Accelerator accelerator,
-                                                           const fs::path& scratch, core::Progress& progress,
+                                                           const fs::path& scratch,
+                                                           const core::Activity& activity,
                                                            const core::CancelToken& cancel) {
   std::vector<artifacts::ManifestBoot> boots;
-  for (const image::BootEvidence& evidence : boot_artifact(request, accelerator, scratch, progress, cancel)) {
+  for (const image::BootEvidence& evidence : boot_artifact(request, accelerator, scratch, activity, cancel)) {
     boots.push_back(manifest_boot(request.name, evidence));
   }
   return boots;
 }
 
 std::vector<MinimumMemory> find_minimum_memory(const BootRequest& request, machine::Accelerator accelerator,
-                                               const fs::path& scratch, core::Progress& progress,
+                                               const fs::path& scratch, const core::Activity& activity,
                                                const core::CancelToken& cancel) {
   std::vector<MinimumMemory> found;
   for (const image::BootPath& path : request.paths) {
@@ -133,7 +135,7 @@ std::vector<MinimumMemory> find_minimum_memory(const BootRequest& request, machi
     spec.commands.clear();
     spec.screenshot.clear();
     spec.log.clear();
-    found.push_back(find_minimum(std::move(spec), progress, cancel));
+    found.push_back(find_minimum(std::move(spec), activity, cancel));
   }
   return found;
 }

@@ -39,10 +39,9 @@ class Derivation {
  public:
   Derivation(artifacts::Store& store, const DeriveRequest& request, std::string command)
       : store_(store), request_(request), command_(std::move(command)), work_(request.scratch, "derive") {
-    request_.progress.begin(step("source"));
+    core::Activity activity = request_.progress.begin(step("source"));
     source_ = verified_source();
-    request_.progress.end(step("source"), fmt::format("{} · signature and digests agree", source_.stem()),
-                          core::Progress::Outcome::kDone);
+    activity.done(fmt::format("{} · signature and digests agree", source_.stem()));
   }
 
   const Manifest& source() const { return source_; }
@@ -65,9 +64,8 @@ class Derivation {
   /// Runs a part of the work as a step of its own; it returns what to say of it.
   template <class Body>
   void run(const std::string& name, Body&& body) {
-    request_.progress.begin(step(name));
-    const std::string detail = body();
-    request_.progress.end(step(name), detail, core::Progress::Outcome::kDone);
+    core::Activity activity = request_.progress.begin(step(name));
+    activity.done(body());
   }
 
   /// The disk of `artifact` as a raw file of ours.

@@ -167,10 +167,11 @@ VendorResult vendor(Toolbox& tools, const VendorRequest& request) {
     downloads.push_back(
         {.name = row.what, .urls = row.urls, .promises = {{row.sha256, "the lock"}}, .size = row.size});
   const std::vector<artifacts::VerifiedFile> files =
-      fetch::Downloader(tools.fetch_context("vendor")).fetch_all(downloads);
+      fetch::Downloader(tools.fetch_context()).fetch_all(downloads);
   const fs::path parent = fs::absolute(request.target).parent_path();
   fs::create_directories(parent);
   const core::TempDir work(parent, "vendor");
+  if (tools.activity != nullptr) tools.activity->say("writing the folder");
   Folder folder(tools, work / "tree");
   fs::create_directories(work / "tree");
   for (std::size_t i = 0; i < rows.size(); ++i) folder.add(rows[i].path, files[i]);

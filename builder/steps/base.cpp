@@ -53,7 +53,8 @@ engine::Ref<BaseResult> add_base(engine::Graph& graph, Profile& profile, engine:
   step.lane = kNetworkLane;
   step.make = [&profile, source](engine::Context& context) {
     const stages::BaseOrigin& origin = context[source].origin;
-    const artifacts::VerifiedFile file = stages::obtain_base(profile.tools, origin);
+    Toolbox tools = profile.tools_for(context);
+    const artifacts::VerifiedFile file = stages::obtain_base(tools, origin);
     return BaseResult{file.digest(), file.size(),
                       profile.recipe.iso_base() == nullptr ? stages::newest_in(file) : 0, origin.title};
   };

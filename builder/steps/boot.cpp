@@ -57,9 +57,10 @@ stages::BootRequest request_for(const Profile& profile, const std::string& forma
 }
 
 /// The file of UEFI variables in which the recipe's keys are enrolled.
-std::filesystem::path enrolled_variables(Profile& profile, const std::filesystem::path& work) {
+std::filesystem::path enrolled_variables(engine::Context& context, Profile& profile,
+                                         const std::filesystem::path& work) {
   Toolbox& tools = profile.tools;
-  tools.progress.update("boot", "enrolling the Secure Boot keys");
+  context.say("enrolling the Secure Boot keys");
   image::BootSpec machine;
   machine.accelerator = tools.accelerator().accelerator;
   machine.work_dir = work;
@@ -68,11 +69,11 @@ std::filesystem::path enrolled_variables(Profile& profile, const std::filesystem
   return work / "variables.fd";
 }
 
-BootResult boot(Profile& profile, const stages::BootRequest& request) {
+BootResult boot(engine::Context& context, Profile& profile, const stages::BootRequest& request) {
   Toolbox& tools = profile.tools;
   BootResult result;
   for (const artifacts::ManifestBoot& seen : stages::boot_through_firmware(
-           request, tools.accelerator().accelerator, tools.scratch(), tools.progress, tools.cancel)) {
+           request, tools.accelerator().accelerator, tools.scratch(), context.activity(), tools.cancel)) {
     result.rows.push_back(
         {seen.artifact, seen.path, seen.accelerator, seen.memory.value, seen.cpus, seen.markers});
   }
@@ -127,8 +128,8 @@ engine::Ref<BootResult> add_boot(engine::Graph& graph, Profile& profile, const s
     if (able.empty()) return BootResult();
     const core::TempDir work(profile.tools.scratch(), "enrol");
     stages::BootRequest request = request_for(profile, format, context[artifact], able);
-    if (profile.recipe.secure_boot) request.enrolled = enrolled_variables(profile, work.path());
-    return boot(profile, request);
+    if (profile.recipe.secure_boot) request.enrolled = enrolled_variables(context, profile, work.path());
+    return boot(context, profile, request);
   };
   step.words = [](const BootResult& result) {
     return result.rows.empty() ? std::string("by no path") : stages::boots_text(result.boots());

@@ -129,11 +129,12 @@ PackageChoice resolve(engine::Context& context, Profile& profile, const artifact
                       const BaseSource& source, const Indexes& indexes) {
   std::vector<fetch::FetchedPackage> kept;
   if (profile.options.keeping) {
+    Toolbox tools = profile.tools_for(context);
     std::vector<fetch::PackageChoice> choices;
     for (const lock::LockedPackage* package : staying(*profile.options.keeping))
       choices.push_back({package->name, package->version, package->sha256, package->url});
     kept = fetch::fetch_packages(
-        profile.tools.fetch_context("packages"), choices,
+        tools.fetch_context(), choices,
         stages::locked_repositories(profile.recipe, source.origin, profile.options.keeping->old));
   }
   guest::Sandbox& sandbox = profile.sandbox.with_base(context, base);
@@ -261,8 +262,7 @@ engine::Ref<PackageFiles> add_package_files(engine::Graph& graph, Profile& profi
     Toolbox tools = profile.tools_for(context);
     PackageFiles files;
     files.repositories = offered(profile, context[source], context[indexes]);
-    files.packages =
-        fetch::fetch_packages(tools.fetch_context(profile.id("rootfs")), choices, files.repositories);
+    files.packages = fetch::fetch_packages(tools.fetch_context(), choices, files.repositories);
     return files;
   };
   return graph.add(std::move(step), engine::transient<PackageFiles>());
