@@ -1,11 +1,9 @@
 #include "builder/cli/terminal.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 
 #include "builder/cli/columns.hpp"
@@ -20,12 +18,6 @@ constexpr std::size_t kNameWidth = 28;
 bool is_set(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0';
-}
-
-/// 80 for a terminal that does not say.
-std::size_t terminal_width() {
-  winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0 ? size.ws_col : 80;
 }
 
 void append_mark(std::string& out, const core::Error& error, const Style& style) {
@@ -55,87 +47,16 @@ std::string indented_lines(const std::string& mark, std::size_t indent, std::str
 Colour colour_for(std::string_view choice, int fd) {
   if (choice == "always") return Colour::kOn;
   if (choice == "never" || is_set("NO_COLOR")) return Colour::kOff;
+  return is_capable_terminal(fd) ? Colour::kOn : Colour::kOff;
+}
+
+bool is_capable_terminal(int fd) {
   const char* term = std::getenv("TERM");
-  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
-  return ::isatty(fd) != 0 && !dumb ? Colour::kOn : Colour::kOff;
+  return ::isatty(fd) != 0 && term != nullptr && std::string_view(term) != "dumb";
 }
 
 std::string Style::paint(std::string_view code, std::string_view text) const {
   return colour_ == Colour::kOn ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
-}
-
-TerminalProgress::TerminalProgress(Colour colour, Verbosity verbosity)
-    : style_(colour), verbosity_(verbosity), live_(::isatty(STDERR_FILENO) != 0 && !is_set("CI")) {}
-
-TerminalProgress::~TerminalProgress() {
-  erase();
-}
-
-core::ActivityId TerminalProgress::start(std::string_view name, core::ActivityId parent) {
-  const std::lock_guard lock(mutex_);
-  const core::ActivityRow& row = activities_.start(name, parent);
-  draw(name, "");
-  return row.id;
-}
-
-void TerminalProgress::say(core::ActivityId activity, std::string_view detail) {
-  const std::lock_guard lock(mutex_);
-  if (const core::ActivityRow* row = activities_.say(activity, detail)) draw(row->name, detail);
-}
-
-void TerminalProgress::count(core::ActivityId activity, const core::Amount& amount) {
-  const std::lock_guard lock(mutex_);
-  activities_.count(activity, amount);
-}
-
-void TerminalProgress::end(core::ActivityId activity, core::Outcome outcome, std::string_view detail) {
-  const std::lock_guard lock(mutex_);
-  const std::optional<core::ActivityRow> row = activities_.take(activity);
-  const bool has_line = outcome != core::Outcome::kFailed && !detail.empty();
-  if (!row || row->parent != core::kNoActivity || !has_line || verbosity_ == Verbosity::kQuiet) return;
-  const std::string took =
-      outcome == core::Outcome::kKnown ? "cached" : seconds_text(activities_.seconds(*row));
-  print_text(step_line(row->name, detail, took, width(), style_));
-}
-
-void TerminalProgress::note(std::string_view text) {
-  const std::lock_guard lock(mutex_);
-  if (verbosity_ != Verbosity::kQuiet) print_text(note_lines(text, width()));
-}
-
-void TerminalProgress::warn(std::string_view text) {
-  const std::lock_guard lock(mutex_);
-  print_text(warning_lines(text, width(), style_));
-}
-
-std::size_t TerminalProgress::width() const {
-  return live_ ? terminal_width() : kUnlimited;
-}
-
-void TerminalProgress::print_text(const std::string& text) {
-  erase();
-  fmt::print(stderr, "{}", text);
-  std::fflush(stderr);
-}
-
-void TerminalProgress::draw(std::string_view name, std::string_view detail) {
-  if (!live_ || verbosity_ == Verbosity::kQuiet) return;
-  erase();
-  fmt::print(stderr, "{}", live_line(name, detail, terminal_width()));
-  std::fflush(stderr);
-  drawn_ = true;
-}
-
-void TerminalProgress::erase() {
-  if (!drawn_) return;
-  fmt::print(stderr, "\r\x1b[K");
-  drawn_ = false;
-}
-
-std::string live_line(std::string_view name, std::string_view detail, std::size_t width) {
-  const std::string text =
-      fmt::format("  … {} {}", padded_to_columns(name, kNameWidth), core::escaped(detail));
-  return cut_to_columns(text, width - 1);  // a full line would put the cursor on the next one
 }
 
 std::string step_line(std::string_view name, std::string_view detail, std::string_view took,
@@ -176,7 +97,7 @@ std::string render_error(const core::Error& error, const Style& style) {
   return out;
 }
 
-std::string render_error_json(const core::Error& error) {
+core::Json error_body(const core::Error& error) {
   core::Json body{{"code", core::kind_name(error.kind())}, {"message", error.message()}};
   if (error.mark()) {
     body["file"] = error.mark()->file;
@@ -186,8 +107,12 @@ std::string render_error_json(const core::Error& error) {
   if (!error.contexts().empty()) body["while"] = error.contexts();
   if (!error.quote().empty()) body["output"] = error.quote();
   if (!error.hint().empty()) body["hint"] = error.hint();
-  return core::Json{{"schema", 1}, {"error", body}}.dump(-1, ' ', false,
-                                                         core::Json::error_handler_t::replace) +
+  return body;
+}
+
+std::string render_error_json(const core::Error& error) {
+  return core::Json{{"schema", 1}, {"error", error_body(error)}}.dump(-1, ' ', false,
+                                                                      core::Json::error_handler_t::replace) +
          "\n";
 }
 
