@@ -1,5 +1,6 @@
 // A sandbox without a virtual machine: its root file system is a folder of the host, into which `tar` unpacks
-// and out of which it packs, and its programs are answers that a test gives. What was asked of it is recorded.
+// and out of which it packs, and its programs are answers that a test gives. What was asked of it is
+// recorded.
 #pragma once
 
 #include <fcntl.h>
@@ -79,9 +80,7 @@ class FakeSandbox : public guest::Sandbox {
     return script_.on_run ? script_.on_run(script) : guest::ScriptResult{0, script_.apk_output, false};
   }
   std::string query(std::string_view) override { return {}; }
-  void remove_private_folder() override {
-    std::filesystem::remove_all(root() + std::string(kPrivate));
-  }
+  void remove_private_folder() override { std::filesystem::remove_all(root() + std::string(kPrivate)); }
   void finish() override { note("finish"); }
 
  private:

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "builder/stages/step_cache.hpp"
 #include "core/temp_dir.hpp"
 
 namespace imgforge::stages {

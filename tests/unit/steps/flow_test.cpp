@@ -6,20 +6,35 @@
 namespace imgforge::steps {
 namespace {
 
+using engine::Outlook;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
-using engine::Outlook;
+
+namespace fs = std::filesystem;
 
 class Flow : public testing::StepsLab {
  protected:
+  Flow() { recipe_ = testing::small_recipe(mirror_.url()); }
   core::Digest artifact(const ProfileOutcome& outcome, const std::string& format) {
     for (const artifacts::ManifestArtifact& row : outcome.manifest.artifacts) {
       if (row.format == format) return row.sha256;
     }
     ADD_FAILURE() << "no " << format;
+    return {};
+  }
+  /// The root file system in the cache.
+  core::Digest the_tar() {
+    for (const auto& entry : fs::recursive_directory_iterator(blobs_.root())) {
+      if (!entry.is_regular_file() || entry.file_size() < 1024) continue;
+      std::ifstream in(entry.path(), std::ios::binary);
+      std::string head(262, '\0');
+      in.read(head.data(), static_cast<std::streamsize>(head.size()));
+      if (head.substr(257, 5) == "ustar")
+        return core::digest_of_file(core::HashAlgorithm::kSha256, entry.path());
+    }
     return {};
   }
   void expect_second_build_knows_all() {
@@ -31,6 +46,7 @@ class Flow : public testing::StepsLab {
     }
     EXPECT_THAT(script_.calls, ElementsAre());
   }
+  testing::SmallAlpine mirror_;
 };
 
 TEST_F(Flow, ABuildMakesEveryStepAndPublishes) {
@@ -85,14 +101,7 @@ TEST_F(Flow, ANewerPackageIsChosenAndInstalled) {
 TEST_F(Flow, ALostRootFileSystemIsMadeAgainAndWhatDependsOnItIsKnown) {
   const ProfileOutcome first = run();
   fs::remove_all(folder_ / "store");
-  core::Digest rootfs;
-  for (const auto& entry : fs::recursive_directory_iterator(blobs_.root())) {
-    if (!entry.is_regular_file() || entry.path().filename() == ".lock") continue;
-    std::ifstream in(entry.path(), std::ios::binary);
-    std::string head(262, '\0');
-    in.read(head.data(), 262);
-    if (head.substr(257, 5) == "ustar") rootfs = core::Digest::from_hex(core::HashAlgorithm::kSha256, entry.path().filename().native());
-  }
+  const core::Digest rootfs = the_tar();
   ASSERT_FALSE(rootfs.empty());
   fs::remove(blob(rootfs));
   fs::remove(blob(artifact(first, "raw")));
@@ -129,7 +138,8 @@ TEST_F(Flow, APackageThatDoesNotMatchTheIndexIsRefusedBeforeTheSandboxSeesIt) {
 }
 
 TEST_F(Flow, AWrongPinOfTheBaseIsRefusedBeforeAnythingElse) {
-  std::get<recipe::AlpineBase>(recipe_.base).digest = core::digest_of(core::HashAlgorithm::kSha256, "another");
+  std::get<recipe::AlpineBase>(recipe_.base).digest =
+      core::digest_of(core::HashAlgorithm::kSha256, "another");
   const core::Error error = failure();
   EXPECT_EQ(error.kind(), core::Kind::kIntegrity);
   EXPECT_EQ(script_.count("run"), 0);

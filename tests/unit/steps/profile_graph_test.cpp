@@ -22,8 +22,9 @@ class ProfileGraphTest : public testing::StepsLab {
     return make_graph(*profile_, request_).graph;
   }
   std::vector<std::string> ids() {
+    const engine::Graph all = graph();
     std::vector<std::string> out;
-    for (const engine::StepRecord& step : graph().steps()) out.push_back(step.id.substr(step.id.find('/') + 1));
+    for (const engine::StepRecord& step : all.steps()) out.push_back(step.id.substr(step.id.find('/') + 1));
     return out;
   }
   /// "base bytes", "packages value", "indexes when run".
@@ -39,14 +40,13 @@ class ProfileGraphTest : public testing::StepsLab {
     }
     return out;
   }
-  std::string parameters(const std::string& step) {
-    return graph().find(recipe_.line() + "/" + step)->parameters;
-  }
+  engine::StepRecord step(const std::string& name) { return *graph().find(recipe_.line() + "/" + name); }
+  std::string parameters(const std::string& name) { return step(name).parameters; }
   /// All that the recipe says to the root file system and what it is made from.
   std::string rootfs_text() {
     std::string text;
-    for (const char* step : {"base source", "base", "indexes", "packages", "rootfs"})
-      text += engine::canonical_text(*graph().find(recipe_.line() + "/" + step), {}, {});
+    for (const char* name : {"base source", "base", "indexes", "packages", "rootfs"})
+      text += engine::canonical_text(step(name), {}, {});
     return text;
   }
   ReleaseRequest request_;
@@ -63,16 +63,14 @@ TEST_F(ProfileGraphTest, EveryEdgeIsThere) {
   EXPECT_THAT(inputs("base"), ElementsAre("base source value"));
   EXPECT_THAT(inputs("indexes"), ElementsAre("base source value", "base bytes"));
   EXPECT_THAT(inputs("packages"), ElementsAre("base bytes", "indexes value", "base source when run"));
-  EXPECT_THAT(inputs("package files"),
-              ElementsAre("base source value", "indexes value", "packages value"));
-  EXPECT_THAT(inputs("rootfs"), ElementsAre("base bytes", "packages value", "indexes when run",
-                                            "package files when run"));
+  EXPECT_THAT(inputs("package files"), ElementsAre("base source value", "indexes value", "packages value"));
+  EXPECT_THAT(inputs("rootfs"),
+              ElementsAre("base bytes", "packages value", "indexes when run", "package files when run"));
   EXPECT_THAT(inputs("boot files"), ElementsAre("rootfs bytes"));
   EXPECT_THAT(inputs("raw"), ElementsAre("rootfs bytes", "boot files bytes"));
   EXPECT_THAT(inputs("rootfs archive"), ElementsAre("rootfs bytes"));
-  EXPECT_THAT(inputs("release"),
-              ElementsAre("base source value", "base value", "rootfs value", "boot files value", "raw bytes",
-                          "rootfs archive bytes"));
+  EXPECT_THAT(inputs("release"), ElementsAre("base source value", "base value", "rootfs value",
+                                             "boot files value", "raw bytes", "rootfs archive bytes"));
 }
 
 TEST_F(ProfileGraphTest, ModelsSquashfsKeysAndBootsHaveTheirEdges) {
@@ -83,17 +81,16 @@ TEST_F(ProfileGraphTest, ModelsSquashfsKeysAndBootsHaveTheirEdges) {
   recipe_.formats = {{"raw", {}}, {"iso", {}}, {"oci", {}}};
   request_.boot_test = BootTest::kYes;
   EXPECT_THAT(inputs("squashfs"), ElementsAre("rootfs bytes", "models value"));
-  EXPECT_THAT(inputs("raw"), ElementsAre("rootfs bytes", "models value", "boot files bytes",
-                                         "squashfs bytes", "secure boot value"));
+  EXPECT_THAT(inputs("raw"), ElementsAre("rootfs bytes", "models value", "boot files bytes", "squashfs bytes",
+                                         "secure boot value"));
   EXPECT_THAT(inputs("iso"),
               ElementsAre("rootfs bytes", "models value", "boot files bytes", "squashfs bytes"));
   EXPECT_THAT(inputs("oci"), ElementsAre("rootfs bytes", "models value"));
   EXPECT_THAT(inputs("boot raw"), ElementsAre("raw bytes", "boot files value"));
   EXPECT_THAT(inputs("boot iso"), ElementsAre("iso bytes", "boot files value"));
-  EXPECT_THAT(inputs("release"),
-              ElementsAre("base source value", "base value", "models value", "rootfs value",
-                          "boot files value", "raw bytes", "iso bytes", "oci bytes", "boot raw value",
-                          "boot iso value"));
+  EXPECT_THAT(inputs("release"), ElementsAre("base source value", "base value", "models value",
+                                             "rootfs value", "boot files value", "raw bytes", "iso bytes",
+                                             "oci bytes", "boot raw value", "boot iso value"));
 }
 
 TEST_F(ProfileGraphTest, AnIsoBaseIsOnlyRemastered) {
@@ -102,7 +99,7 @@ TEST_F(ProfileGraphTest, AnIsoBaseIsOnlyRemastered) {
   EXPECT_THAT(ids(), ElementsAre("base source", "base", "iso", "release"));
   EXPECT_THAT(inputs("iso"), ElementsAre("base bytes"));
   EXPECT_THAT(inputs("release"), ElementsAre("base source value", "base value", "iso bytes"));
-  EXPECT_THAT(graph().find("demo-minimal/base")->summary, HasSubstr("Alpine 3.22 x86_64 virt-iso"));
+  EXPECT_THAT(step("base").summary, HasSubstr("Alpine 3.22 x86_64 virt-iso"));
   const std::string before = parameters("iso");
   recipe_.packages.add.push_back({"chrony", {}});
   const std::string with_package = parameters("iso");
@@ -116,15 +113,16 @@ TEST_F(ProfileGraphTest, AnIsoBaseIsOnlyRemastered) {
 
 TEST_F(ProfileGraphTest, TheEmbeddedBaseNeedsNoIndexesAndNoPackages) {
   recipe_.base = recipe::EmbeddedBase{};
-  EXPECT_THAT(ids(), ElementsAre("base source", "base", "rootfs", "boot files", "raw", "rootfs archive",
-                                 "release"));
+  EXPECT_THAT(ids(),
+              ElementsAre("base source", "base", "rootfs", "boot files", "raw", "rootfs archive", "release"));
   EXPECT_THAT(inputs("rootfs"), ElementsAre("base bytes"));
 }
 
 TEST_F(ProfileGraphTest, NoTwoStepsOfAllFormatsHaveTheSameId) {
   recipe_.base = recipe::EmbeddedBase{};
   recipe_.formats.clear();
-  for (const std::string_view name : artifacts::kFormatNames) recipe_.formats.push_back({std::string(name), {}});
+  for (const std::string_view name : artifacts::kFormatNames)
+    recipe_.formats.push_back({std::string(name), {}});
   const std::vector<std::string> all = ids();
   EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), all.size());
   EXPECT_GE(all.size(), recipe_.formats.size() + 5);

@@ -74,7 +74,8 @@ class SmallAlpine {
         {{"etc/alpine-release", "3.22.2\n"},
          {"etc/motd", motd},
          {"etc/apk/world", "alpine-baselayout\n"},
-         {"etc/apk/keys/" + key_.name(), key_.pem()},
+         {"etc/apk/keys/" + key().name(), key().pem()},
+         {"bin/sh", "the shell"},
          {"bin/busybox", core::read_text_file("/bin/busybox", 1 << 24)},
          {"boot/vmlinuz-virt", kernel("6.6.1-virt")},
          {modules + "modules.dep", "virtio.ko:\n"},
@@ -88,18 +89,24 @@ class SmallAlpine {
           "---\n-\n  title: \"Mini root filesystem\"\n  branch: v3.22\n  arch: x86_64\n  version: 3.22.2\n"
           "  flavor: alpine-minirootfs\n  file: " +
               file + "\n  size: " + std::to_string(bytes.size()) +
-              "\n  sha256: " + core::digest_of(core::HashAlgorithm::kSha256, bytes).hex() + "\n");
+              "\n  sha256: " + core::digest_of(core::HashAlgorithm::kSha256, bytes).hex() +
+              "\n  sha512: " + core::digest_of(core::HashAlgorithm::kSha512, bytes).hex() + "\n");
   }
   void put_package(const std::string& version) {
     imgforge::testing::ApkParts parts;
     parts.version = version;
-    const std::string bytes = parts.bytes(key_);
+    const std::string bytes = parts.bytes(key());
     spill(package(version), bytes);
     const std::string index = imgforge::testing::index_control(parts.index_record(bytes.size()));
-    spill(path("v3.22/main/x86_64/APKINDEX.tar.gz"), imgforge::testing::signed_member(index, key_));
+    spill(path("v3.22/main/x86_64/APKINDEX.tar.gz"), imgforge::testing::signed_member(index, key()));
   }
 
  private:
+  /// Made once: that takes a while.
+  static const imgforge::testing::ApkKey& key() {
+    static const imgforge::testing::ApkKey made;
+    return made;
+  }
   /// An image whose header says its release (Documentation/arch/x86/boot.rst of the kernel: kernel_version at
   /// 0x20E).
   static std::string kernel(const std::string& release) {
@@ -111,7 +118,6 @@ class SmallAlpine {
     return image;
   }
   core::TempDir folder_{fs::temp_directory_path(), "imgforge-small-alpine"};
-  imgforge::testing::ApkKey key_;
 };
 
 /// A recipe of the small mirror: one package, raw and rootfs.
@@ -141,7 +147,6 @@ class StepsLab : public ::testing::Test {
       return std::make_unique<imgforge::testing::PendingFake>(script_, tools_.cancel, request.work_dir);
     };
     tools_.jobs = 2;
-    recipe_ = small_recipe(mirror_.url());
   }
 
   BuildRequest request() const {
@@ -179,7 +184,6 @@ class StepsLab : public ::testing::Test {
   core::CancelToken cancel_;
   StepProgress progress_;
   imgforge::testing::SandboxScript script_;
-  SmallAlpine mirror_;
   artifacts::BlobStore blobs_{folder_ / "cache/blobs"};
   stages::StepCache cache_{folder_ / "cache/steps"};
   std::unique_ptr<fetch::Http> http_ = fetch::make_http(imgforge::testing::quick_options(), cancel_);
@@ -191,7 +195,7 @@ class StepsLab : public ::testing::Test {
                          .clock = core::system_clock(),
                          .cancel = cancel_,
                          .cache_dir = folder_ / "cache"};
-  recipe::ResolvedRecipe recipe_;
+  recipe::ResolvedRecipe recipe_ = small_recipe("file:///nowhere");
 };
 
 }  // namespace imgforge::steps::testing
