@@ -310,9 +310,11 @@ ExportResult export_tree(const artifacts::Store& store, const ExportRequest& req
   const core::TempDir temporary(workshop.path(), "tree");
   Tree tree(temporary / "tree", request);
   result.catalogue = collect(store, request, tree, result.left_out, progress);
+  core::Activity indexes = progress.begin("indexes");
   tree.write_indexes(result.catalogue);
   tree.write_sums(result.catalogue);
   tree.sync_folders();
+  indexes.done();
   request.cancel.check();
   check_target(result.target);
   swap_into_place(temporary / "tree", result.target);

@@ -55,6 +55,7 @@ int fetch_base(Context& context, const BaseArguments& arguments, const BuildArgu
   BuildTools tools(context, build);
   const fetch::BaseRequest request = request_of(arguments);
   core::Activity activity = context.progress.begin("base");
+  activity.say("looking for it");
   tools.toolbox().activity = &activity;
   const stages::FetchedBase base =
       stages::fetch_base_iso(tools.toolbox(), request, context.options.output_dir);

@@ -34,6 +34,7 @@ engine::Ref<BaseSource> add_base_source(engine::Graph& graph, Profile& profile) 
   step.is_shown = false;
   step.unknown = "its source was never fetched";
   step.make = [&profile](engine::Context& context) {
+    context.say("looking for it");
     Toolbox tools = profile.tools_for(context);
     const ProfileOptions& options = profile.options;
     const auto& locked = options.keeping ? std::optional(options.keeping->old) : options.locked;

@@ -197,6 +197,7 @@ engine::Ref<Indexes> add_indexes(engine::Graph& graph, Profile& profile, engine:
     step.inputs = {engine::value_of(source), engine::bytes_of(base)};
     step.freshness = engine::Freshness::kAsked;
     step.make = [&profile, source, base](engine::Context& context) {
+      context.say("looking for them");
       Toolbox tools = profile.tools_for(context);
       return Indexes{stages::load_indexes(tools, profile.recipe, context[source].origin,
                                           profile.blob(context[base].sha256))};
