@@ -19,10 +19,20 @@ class RealClock : public Clock {
   }
 };
 
+class RealSteadyClock : public SteadyClock {
+ public:
+  Instant now() const override { return std::chrono::steady_clock::now(); }
+};
+
 }  // namespace
 
 Clock& system_clock() {
   static RealClock clock;
+  return clock;
+}
+
+SteadyClock& steady_clock() {
+  static RealSteadyClock clock;
   return clock;
 }
 

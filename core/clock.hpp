@@ -28,6 +28,19 @@ class FixedClock : public Clock {
   UnixTime time_;
 };
 
+/// A moment that only durations are made of.
+using Instant = std::chrono::steady_clock::time_point;
+
+/// Time that never goes back, for what takes how long.
+class SteadyClock {
+ public:
+  virtual ~SteadyClock() = default;
+  virtual Instant now() const = 0;
+};
+
+/// Real time since the machine started.
+SteadyClock& steady_clock();
+
 /// "20261120" (UTC).
 std::string compact_date(UnixTime time);
 /// "2026-11-20T01:02:03Z".

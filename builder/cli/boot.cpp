@@ -169,9 +169,9 @@ void print_minimums(const Context& context, const std::vector<vm::MinimumMemory>
 }
 
 /// Variables with the keys that the user named, in `work`.
-fs::path enrolled_variables(Context& context, const std::string& keys, machine::Accelerator accelerator,
-                            const fs::path& work) {
-  context.progress.update("boot", "enrolling the Secure Boot keys");
+fs::path enrolled_variables(Context& context, const core::Activity& activity, const std::string& keys,
+                            machine::Accelerator accelerator, const fs::path& work) {
+  activity.say("enrolling the Secure Boot keys");
   vm::BootSpec machine;
   machine.accelerator = accelerator;
   machine.work_dir = work;
@@ -185,19 +185,19 @@ int boot(Context& context, const Arguments& arguments) {
   const machine::Accelerator accelerator =
       machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel).accelerator;
   const fs::path scratch = context.options.cache_dir / "tmp";
-  context.progress.begin("boot");
+  core::Activity activity = context.progress.begin("boot");
   const core::TempDir work(scratch, "enrol");
   if (!arguments.secure_boot_keys.empty())
-    request.enrolled = enrolled_variables(context, arguments.secure_boot_keys, accelerator, work.path());
-  const auto done = [&] { context.progress.end("boot", request.name, core::Progress::Outcome::kDone); };
+    request.enrolled =
+        enrolled_variables(context, activity, arguments.secure_boot_keys, accelerator, work.path());
   if (arguments.find_minimum_memory) {
     const auto minimums =
-        vm::find_minimum_memory(request, accelerator, scratch, context.progress, context.cancel);
-    done();
+        vm::find_minimum_memory(request, accelerator, scratch, activity, context.cancel);
+    activity.done(request.name);
     print_minimums(context, minimums);
   } else {
-    const auto boots = vm::boot_artifact(request, accelerator, scratch, context.progress, context.cancel);
-    done();
+    const auto boots = vm::boot_artifact(request, accelerator, scratch, activity, context.cancel);
+    activity.done(request.name);
     print_boots(context, boots);
   }
   return 0;

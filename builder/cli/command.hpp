@@ -15,6 +15,7 @@
 #include "core/cancel.hpp"
 #include "core/clock.hpp"
 #include "core/process.hpp"
+#include "core/progress.hpp"
 
 namespace imgforge::cli {
 
@@ -23,6 +24,7 @@ struct GlobalOptions {
   std::filesystem::path output_dir = "out";
   std::filesystem::path cache_dir;  ///< default $XDG_CACHE_HOME/imgforge
   std::string color = "auto";
+  std::string progress = "auto";
   bool quiet = false;
   int verbose = 0;
   bool json = false;
@@ -34,7 +36,7 @@ struct Context {
   core::CancelToken cancel;
   core::Clock& clock;
   core::ProcessRunner& processes;
-  TerminalProgress& progress;
+  core::Progress& progress;
   Style out;  ///< style of standard output
 };
 

@@ -54,14 +54,16 @@ int fetch_base(Context& context, const BaseArguments& arguments, const BuildArgu
   build.offline = build.offline || arguments.offline;
   BuildTools tools(context, build);
   const fetch::BaseRequest request = request_of(arguments);
-  context.progress.begin("base");
+  core::Activity activity = context.progress.begin("base");
+  activity.say("looking for it");
+  tools.toolbox().activity = &activity;
   const stages::FetchedBase base =
       stages::fetch_base_iso(tools.toolbox(), request, context.options.output_dir);
   const bool there = base.placed.outcome == artifacts::PlaceOutcome::kThere;
-  context.progress.end("base",
-                       fmt::format("{} {} · {}{}", base.source.title(), base.source.arch,
-                                   core::Bytes{base.file.size()}.human(), there ? " · is there already" : ""),
-                       there ? core::Progress::Outcome::kCached : core::Progress::Outcome::kDone);
+  const std::string detail =
+      fmt::format("{} {} · {}{}", base.source.title(), base.source.arch,
+                  core::Bytes{base.file.size()}.human(), there ? " · is there already" : "");
+  there ? activity.known(detail) : activity.done(detail);
   print(context.options.json ? core::print_json({{"schema", 1},
                                                  {"file", base.placed.path.native()},
                                                  {"flavor", base.source.flavor},

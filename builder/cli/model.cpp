@@ -73,11 +73,12 @@ int fetch(Context& context, const ModelArguments& arguments) {
       const std::string key =
           wanted.name + "\n" + wanted.source.text + "\n" + (wanted.sha256 ? wanted.sha256->hex() : "");
       if (!done.insert(key).second) continue;
-      const fetch::Context step = toolbox.fetch_context("model " + wanted.name);
+      core::Activity activity = context.progress.begin("model " + wanted.name);
+      toolbox.activity = &activity;
+      const fetch::Context step = toolbox.fetch_context();
       models::Obtainer obtainer(step, {recipe.folder, models::hugging_face_endpoint()});
-      context.progress.begin(step.step);
       const models::Model model = obtainer.fetch(wanted);
-      context.progress.end(step.step, model_facts(model), core::Progress::Outcome::kDone);
+      activity.done(model_facts(model));
       rows.push_back(models::to_json(model));
       text += model_row(model, true);
     }
@@ -105,11 +106,12 @@ int add(Context& context, const ModelArguments& arguments) {
     }
   }
   BuildTools tools(context, *arguments.build);
-  const fetch::Context step = tools.toolbox().fetch_context("model " + wanted.name);
+  core::Activity activity = context.progress.begin("model " + wanted.name);
+  tools.toolbox().activity = &activity;
+  const fetch::Context step = tools.toolbox().fetch_context();
   models::Obtainer obtainer(step, {fs::current_path(), models::hugging_face_endpoint()});
-  context.progress.begin(step.step);
   const models::Model model = obtainer.fetch(wanted, models::Unpinned::kFirst);
-  context.progress.end(step.step, model_facts(model), core::Progress::Outcome::kDone);
+  activity.done(model_facts(model));
   for (const std::string& warning : model.summary.warnings)
     context.progress.warn(core::escaped(warning, 300));
   print(context.options.json ? core::print_json(models::to_json(model)) : recipe_lines(model));

@@ -10,6 +10,8 @@
 
 #include "builder/cli/command.hpp"
 #include "builder/cli/examples.hpp"
+#include "builder/cli/progress_events.hpp"
+#include "builder/cli/watched_progress.hpp"
 #include "core/fd.hpp"
 
 namespace imgforge::cli {
@@ -76,12 +78,19 @@ void declare_globals(OptionSet& set, GlobalOptions& options) {
   set.option("--output-dir", options.output_dir, "the store: releases and the links to them").show_default();
   set.option("--cache-dir", options.cache_dir, "downloads and step results [$XDG_CACHE_HOME/imgforge]");
   set.option("--color", options.color, "auto, always or never").one_of({"auto", "always", "never"});
+  set.option("--progress", options.progress,
+             "what is told of the work: auto (rows on a terminal, else lines), plain or json (events)")
+      .one_of({"auto", "plain", "json"});
   set.flag("-q,--quiet", options.quiet, "print errors and results only");
   set.flag("-v,--verbose", options.verbose, "print more");
   set.flag("--json", options.json, "print machine-readable results");
 }
 
 int report(const core::Error& error, const GlobalOptions& options) {
+  if (options.progress == "json") {  // a stream of events: nothing else belongs there
+    fmt::print(stderr, "{}", error_event(error));
+    return core::exit_code(error.kind());
+  }
   const Style style(colour_for(options.color, STDERR_FILENO));
   if (options.json) {
     fmt::print(stderr, "{}", render_error_json(error));
@@ -135,12 +144,13 @@ int run(int argc, const char* const* argv) {
     const Verbosity verbosity = options.quiet          ? Verbosity::kQuiet
                                 : options.verbose != 0 ? Verbosity::kVerbose
                                                        : Verbosity::kNormal;
-    TerminalProgress progress(colour_for(options.color, STDERR_FILENO), verbosity);
+    const auto progress =
+        make_progress(options.progress, colour_for(options.color, STDERR_FILENO), verbosity);
     Context context{options,
                     core::CancelToken::from_signals(),
                     core::system_clock(),
                     core::system_processes(),
-                    progress,
+                    *progress,
                     Style(colour_for(options.color, STDOUT_FILENO))};
     return line.runner()(context);
   } catch (const core::Error& error) {

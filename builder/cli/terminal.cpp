@@ -1,11 +1,9 @@
 #include "builder/cli/terminal.hpp"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 
 #include "builder/cli/columns.hpp"
@@ -20,12 +18,6 @@ constexpr std::size_t kNameWidth = 28;
 bool is_set(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0';
-}
-
-/// 80 for a terminal that does not say.
-std::size_t terminal_width() {
-  winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0 ? size.ws_col : 80;
 }
 
 void append_mark(std::string& out, const core::Error& error, const Style& style) {
@@ -55,84 +47,16 @@ std::string indented_lines(const std::string& mark, std::size_t indent, std::str
 Colour colour_for(std::string_view choice, int fd) {
   if (choice == "always") return Colour::kOn;
   if (choice == "never" || is_set("NO_COLOR")) return Colour::kOff;
+  return is_capable_terminal(fd) ? Colour::kOn : Colour::kOff;
+}
+
+bool is_capable_terminal(int fd) {
   const char* term = std::getenv("TERM");
-  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
-  return ::isatty(fd) != 0 && !dumb ? Colour::kOn : Colour::kOff;
+  return ::isatty(fd) != 0 && term != nullptr && std::string_view(term) != "dumb";
 }
 
 std::string Style::paint(std::string_view code, std::string_view text) const {
   return colour_ == Colour::kOn ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
-}
-
-TerminalProgress::TerminalProgress(Colour colour, Verbosity verbosity)
-    : style_(colour), verbosity_(verbosity), live_(::isatty(STDERR_FILENO) != 0 && !is_set("CI")) {}
-
-TerminalProgress::~TerminalProgress() {
-  erase();
-}
-
-void TerminalProgress::begin(std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  started_.insert_or_assign(std::string(name), std::chrono::steady_clock::now());
-  draw(name, "");
-}
-
-void TerminalProgress::update(std::string_view name, std::string_view detail) {
-  const std::lock_guard lock(mutex_);
-  draw(name, detail);
-}
-
-void TerminalProgress::end(std::string_view name, std::string_view detail, Outcome outcome) {
-  const std::lock_guard lock(mutex_);
-  std::string took = "cached";
-  if (outcome == Outcome::kDone) {
-    const auto start = started_.find(name);
-    const auto elapsed =
-        std::chrono::steady_clock::now() - (start == started_.end() ? Time{} : start->second);
-    took = start == started_.end() ? "" : seconds_text(std::chrono::duration<double>(elapsed).count());
-  }
-  if (verbosity_ == Verbosity::kQuiet) return;
-  print_text(step_line(name, detail, took, width(), style_));
-}
-
-void TerminalProgress::note(std::string_view text) {
-  const std::lock_guard lock(mutex_);
-  if (verbosity_ != Verbosity::kQuiet) print_text(note_lines(text, width()));
-}
-
-void TerminalProgress::warn(std::string_view text) {
-  const std::lock_guard lock(mutex_);
-  print_text(warning_lines(text, width(), style_));
-}
-
-std::size_t TerminalProgress::width() const {
-  return live_ ? terminal_width() : kUnlimited;
-}
-
-void TerminalProgress::print_text(const std::string& text) {
-  erase();
-  fmt::print(stderr, "{}", text);
-  std::fflush(stderr);
-}
-
-void TerminalProgress::draw(std::string_view name, std::string_view detail) {
-  if (!live_ || verbosity_ == Verbosity::kQuiet) return;
-  erase();
-  fmt::print(stderr, "{}", live_line(name, detail, terminal_width()));
-  std::fflush(stderr);
-  drawn_ = true;
-}
-
-void TerminalProgress::erase() {
-  if (!drawn_) return;
-  fmt::print(stderr, "\r\x1b[K");
-  drawn_ = false;
-}
-
-std::string live_line(std::string_view name, std::string_view detail, std::size_t width) {
-  const std::string text =
-      fmt::format("  … {} {}", padded_to_columns(name, kNameWidth), core::escaped(detail));
-  return cut_to_columns(text, width - 1);  // a full line would put the cursor on the next one
 }
 
 std::string step_line(std::string_view name, std::string_view detail, std::string_view took,
@@ -173,7 +97,7 @@ std::string render_error(const core::Error& error, const Style& style) {
   return out;
 }
 
-std::string render_error_json(const core::Error& error) {
+core::Json error_body(const core::Error& error) {
   core::Json body{{"code", core::kind_name(error.kind())}, {"message", error.message()}};
   if (error.mark()) {
     body["file"] = error.mark()->file;
@@ -183,8 +107,12 @@ std::string render_error_json(const core::Error& error) {
   if (!error.contexts().empty()) body["while"] = error.contexts();
   if (!error.quote().empty()) body["output"] = error.quote();
   if (!error.hint().empty()) body["hint"] = error.hint();
-  return core::Json{{"schema", 1}, {"error", body}}.dump(-1, ' ', false,
-                                                         core::Json::error_handler_t::replace) +
+  return body;
+}
+
+std::string render_error_json(const core::Error& error) {
+  return core::Json{{"schema", 1}, {"error", error_body(error)}}.dump(-1, ' ', false,
+                                                                      core::Json::error_handler_t::replace) +
          "\n";
 }
 

@@ -1,17 +1,13 @@
-// How imgforge speaks to people: colours, step lines and errors. On a terminal the running step is shown
-// on a line that moves; without one (CI, pipes) there is a plain line a step. Data goes to standard output
-// elsewhere.
+// How imgforge speaks to people: colours, lines and errors. What runs is shown by the progress views; data
+// goes to standard output elsewhere.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
-#include <map>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "core/error.hpp"
-#include "core/progress.hpp"
+#include "core/json_fwd.hpp"
 
 namespace imgforge::cli {
 
@@ -20,6 +16,9 @@ enum class Verbosity { kQuiet, kNormal, kVerbose };
 
 /// Decides from `--color`, NO_COLOR (no-color.org), CI, TERM and whether the stream is a terminal.
 Colour colour_for(std::string_view choice, int fd);
+
+/// Whether the descriptor is a terminal that can do more than print lines.
+bool is_capable_terminal(int fd);
 
 /// Marks and colours of one stream.
 class Style {
@@ -36,39 +35,11 @@ class Style {
   Colour colour_;
 };
 
-/// Progress on standard error.
-class TerminalProgress : public core::Progress {
- public:
-  TerminalProgress(Colour colour, Verbosity verbosity);
-  ~TerminalProgress() override;
-  void begin(std::string_view name) override;
-  void update(std::string_view name, std::string_view detail) override;
-  void end(std::string_view name, std::string_view detail, Outcome outcome) override;
-  void note(std::string_view text) override;
-  void warn(std::string_view text) override;
-
- private:
-  using Time = std::chrono::steady_clock::time_point;
-  std::size_t width() const;
-  void print_text(const std::string& text);
-  void draw(std::string_view name, std::string_view detail);
-  void erase();
-
-  std::mutex mutex_;
-  Style style_;
-  Verbosity verbosity_;
-  bool live_;           ///< standard error is a terminal
-  bool drawn_ = false;  ///< a moving line is on the screen
-  std::map<std::string, Time, std::less<>> started_;
-};
-
 /// Width of what is no terminal.
 inline constexpr std::size_t kUnlimited = static_cast<std::size_t>(-1);
 
-// The lines of TerminalProgress, none wider than `width` columns.
+// Lines with their newlines, none wider than `width` columns.
 
-/// The moving line of a running step, without newline; one column less, for the cursor.
-std::string live_line(std::string_view name, std::string_view detail, std::size_t width);
 /// The line of a step that is done; the detail is cut before the time it took is.
 std::string step_line(std::string_view name, std::string_view detail, std::string_view took,
                       std::size_t width, const Style& style);
@@ -78,6 +49,8 @@ std::string warning_lines(std::string_view text, std::size_t width, const Style&
 
 /// The error as text for people: place with caret, message, quoted output, context, hint.
 std::string render_error(const core::Error& error, const Style& style);
+/// The error as {code, message, ...}.
+core::Json error_body(const core::Error& error);
 /// The error as one JSON object ({schema, error: {code, message, ...}}) with a newline.
 std::string render_error_json(const core::Error& error);
 /// The workflow command that makes GitHub-style CI show the error at the recipe's line; empty when the error

@@ -29,9 +29,12 @@ int vendor(Context& context, const Arguments& arguments) {
   const std::filesystem::path file = lock::lock_path(arguments.recipe);
   std::optional<signing::ApkSigner> repository_key;
   if (!arguments.repository_key.empty()) repository_key.emplace(arguments.repository_key);
+  core::Activity activity = context.progress.begin("vendor");
+  tools.toolbox().activity = &activity;
   const lock::VendorResult result =
-      lock::vendor(tools.toolbox().fetch_context("vendor"),
+      lock::vendor(tools.toolbox().fetch_context(),
                    {lock, file, arguments.target, signer, repository_key ? &*repository_key : nullptr});
+  activity.done();
   if (result.indexes_missing > 0 && !repository_key) {
     context.progress.warn(
         fmt::format("{} of {} indexes were not kept when the lock was made elsewhere: builds "

@@ -60,7 +60,12 @@ int verify_all(Context& context, artifacts::SignatureCheck signature, artifacts:
   options.signature = std::move(signature);
   options.digests = digests;
   options.cancel = context.cancel;
+  core::Activity activity = context.progress.begin("store");
+  options.progress = [&](std::uint64_t done, std::uint64_t all) {
+    activity.count({.done = done, .total = all});
+  };
   const FsckReport report = artifacts::check_store(store, options);
+  activity.done();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   print(context.options.json ? core::print_json(as_json(report))
                              : as_text(report, store.root(), context.out, seconds));

@@ -39,11 +39,9 @@ Manifest verified(const DeriveRequest& request) {
 }  // namespace
 
 Source::Source(stages::Toolbox& tools, const DeriveRequest& request) : directory_(request.source.directory) {
-  const std::string step = request.source.line + "/source";
-  tools.progress.begin(step);
+  core::Activity activity = tools.progress.begin(request.source.line + "/source");
   manifest_ = verified(request);
-  tools.progress.end(step, manifest_.stem() + " · signature and digests agree",
-                     core::Progress::Outcome::kDone);
+  activity.done(manifest_.stem() + " · signature and digests agree");
 }
 
 const ManifestArtifact* Source::find(std::string_view format) const {

@@ -193,7 +193,8 @@ class Engine::Walk : public ResultSource {
     }
     looking_at_ = index;
     try {
-      Context context(row, *this, environment_.progress, environment_.cancel, true);
+      const core::Activity nobody_watches;
+      Context context(row, *this, environment_.progress, nobody_watches, environment_.cancel, true);
       keep(index, row.run(context));
       nodes_[index].has_files = true;
     } catch (const core::Error& error) {
@@ -227,17 +228,16 @@ class Engine::Walk : public ResultSource {
       Node& node = nodes_[i];
       if (!node.result || node.is_needed || node.is_told) continue;
       node.is_told = true;
-      tell(i, StepState::kKnown, 0, {});
+      if (step(i).is_shown) tell(i, environment_.progress.begin(step(i).id), StepState::kKnown, 0, {});
     }
   }
 
-  void tell(StepIndex index, StepState state, double seconds, Context::Phases phases) {
+  void tell(StepIndex index, core::Activity activity, StepState state, double seconds,
+            Context::Phases phases) {
     const StepRecord& row = step(index);
-    if (!row.is_shown) return;
+    if (!row.is_shown) return activity.done();
     std::string detail = row.describe(nodes_[index].result.get());
-    environment_.progress.end(
-        row.id, detail,
-        state == StepState::kKnown ? core::Progress::Outcome::kCached : core::Progress::Outcome::kDone);
+    state == StepState::kKnown ? activity.known(detail) : activity.done(detail);
     std::erase_if(reports_, [&](const StepReport& report) { return report.id == row.id; });
     reports_.push_back({row.id, state, seconds, std::move(detail), std::move(phases)});
   }
@@ -260,11 +260,11 @@ class Engine::Walk : public ResultSource {
 
   void work(StepIndex index) {
     const StepRecord& row = step(index);
-    Context context(row, *this, environment_.progress, environment_.cancel, false);
+    core::Activity activity = environment_.progress.begin(row.id);
+    Context context(row, *this, environment_.progress, activity, environment_.cancel, false);
     AnyResult made;
     std::exception_ptr error;
     const auto start = Clock::now();
-    if (row.is_shown) environment_.progress.begin(row.id);
     try {
       const auto run = [&] { return row.run(context); };
       made = row.is_shown ? core::while_doing("making " + row.id, run) : run();
@@ -274,7 +274,7 @@ class Engine::Walk : public ResultSource {
     const double seconds = seconds_since(start);
     const std::lock_guard lock(mutex_);
     try {
-      if (!error) finish(index, std::move(made), seconds, context.take_phases());
+      if (!error) finish(index, std::move(activity), std::move(made), seconds, context.take_phases());
     } catch (...) {
       error = std::current_exception();
     }
@@ -290,7 +290,8 @@ class Engine::Walk : public ResultSource {
     ended_.notify_one();
   }
 
-  void finish(StepIndex index, AnyResult made, double seconds, Context::Phases phases) {
+  void finish(StepIndex index, core::Activity activity, AnyResult made, double seconds,
+              Context::Phases phases) {
     Node& node = nodes_[index];
     const StepRecord& row = step(index);
     if (node.result) {
@@ -311,7 +312,8 @@ class Engine::Walk : public ResultSource {
     node.has_files = true;
     node.is_needed = false;
     node.is_told = true;
-    tell(index, row.freshness == Freshness::kGiven ? StepState::kKnown : StepState::kMade, seconds,
+    tell(index, std::move(activity),
+         row.freshness == Freshness::kGiven ? StepState::kKnown : StepState::kMade, seconds,
          std::move(phases));
   }
 

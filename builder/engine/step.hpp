@@ -88,7 +88,7 @@ struct StepRecord {
   std::vector<Input> inputs = {};
   std::function<Tools()> tools = {};  ///< empty: none
   Freshness freshness = Freshness::kRecorded;
-  bool is_shown = true;      ///< false: part of another step for who watches
+  bool is_shown = true;      ///< false: part of another step: seen while it runs, without a line at its end
   std::string lane = {};     ///< of the steps of one lane only one runs at a time; empty: no lane
   std::string unknown = {};  ///< kAsked: why a plan may not know it, "its source was never fetched"
   /// Called before anything runs when it is certain that the step will: it never ran, or its parameters
@@ -106,13 +106,19 @@ class ResultSource {
   virtual const void* result(StepIndex step) const = 0;
 };
 
-/// What a running step may use: its declared inputs, a voice, a stopwatch, and the wish to end early.
+/// What a running step may use: its declared inputs, its activity, a stopwatch, and the wish to end early.
 class Context {
  public:
   using Phases = std::vector<std::pair<std::string, double>>;
+  /// `activity` is the step's own; it, the step and `source` must outlive the context.
   Context(const StepRecord& step, const ResultSource& source, core::Progress& progress,
-          const core::CancelToken& cancel, bool is_plan)
-      : step_(step), source_(source), progress_(progress), cancel_(cancel), is_plan_(is_plan) {}
+          const core::Activity& activity, const core::CancelToken& cancel, bool is_plan)
+      : step_(step),
+        source_(source),
+        progress_(progress),
+        activity_(activity),
+        cancel_(cancel),
+        is_plan_(is_plan) {}
 
   /// The result of an input. kInternal when the step does not name it as one.
   template <class Result>
@@ -124,7 +130,10 @@ class Context {
   /// True while a plan is made: no request, no work.
   bool is_plan() const { return is_plan_; }
   /// Tells the watcher how far the step is.
-  void say(std::string_view detail) const { progress_.update(step_.id, detail); }
+  void say(std::string_view detail) const { activity_.say(detail); }
+  /// What the step is for who watches: longer parts of it, such as downloads, become parts of this.
+  const core::Activity& activity() const { return activity_; }
+  /// For notes and warnings.
   core::Progress& progress() const { return progress_; }
 
   /// Measures a part of the step; the parts stand in its report.
@@ -150,6 +159,7 @@ class Context {
   const StepRecord& step_;
   const ResultSource& source_;
   core::Progress& progress_;
+  const core::Activity& activity_;
   core::CancelToken cancel_;
   bool is_plan_;
   Phases phases_;

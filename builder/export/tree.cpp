@@ -280,9 +280,9 @@ Catalogue collect(const artifacts::Store& store, const ExportRequest& request, T
       progress.warn(name + " is not signed and left out (--include-unsigned takes it)");
       continue;
     }
-    progress.begin(name);
+    core::Activity activity = progress.begin(name);
     Release release = tree.add_release(candidate);
-    progress.end(name, release.signer.empty() ? "unsigned" : "verified", core::Progress::Outcome::kDone);
+    activity.done(release.signer.empty() ? "unsigned" : "verified");
     if (catalogue.lines.empty() || catalogue.lines.back().name != candidate.line)
       catalogue.lines.push_back({candidate.line, {}});
     catalogue.lines.back().releases.push_back(std::move(release));
@@ -308,9 +308,11 @@ ExportResult export_tree(const artifacts::Store& store, const ExportRequest& req
   const core::TempDir temporary(workshop.path(), "tree");
   Tree tree(temporary / "tree", request);
   result.catalogue = collect(store, request, tree, result.left_out, progress);
+  core::Activity indexes = progress.begin("indexes");
   tree.write_indexes(result.catalogue);
   tree.write_sums(result.catalogue);
   tree.sync_folders();
+  indexes.done();
   request.cancel.check();
   check_target(result.target);
   swap_into_place(temporary / "tree", result.target);

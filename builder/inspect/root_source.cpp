@@ -82,7 +82,8 @@ void look_at_disk(const fs::path& raw, FoundArtifact& found, const InspectTools&
 }
 
 guest::Guest look_inside(const RootSource& root, const InspectTools& tools) {
-  tools.progress.begin("appliance");
+  core::Activity activity = tools.progress.begin("appliance");
+  activity.say("starting");
   guest::LaunchOptions options;
   options.work_dir = tools.work;
   options.cache_dir = tools.cache_dir / "appliance";
@@ -95,7 +96,7 @@ guest::Guest look_inside(const RootSource& root, const InspectTools& tools) {
   options.inspected = guest::ForeignDisk{root.path, "raw"};
   guest::Guest guest = guest::launch(std::move(options));
   guest.mount_inspected(root.partition, root.file_system);
-  tools.progress.end("appliance", root.file_system + " mounted read-only", core::Progress::Outcome::kDone);
+  activity.done(root.file_system + " mounted read-only");
   return guest;
 }
 

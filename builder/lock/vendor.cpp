@@ -170,6 +170,7 @@ VendorResult vendor(const fetch::Context& context, const VendorRequest& request)
   const fs::path parent = fs::absolute(request.target).parent_path();
   fs::create_directories(parent);
   const core::TempDir work(parent, "vendor");
+  if (context.activity != nullptr) context.activity->say("writing the folder");
   Folder folder(context.cancel, work / "tree");
   fs::create_directories(work / "tree");
   for (std::size_t i = 0; i < rows.size(); ++i) folder.add(rows[i].path, files[i]);

@@ -191,7 +191,7 @@ void Obtainer::download(Model& model, const recipe::Model& wanted, bool all) {
       context_.cancel, context_.cache, context_.jobs,
       // A file of this machine is no network.
       wanted.source.kind == recipe::SourceKind::kFile ? fetch::Network::kOnline : context_.network,
-      context_.step, context_.report, context_.connections, context_.spread_from};
+      context_.activity, context_.report, context_.connections, context_.spread_from};
   std::vector<fetch::Download> downloads;
   std::vector<ModelFile*> files;
   for (ModelFile& file : model.files) {

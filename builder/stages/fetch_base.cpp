@@ -26,7 +26,7 @@ FetchedBase fetch_base_iso(Toolbox& tools, const fetch::BaseRequest& request,
   }
   // A store that cannot be written is told now, not after the download.
   const artifacts::Store store = artifacts::Store::create(output_dir);
-  const fetch::Context context = tools.fetch_context("base");
+  const fetch::Context context = tools.fetch_context();
   const fetch::BaseSource source =
       core::while_doing("looking for the base", [&] { return fetch::find_base(context, request); });
   const artifacts::VerifiedFile file = fetch::fetch_base(context, source);

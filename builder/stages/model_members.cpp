@@ -32,7 +32,7 @@ class Gatherer {
         recipe_(recipe),
         signer_(signer),
         locked_(locked),
-        context_(tools.fetch_context(recipe.line() + "/models")),
+        context_(tools.fetch_context()),
         obtainer_(context_, {recipe.folder, models::hugging_face_endpoint()}) {}
 
   ModelMembers run() {
@@ -233,7 +233,7 @@ class Gatherer {
 
 lock::LockedModel obtain_for_lock(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
                                   const recipe::Model& wanted) {
-  const fetch::Context context = tools.fetch_context(recipe.line() + "/models");
+  const fetch::Context context = tools.fetch_context();
   models::Obtainer obtainer(context, {recipe.folder, models::hugging_face_endpoint()});
   lock::LockedModel row;
   row.is_in_image = wanted.when == ModelTime::kBuild;

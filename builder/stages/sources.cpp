@@ -51,7 +51,7 @@ BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
                      const std::optional<LockedSources>& locked) {
   BaseOrigin origin;
   if (const auto* alpine = std::get_if<recipe::AlpineBase>(&recipe.base)) {
-    const fetch::Context context = tools.fetch_context("base");
+    const fetch::Context context = tools.fetch_context();
     origin.alpine =
         fetch::find_base(context, {alpine->release, alpine->arch, alpine->mirror_flavor(), alpine->mirrors,
                                    alpine->digest, locked ? base_lock(*locked) : std::nullopt});
@@ -66,7 +66,7 @@ BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
 }
 
 artifacts::VerifiedFile obtain_base(Toolbox& tools, const BaseOrigin& origin) {
-  if (origin.alpine) return fetch::fetch_base(tools.fetch_context("base"), *origin.alpine);
+  if (origin.alpine) return fetch::fetch_base(tools.fetch_context(), *origin.alpine);
   const core::TempDir folder(tools.scratch(), "base");
   const std::filesystem::path tar = folder / "base.tar";
   write_embedded_base(*origin.embedded, tar, tools.processes, tools.cancel);
@@ -83,8 +83,8 @@ std::vector<fetch::Repository> load_indexes(Toolbox& tools, const recipe::Resolv
   fetch::add_key_files(keys, files);
   std::vector<std::string> entries;
   for (const recipe::Marked& entry : recipe.packages.repositories) entries.push_back(entry.value);
-  return fetch::load_repositories(tools.fetch_context("indexes"), entries, alpine.mirrors,
-                                  origin.alpine->branch, alpine.arch, keys);
+  return fetch::load_repositories(tools.fetch_context(), entries, alpine.mirrors, origin.alpine->branch,
+                                  alpine.arch, keys);
 }
 
 std::vector<fetch::Repository> locked_repositories(const recipe::ResolvedRecipe& recipe,

@@ -37,6 +37,8 @@ struct Toolbox {
   /// Begins to start a sandbox and returns at once; empty: the appliance.
   std::function<std::unique_ptr<guest::PendingSandbox>(const guest::SandboxRequest&)> start_sandbox = {};
 
+  const core::Activity* activity = nullptr;  ///< what downloads are parts of; null: they stand alone
+
   /// Folder for scratch disks and spools; what is in it is reclaimed after a crash.
   std::filesystem::path scratch() const { return cache_dir / "tmp"; }
 
@@ -46,9 +48,8 @@ struct Toolbox {
     return *known_accelerator;
   }
 
-  fetch::Context fetch_context(std::string step) {
-    fetch::Context context{http, blobs,   progress,        cancel,    cache_dir,
-                           jobs, network, std::move(step), on_fetched};
+  fetch::Context fetch_context() {
+    fetch::Context context{http, blobs, progress, cancel, cache_dir, jobs, network, activity, on_fetched};
     context.older_index = older_index;
     return context;
   }

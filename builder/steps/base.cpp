@@ -35,6 +35,7 @@ engine::Ref<BaseSource> add_base_source(engine::Graph& graph, Profile& profile) 
   step.is_shown = false;
   step.unknown = "its source was never fetched";
   step.make = [&profile](engine::Context& context) {
+    context.say("looking for it");
     Toolbox tools = profile.tools_for(context);
     const ProfileOptions& options = profile.options;
     const auto& locked = options.keeping ? std::optional(options.keeping->old) : options.locked;
@@ -55,7 +56,8 @@ engine::Ref<BaseResult> add_base(engine::Graph& graph, Profile& profile, engine:
   if (!profile.is_alpine()) step.tools = [] { return code_of({"builder/stages/embedded_base"}); };
   step.make = [&profile, source](engine::Context& context) {
     const stages::BaseOrigin& origin = context[source].origin;
-    const artifacts::VerifiedFile file = stages::obtain_base(profile.tools, origin);
+    Toolbox tools = profile.tools_for(context);
+    const artifacts::VerifiedFile file = stages::obtain_base(tools, origin);
     return BaseResult{file.digest(), file.size(),
                       profile.recipe.iso_base() == nullptr ? stages::newest_in(file) : 0, origin.title};
   };

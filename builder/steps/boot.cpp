@@ -58,9 +58,10 @@ vm::BootRequest request_for(const Profile& profile, const std::string& format, c
 }
 
 /// The file of UEFI variables in which the recipe's keys are enrolled.
-std::filesystem::path enrolled_variables(Profile& profile, const std::filesystem::path& work) {
+std::filesystem::path enrolled_variables(engine::Context& context, Profile& profile,
+                                         const std::filesystem::path& work) {
   Toolbox& tools = profile.tools;
-  tools.progress.update("boot", "enrolling the Secure Boot keys");
+  context.say("enrolling the Secure Boot keys");
   vm::BootSpec machine;
   machine.accelerator = tools.accelerator().accelerator;
   machine.work_dir = work;
@@ -69,11 +70,11 @@ std::filesystem::path enrolled_variables(Profile& profile, const std::filesystem
   return work / "variables.fd";
 }
 
-BootResult boot(Profile& profile, const vm::BootRequest& request) {
+BootResult boot(engine::Context& context, Profile& profile, const vm::BootRequest& request) {
   Toolbox& tools = profile.tools;
   BootResult result;
   for (const artifacts::ManifestBoot& seen : vm::boot_through_firmware(
-           request, tools.accelerator().accelerator, tools.scratch(), tools.progress, tools.cancel)) {
+           request, tools.accelerator().accelerator, tools.scratch(), context.activity(), tools.cancel)) {
     result.rows.push_back(
         {seen.artifact, seen.path, seen.accelerator, seen.memory.value, seen.cpus, seen.markers});
   }
@@ -129,8 +130,8 @@ engine::Ref<BootResult> add_boot(engine::Graph& graph, Profile& profile, const s
     if (able.empty()) return BootResult();
     const core::TempDir work(profile.tools.scratch(), "enrol");
     vm::BootRequest request = request_for(profile, format, context[artifact], able);
-    if (profile.recipe.secure_boot) request.enrolled = enrolled_variables(profile, work.path());
-    return boot(profile, request);
+    if (profile.recipe.secure_boot) request.enrolled = enrolled_variables(context, profile, work.path());
+    return boot(context, profile, request);
   };
   step.words = [](const BootResult& result) {
     return result.rows.empty() ? std::string("by no path") : vm::boots_text(result.boots());

@@ -47,6 +47,7 @@ engine::Ref<ModelsResult> add_models(engine::Graph& graph, Profile& profile) {
     // A list for the first start is signed in the build, with a key that a plan does not know.
     if (context.is_plan() && std::any_of(models.begin(), models.end(), is_later))
       throw core::Error(core::Kind::kFetch, "the list of models is signed in the build");
+    context.say("looking for them");
     Toolbox tools = profile.tools_for(context);
     return ModelsResult{
         stages::obtain_models(tools, profile.recipe, profile.options.list_signer, profile.options.locked)};

@@ -130,11 +130,12 @@ PackageChoice resolve(engine::Context& context, Profile& profile, const artifact
                       const BaseSource& source, const Indexes& indexes) {
   std::vector<fetch::FetchedPackage> kept;
   if (profile.options.keeping) {
+    Toolbox tools = profile.tools_for(context);
     std::vector<fetch::PackageChoice> choices;
     for (const lock::LockedPackage* package : staying(*profile.options.keeping))
       choices.push_back({package->name, package->version, package->sha256, package->url});
     kept = fetch::fetch_packages(
-        profile.tools.fetch_context("packages"), choices,
+        tools.fetch_context(), choices,
         stages::locked_repositories(profile.recipe, source.origin, profile.options.keeping->old));
   }
   guest::Sandbox& sandbox = profile.sandbox.with_base(context, base);
@@ -197,6 +198,7 @@ engine::Ref<Indexes> add_indexes(engine::Graph& graph, Profile& profile, engine:
     step.inputs = {engine::value_of(source), engine::bytes_of(base)};
     step.freshness = engine::Freshness::kAsked;
     step.make = [&profile, source, base](engine::Context& context) {
+      context.say("looking for them");
       Toolbox tools = profile.tools_for(context);
       return Indexes{stages::load_indexes(tools, profile.recipe, context[source].origin,
                                           profile.blob(context[base].sha256))};
@@ -263,8 +265,7 @@ engine::Ref<PackageFiles> add_package_files(engine::Graph& graph, Profile& profi
     Toolbox tools = profile.tools_for(context);
     PackageFiles files;
     files.repositories = offered(profile, context[source], context[indexes]);
-    files.packages =
-        fetch::fetch_packages(tools.fetch_context(profile.id("rootfs")), choices, files.repositories);
+    files.packages = fetch::fetch_packages(tools.fetch_context(), choices, files.repositories);
     return files;
   };
   return graph.add(std::move(step), engine::transient<PackageFiles>());

@@ -30,6 +30,7 @@ artifacts::VerifiedFile Profile::blob(const core::Digest& sha256) const {
 
 Toolbox Profile::tools_for(const engine::Context& context) const {
   Toolbox copy = tools;
+  copy.activity = &context.activity();
   if (context.is_plan()) copy.network = fetch::Network::kOffline;
   return copy;
 }

@@ -45,7 +45,7 @@ struct Profile {
   bool is_alpine() const { return std::holds_alternative<recipe::AlpineBase>(recipe.base); }
   /// A file that a result names. kIo when the cache lost it meanwhile.
   artifacts::VerifiedFile blob(const core::Digest& sha256) const;
-  /// The effects for a step: without network while a plan is made.
+  /// The effects for a step, whose parts downloads are: without network while a plan is made.
   Toolbox tools_for(const engine::Context& context) const;
 
   Toolbox& tools;

@@ -66,9 +66,10 @@ BootSpec spec_for(const BootRequest& request, const BootPath& path, machine::Acc
 }
 
 /// Bisects below one boot that went well.
-MinimumMemory find_minimum(BootSpec spec, core::Progress& progress, const core::CancelToken& cancel) {
+MinimumMemory find_minimum(BootSpec spec, const core::Activity& activity,
+                           const core::CancelToken& cancel) {
   MinimumMemory minimum{boot_path_name(spec.path), {}, 1};
-  progress.update("boot", fmt::format("{} with {}", minimum.path_name, spec.memory.to_string()));
+  activity.say(fmt::format("{} with {}", minimum.path_name, spec.memory.to_string()));
   const double ready = boot(spec, cancel).seconds_to("ready");
   // A guest with too little memory may panic, hang or never speak.
   spec.deadline = std::chrono::milliseconds(static_cast<std::int64_t>(ready * 3000) + 5000);
@@ -76,7 +77,7 @@ MinimumMemory find_minimum(BootSpec spec, core::Progress& progress, const core::
   minimum.memory = smallest_memory(spec.memory, [&](core::Bytes memory) {
     ++minimum.boots;
     spec.memory = memory;
-    progress.update("boot", fmt::format("{} with {}", minimum.path_name, memory.to_string()));
+    activity.say(fmt::format("{} with {}", minimum.path_name, memory.to_string()));
     try {
       boot(spec, cancel);
       return true;
@@ -101,11 +102,11 @@ fs::path file_of_path(const fs::path& file, const BootPath& path, std::size_t pa
 }
 
 std::vector<BootEvidence> boot_artifact(const BootRequest& request, machine::Accelerator accelerator,
-                                        const fs::path& scratch, core::Progress& progress,
-                                        const core::CancelToken& cancel) {
+                                               const fs::path& scratch, const core::Activity& activity,
+                                               const core::CancelToken& cancel) {
   std::vector<BootEvidence> seen;
   for (const BootPath& path : request.paths) {
-    progress.update("boot", fmt::format("{} by {}", request.name, boot_path_name(path)));
+    activity.say(fmt::format("{} by {}", request.name, boot_path_name(path)));
     const core::TempDir work(scratch, "boot");
     seen.push_back(boot(spec_for(request, path, accelerator, work.path()), cancel));
   }
@@ -114,17 +115,18 @@ std::vector<BootEvidence> boot_artifact(const BootRequest& request, machine::Acc
 
 std::vector<artifacts::ManifestBoot> boot_through_firmware(const BootRequest& request,
                                                            machine::Accelerator accelerator,
-                                                           const fs::path& scratch, core::Progress& progress,
+                                                           const fs::path& scratch,
+                                                           const core::Activity& activity,
                                                            const core::CancelToken& cancel) {
   std::vector<artifacts::ManifestBoot> boots;
-  for (const BootEvidence& evidence : boot_artifact(request, accelerator, scratch, progress, cancel)) {
+  for (const BootEvidence& evidence : boot_artifact(request, accelerator, scratch, activity, cancel)) {
     boots.push_back(manifest_boot(request.name, evidence));
   }
   return boots;
 }
 
 std::vector<MinimumMemory> find_minimum_memory(const BootRequest& request, machine::Accelerator accelerator,
-                                               const fs::path& scratch, core::Progress& progress,
+                                               const fs::path& scratch, const core::Activity& activity,
                                                const core::CancelToken& cancel) {
   std::vector<MinimumMemory> found;
   for (const BootPath& path : request.paths) {
@@ -133,7 +135,7 @@ std::vector<MinimumMemory> find_minimum_memory(const BootRequest& request, machi
     spec.commands.clear();
     spec.screenshot.clear();
     spec.log.clear();
-    found.push_back(find_minimum(std::move(spec), progress, cancel));
+    found.push_back(find_minimum(std::move(spec), activity, cancel));
   }
   return found;
 }

@@ -37,17 +37,18 @@ struct BootRequest {
   std::filesystem::path shared;      ///< folder shown to the guest; empty: none
 };
 
-/// One boot after the other; the artifact is not changed. Throws kBoot with the console's last lines, kUsage
-/// when a path does not fit the format.
+/// One boot after the other, said as part of `activity`; the artifact is not changed. Throws kBoot with the
+/// console's last lines, kUsage when a path does not fit the format.
 std::vector<BootEvidence> boot_artifact(const BootRequest& request, machine::Accelerator accelerator,
-                                        const std::filesystem::path& scratch, core::Progress& progress,
-                                        const core::CancelToken& cancel);
+                                               const std::filesystem::path& scratch,
+                                               const core::Activity& activity,
+                                               const core::CancelToken& cancel);
 
 /// The same, as rows for a manifest.
 std::vector<artifacts::ManifestBoot> boot_through_firmware(const BootRequest& request,
                                                            machine::Accelerator accelerator,
                                                            const std::filesystem::path& scratch,
-                                                           core::Progress& progress,
+                                                           const core::Activity& activity,
                                                            const core::CancelToken& cancel);
 
 struct MinimumMemory {
@@ -59,7 +60,8 @@ struct MinimumMemory {
 /// For each path: boots with the stated memory, then bisects. Less memory counts as too little when the image
 /// is not ready within three times the first boot's time and five seconds.
 std::vector<MinimumMemory> find_minimum_memory(const BootRequest& request, machine::Accelerator accelerator,
-                                               const std::filesystem::path& scratch, core::Progress& progress,
+                                               const std::filesystem::path& scratch,
+                                               const core::Activity& activity,
                                                const core::CancelToken& cancel);
 
 /// `file` for one of several paths: "shot.png" becomes "shot-cd-UEFI.png". Unchanged when there is only one.

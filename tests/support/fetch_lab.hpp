@@ -1,5 +1,4 @@
-// What tests of fetching share: a context over a cache of its own, quick time-outs, and a progress that
-// records.
+// What tests of fetching share: a context over a cache of its own and quick time-outs.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,20 +11,9 @@
 #include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/http/context.hpp"
 #include "core/temp_dir.hpp"
+#include "support/recorded_progress.hpp"
 
 namespace imgforge::testing {
-
-class RecordedProgress : public core::Progress {
- public:
-  void begin(std::string_view) override {}
-  void update(std::string_view, std::string_view detail) override { updates.emplace_back(detail); }
-  void end(std::string_view, std::string_view, Outcome) override {}
-  void note(std::string_view) override {}
-  void warn(std::string_view text) override { warnings.emplace_back(text); }
-
-  std::vector<std::string> updates;
-  std::vector<std::string> warnings;
-};
 
 inline fetch::HttpOptions quick_options() {
   fetch::HttpOptions options;

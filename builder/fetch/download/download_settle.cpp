@@ -79,7 +79,7 @@ void DownloadTask::wrong(core::Error error) {
   const std::filesystem::path aside = partial_->reject();
   partial_.reset();
   shared_.progress.take_back(*total_);
-  if (!download_.size) total_.reset();
+  forget_total();
   if (error.hint().empty()) {
     error.hint("the mirror's copy is damaged or not what was promised; it was put aside as " +
                aside.native());

@@ -252,9 +252,16 @@ void DownloadTask::restart() {
   for (const auto& segment : active_) segment->stale = true;
   shared_.progress.take_back(partial_->file().total());
   partial_->restart();
-  if (!download_.size) total_.reset();
+  forget_total();
   mixed_ = false;
   resumed_ = 0;
+}
+
+/// What a server said of the size; what was promised stays.
+void DownloadTask::forget_total() {
+  if (download_.size || !total_) return;
+  shared_.progress.forget(*total_);
+  total_.reset();
 }
 
 void DownloadTask::arrived(Segment& segment, std::span<const std::byte> data) {
@@ -287,6 +294,7 @@ bool DownloadTask::done(const Transfer& transfer, Result& result, Time now) {
     settle_failure(*segment, *failure, now);
   } else if (!segment->stale && !total_) {
     total_ = segment->position;  // nobody announced a size: it ends where the answer ended
+    shared_.progress.expect(*total_);
     partial_->set_source({segment->mirror.url, segment->mirror.strong, total_});
   }
   return true;

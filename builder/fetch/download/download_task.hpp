@@ -72,6 +72,7 @@ class DownloadTask {
   bool accept(Segment& segment, const Head& head);
   void arrived(Segment& segment, std::span<const std::byte> data);
   void restart();
+  void forget_total();
   void settle_failure(Segment& segment, Failure& failure, Time now);
   bool fail_if_hopeless();
 

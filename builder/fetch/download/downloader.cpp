@@ -149,7 +149,7 @@ std::vector<artifacts::VerifiedFile> Downloader::fetch_all(const std::vector<Dow
     }
     open.push_back(&downloads[i]);
   }
-  FetchProgress progress(context_, open.size());
+  FetchProgress progress(context_, open.size(), open.size() == 1 ? open.front()->name : "");
   const bool many = open.size() > kMany;
   TaskShared shared{context_, known_,
                     progress, [this](const Download& download) { return find_cached(download); },
@@ -162,6 +162,7 @@ std::vector<artifacts::VerifiedFile> Downloader::fetch_all(const std::vector<Dow
   std::vector<artifacts::VerifiedFile> files;
   std::size_t fetched = 0;
   for (auto& file : cached) files.push_back(file ? std::move(*file) : feed.tasks()[fetched++]->take());
+  progress.done();
   return files;
 }
 

@@ -3,57 +3,76 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "core/bytes.hpp"
+#include <utility>
 
 namespace imgforge::fetch {
 namespace {
 
-constexpr std::uint64_t kTellEvery = 1 << 20;
+constexpr const char* kName = "download";
+
+core::Activity begin(const Context& context, std::size_t files) {
+  if (files == 0) return {};
+  return context.activity != nullptr ? context.activity->part(kName) : context.progress.begin(kName);
+}
 
 }  // namespace
 
+FetchProgress::FetchProgress(const Context& context, std::size_t files, std::string name)
+    : files_(files), name_(std::move(name)), activity_(begin(context, files)) {
+  say_files();
+}
+
+void FetchProgress::expect(std::uint64_t bytes) {
+  ++sizes_;
+  expected_ += bytes;
+}
+
+void FetchProgress::forget(std::uint64_t bytes) {
+  --sizes_;
+  expected_ -= bytes;
+}
+
+void FetchProgress::have(std::uint64_t bytes) {
+  amount_.done += bytes;
+  amount_.found += bytes;
+  count();
+}
+
 void FetchProgress::add(std::uint64_t bytes) {
-  bytes_ += bytes;
-  arrived_ += bytes;
-  if (arrived_ >= told_ + kTellEvery) tell();
+  amount_.done += bytes;
+  say_files();
+  count();
 }
 
 void FetchProgress::take_back(std::uint64_t bytes) {
-  bytes_ -= std::min(bytes, bytes_);
+  amount_.done -= std::min(bytes, amount_.done);
+  amount_.found = std::min(amount_.found, amount_.done);
+  count();
 }
 
 void FetchProgress::finish_one() {
   ++finished_;
-  tell();
+  say_files();
 }
 
 void FetchProgress::waiting(std::string_view why) {
-  context_.progress.update(context_.step, why);
+  say(std::string(why));
 }
 
-void FetchProgress::tell() {
-  told_ = arrived_;
-  std::string text;
-  if (files_ > 1) {
-    text = fmt::format("{} of {} files, {}", finished_, files_, core::Bytes{bytes_}.human());
-  } else if (expected_ > bytes_) {
-    text = fmt::format("{} of {}", core::Bytes{bytes_}.human(), core::Bytes{expected_}.human());
-  } else {
-    text = core::Bytes{bytes_}.human();
-  }
-  context_.progress.update(context_.step, text + speed());
+void FetchProgress::say_files() {
+  say(files_ > 1 ? fmt::format("{} of {} files", finished_, files_) : name_);
 }
 
-/// " · 38 MB/s · 1 s left"; nothing in the first second, when it would say little.
-std::string FetchProgress::speed() const {
-  const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
-  if (seconds < 1 || arrived_ == 0) return {};
-  const double rate = static_cast<double>(arrived_) / seconds;
-  std::string text = fmt::format(" · {}/s", core::Bytes{static_cast<std::uint64_t>(rate)}.human());
-  if (expected_ > bytes_)
-    text += fmt::format(" · {:.0f} s left", static_cast<double>(expected_ - bytes_) / rate + 0.5);
-  return text;
+void FetchProgress::say(std::string text) {
+  if (text == said_) return;
+  said_ = std::move(text);
+  activity_.say(said_);
+}
+
+void FetchProgress::count() {
+  amount_.total.reset();
+  if (sizes_ == files_ && expected_ >= amount_.done) amount_.total = expected_;
+  activity_.count(amount_);
 }
 
 }  // namespace imgforge::fetch

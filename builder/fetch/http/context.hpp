@@ -40,7 +40,7 @@ struct Context {
   std::filesystem::path cache;  ///< folder of imgforge's cache; `http/` and `known/` are kept below it
   unsigned jobs = 8;            ///< transfers at a time
   Network network = Network::kOnline;
-  std::string step = "fetch";  ///< step of `progress` that updates belong to
+  const core::Activity* activity = nullptr;  ///< what downloads are parts of; null: they stand alone
   /// Told of every file, once it is there. May be empty.
   std::function<void(const FetchReport&)> report = {};
   unsigned connections = 4;  ///< at a time for one large file

@@ -13,7 +13,10 @@
 #include "builder/vm/boot.hpp"
 #include "unit/image/image_testing.hpp"
 
-namespace imgforge::image::testing {
+namespace imgforge::vm::testing {
+
+using namespace image;  // disks to boot are made with it
+using namespace image::testing;
 
 /// First kernel in /boot that has modules; empty when there is none.
 inline std::string host_kernel_release() {
@@ -115,4 +118,4 @@ class BootTest : public ImageTest {
   std::string release_;
 };
 
-}  // namespace imgforge::image::testing
+}  // namespace imgforge::vm::testing

@@ -80,15 +80,6 @@ constexpr const char* kLong =
     "linux-virt, größe 日本語 \U0001F4E6, 1234 packages of https://mirror.example/alpine/v3.22/main, and "
     "more";
 
-TEST(TerminalLines, LiveLineFitsAndIsValid) {
-  for (std::size_t width = 1; width <= 200; ++width) {
-    const std::string line = live_line("unhinged-os-minimal/rootfs", kLong, width);
-    EXPECT_LT(columns_of(line), width);
-    EXPECT_TRUE(core::is_utf8(line)) << width;
-  }
-  EXPECT_EQ(live_line("base", "12 %", 80), "  … base                         12 %");
-}
-
 TEST(TerminalLines, AllFitTheWidth) {
   const Style plain(Colour::kOff);
   for (std::size_t width = 20; width <= 120; ++width) {

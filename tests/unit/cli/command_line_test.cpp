@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "builder/cli/command.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -67,6 +68,23 @@ TEST(CommandLine, UnknownTopicNamesTheNearest) {
 TEST(CommandLine, AMissingCommandIsSaidAsSuch) {
   expect_fault({}, "A subcommand is required", "imgforge help");
   expect_fault({"key"}, "A subcommand is required", "imgforge help");
+}
+
+TEST(CommandLine, WithEventsTheErrorIsTheLastOne) {
+  for (const bool json : {false, true}) {
+    std::vector<const char*> words{"validate", "/nonexistent/recipe.yaml", "--progress", "json"};
+    if (json) words.push_back("--json");
+    const Outcome outcome = run_with(words);
+    EXPECT_NE(outcome.code, 0);
+    EXPECT_EQ(outcome.out, "");
+    const core::Json event = core::parse_json(outcome.err, "event");
+    EXPECT_EQ(event.at("schema"), 1);
+    EXPECT_EQ(event.at("event"), "error");
+    EXPECT_NE(event.at("error").at("message").get<std::string>().find("recipe.yaml"), std::string::npos);
+  }
+  const Outcome plain = run_with({"validate", "/nonexistent/recipe.yaml", "--progress", "plain"});
+  EXPECT_TRUE(plain.err.starts_with("error: ")) << plain.err;
+  expect_fault({"list", "--progress", "loud"}, "--progress: loud not in {auto,plain,json}", "imgforge help");
 }
 
 TEST(CommandLine, ForeignBytesAreEscaped) {

@@ -138,9 +138,12 @@ TEST(Options, CommandsRunWhatWasNamedLast) {
   EXPECT_EQ(show.parent(), &key);
   EXPECT_EQ(tool.set.parent(), nullptr);
   GlobalOptions globals;
-  TerminalProgress progress(Colour::kOff, Verbosity::kQuiet);
-  Context context{globals,  core::CancelToken(), core::system_clock(), core::system_processes(),
-                  progress, Style(Colour::kOff)};
+  Context context{globals,
+                  core::CancelToken(),
+                  core::system_clock(),
+                  core::system_processes(),
+                  core::no_progress(),
+                  Style(Colour::kOff)};
   const auto chosen = [&](const std::vector<const char*>& words) {
     tool.parse(words);
     return tool.line.runner()(context);

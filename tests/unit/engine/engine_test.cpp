@@ -11,6 +11,7 @@
 #include "builder/engine/fingerprint.hpp"
 #include "builder/engine/result.hpp"
 #include "core/error.hpp"
+#include "support/recorded_progress.hpp"
 
 namespace imgforge::engine {
 namespace {
@@ -53,26 +54,6 @@ class MemoryCache : public Cache {
     return found == last.end() ? std::nullopt : std::optional(found->second);
   }
   std::map<std::string, std::string> records, last;
-};
-
-/// Tells in which order steps began and ended.
-class Recorder : public core::Progress {
- public:
-  void begin(std::string_view name) override { add("begin ", name); }
-  void update(std::string_view, std::string_view) override {}
-  void end(std::string_view name, std::string_view, Outcome outcome) override {
-    add(outcome == Outcome::kCached ? "known " : "end ", name);
-  }
-  void note(std::string_view) override {}
-  void warn(std::string_view) override {}
-  std::vector<std::string> lines;
-
- private:
-  void add(const char* what, std::string_view name) {
-    const std::lock_guard lock(mutex_);
-    lines.push_back(what + std::string(name));
-  }
-  std::mutex mutex_;
 };
 
 /// A build of texts: each step joins its inputs and its own word.
@@ -176,7 +157,7 @@ class EngineTest : public ::testing::Test {
   }
 
   MemoryCache cache_;
-  Recorder progress_;
+  imgforge::testing::RecordedProgress progress_;
   core::CancelToken cancel_;
   std::mutex mutex_;
   std::set<Digest> blobs_;
@@ -190,8 +171,8 @@ TEST_F(EngineTest, ADiamondRunsEachStepOnceAndInputsFirst) {
   const Diamond made = diamond();
   EXPECT_EQ(build(made.graph, made.top), "top(left(base) right(base))");
   EXPECT_THAT(ran_, ElementsAre("base", "left", "right", "top"));
-  EXPECT_THAT(progress_.lines, ElementsAre("begin base", "end base", "begin left", "end left", "begin right",
-                                           "end right", "begin top", "end top"));
+  EXPECT_THAT(progress_.lines, ElementsAre("begin base", "done base", "begin left", "done left",
+                                           "begin right", "done right", "begin top", "done top"));
 }
 
 TEST_F(EngineTest, WhatIsKnownIsNotRunAndItsInputsAreNotEither) {
@@ -201,7 +182,8 @@ TEST_F(EngineTest, WhatIsKnownIsNotRunAndItsInputsAreNotEither) {
   progress_.lines.clear();
   EXPECT_EQ(build(made.graph, made.top), "top(left(base) right(base))");
   EXPECT_THAT(ran_, IsEmpty());
-  EXPECT_THAT(progress_.lines, ElementsAre("known base", "known left", "known right", "known top"));
+  EXPECT_THAT(progress_.lines, ElementsAre("begin base", "known base", "begin left", "known left",
+                                           "begin right", "known right", "begin top", "known top"));
 }
 
 TEST_F(EngineTest, AChangedStepRunsWithWhatDependsOnIt) {
@@ -294,6 +276,38 @@ TEST_F(EngineTest, OneOfTwoFailsTheOtherEndsAndNothingElseStarts) {
   EXPECT_EQ(fails(graph, top, 2), Kind::kImage);
   EXPECT_THAT(ran_, ::testing::UnorderedElementsAre("bad", "good"));
   EXPECT_EQ(plan(graph, top), "bad run, good known, late run, top run");
+}
+
+TEST_F(EngineTest, ActivitiesOfStepsEndHoweverTheStepsEnd) {
+  Graph graph;
+  const auto good = add(graph, "good", {.make = [](Context& context) {
+                          core::Activity part = context.activity().part("download");
+                          part.done();
+                          context.say("almost there");
+                          return Text{"good"};
+                        }});
+  const auto bad = add(graph, "bad", {.inputs = {bytes_of(good)}, .make = [](Context& context) -> Text {
+                                        const core::Activity part = context.activity().part("download");
+                                        throw Error(Kind::kImage, "it broke");
+                                      }});
+  EXPECT_EQ(fails(graph, bad), Kind::kImage);
+  EXPECT_THAT(progress_.lines,
+              ElementsAre("begin good", "begin good > download", "done good > download", "done good",
+                          "begin bad", "begin bad > download", "failed bad > download", "failed bad"));
+  EXPECT_THAT(progress_.details, ElementsAre("almost there"));
+  EXPECT_EQ(progress_.running(), 0U);
+}
+
+TEST_F(EngineTest, AHiddenStepIsSeenWhileItRunsAndLeavesNoLine) {
+  Graph graph;
+  const auto hidden = add(graph, "hidden", {.is_shown = false});
+  const auto top = add(graph, "top", {.inputs = {bytes_of(hidden)}});
+  build(graph, top);
+  EXPECT_THAT(progress_.lines, ElementsAre("begin hidden", "done hidden", "begin top", "done top"));
+  EXPECT_THAT(progress_.results, ElementsAre("", "makes top"));
+  progress_.lines.clear();
+  build(graph, top);
+  EXPECT_THAT(progress_.lines, ElementsAre("begin top", "known top"));
 }
 
 TEST_F(EngineTest, AnErrorSaysWhichStepItWas) {

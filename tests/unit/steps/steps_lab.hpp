@@ -28,21 +28,26 @@ using imgforge::testing::error_of;
 /// Tells what became of each step, in the order of the ends.
 class StepProgress : public core::Progress {
  public:
-  void begin(std::string_view) override {}
-  void update(std::string_view step, std::string_view detail) override {
-    if (on_update) on_update(step, detail);
-  }
-  void end(std::string_view step, std::string_view, Outcome outcome) override {
-    const std::lock_guard lock(mutex_);
-    ends[std::string(step)] = outcome == Outcome::kCached ? "known" : "made";
-  }
   void note(std::string_view) override {}
   void warn(std::string_view) override {}
   std::map<std::string, std::string> ends;
-  std::function<void(std::string_view step, std::string_view detail)> on_update;
 
  private:
+  core::ActivityId start(std::string_view name, core::ActivityId) override {
+    const std::lock_guard lock(mutex_);
+    names_.emplace_back(name);
+    return names_.size();
+  }
+  void say(core::ActivityId, std::string_view) override {}
+  void count(core::ActivityId, const core::Amount&) override {}
+  void end(core::ActivityId activity, core::Outcome outcome, std::string_view detail) override {
+    if (outcome == core::Outcome::kFailed || detail.empty()) return;
+    const std::lock_guard lock(mutex_);
+    ends[names_.at(activity - 1)] = outcome == core::Outcome::kKnown ? "known" : "made";
+  }
+
   std::mutex mutex_;
+  std::vector<std::string> names_;
 };
 
 inline void spill(const fs::path& file, std::string_view content) {

@@ -206,7 +206,9 @@ TEST_F(DownloaderTest, ManyAtOnceKeepOrderAndWhatSucceeded) {
   }
   const std::vector<artifacts::VerifiedFile> files = Downloader(lab_.context).fetch_all(many);
   for (std::size_t i = 0; i < many.size(); ++i) EXPECT_EQ(files[i].digest(), many[i].promises[0].digest);
-  EXPECT_EQ(lab_.progress.updates.back(), "20 of 20 files, " + core::Bytes{130}.human());
+  EXPECT_EQ(lab_.progress.details.back(), "20 of 20 files");
+  EXPECT_EQ(lab_.progress.amounts.back().done, 130u);
+  EXPECT_EQ(lab_.progress.lines, (std::vector<std::string>{"begin download", "done download"}));
   server_.put("n/20", "file 20");
   many.push_back(download("/n/20", "file 20"));
   many.push_back(download("/n/21", "file 21"));

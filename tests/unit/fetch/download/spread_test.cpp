@@ -145,7 +145,7 @@ TEST_F(SharingTest, TwoProcessesShareOneDownload) {
   const auto said = [](const std::string& text) {
     return text.find("waiting for another imgforge") != std::string::npos;
   };
-  EXPECT_TRUE(std::any_of(lab_.progress.updates.begin(), lab_.progress.updates.end(), said));
+  EXPECT_TRUE(std::any_of(lab_.progress.details.begin(), lab_.progress.details.end(), said));
 }
 
 TEST_F(SharingTest, WhenTheFirstDiesTheSecondTakesOver) {
