@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Sums up runs of ctest: results.py TESTS.json RUN.xml... [--need LABEL]...
 
-TESTS.json is what `ctest --show-only=json-v1` prints, the others are written by `ctest --output-junit`. The last line says how many
-tests passed, failed and were skipped. With --need, at least one test that has such a label must have passed: a run in which all of
+TESTS.json is what `ctest --show-only=json-v1` prints, the others are written by `ctest --output-junit`. The last line is ctest's count
+for all of them together. With --need, at least one test that has such a label must have passed: a run in which all of
 them were skipped proves nothing. Ends with 1 when a test failed or none of the needed ones passed."""
 
 import argparse
@@ -48,7 +48,10 @@ def main():
     if refused:
         print(f"no test of these labels passed: {', '.join(options.need)}; this run proves nothing about images", file=sys.stderr)
         sys.stderr.flush()
-    print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
+    total = len(rows)
+    percent = 100 * (total - count["failed"]) // max(total, 1)
+    # As ctest says it of one run.
+    print(f"{percent}% tests passed, {count['failed']} tests failed out of {total} ({count['skipped']} skipped)")
     return 1 if refused or count["failed"] else 0
 
 

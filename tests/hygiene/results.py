@@ -48,28 +48,28 @@ class Results(unittest.TestCase):
 
     def test_a_boot_or_an_appliance_that_passed_is_enough(self):
         for proof in (BOOT, APPLIANCE):
-            self.assertEqual(self.judge([PLAIN, proof, SKIPPED]), (0, "2 passed, 0 failed, 1 skipped", ""))
+            self.assertEqual(self.judge([PLAIN, proof, SKIPPED]), (0, "100% tests passed, 0 tests failed out of 3 (1 skipped)", ""))
 
     def test_without_any_the_run_is_refused(self):
         status, line, said = self.judge([PLAIN, SKIPPED])
-        self.assertEqual((status, line), (1, "1 passed, 0 failed, 1 skipped"))
+        self.assertEqual((status, line), (1, "100% tests passed, 0 tests failed out of 2 (1 skipped)"))
         self.assertIn("appliance, boot", said)
         self.assertEqual(self.judge([PLAIN])[0], 1)
-        self.assertEqual(self.judge([])[:2], (1, "0 passed, 0 failed, 0 skipped"))
+        self.assertEqual(self.judge([])[:2], (1, "0% tests passed, 0 tests failed out of 0 (0 skipped)"))
 
     def test_one_that_failed_is_no_proof(self):
-        self.assertEqual(self.judge([PLAIN, FAILED])[:2], (1, "1 passed, 1 failed, 0 skipped"))
+        self.assertEqual(self.judge([PLAIN, FAILED])[:2], (1, "50% tests passed, 1 tests failed out of 2 (0 skipped)"))
         self.assertIn("boot", self.judge([PLAIN, FAILED])[2])
 
     def test_some_tests_need_no_proof(self):
-        self.assertEqual(self.judge([PLAIN], need=()), (0, "1 passed, 0 failed, 0 skipped", ""))
+        self.assertEqual(self.judge([PLAIN], need=()), (0, "100% tests passed, 0 tests failed out of 1 (0 skipped)", ""))
         self.assertEqual(self.judge([PLAIN, FAILED], need=())[0], 1)
 
     def test_a_test_whose_program_is_missing_has_failed(self):
-        self.assertEqual(self.judge([BOOT, MISSING]), (1, "1 passed, 1 failed, 0 skipped", ""))
+        self.assertEqual(self.judge([BOOT, MISSING]), (1, "50% tests passed, 1 tests failed out of 2 (0 skipped)", ""))
 
     def test_runs_are_summed(self):
-        self.assertEqual(self.judge([PLAIN], [BOOT, SKIPPED]), (0, "2 passed, 0 failed, 1 skipped", ""))
+        self.assertEqual(self.judge([PLAIN], [BOOT, SKIPPED]), (0, "100% tests passed, 0 tests failed out of 3 (1 skipped)", ""))
 
 
 unittest.main()
