@@ -68,8 +68,7 @@ std::optional<lock::Lock> lock_to_use(Context& context, const BuildArguments& ar
   if (!lock) return lock;
   check_lock(context, *lock, recipe, profiles, required ? StaleLock::kRefuse : StaleLock::kWarn);
   cache::protect_lock(context.options.cache_dir, lock::lock_path(recipe));
-  if (!arguments.vendored.empty())
-    lock::import_vendored(tools.fetch_context("vendor"), *lock, arguments.vendored);
+  if (!arguments.vendored.empty()) lock::import_vendored(tools.fetch_context(), *lock, arguments.vendored);
   return lock;
 }
 

@@ -12,15 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Silent : public core::Progress {
- public:
-  void begin(std::string_view) override {}
-  void update(std::string_view, std::string_view) override {}
-  void end(std::string_view, std::string_view, Outcome) override {}
-  void note(std::string_view) override {}
-  void warn(std::string_view) override {}
-};
-
 class InspectedIso : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -41,11 +32,11 @@ class InspectedIso : public ::testing::Test {
     command.args = {
         "-as", "mkisofs", "-quiet", "-R", "-o", (folder_ / "test.iso").native(), (folder_ / "tree").native()};
     core::system_processes().check(command, {});
-    return extract_from_iso(folder_ / "test.iso", found_,
-                            {core::system_processes(), progress_, {}, folder_ / "cache", folder_ / "work"});
+    return extract_from_iso(
+        folder_ / "test.iso", found_,
+        {core::system_processes(), core::no_progress(), {}, folder_ / "cache", folder_ / "work"});
   }
   core::TempDir folder_{fs::temp_directory_path(), "imgforge-inspected-iso"};
-  Silent progress_;
   FoundArtifact found_;
 };
 

@@ -26,10 +26,11 @@
 namespace imgforge::vm {
 namespace {
 
+using image::testing::TarBuilder;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::TarBuilder;
+using namespace image;  // what is booted is made with it
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr const char* kSystemdBoot = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
@@ -72,7 +73,7 @@ struct BootResult {
   bool ended = false;   ///< QEMU ended by itself: the guest restarted or panicked
 };
 
-class SecureBootBoot : public testing::ImageTest {
+class SecureBootBoot : public image::testing::ImageTest {
  protected:
   void SetUp() override {
     for (const auto& entry : std::filesystem::directory_iterator("/lib/modules")) {

@@ -7,6 +7,7 @@
 #include "artifacts/manifest/formats.hpp"
 #include "builder/engine/fingerprint.hpp"
 #include "builder/steps/code_digests.hpp"
+#include "support/source_dir.hpp"
 #include "unit/steps/steps_lab.hpp"
 
 namespace imgforge::steps {
@@ -168,12 +169,13 @@ TEST_F(ProfileGraphTest, EveryStepThatMakesBytesNamesTheCodeThatShapesThem) {
     if (step.freshness != engine::Freshness::kRecorded || step.kind == "base") continue;  // bytes of others
     ASSERT_TRUE(step.tools) << step.id;
     const engine::Tools tools = step.tools();
-    EXPECT_TRUE(std::any_of(tools.begin(), tools.end(),
-                            [](const auto& tool) { return tool.first.starts_with("code of "); }))
-        << step.id;
+    EXPECT_TRUE(std::any_of(tools.begin(), tools.end(), [](const auto& tool) {
+      return tool.first.starts_with("code of ");
+    })) << step.id;
     kinds.insert(step.kind);
   }
-  EXPECT_EQ(kinds, (std::set<std::string>{"packages", "rootfs", "boot files", "squashfs", "artifact", "boot"}));
+  EXPECT_EQ(kinds,
+            (std::set<std::string>{"packages", "rootfs", "boot files", "squashfs", "artifact", "boot"}));
 }
 
 TEST(CodeDigests, AreOnesOfTheCodeThatIsThere) {
@@ -181,7 +183,7 @@ TEST(CodeDigests, AreOnesOfTheCodeThatIsThere) {
   for (const CodeDigest& row : code_digests()) {
     EXPECT_EQ(row.sha256.size(), 64u) << row.room;
     EXPECT_TRUE(digests.insert(row.sha256).second) << row.room;
-    const std::string path = std::string(IMGFORGE_SOURCE_DIR) + "/" + std::string(row.room);
+    const std::string path = source_dir() / row.room;
     EXPECT_TRUE(std::filesystem::exists(path) || std::filesystem::exists(path + ".cpp")) << path;
   }
   EXPECT_EQ(code_of({"builder/guest"}).begin()->first, "code of builder/guest");

@@ -10,8 +10,8 @@
 namespace imgforge::vm {
 namespace {
 
+using image::testing::error_of;
 using std::chrono::milliseconds;
-using testing::error_of;
 using ::testing::HasSubstr;
 
 constexpr milliseconds kQuiet{200};

@@ -12,7 +12,7 @@
 namespace imgforge::vm {
 namespace {
 
-using testing::error_of;
+using image::testing::error_of;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
