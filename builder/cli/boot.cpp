@@ -191,8 +191,7 @@ int boot(Context& context, const Arguments& arguments) {
     request.enrolled =
         enrolled_variables(context, activity, arguments.secure_boot_keys, accelerator, work.path());
   if (arguments.find_minimum_memory) {
-    const auto minimums =
-        vm::find_minimum_memory(request, accelerator, scratch, activity, context.cancel);
+    const auto minimums = vm::find_minimum_memory(request, accelerator, scratch, activity, context.cancel);
     activity.done(request.name);
     print_minimums(context, minimums);
   } else {

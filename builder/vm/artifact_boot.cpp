@@ -66,8 +66,7 @@ BootSpec spec_for(const BootRequest& request, const BootPath& path, machine::Acc
 }
 
 /// Bisects below one boot that went well.
-MinimumMemory find_minimum(BootSpec spec, const core::Activity& activity,
-                           const core::CancelToken& cancel) {
+MinimumMemory find_minimum(BootSpec spec, const core::Activity& activity, const core::CancelToken& cancel) {
   MinimumMemory minimum{boot_path_name(spec.path), {}, 1};
   activity.say(fmt::format("{} with {}", minimum.path_name, spec.memory.to_string()));
   const double ready = boot(spec, cancel).seconds_to("ready");
@@ -102,8 +101,8 @@ fs::path file_of_path(const fs::path& file, const BootPath& path, std::size_t pa
 }
 
 std::vector<BootEvidence> boot_artifact(const BootRequest& request, machine::Accelerator accelerator,
-                                               const fs::path& scratch, const core::Activity& activity,
-                                               const core::CancelToken& cancel) {
+                                        const fs::path& scratch, const core::Activity& activity,
+                                        const core::CancelToken& cancel) {
   std::vector<BootEvidence> seen;
   for (const BootPath& path : request.paths) {
     activity.say(fmt::format("{} by {}", request.name, boot_path_name(path)));

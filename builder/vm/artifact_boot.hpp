@@ -40,9 +40,8 @@ struct BootRequest {
 /// One boot after the other, said as part of `activity`; the artifact is not changed. Throws kBoot with the
 /// console's last lines, kUsage when a path does not fit the format.
 std::vector<BootEvidence> boot_artifact(const BootRequest& request, machine::Accelerator accelerator,
-                                               const std::filesystem::path& scratch,
-                                               const core::Activity& activity,
-                                               const core::CancelToken& cancel);
+                                        const std::filesystem::path& scratch, const core::Activity& activity,
+                                        const core::CancelToken& cancel);
 
 /// The same, as rows for a manifest.
 std::vector<artifacts::ManifestBoot> boot_through_firmware(const BootRequest& request,

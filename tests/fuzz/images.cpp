@@ -10,11 +10,11 @@
 #include <string>
 
 #include "builder/image/boot/elf.hpp"
-#include "builder/image/disk/gpt.hpp"
 #include "builder/image/boot/kernel.hpp"
 #include "builder/image/boot/module_closure.hpp"
-#include "builder/image/trust/pe.hpp"
+#include "builder/image/disk/gpt.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
+#include "builder/image/trust/pe.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
