@@ -9,13 +9,12 @@ namespace imgforge::formats {
 namespace {
 
 template <image::ForeignFormat kKind>
-MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
-  const Sources::Disk& disk = sources.disk();
+MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
+  const Intermediates::Disk& disk = parts.disk();
   // The name stands inside a vmdk, so it is always the same.
   const std::filesystem::path output = folder / fmt::format("disk.{}", image::foreign_format_name(kKind));
-  image::write_foreign_disk(disk.path, output, kKind, sources.identity(), sources.processes(),
-                            sources.cancel());
-  return {{{"image", output, sources.recipe().disk.size.value}}, disk.layout.cmdline};
+  image::write_foreign_disk(disk.path, output, kKind, parts.identity(), parts.processes(), parts.cancel());
+  return {{{"image", output, parts.recipe().disk.size.value}}, disk.layout.cmdline};
 }
 
 template <image::ForeignFormat kKind>

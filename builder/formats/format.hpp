@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/formats/sources.hpp"
+#include "builder/formats/intermediates.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 
@@ -38,7 +38,7 @@ struct Format {
   std::span<const std::string_view> settings;
   /// Makes the files in `folder`. Formats of a profile are made at the same time, each in a folder of its
   /// own.
-  MadeFormat (*make)(Sources& sources, const std::filesystem::path& folder);
+  MadeFormat (*make)(Intermediates& parts, const std::filesystem::path& folder);
   /// Looks into a finished file; returns a few words about it. Throws kImage for damage.
   std::string (*check)(const std::filesystem::path& file, std::string_view role,
                        core::ProcessRunner& processes, const core::CancelToken& cancel);

@@ -13,18 +13,18 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kMediumModules{"isofs", "loop"};
 
-MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
-  require_modules(sources.boot(), kLiveModules, "iso");
-  require_modules(sources.boot(), kMediumModules, "iso");
+MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
+  require_modules(parts.boot(), kLiveModules, "iso");
+  require_modules(parts.boot(), kMediumModules, "iso");
   image::IsoSpec spec;
-  const std::string& chosen = sources.recipe().iso_volume_id;
-  spec.volume_id = chosen.empty() ? image::volume_id_for(sources.recipe().line()) : chosen;
-  spec.identity = sources.identity();
-  spec.menu = sources.menu();
-  spec.epoch = sources.epoch();
+  const std::string& chosen = parts.recipe().iso_volume_id;
+  spec.volume_id = chosen.empty() ? image::volume_id_for(parts.recipe().line()) : chosen;
+  spec.identity = parts.identity();
+  spec.menu = parts.menu();
+  spec.epoch = parts.epoch();
   const std::filesystem::path output = folder / "artifact.iso";
-  const image::IsoResult iso = image::make_iso(sources.squashfs(), sources.boot(), spec, output, folder,
-                                               sources.processes(), sources.cancel());
+  const image::IsoResult iso = image::make_iso(parts.squashfs(), parts.boot(), spec, output, folder,
+                                               parts.processes(), parts.cancel());
   return {{{"image", output, 0, {{"volume_id", spec.volume_id}}}}, iso.cmdline};
 }
 

@@ -15,22 +15,22 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kImageModules{"loop"};
 
-MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
-  require_modules(sources.boot(), kLiveModules, "netboot");
-  require_modules(sources.boot(), kImageModules, "netboot");
+MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
+  require_modules(parts.boot(), kLiveModules, "netboot");
+  require_modules(parts.boot(), kImageModules, "netboot");
   const artifacts::Format& format = *artifacts::find_format("netboot");
   // The names without a version, which stand beside the versioned ones in every release and lead to the
   // current release in the store's folder.
   const auto name = [&](std::string_view role) {
-    return sources.recipe().line() + std::string(artifacts::format_suffix(format, role));
+    return parts.recipe().line() + std::string(artifacts::format_suffix(format, role));
   };
   const image::NetbootScript script = image::make_netboot_script(
-      sources.boot(), sources.menu(), {name("kernel"), name("initramfs"), name("root")});
+      parts.boot(), parts.menu(), {name("kernel"), name("initramfs"), name("root")});
   image::write_file(folder / "boot.ipxe", script.text);
-  const image::BootKernel& kernel = sources.boot().kernels.front();
+  const image::BootKernel& kernel = parts.boot().kernels.front();
   core::clone_file(kernel.kernel, folder / "vmlinuz");
   core::clone_file(kernel.initramfs, folder / "initramfs.img");
-  core::clone_file(sources.squashfs(), folder / "root.squashfs");
+  core::clone_file(parts.squashfs(), folder / "root.squashfs");
   return {{{"script", folder / "boot.ipxe"},
            {"kernel", folder / "vmlinuz"},
            {"initramfs", folder / "initramfs.img"},

@@ -7,18 +7,18 @@
 namespace imgforge::formats {
 namespace {
 
-MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
-  const recipe::ResolvedRecipe& recipe = sources.recipe();
+MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
+  const recipe::ResolvedRecipe& recipe = parts.recipe();
   image::OciSpec spec;
   spec.name = recipe.profile.empty() ? recipe.name : recipe.profile;
-  const Sources::PackedRoot& packed = sources.packed_rootfs();
+  const Intermediates::PackedRoot& packed = parts.packed_rootfs();
   spec.rootfs = packed.tar;
-  spec.epoch = sources.epoch();
+  spec.epoch = parts.epoch();
   spec.annotations = {{"org.opencontainers.image.title", recipe.line()}};
   if (!recipe.description.empty())
     spec.annotations["org.opencontainers.image.description"] = recipe.description;
   const std::filesystem::path output = folder / "artifact.oci.tar";
-  const core::Digest manifest = image::write_oci(packed.path, spec, output, sources.cancel());
+  const core::Digest manifest = image::write_oci(packed.path, spec, output, parts.cancel());
   return {{{"image", output, 0, {{"manifest", manifest.to_string()}}}}, {}};
 }
 

@@ -30,9 +30,9 @@ const Choice& choice_of(recipe::Qcow2Compression wanted) {
   return kChoices[0];
 }
 
-MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
-  const Sources::Disk& disk = sources.disk();
-  return {{write_qcow2_file(sources, folder / "artifact.qcow2")}, disk.layout.cmdline};
+MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
+  const Intermediates::Disk& disk = parts.disk();
+  return {{write_qcow2_file(parts, folder / "artifact.qcow2")}, disk.layout.cmdline};
 }
 
 std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner& processes,
@@ -43,10 +43,10 @@ std::string check(const std::filesystem::path& file, std::string_view, core::Pro
 
 }  // namespace
 
-MadeFile write_qcow2_file(Sources& sources, const std::filesystem::path& output) {
-  const Choice& choice = choice_of(sources.recipe().qcow2_compression);
+MadeFile write_qcow2_file(Intermediates& parts, const std::filesystem::path& output) {
+  const Choice& choice = choice_of(parts.recipe().qcow2_compression);
   const image::Qcow2Facts facts =
-      image::write_qcow2(sources.disk().path, output, choice.clusters, sources.processes(), sources.cancel());
+      image::write_qcow2(parts.disk().path, output, choice.clusters, parts.processes(), parts.cancel());
   return {"image", output, facts.virtual_size.value, {{"compression", std::string(choice.name)}}};
 }
 

@@ -8,6 +8,6 @@
 namespace imgforge::formats {
 
 /// Converts the shared disk as the recipe says.
-MadeFile write_qcow2_file(Sources& sources, const std::filesystem::path& output);
+MadeFile write_qcow2_file(Intermediates& parts, const std::filesystem::path& output);
 
 }  // namespace imgforge::formats

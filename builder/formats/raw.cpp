@@ -8,11 +8,11 @@
 namespace imgforge::formats {
 namespace {
 
-MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
-  const Sources::Disk& disk = sources.disk();
+MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
+  const Intermediates::Disk& disk = parts.disk();
   const std::filesystem::path output = folder / "artifact.raw";
   core::clone_file(disk.path, output);
-  return {{{"image", output, sources.recipe().disk.size.value}}, disk.layout.cmdline};
+  return {{{"image", output, parts.recipe().disk.size.value}}, disk.layout.cmdline};
 }
 
 std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,

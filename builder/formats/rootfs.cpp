@@ -10,9 +10,9 @@ namespace {
 /// Far above any root file system; it only bounds what a hostile file may cost.
 constexpr core::Bytes kLargestTar = core::gib(64);
 
-MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
+MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
   const std::filesystem::path output = folder / "artifact.rootfs.tar.zst";
-  const Sources::PackedRoot& packed = sources.packed_rootfs();
+  const Intermediates::PackedRoot& packed = parts.packed_rootfs();
   core::clone_file(packed.path, output);
   return {{{"image", output, 0, {{"compression", "zstd"}, {"tar_sha256", packed.tar.hex()}}}}, {}};
 }

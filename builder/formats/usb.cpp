@@ -14,18 +14,18 @@
 namespace imgforge::formats {
 namespace {
 
-MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
-  require_modules(sources.boot(), kLiveModules, "usb");
+MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
+  require_modules(parts.boot(), kLiveModules, "usb");
   image::UsbSpec spec;
-  spec.identity = sources.identity();
-  spec.data_size = sources.recipe().usb_data_size;
-  spec.menu = sources.menu();
-  spec.epoch = sources.epoch();
+  spec.identity = parts.identity();
+  spec.data_size = parts.recipe().usb_data_size;
+  spec.menu = parts.menu();
+  spec.epoch = parts.epoch();
   const std::filesystem::path output = folder / "artifact-usb.img";
-  const image::UsbLayout layout = image::make_usb(sources.squashfs(), sources.boot(), spec, output, folder,
-                                                  sources.processes(), sources.cancel());
+  const image::UsbLayout layout = image::make_usb(parts.squashfs(), parts.boot(), spec, output, folder,
+                                                  parts.processes(), parts.cancel());
   const std::filesystem::path bmap = folder / "artifact-usb.img.bmap";
-  image::write_file(bmap, image::make_bmap(output, layout.unused, sources.cancel()));
+  image::write_file(bmap, image::make_bmap(output, layout.unused, parts.cancel()));
   return {{{"image", output}, {"bmap", bmap}}, layout.cmdline};
 }
 

@@ -22,24 +22,24 @@ image::VmCard card_of(recipe::VmNetwork network) {
   return image::VmCard::kNone;
 }
 
-MadeFormat make(Sources& sources, const std::filesystem::path& folder) {
-  const recipe::ResolvedRecipe& recipe = sources.recipe();
+MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
+  const recipe::ResolvedRecipe& recipe = parts.recipe();
   image::VmSpec spec;
   spec.name = recipe.line();
   spec.profile = recipe.profile;
   spec.description = recipe.description;
-  spec.identity = sources.identity();
+  spec.identity = parts.identity();
   spec.memory = recipe.requirements.memory;
   spec.maximum_memory = recipe.vm.maximum_memory;
   spec.cpus = recipe.requirements.cpus;
   spec.disk_size = recipe.disk.size;
   spec.network = card_of(recipe.vm.network);
-  spec.epoch = sources.epoch();
-  const MadeFile disk = write_qcow2_file(sources, folder / "disk.qcow2");
+  spec.epoch = parts.epoch();
+  const MadeFile disk = write_qcow2_file(parts, folder / "disk.qcow2");
   const std::filesystem::path output = folder / "artifact.vm.tar";
-  image::write_vm_bundle(disk.path, spec, output, sources.cancel());
+  image::write_vm_bundle(disk.path, spec, output, parts.cancel());
   std::filesystem::remove(disk.path);
-  return {{{"image", output, disk.virtual_size, disk.media}}, sources.disk().layout.cmdline};
+  return {{{"image", output, disk.virtual_size, disk.media}}, parts.disk().layout.cmdline};
 }
 
 std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,

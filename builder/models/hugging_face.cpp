@@ -9,8 +9,8 @@
 
 #include "builder/fetch/http/http_cache.hpp"
 #include "builder/fetch/http/url.hpp"
+#include "builder/models/model_sources.hpp"
 #include "builder/models/shards.hpp"
-#include "builder/models/sources.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"

@@ -6,8 +6,8 @@
 
 #include "builder/fetch/http/context.hpp"
 #include "builder/models/model.hpp"
+#include "builder/models/model_sources.hpp"
 #include "builder/models/records.hpp"
-#include "builder/models/sources.hpp"
 
 namespace imgforge::models {
 

@@ -5,9 +5,9 @@
 #include <set>
 
 #include "builder/fetch/http/url.hpp"
+#include "builder/models/model_sources.hpp"
 #include "builder/models/registry_http.hpp"
 #include "builder/models/shards.hpp"
-#include "builder/models/sources.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"

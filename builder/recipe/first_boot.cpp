@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "builder/recipe/overlay.hpp"
+#include "builder/recipe/layers.hpp"
 #include "builder/recipe/types.hpp"
 
 namespace imgforge::recipe {

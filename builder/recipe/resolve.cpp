@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "builder/recipe/overlay.hpp"
+#include "builder/recipe/layers.hpp"
 #include "builder/recipe/schema.hpp"
 #include "builder/recipe/typing.hpp"
 #include "core/text.hpp"

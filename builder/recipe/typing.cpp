@@ -10,7 +10,7 @@
 #include "builder/recipe/first_boot.hpp"
 #include "builder/recipe/iso_base.hpp"
 #include "builder/recipe/schema.hpp"
-#include "builder/recipe/sources.hpp"
+#include "builder/recipe/source_files.hpp"
 #include "builder/recipe/templates.hpp"
 #include "core/text.hpp"
 

@@ -9,7 +9,7 @@
 #include "builder/image/fs/root_tree.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/model_list.hpp"
-#include "builder/stages/sources.hpp"
+#include "builder/stages/origins.hpp"
 #include "builder/stages/toolbox.hpp"
 #include "core/digest.hpp"
 

@@ -51,7 +51,7 @@ std::string parameters_of(const recipe::ResolvedRecipe& recipe, const std::strin
   return out.dump();
 }
 
-ArtifactResult make(Profile& profile, formats::Sources& sources, const std::string& format) {
+ArtifactResult make(Profile& profile, formats::Intermediates& sources, const std::string& format) {
   const core::TempDir folder(profile.work.path(), "format");
   const formats::MadeFormat made = formats::find(format).make(sources, folder.path());
   ArtifactResult result;
@@ -104,8 +104,8 @@ std::string artifact_step(const std::string& format) {
   return format == "rootfs" ? "rootfs archive" : format;
 }
 
-formats::Sources& Workshop::sources(engine::Context& context, Profile& profile,
-                                    const Ingredients& ingredients) {
+formats::Intermediates& Workshop::sources(engine::Context& context, Profile& profile,
+                                          const Ingredients& ingredients) {
   const std::lock_guard lock(mutex_);
   auto& place = sources_[{ingredients.boot_files.has_value(), ingredients.squashfs.has_value()}];
   if (place) return *place;
@@ -125,7 +125,7 @@ formats::Sources& Workshop::sources(engine::Context& context, Profile& profile,
   if (ingredients.boot_files) parts.boot = boot_files_of(profile, context[*ingredients.boot_files]);
   if (ingredients.squashfs) parts.squashfs = profile.blob(context[*ingredients.squashfs].sha256);
   if (ingredients.secure_boot) parts.secure_boot_keys = context[*ingredients.secure_boot].keys.folder;
-  place = std::make_unique<formats::Sources>(std::move(parts));
+  place = std::make_unique<formats::Intermediates>(std::move(parts));
   return *place;
 }
 

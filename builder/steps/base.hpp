@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "builder/engine/graph.hpp"
-#include "builder/stages/sources.hpp"
+#include "builder/stages/origins.hpp"
 #include "builder/steps/profile.hpp"
 #include "core/digest.hpp"
 

@@ -12,7 +12,7 @@
 #include "builder/engine/step.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/model_list.hpp"
-#include "builder/stages/sources.hpp"
+#include "builder/stages/origins.hpp"
 #include "builder/stages/toolbox.hpp"
 #include "builder/steps/sandbox_session.hpp"
 #include "core/temp_dir.hpp"

@@ -1,4 +1,4 @@
-#include "builder/recipe/sources.hpp"
+#include "builder/recipe/source_files.hpp"
 
 #include <fmt/format.h>
 

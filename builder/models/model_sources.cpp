@@ -1,4 +1,4 @@
-#include "builder/models/sources.hpp"
+#include "builder/models/model_sources.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "builder/recipe/overlay.hpp"
+#include "builder/recipe/layers.hpp"
 
 #include <fmt/format.h>
 

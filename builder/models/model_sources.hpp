@@ -1,5 +1,5 @@
 // From a model's source to its files: asks the hub or the registry what it has, without fetching the model.
-// The code is in sources.cpp, hugging_face.cpp and registry.cpp.
+// The code is in model_sources.cpp, hugging_face.cpp and registry.cpp.
 #pragma once
 
 #include <filesystem>

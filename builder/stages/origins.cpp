@@ -1,4 +1,4 @@
-#include "builder/stages/sources.hpp"
+#include "builder/stages/origins.hpp"
 
 #include <fmt/format.h>
 

@@ -36,9 +36,9 @@ struct Ingredients {
   core::CancelToken cancel;
 };
 
-class Sources {
+class Intermediates {
  public:
-  explicit Sources(Ingredients ingredients) : parts_(std::move(ingredients)) {}
+  explicit Intermediates(Ingredients ingredients) : parts_(std::move(ingredients)) {}
 
   const recipe::ResolvedRecipe& recipe() const { return parts_.recipe; }
   /// What file systems are made of.

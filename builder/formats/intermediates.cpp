@@ -1,4 +1,4 @@
-#include "builder/formats/sources.hpp"
+#include "builder/formats/intermediates.hpp"
 
 #include <fmt/format.h>
 
@@ -18,17 +18,17 @@ constexpr int kZstdLevel = 9;
 
 }  // namespace
 
-const std::filesystem::path& Sources::squashfs() const {
+const std::filesystem::path& Intermediates::squashfs() const {
   if (!parts_.squashfs) throw core::Error(core::Kind::kInternal, "the plan has no squashfs");
   return parts_.squashfs->path();
 }
 
-std::string Sources::identity() const {
+std::string Intermediates::identity() const {
   const std::string root = fmt::format("{} {}", recipe().line(), parts_.rootfs.digest().hex());
   return parts_.added.empty() ? root : root + " " + parts_.added_identity.hex();
 }
 
-image::MenuOptions Sources::menu() const {
+image::MenuOptions Intermediates::menu() const {
   const recipe::BootMenu& wanted = recipe().boot_menu;
   image::MenuOptions menu;
   menu.title = recipe().line();
@@ -41,7 +41,7 @@ image::MenuOptions Sources::menu() const {
   return menu;
 }
 
-const Sources::Disk& Sources::disk() {
+const Intermediates::Disk& Intermediates::disk() {
   const std::lock_guard lock(disk_mutex_);
   if (disk_) return *disk_;
   const std::filesystem::path output = parts_.work / "disk.raw";
@@ -49,7 +49,7 @@ const Sources::Disk& Sources::disk() {
   return disk_.emplace(Disk{output, std::move(layout)});
 }
 
-image::DiskLayout Sources::make_plain_disk(const std::filesystem::path& output) {
+image::DiskLayout Intermediates::make_plain_disk(const std::filesystem::path& output) {
   const core::TempDir folder(parts_.work, "disk");
   image::DiskSpec spec;
   spec.size = recipe().disk.size;
@@ -61,7 +61,7 @@ image::DiskLayout Sources::make_plain_disk(const std::filesystem::path& output) 
   return image::make_disk(tree(), boot(), spec, output, folder.path(), processes(), cancel());
 }
 
-image::DiskLayout Sources::make_signed_disk(const std::filesystem::path& output) {
+image::DiskLayout Intermediates::make_signed_disk(const std::filesystem::path& output) {
   require_modules(boot(), kVerityModules, "disk with Secure Boot");
   const core::TempDir folder(parts_.work, "disk");
   image::SecureDiskSpec spec;
@@ -84,7 +84,7 @@ image::DiskLayout Sources::make_signed_disk(const std::filesystem::path& output)
   return image::make_secure_disk(squashfs(), boot(), spec, output, folder.path(), processes(), cancel());
 }
 
-const Sources::PackedRoot& Sources::packed_rootfs() {
+const Intermediates::PackedRoot& Intermediates::packed_rootfs() {
   const std::lock_guard lock(rootfs_mutex_);
   if (packed_) return *packed_;
   const std::filesystem::path output = parts_.work / "rootfs.tar.zst";
