@@ -99,8 +99,9 @@ TEST_F(ChunkTest, ARottenBlobCostsItsBadChunksOnly) {
 TEST_F(ChunkTest, AGoodDownloadLeavesAListThatServesTheNext) {
   const std::string large = testing::pattern(65 << 20);
   server_.put("large", large);
-  Download wanted = download("/x/rate-60000000/large", large);  // slow enough to hash chunks as well
-  HttpOptions patient;  // a large file is read by the server before it answers
+  Download wanted =
+      download("/x/rate-20000000/large", large);  // in four ranges slow enough to hash chunks, too
+  HttpOptions patient;                            // a large file is read by the server before it answers
   patient.backoff = std::chrono::milliseconds(5);
   lab_.http = make_http(patient, lab_.cancel);
   Context context{*lab_.http, lab_.blobs, lab_.progress, lab_.cancel, lab_.context.cache};
