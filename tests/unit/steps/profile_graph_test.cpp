@@ -2,6 +2,7 @@
 #include "builder/steps/profile_graph.hpp"
 
 #include <algorithm>
+#include <regex>
 #include <set>
 
 #include "artifacts/manifest/formats.hpp"
@@ -188,6 +189,23 @@ TEST(CodeDigests, AreOnesOfTheCodeThatIsThere) {
   }
   EXPECT_EQ(code_of({"builder/guest"}).begin()->first, "code of builder/guest");
   EXPECT_THROW(code_of({"builder/nowhere"}), core::Error);
+}
+
+TEST(CodeDigests, AreThereForAllThatStepsName) {
+  std::set<std::string> named;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(source_dir() / "builder")) {
+    if (file.path().extension() != ".cpp") continue;
+    const std::string text = core::read_text_file(file.path());
+    const std::regex call(R"re(code_of\(\{([^}]*)\})re"), word(R"re("([^"]+)")re");
+    for (std::sregex_iterator found(text.begin(), text.end(), call), end; found != end; ++found) {
+      const std::string rooms = (*found)[1];
+      for (std::sregex_iterator room(rooms.begin(), rooms.end(), word); room != end; ++room)
+        named.insert((*room)[1]);
+    }
+  }
+  EXPECT_GE(named.size(), 8u);
+  for (const std::string& room : named) EXPECT_NO_THROW(code_of({std::string_view(room)})) << room;
+  EXPECT_EQ(named.size(), code_digests().size()) << "a room that no step names";
 }
 
 }  // namespace
