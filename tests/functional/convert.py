@@ -56,9 +56,9 @@ class Convert(Case):
     def tearDown(self):
         self.assertEqual(self.snapshot(self.folder(self.version)), self.before, "the source was changed")
 
-    def derive(self, *words, source=None):
+    def derive(self, *words, source=None, **options):
         """Runs the command; the JSON about the release that came out, which must verify and not be current."""
-        result = json.loads(self.ok(words[0], source or self.source, *words[1:], "--json").stdout)
+        result = json.loads(self.ok(words[0], source or self.source, *words[1:], "--json", **options).stdout)
         manifest = json.loads((pathlib.Path(result["directory"]) / "manifest.json").read_text())
         self.assertEqual(manifest["derived_from"]["release"], source or self.source)
         self.assertEqual(manifest["boots"], [])
@@ -116,8 +116,16 @@ class Convert(Case):
         first = self.derive("resize", "--size", "300M", "--as-version", "twin-1")
         made = int(time.time())
         wait_for(lambda: int(time.time()) > made, "the clock stands still")
-        second = self.derive("resize", "--size", "300M", "--as-version", "twin-2")
+        second = self.derive("resize", "--size", "300M", "--as-version", "twin-2",
+                             env={"XDG_CACHE_HOME": str(self.scratch / "other-cache")})
         self.assertEqual(first["artifacts"][0]["sha256"], second["artifacts"][0]["sha256"])
+
+    def test_03_what_was_made_before_is_known(self):
+        self.derive("resize", "--size", "300M", "--as-version", "before")
+        again = self.ok("--progress", "json", "resize", self.source, "--size", "300M", "--as-version", "again").stderr
+        ends = {event["name"]: event["outcome"] for event in map(json.loads, again.splitlines()) if event["event"] == "end"}
+        self.assertEqual(ends[f"{LINE}/qcow2"], "known")
+        self.assertEqual(ends[f"{LINE}/release"], "done")
 
     def test_04_compressed_files_are_checked_on_both_sides(self):
         made = self.derive("compress")
