@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <libfdisk/libfdisk.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -94,6 +95,10 @@ std::uint64_t little_endian(std::string_view bytes, std::size_t at, std::size_t 
   return value;
 }
 
+std::uint64_t crc32_of(std::string_view bytes) {
+  return ::crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size()));
+}
+
 /// The header in that sector (UEFI specification, 5.3.2); empty when none is there.
 std::string header_at(int fd, std::uint64_t sector, std::uint64_t sectors) {
   std::string header(kSectorSize, '\0');
@@ -120,6 +125,22 @@ void check_arrays(const std::filesystem::path& image) {
     if (entries > kLargestArray || entries * little_endian(header, kEntrySize, 4) > kLargestArray)
       throw refused(image, "its GPT has room for too many partitions");
   }
+}
+
+/// Whether header and array of that copy are what their sums say.
+bool is_whole(int fd, std::uint64_t sector, std::uint64_t sectors) {
+  constexpr std::size_t kHeaderSize = 92, kSum = 16, kArray = 72, kEntries = 80, kEntrySize = 84,
+                        kArraySum = 88;
+  std::string header = header_at(fd, sector, sectors).substr(0, kHeaderSize);
+  if (header.empty() || little_endian(header, 12, 4) != kHeaderSize) return false;
+  const std::uint64_t sum = little_endian(header, kSum, 4);
+  header.replace(kSum, 4, 4, '\0');
+  std::string array(little_endian(header, kEntries, 4) * little_endian(header, kEntrySize, 4), '\0');
+  const std::uint64_t start = little_endian(header, kArray, 8);
+  return start < sectors &&
+         ::pread(fd, array.data(), array.size(), static_cast<off_t>(start * kSectorSize)) ==
+             static_cast<ssize_t>(array.size()) &&
+         crc32_of(header) == sum && crc32_of(array) == little_endian(header, kArraySum, 4);
 }
 
 /// An opened image with a GPT that is as it should be, and its partitions.
@@ -209,7 +230,13 @@ std::string read_boot_code(const std::filesystem::path& image) {
 }
 
 std::size_t check_gpt(const std::filesystem::path& image) {
-  return fdisk_table_get_nents(open_gpt(image).table.get());
+  const std::size_t count = fdisk_table_get_nents(open_gpt(image).table.get());
+  // libfdisk is content with one good copy.
+  const core::Fd fd = core::open_regular(image);
+  const std::uint64_t sectors = core::file_size(fd.get(), image.native()) / kSectorSize;
+  if (!is_whole(fd.get(), 1, sectors) || !is_whole(fd.get(), sectors - 1, sectors))
+    throw refused(image, "one of the two copies of its GPT is damaged");
+  return count;
 }
 
 }  // namespace imgforge::image

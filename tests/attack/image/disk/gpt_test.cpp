@@ -80,6 +80,22 @@ TEST_F(HostileGpt, ANameThatIsNoText) {
   expect_refused("the name of a partition is no text");
 }
 
+/// A disk whose firmware would need the second copy is not as it was made, though it can be read.
+TEST_F(HostileGpt, OneDamagedCopyOfTwoIsToldByTheCheck) {
+  EXPECT_EQ(check_gpt(disk_), 1u);
+  for (const std::uint64_t sector : {std::uint64_t{1}, std::uint64_t{2}, kLast - 32, kLast}) {
+    const std::string before = read(sector);
+    for (const std::size_t at : {std::size_t{0}, std::size_t{60}}) {
+      std::string bytes = before;
+      bytes[at] ^= 1;
+      write(sector, bytes);
+      EXPECT_THROW(check_gpt(disk_), core::Error) << sector << " " << at;
+    }
+    write(sector, before);
+  }
+  EXPECT_EQ(check_gpt(disk_), 1u);
+}
+
 TEST_F(HostileGpt, TheFirstHeader) {
   write(1, with_array(read(1), 1 << 24, 128));
   expect_refused();
