@@ -91,7 +91,7 @@ OWNERS = {
     r"archive(_entry)?\.h": ["artifacts/codec"],
     r"zstd\.h": ["artifacts/codec", "builder/image/boot"],
     r"lzma\.h": ["artifacts/codec", "builder/image/boot", "builder/export"],
-    r"zlib\.h": ["artifacts/codec", "builder/image/boot", "builder/fetch/apk"],
+    r"zlib\.h": ["artifacts/codec", "builder/image/boot", "builder/image/disk", "builder/fetch/apk"],
     r"(ext2fs/|et/com_err)": ["builder/image/fs", "builder/image/disk"],
     r"libfdisk/": ["builder/image/disk"],
     r"CLI/": ["builder/cli/options.cpp"],
