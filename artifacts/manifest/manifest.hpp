@@ -81,6 +81,15 @@ struct ManifestArtifact {
   bool operator==(const ManifestArtifact&) const = default;
 };
 
+/// Which of its format's files it is. One that says nothing is the only one, and the image itself.
+inline std::string role_of(const ManifestArtifact& artifact) {
+  const auto role = artifact.media.find("role");
+  return role == artifact.media.end() ? "image" : role->second;
+}
+inline bool is_image(const ManifestArtifact& artifact) {
+  return role_of(artifact) == "image";
+}
+
 /// Members of `media` for a disk that is published as a zstd file: what it unpacks to.
 inline constexpr const char* kUnpackedSize = "unpacked_size";
 inline constexpr const char* kUnpackedSha256 = "unpacked_sha256";

@@ -124,9 +124,8 @@ artifacts::PublishRequest Derivation::publish_request(engine::Context& context, 
   std::vector<core::Digest> read;
   for (const Made& row : made_) {
     const DerivedFile& file = context[row.step];
-    const auto blob = tools_.blobs.find_again(file.sha256);
-    if (!blob) throw Error(Kind::kIo, "the cache lost sha256:" + file.sha256.hex() + " while it was used");
-    publish.artifacts.push_back({blob->path(), file.suffix, row.format, file.virtual_size, file.media});
+    publish.artifacts.push_back(
+        {tools_.blob(file.sha256).path(), file.suffix, row.format, file.virtual_size, file.media});
     read.push_back(row.origin);
     for (const ManifestArtifact* artifact : row.companions) {
       publish.artifacts.push_back({source_.file_of(*artifact), artifact->file.substr(source.stem().size()),

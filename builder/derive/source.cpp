@@ -60,11 +60,6 @@ Error Source::lacks(std::string_view wanted) const {
           fmt::format("{} has no {}; it has {}", manifest_.stem(), wanted, core::join(there, ", "))};
 }
 
-bool is_image(const ManifestArtifact& artifact) {
-  const auto role = artifact.media.find("role");
-  return role == artifact.media.end() || role->second == "image";
-}
-
 void check_format_name(const std::string& format) {
   if (artifacts::find_format(format) != nullptr) return;
   const std::vector<std::string> names(artifacts::kFormatNames.begin(), artifacts::kFormatNames.end());

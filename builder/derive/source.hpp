@@ -29,9 +29,6 @@ class Source {
   artifacts::Manifest manifest_;
 };
 
-/// Whether it is its format's main file.
-bool is_image(const artifacts::ManifestArtifact& artifact);
-
 /// kUsage, with the nearest name, for what is no format.
 void check_format_name(const std::string& format);
 

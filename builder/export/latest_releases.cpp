@@ -50,7 +50,7 @@ std::string print_latest_releases(const Catalogue& catalogue) {
   for (const Line& line : catalogue.lines) {
     const Release& release = line.releases.front();
     for (const artifacts::ManifestArtifact& artifact : release.manifest.artifacts) {
-      if (is_image(artifact)) text += print_entry(release, artifact);
+      if (stands_alone(artifact)) text += print_entry(release, artifact);
     }
   }
   return text == "---\n" ? "--- []\n" : text;

@@ -27,12 +27,12 @@ const artifacts::ManifestBoot* fastest_boot(const Release& release) {
 std::string print_files(const Release& release) {
   std::string text = "<ul class=\"files\">\n";
   for (const artifacts::ManifestArtifact& artifact : release.manifest.artifacts) {
-    const auto role = artifact.media.find("role");
-    const bool main = role == artifact.media.end() || role->second == "image";
-    text += fmt::format("<li><a href=\"{}\">{}</a> <span class=\"soft\">{}</span></li>\n",
-                        escape_html(percent_encoded(release.path_of(artifact.file))),
-                        escape_html(main ? artifact.format : artifact.format + " " + role->second),
-                        core::Bytes{artifact.size}.human());
+    text += fmt::format(
+        "<li><a href=\"{}\">{}</a> <span class=\"soft\">{}</span></li>\n",
+        escape_html(percent_encoded(release.path_of(artifact.file))),
+        escape_html(artifacts::is_image(artifact) ? artifact.format
+                                                  : artifact.format + " " + artifacts::role_of(artifact)),
+        core::Bytes{artifact.size}.human());
   }
   text += fmt::format("<li><a href=\"{}\">manifest</a></li>\n",
                       escape_html(percent_encoded(release.path_of("manifest.json"))));

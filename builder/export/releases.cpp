@@ -25,7 +25,7 @@ constexpr std::size_t kTimeLength = 8;
 const ManifestArtifact* find_image(const Release& release, std::string_view format) {
   const auto& all = release.manifest.artifacts;
   const auto found = std::find_if(all.begin(), all.end(), [&](const ManifestArtifact& artifact) {
-    return artifact.format == format && is_image(artifact) && !artifacts::is_packed(artifact);
+    return artifact.format == format && stands_alone(artifact) && !artifacts::is_packed(artifact);
   });
   return found == all.end() ? nullptr : &*found;
 }
@@ -37,9 +37,8 @@ const ManifestArtifact* find_disk(const Release& release) {
   return nullptr;
 }
 
-bool is_image(const ManifestArtifact& artifact) {
-  const auto role = artifact.media.find("role");
-  return role == artifact.media.end() || role->second != "bmap";
+bool stands_alone(const ManifestArtifact& artifact) {
+  return artifacts::role_of(artifact) != "bmap";
 }
 
 std::uint64_t disk_size(const ManifestArtifact& artifact) {

@@ -50,7 +50,7 @@ const artifacts::ManifestArtifact* find_image(const Release& release, std::strin
 /// The disk that virtual machines start from: qcow2, else raw, else nullptr.
 const artifacts::ManifestArtifact* find_disk(const Release& release);
 /// True unless the file only accompanies an image, as a block map does.
-bool is_image(const artifacts::ManifestArtifact& artifact);
+bool stands_alone(const artifacts::ManifestArtifact& artifact);
 /// Bytes that a machine sees of a disk.
 std::uint64_t disk_size(const artifacts::ManifestArtifact& artifact);
 /// "x86_64": what the packages were built for; a release without packages is of this architecture too.

@@ -5,12 +5,6 @@
 namespace imgforge::inspect {
 namespace {
 
-constexpr std::size_t kLongest = 4096;
-
-std::string printable(std::string_view text) {
-  return core::escaped(core::trimmed(text), kLongest);
-}
-
 /// What follows `word` and a blank at the beginning of a line; empty when no line has it.
 std::string value_of(std::string_view text, std::string_view word) {
   for (const std::string& line : core::split(text, '\n')) {
@@ -22,9 +16,14 @@ std::string value_of(std::string_view text, std::string_view word) {
 
 }  // namespace
 
+std::string printable(std::string_view text) {
+  constexpr std::size_t kLongest = 4096;
+  return core::escaped(text, kLongest);
+}
+
 BootTexts parse_boot_entry(std::string_view text, std::string_view name) {
   const std::string title = value_of(text, "title");
-  return {{printable(title.empty() ? name : title)}, printable(value_of(text, "options"))};
+  return {{printable(core::trimmed(title.empty() ? name : title))}, printable(value_of(text, "options"))};
 }
 
 std::string default_entry(std::string_view loader_conf) {
@@ -35,8 +34,9 @@ BootTexts parse_isolinux_menu(std::string_view text) {
   BootTexts menu;
   for (const std::string& line : core::split(text, '\n')) {
     const std::string_view word = core::trimmed(line);
-    if (word.starts_with("MENU LABEL ")) menu.titles.push_back(printable(word.substr(11)));
-    if (word.starts_with("APPEND ") && menu.cmdline.empty()) menu.cmdline = printable(word.substr(7));
+    if (word.starts_with("MENU LABEL ")) menu.titles.push_back(printable(core::trimmed(word.substr(11))));
+    if (word.starts_with("APPEND ") && menu.cmdline.empty())
+      menu.cmdline = printable(core::trimmed(word.substr(7)));
   }
   return menu;
 }

@@ -8,6 +8,9 @@
 
 namespace imgforge::inspect {
 
+/// Foreign text as terminals and JSON take it, at most 4 KiB of it.
+std::string printable(std::string_view text);
+
 struct BootTexts {
   std::vector<std::string> titles;
   std::string cmdline;  ///< of the first entry that has one

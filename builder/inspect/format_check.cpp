@@ -32,12 +32,11 @@ std::string check_packed(const std::filesystem::path& file, const artifacts::Man
 artifacts::FormatCheck format_check(core::ProcessRunner& processes, const core::CancelToken& cancel) {
   return [&processes, &cancel](const std::filesystem::path& file,
                                const artifacts::ManifestArtifact& artifact) -> std::string {
-    const auto role = artifact.media.find("role");
+    const std::string role = artifacts::role_of(artifact);
     if (artifacts::is_packed(artifact)) return check_packed(file, artifact, cancel);
-    if (role != artifact.media.end() && role->second == "bmap" && !exists(image_of(file)))
+    if (role == "bmap" && !exists(image_of(file)))
       return "block map of an image that is published compressed";
-    return formats::find(artifact.format)
-        .check(file, role == artifact.media.end() ? "image" : role->second, processes, cancel);
+    return formats::find(artifact.format).check(file, role, processes, cancel);
   };
 }
 

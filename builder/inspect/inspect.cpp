@@ -116,9 +116,9 @@ const artifacts::ManifestArtifact* easiest_root(const artifacts::Manifest& manif
   int least = 0;
   for (const artifacts::ManifestArtifact& artifact : manifest.artifacts) {
     const artifacts::Format* format = artifacts::find_format(artifact.format);
-    const auto role = artifact.media.find("role");
-    const bool is_image = role == artifact.media.end() || role->second == "image";
-    if (format == nullptr || !is_image || (easiest != nullptr && least <= format->effort)) continue;
+    if (format == nullptr || !artifacts::is_image(artifact) ||
+        (easiest != nullptr && least <= format->effort))
+      continue;
     easiest = &artifact;
     least = format->effort;
   }

@@ -29,12 +29,6 @@ constexpr std::string_view kModules = "lib/modules";
 constexpr std::uint64_t kMaxFacts = 64u << 20;
 constexpr std::uint64_t kMaxEntry = 64u << 10;
 
-/// Foreign text as terminals and JSON take it.
-std::string printable(std::string_view text) {
-  constexpr std::size_t kLongest = 4096;
-  return core::escaped(text, kLongest);
-}
-
 /// Copies files of a FAT file system into a folder; false when there are none.
 bool copy_from_fat(const fs::path& raw, std::uint64_t offset, const char* pattern, const fs::path& folder,
                    const InspectTools& tools) {

@@ -2,7 +2,11 @@
 // the fingerprint of the plan. The code is in show_yaml.cpp and show_json.cpp.
 #pragma once
 
+#include <initializer_list>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "builder/recipe/recipe.hpp"
 #include "core/json_fwd.hpp"
@@ -12,6 +16,21 @@ namespace imgforge::recipe {
 /// Canonical form: every value that influences the image and nothing else, so no places, no host paths and no
 /// description. Contents of files and keys stand as sha256 and size. Equal recipes give equal text.
 core::Json to_json(const ResolvedRecipe& recipe);
+
+/// `to_json` of a recipe, for those who ask more than once: making it hashes the contents of all files.
+class Canonical {
+ public:
+  explicit Canonical(const ResolvedRecipe& recipe);
+  ~Canonical();
+  const core::Json& json() const { return *json_; }
+
+ private:
+  std::unique_ptr<const core::Json> json_;
+};
+
+/// An object of those members of `object` that are named and there.
+core::Json picked(const core::Json& object, std::span<const std::string_view> names);
+core::Json picked(const core::Json& object, std::initializer_list<std::string_view> names);
 
 /// `imgforge show --json`: `to_json` with a schema number, the line and the description.
 std::string show_json(const ResolvedRecipe& recipe);

@@ -217,6 +217,22 @@ Json to_json(const ResolvedRecipe& recipe) {
   return out;
 }
 
+Canonical::Canonical(const ResolvedRecipe& recipe) : json_(std::make_unique<const Json>(to_json(recipe))) {}
+Canonical::~Canonical() = default;
+
+Json picked(const Json& object, std::span<const std::string_view> names) {
+  Json out = Json::object();
+  for (const std::string_view name : names) {
+    const auto found = object.find(name);
+    if (found != object.end()) out[std::string(name)] = *found;
+  }
+  return out;
+}
+
+Json picked(const Json& object, std::initializer_list<std::string_view> names) {
+  return picked(object, std::span(names.begin(), names.size()));
+}
+
 std::string show_json(const ResolvedRecipe& recipe) {
   Json out{{"schema", 1}, {"line", recipe.line()}, {"description", recipe.description}};
   out.update(to_json(recipe));

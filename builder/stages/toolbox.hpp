@@ -14,6 +14,7 @@
 #include "builder/machine/accelerator.hpp"
 #include "core/cancel.hpp"
 #include "core/clock.hpp"
+#include "core/error.hpp"
 #include "core/process.hpp"
 #include "core/progress.hpp"
 
@@ -41,6 +42,13 @@ struct Toolbox {
 
   /// Folder for scratch disks and spools; what is in it is reclaimed after a crash.
   std::filesystem::path scratch() const { return cache_dir / "tmp"; }
+
+  /// A file that a result names, hashed again unless that was done before. kIo when the cache lost it
+  /// meanwhile.
+  artifacts::VerifiedFile blob(const core::Digest& sha256) const {
+    if (auto file = blobs.find_again(sha256)) return *std::move(file);
+    throw core::Error(core::Kind::kIo, "the cache lost sha256:" + sha256.hex() + " while it was used");
+  }
 
   /// Probed when first asked for.
   const machine::AcceleratorVerdict& accelerator() {

@@ -27,13 +27,12 @@ bool is_signed_disk(const recipe::ResolvedRecipe& recipe, const std::string& for
   return recipe.secure_boot && format_named(format).carrier == Carrier::kDisk;
 }
 
-std::string parameters_of(const recipe::ResolvedRecipe& recipe, const std::string& format) {
-  const core::Json all = recipe::to_json(recipe);
+std::string parameters_of(const Profile& profile, const std::string& format) {
+  const recipe::ResolvedRecipe& recipe = profile.recipe;
+  const core::Json& all = profile.canonical.json();
   const Carrier carrier = format_named(format).carrier;
   core::Json out{{"format", format}};
-  for (const char* key : {"name", "profile"}) {
-    if (all.contains(key)) out[key] = all.at(key);
-  }
+  out.update(recipe::picked(all, {"name", "profile"}));
   if (carrier == Carrier::kArchive) {
     out["description"] = recipe.description;
   } else {
@@ -45,15 +44,13 @@ std::string parameters_of(const recipe::ResolvedRecipe& recipe, const std::strin
     out["disk"] = all.at("disk");
     if (recipe.secure_boot) out["secure_boot"] = all.at("secure_boot").at("enroll");
   }
-  for (const std::string_view key : formats::find(format).settings) {
-    if (all.contains(key)) out[std::string(key)] = all.at(std::string(key));
-  }
+  out.update(recipe::picked(all, formats::find(format).settings));
   return out.dump();
 }
 
-ArtifactResult make(Profile& profile, formats::Intermediates& sources, const std::string& format) {
+ArtifactResult make(Profile& profile, formats::Intermediates& parts, const std::string& format) {
   const core::TempDir folder(profile.work.path(), "format");
-  const formats::MadeFormat made = formats::find(format).make(sources, folder.path());
+  const formats::MadeFormat made = formats::find(format).make(parts, folder.path());
   ArtifactResult result;
   for (const formats::MadeFile& file : made.files) {
     const auto blob = profile.tools.blobs.adopt(file.path, {}, artifacts::Durability::kRemade);
@@ -104,10 +101,10 @@ std::string artifact_step(const std::string& format) {
   return format == "rootfs" ? "rootfs archive" : format;
 }
 
-formats::Intermediates& Workshop::sources(engine::Context& context, Profile& profile,
-                                          const Ingredients& ingredients) {
+formats::Intermediates& Workshop::intermediates(engine::Context& context, Profile& profile,
+                                                const Ingredients& ingredients) {
   const std::lock_guard lock(mutex_);
-  auto& place = sources_[{ingredients.boot_files.has_value(), ingredients.squashfs.has_value()}];
+  auto& place = made_[{ingredients.boot_files.has_value(), ingredients.squashfs.has_value()}];
   if (place) return *place;
   const RootfsResult& rootfs = context[ingredients.rootfs];
   const ModelsResult* models = ingredients.models ? &context[*ingredients.models] : nullptr;
@@ -140,7 +137,7 @@ engine::Ref<ArtifactResult> add_artifact(engine::Graph& graph, Profile& profile,
   step.summary = format_named(format).carrier == Carrier::kDisk
                      ? fmt::format("{} disk, {}", recipe.disk.size.to_string(), format)
                      : std::string(format_named(format).description);
-  step.parameters = parameters_of(recipe, format);
+  step.parameters = parameters_of(profile, format);
   step.inputs = {engine::bytes_of(parts.rootfs)};
   if (parts.models) step.inputs.push_back(engine::value_of(*parts.models));
   if (parts.boot_files) step.inputs.push_back(engine::bytes_of(*parts.boot_files));
@@ -153,7 +150,7 @@ engine::Ref<ArtifactResult> add_artifact(engine::Graph& graph, Profile& profile,
     return tools;
   };
   step.make = [&profile, format, parts, workshop](engine::Context& context) {
-    return make(profile, workshop->sources(context, profile, parts), format);
+    return make(profile, workshop->intermediates(context, profile, parts), format);
   };
   step.words = artifact_words;
   return graph.add(std::move(step), engine::recorded<ArtifactResult>());

@@ -64,12 +64,13 @@ struct Ingredients {
 /// asks first. Formats that are made from the same ingredients share them.
 class Workshop {
  public:
-  formats::Intermediates& sources(engine::Context& context, Profile& profile, const Ingredients& ingredients);
+  formats::Intermediates& intermediates(engine::Context& context, Profile& profile,
+                                        const Ingredients& ingredients);
 
  private:
   std::mutex mutex_;
   std::map<std::pair<bool, bool>, std::unique_ptr<formats::Intermediates>>
-      sources_;  ///< by boot files, squashfs
+      made_;  ///< by boot files, squashfs
 };
 
 /// Whether a format is an archive of the root file system, which no machine boots.

@@ -12,8 +12,8 @@ namespace imgforge::steps {
 namespace {
 
 /// Mirrors are where bytes come from, not what they are: they stay out.
-std::string parameters_of(const recipe::ResolvedRecipe& recipe) {
-  core::Json base = recipe::to_json(recipe).at("base");
+std::string parameters_of(const Profile& profile) {
+  core::Json base = profile.canonical.json().at("base");
   if (base.is_object() && base.contains("alpine")) base.at("alpine").erase("mirrors");
   return core::Json{{"base", base}}.dump();
 }
@@ -50,7 +50,7 @@ engine::Ref<BaseResult> add_base(engine::Graph& graph, Profile& profile, engine:
   step.id = profile.id("base");
   step.kind = "base";
   step.summary = summary_of(profile.recipe.base);
-  step.parameters = parameters_of(profile.recipe);
+  step.parameters = parameters_of(profile);
   step.inputs = {engine::value_of(source)};
   step.lane = kNetworkLane;
   if (!profile.is_alpine()) step.tools = [] { return code_of({"builder/stages/embedded_base"}); };

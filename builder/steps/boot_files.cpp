@@ -49,8 +49,7 @@ engine::Ref<BootFilesResult> add_boot_files(engine::Graph& graph, Profile& profi
   step.id = profile.id("boot files");
   step.kind = "boot files";
   step.summary = "kernel and initramfs";
-  const core::Json kernel = recipe::to_json(profile.recipe).at("kernel");
-  step.parameters = core::Json{{"initramfs_modules", kernel.at("initramfs_modules")}}.dump();
+  step.parameters = recipe::picked(profile.canonical.json().at("kernel"), {"initramfs_modules"}).dump();
   step.inputs = {engine::bytes_of(rootfs)};
   step.tools = [] {
     engine::Tools tools = code_of({"artifacts/codec", "artifacts/tar", "builder/image"});

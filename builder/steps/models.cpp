@@ -25,8 +25,8 @@ std::string summary_of(const recipe::ResolvedRecipe& recipe) {
 }
 
 /// Where a model is looked for is not what it is.
-std::string parameters_of(const recipe::ResolvedRecipe& recipe) {
-  core::Json models = recipe::to_json(recipe).at("models");
+std::string parameters_of(const Profile& profile) {
+  core::Json models = profile.canonical.json().at("models");
   for (core::Json& model : models) model.erase("mirrors");
   return core::Json{{"models", models}}.dump();
 }
@@ -38,7 +38,7 @@ engine::Ref<ModelsResult> add_models(engine::Graph& graph, Profile& profile) {
   step.id = profile.id("models");
   step.kind = "models";
   step.summary = summary_of(profile.recipe);
-  step.parameters = parameters_of(profile.recipe);
+  step.parameters = parameters_of(profile);
   step.freshness = engine::Freshness::kAsked;
   step.lane = kNetworkLane;
   step.unknown = "they were never fetched, or their list is signed anew";

@@ -42,13 +42,8 @@ bool holds(const std::vector<std::string>& names, const std::string& name) {
 }
 
 /// What the recipe says to packages, by name.
-std::string parameters_of(const recipe::ResolvedRecipe& recipe, std::initializer_list<const char*> keys) {
-  const core::Json packages = recipe::to_json(recipe).at("packages");
-  core::Json out = core::Json::object();
-  for (const char* key : keys) {
-    if (packages.contains(key)) out[key] = packages.at(key);
-  }
-  return out.dump();
+std::string parameters_of(const Profile& profile, std::initializer_list<std::string_view> names) {
+  return recipe::picked(profile.canonical.json().at("packages"), names).dump();
 }
 
 /// The packages of a locked profile that stay.
@@ -184,7 +179,7 @@ engine::Ref<Indexes> add_indexes(engine::Graph& graph, Profile& profile, engine:
   step.id = profile.id("indexes");
   step.kind = "indexes";
   step.summary = fmt::format("{} repositories", profile.recipe.packages.repositories.size());
-  step.parameters = parameters_of(profile.recipe, {"repositories", "keys"});
+  step.parameters = parameters_of(profile, {"repositories", "keys"});
   step.lane = kNetworkLane;
   step.unknown = "they were never fetched";
   if (profile.options.locked) {
@@ -219,7 +214,7 @@ engine::Ref<PackageChoice> add_packages(engine::Graph& graph, Profile& profile, 
   step.id = profile.id("packages");
   step.kind = "packages";
   step.summary = fmt::format("{} named, with all they need", profile.recipe.packages.add.size());
-  step.parameters = parameters_of(profile.recipe, {"add", "remove"});
+  step.parameters = parameters_of(profile, {"add", "remove"});
   if (profile.options.locked) {
     step.freshness = engine::Freshness::kGiven;
     step.make = [&profile](engine::Context&) { return locked_choice(*profile.options.locked); };

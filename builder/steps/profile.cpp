@@ -19,14 +19,10 @@ std::filesystem::path work_folder(const Toolbox& tools) {
 Profile::Profile(Toolbox& toolbox, const recipe::ResolvedRecipe& resolved, ProfileOptions wanted)
     : tools(toolbox),
       recipe(resolved),
+      canonical(resolved),
       options(std::move(wanted)),
       work(work_folder(toolbox), "build"),
       sandbox(toolbox, work.path(), resolved.line()) {}
-
-artifacts::VerifiedFile Profile::blob(const core::Digest& sha256) const {
-  if (auto file = tools.blobs.find_again(sha256)) return *std::move(file);
-  throw core::Error(core::Kind::kIo, "the cache lost sha256:" + sha256.hex() + " while it was used");
-}
 
 Toolbox Profile::tools_for(const engine::Context& context) const {
   Toolbox copy = tools;

@@ -11,6 +11,7 @@
 #include "artifacts/blobs/blob_store.hpp"
 #include "builder/engine/step.hpp"
 #include "builder/recipe/recipe.hpp"
+#include "builder/recipe/show.hpp"
 #include "builder/stages/model_list.hpp"
 #include "builder/stages/origins.hpp"
 #include "builder/stages/toolbox.hpp"
@@ -43,13 +44,13 @@ struct Profile {
   /// "unhinged-os-minimal/rootfs".
   std::string id(std::string_view step) const { return recipe.line() + "/" + std::string(step); }
   bool is_alpine() const { return std::holds_alternative<recipe::AlpineBase>(recipe.base); }
-  /// A file that a result names. kIo when the cache lost it meanwhile.
-  artifacts::VerifiedFile blob(const core::Digest& sha256) const;
+  artifacts::VerifiedFile blob(const core::Digest& sha256) const { return tools.blob(sha256); }
   /// The effects for a step, whose parts downloads are: without network while a plan is made.
   Toolbox tools_for(const engine::Context& context) const;
 
   Toolbox& tools;
   const recipe::ResolvedRecipe& recipe;
+  const recipe::Canonical canonical;  ///< what the parameters of steps are taken from
   ProfileOptions options;
   core::TempDir work;
   SandboxSession sandbox;

@@ -130,15 +130,6 @@ class Release {
   const std::vector<ManifestBoot>* boots_ = nullptr;
 };
 
-std::string parameters_of(const recipe::ResolvedRecipe& recipe) {
-  const core::Json all = recipe::to_json(recipe);
-  core::Json out = core::Json::object();
-  for (const char* key : {"name", "profile", "version", "description", "requirements"}) {
-    if (all.contains(key)) out[key] = all.at(key);
-  }
-  return out.dump();
-}
-
 }  // namespace
 
 engine::Ref<ReleaseResult> add_release(engine::Graph& graph, Profile& profile, const ReleaseRequest& request,
@@ -147,7 +138,9 @@ engine::Ref<ReleaseResult> add_release(engine::Graph& graph, Profile& profile, c
   step.id = profile.id("release");
   step.kind = "release";
   step.summary = fmt::format("{} {}", profile.recipe.line(), profile.recipe.version);
-  step.parameters = parameters_of(profile.recipe);
+  step.parameters =
+      recipe::picked(profile.canonical.json(), {"name", "profile", "version", "description", "requirements"})
+          .dump();
   step.freshness = engine::Freshness::kActs;
   step.inputs = {engine::value_of(parts.source), engine::value_of(parts.base)};
   if (parts.models) step.inputs.push_back(engine::value_of(*parts.models));

@@ -21,9 +21,9 @@ namespace {
 constexpr const char* kFormat = "iso";
 constexpr std::uint64_t kConfigurationLimit = std::uint64_t{1} << 30;
 
-std::string parameters_of(const recipe::ResolvedRecipe& recipe) {
-  const core::Json all = recipe::to_json(recipe);
-  core::Json out = core::Json::parse(customisation_parameters(recipe));
+std::string parameters_of(const Profile& profile) {
+  const core::Json& all = profile.canonical.json();
+  core::Json out = core::Json::parse(customisation_parameters(profile));
   out.erase("run");
   out["packages"] = all.at("packages").at("add");
   out["iso"] = all.at("iso");
@@ -70,7 +70,7 @@ engine::Ref<RemasterResult> add_remaster(engine::Graph& graph, Profile& profile,
   step.id = profile.id(kFormat);
   step.kind = "remaster";
   step.summary = "Alpine's medium with the recipe's configuration";
-  step.parameters = parameters_of(profile.recipe);
+  step.parameters = parameters_of(profile);
   step.inputs = {engine::bytes_of(base)};
   step.tools = [&profile] {
     engine::Tools tools = format_tools(profile.tools, profile.recipe, kFormat);

@@ -88,14 +88,11 @@ std::string RootfsResult::identity() const {
   return fmt::format("{} of {}", sha256.hex(), epoch);
 }
 
-std::string customisation_parameters(const recipe::ResolvedRecipe& recipe) {
-  const core::Json all = recipe::to_json(recipe);
-  core::Json out = core::Json::object();
-  for (const char* key : {"hostname", "timezone", "groups", "users", "directories", "files", "links",
-                          "services", "modules", "sysctl", "run"}) {
-    if (all.contains(key)) out[key] = all.at(key);
-  }
-  if (recipe.first_boot) {
+std::string customisation_parameters(const Profile& profile) {
+  const core::Json& all = profile.canonical.json();
+  core::Json out = recipe::picked(all, {"hostname", "timezone", "groups", "users", "directories", "files",
+                                        "links", "services", "modules", "sysctl", "run"});
+  if (profile.recipe.first_boot) {
     out["first_boot"] = all.at("first_boot");
     out["first_boot"].erase("serial");  // stands in the list of models, which joins later
   }
@@ -116,8 +113,8 @@ engine::Ref<RootfsResult> add_rootfs(engine::Graph& graph, Profile& profile, eng
   step.id = profile.id("rootfs");
   step.kind = "rootfs";
   step.summary = "packages and customisation, in the appliance";
-  core::Json parameters = core::Json::parse(customisation_parameters(recipe));
-  const core::Json all = recipe::to_json(recipe);
+  core::Json parameters = core::Json::parse(customisation_parameters(profile));
+  const core::Json& all = profile.canonical.json();
   parameters["repositories"] = all.at("packages").value("repositories", core::Json::array());
   parameters["kernel"] = all.at("kernel").value("package", "");
   step.parameters = parameters.dump();

@@ -47,7 +47,7 @@ engine::Ref<RootfsResult> add_rootfs(engine::Graph& graph, Profile& profile, eng
                                      const std::optional<PackageSteps>& packages);
 
 /// What the recipe's customisation says to a root file system, as JSON.
-std::string customisation_parameters(const recipe::ResolvedRecipe& recipe);
+std::string customisation_parameters(const Profile& profile);
 /// What of imgforge itself goes into one.
 engine::Tools customisation_tools(const recipe::ResolvedRecipe& recipe);
 

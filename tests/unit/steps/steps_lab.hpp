@@ -19,6 +19,7 @@
 #include "support/apk_maker.hpp"
 #include "support/fake_sandbox.hpp"
 #include "support/fetch_lab.hpp"
+#include "unit/image/image_testing.hpp"
 
 namespace imgforge::steps::testing {
 
@@ -77,7 +78,7 @@ class SmallAlpine {
          {"etc/apk/keys/" + key().name(), key().pem()},
          {"bin/sh", "the shell"},
          {"bin/busybox", core::read_text_file("/bin/busybox", 1 << 24)},
-         {"boot/vmlinuz-virt", kernel("6.6.1-virt")},
+         {"boot/vmlinuz-virt", image::testing::fake_kernel("6.6.1-virt")},
          {modules + "modules.dep", "virtio.ko:\n"},
          {modules + "modules.builtin", "kernel/fs/ext4/ext4.ko\nkernel/fs/overlayfs/overlay.ko\n"},
          {modules + "virtio.ko", "one"}},
@@ -106,16 +107,6 @@ class SmallAlpine {
   static const imgforge::testing::ApkKey& key() {
     static const imgforge::testing::ApkKey made;
     return made;
-  }
-  /// An image whose header says its release (Documentation/arch/x86/boot.rst of the kernel: kernel_version at
-  /// 0x20E).
-  static std::string kernel(const std::string& release) {
-    std::string image(0x2000, '\0');
-    image.replace(0x202, 4, "HdrS");
-    image[0x20F] = '\x08';
-    const std::string text = release + " (builder) #1";
-    image.replace(0xA00, text.size(), text);
-    return image;
   }
   core::TempDir folder_{fs::temp_directory_path(), "imgforge-small-alpine"};
 };
