@@ -203,6 +203,7 @@ class Init {
 
   void run(const Message& message) {
     const Seconds limit(message.number(1));
+    touch_dev();
     RunningScript script = start_script(
         call_for({"/bin/sh", "-e", std::string(Sandbox::kPrivate) + "/step"}, script_environment()),
         Streams::kTogether);
@@ -210,6 +211,13 @@ class Init {
     const End end = watch(script.process, {&output}, limit, Disk::kWatched);
     check(script, end);
     answer({std::to_string(end.code), end.timed_out ? "1" : "0", shaped(output.take())});
+  }
+
+  /// The appliance shows its own /dev in the root file system from the first script on, also to who reads it
+  /// out. The folder below is the same but for its time.
+  static void touch_dev() {
+    const std::string dev = std::string(kStageRoot) + "/dev";
+    ::utimensat(AT_FDCWD, dev.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
   }
 
   void query(const Message& message) {

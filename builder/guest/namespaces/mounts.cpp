@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <string_view>
 
 #include "builder/guest/namespaces/steps.hpp"
 #include "builder/guest/sandbox.hpp"
@@ -20,6 +21,9 @@ constexpr std::array kDevices{"null", "zero", "full", "random", "urandom", "tty"
 /// A mount of a new file system that is not attached yet.
 core::Fd new_mount(const char* type, unsigned attributes, Step step) {
   const core::Fd context(require(::fsopen(type, FSOPEN_CLOEXEC), step));
+  // In a folder that all may write to, the kernel guards the devices of others against being opened by ">".
+  const bool has_mode = std::string_view(type) == "tmpfs";
+  if (has_mode) require(::fsconfig(context.get(), FSCONFIG_SET_STRING, "mode", "0755", 0), step);
   require(::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0), step);
   return core::Fd(require(::fsmount(context.get(), FSMOUNT_CLOEXEC, attributes), step));
 }
