@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -116,6 +117,7 @@ void keep(const ContainerRequest& request) {
   parts = {};
   wait_for_end(init);
   empty_folder(root.get());
+  ::fchmod(root.get(), 0755);  // a script may have closed it
 }
 
 [[noreturn]] void run_keeper(const ContainerRequest& request, int socket, int lifeline) {

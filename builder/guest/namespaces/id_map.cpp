@@ -49,7 +49,7 @@ unsigned range_of_root() {
 
 std::string user_name() {
   const passwd* entry = ::getpwuid(::geteuid());
-  return entry != nullptr ? entry->pw_name : std::string();
+  return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
 }
 
 void write_map(pid_t process, const char* file, unsigned first) {
@@ -81,7 +81,8 @@ void map_as_user(pid_t process, const char* program, const char* file, unsigned 
                   std::to_string(kIds - 1)};
   const core::ProcessResult result = core::system_processes().run(command, cancel);
   if (result.exit_code != 0) {
-    throw StepFailure{Step::kMap, EPERM, fmt::format("{} ({})", mend_for(name), core::escaped(result.err))};
+    throw StepFailure{Step::kMap, EPERM,
+                      fmt::format("{} ({})", mend_for(name), core::escaped(core::trimmed(result.err)))};
   }
 }
 

@@ -4,12 +4,20 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -346,7 +354,7 @@ class ForbiddenNamespaces : public testing::Test {
     if (!probe_namespaces(temporary()).works) GTEST_SKIP() << "namespaces do not work here";
     ::chmod(folder_.path().c_str(), 0755);
     std::filesystem::create_directory(folder_ / "home");
-    ASSERT_EQ(::chown((folder_ / "home").c_str(), kUser, kUser), 0);
+    ::chmod((folder_ / "home").c_str(), 0777);
     std::filesystem::copy_file("/proc/self/exe", folder_ / "test");
   }
 
@@ -359,7 +367,7 @@ class ForbiddenNamespaces : public testing::Test {
         fmt::format("setpriv --reuid={0} --regid={0} --clear-groups", kUser));
   }
 
-  static constexpr unsigned kUser = 65533;
+  static constexpr unsigned kUser = 65534;  // newuidmap wants it to have a name
   core::TempDir folder_{temporary(), "imgforge-probe"};
 };
 
@@ -368,13 +376,59 @@ TEST(Probe, SaysWhatItFinds) {
   fmt::print("works: {}; {}; {}\n", probe.works, probe.failure(), probe.mend);
 }
 
+std::string told_by(const NamespaceProbe& probe) {
+  return fmt::format("works: {}; {}; {}", probe.works, probe.failure(), probe.mend);
+}
+
+void write_file(const std::string& file, std::string_view text) {
+  const core::Fd fd = core::open_file(file, O_WRONLY);
+  core::write_all(fd.get(), text, file);
+}
+
+/// What root of a container with its own 65536 ids finds, after `prepare` in there.
+std::string probe_in_container(const std::filesystem::path& folder, const std::function<void()>& prepare) {
+  std::array<int, 2> ready{}, mapped{}, result{};
+  for (auto* ends : {&ready, &mapped, &result}) EXPECT_EQ(::pipe(ends->data()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    char byte = 0;
+    const bool is_in = ::unshare(CLONE_NEWUSER) == 0 && ::write(ready[1], "x", 1) == 1 &&
+                       ::read(mapped[0], &byte, 1) == 1 && ::setresuid(0, 0, 0) == 0;
+    if (is_in) {
+      prepare();
+      core::write_all(result[1], told_by(probe_namespaces(folder)), "a pipe");
+    }
+    ::_exit(0);
+  }
+  char byte = 0;
+  EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+  write_file(fmt::format("/proc/{}/uid_map", child), "0 0 65536\n");
+  write_file(fmt::format("/proc/{}/gid_map", child), "0 0 65536\n");
+  EXPECT_EQ(::write(mapped[1], "x", 1), 1);
+  ::waitpid(child, nullptr, 0);
+  std::string told(4096, '\0');
+  told.resize(static_cast<std::size_t>(::read(result[0], told.data(), told.size())));
+  for (auto* ends : {&ready, &mapped, &result}) {
+    for (const int fd : *ends) ::close(fd);
+  }
+  return told;
+}
+
+TEST_F(ForbiddenNamespaces, WorkInAContainerThatAllowsThem) {
+  EXPECT_EQ(probe_in_container(folder_.path(), [] {}), "works: true; ; ");
+}
+
 TEST_F(ForbiddenNamespaces, AreToldWithTheStepAndWhatMendsIt) {
-  const std::string none =
-      probe_after(folder_.path(), "",
-                  "unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces; exec \"$0\" \"$@\"'");
-  EXPECT_NE(none.find("works: false; making namespaces: No space left on device; allow user namespaces"),
-            std::string::npos)
-      << none;
+  EXPECT_EQ(
+      probe_in_container(folder_.path(), [] { write_file("/proc/sys/user/max_user_namespaces", "0\n"); }),
+      "works: false; making namespaces: No space left on device; allow user namespaces: sysctl "
+      "user.max_user_namespaces=10000");
+  const std::string few = probe_after(folder_.path(), "", "unshare -Ur");
+  EXPECT_NE(
+      few.find("works: false; mapping 65536 user and group ids: Operation not permitted; this container "
+               "has fewer"),
+      std::string::npos)
+      << few;
   const std::string masked =
       probe_after(folder_.path(), "mount -t tmpfs none /proc/scsi || mount -t tmpfs none /proc/fs");
   EXPECT_NE(masked.find("works: false; mounting /proc: Operation not permitted; parts of /proc are hidden"),
@@ -382,8 +436,25 @@ TEST_F(ForbiddenNamespaces, AreToldWithTheStepAndWhatMendsIt) {
       << masked;
 }
 
+/// A filter of system calls, as containers have it.
+TEST_F(ForbiddenNamespaces, ByAFilterAreTold) {
+  const std::string told = probe_in_container(folder_.path(), [] {
+    std::array<sock_filter, 4> program{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                                        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 0, 1),
+                                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                                        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+    const sock_fprog filter{program.size(), program.data()};
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+  });
+  EXPECT_TRUE(
+      told.starts_with("works: false; making namespaces: Operation not permitted; user namespaces are "
+                       "forbidden here"))
+      << told;
+}
+
 TEST_F(ForbiddenNamespaces, ForWantOfIds) {
-  for (const char* range : {"", "65533:200000:1000\n", "somebody:200000:65536\n", "65533:x:y\n", "::\n"}) {
+  for (const char* range : {"", "65534:200000:1000\n", "somebody:200000:65536\n", "65534:x:y\n", "::\n"}) {
     const std::string told = as_user(range);
     EXPECT_NE(
         told.find("works: false; mapping 65536 user and group ids: Operation not permitted; give the user a "
