@@ -164,6 +164,45 @@ TEST_F(Namespaces, RefuseEveryAttemptToGetOut) {
   EXPECT_EQ(sandbox.query("cat /.imgforge/media/file"), "original");
 }
 
+/// Owners, set-id bits, capabilities as the target reads them, hard links.
+TEST_F(Namespaces, GiveOutFilesAsTheyAreInside) {
+  if (!std::filesystem::exists(attempts())) GTEST_SKIP() << "attempts are not compiled";
+  NamespaceSandbox& sandbox = start();
+  const ScriptResult result = sandbox.run(
+      "/bin/attempts capable; : >/owned; chown 1234:65535 /owned; chmod 6755 /owned; mkfifo /pipe; mkdir -m "
+      "1777 "
+      "/sticky; ln -s a /link; chown -h 7:8 /link; mknod /dev/x c 1 3 || true",
+      Seconds(10));
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  {
+    const core::Fd target = core::open_file(folder_ / "out.tar", O_WRONLY | O_CREAT);
+    sandbox.tar_out("/", target.get(), {"./proc/*", "./dev/*", "./bin/*"});
+  }
+  std::map<std::string, artifacts::TarEntry> members;
+  artifacts::TarReader reader(folder_ / "out.tar", {artifacts::Devices::kAllow});
+  for (artifacts::TarEntry entry; reader.next(entry);) members[entry.path] = entry;
+  using artifacts::EntryType;
+  EXPECT_EQ(members.at("capable").xattrs,
+            (std::map<std::string, std::string>{
+                {"security.capability", std::string("\1\0\0\2\0\4", 6) + std::string(14, '\0')},
+                {"user.note", "text"}}));
+  EXPECT_EQ(members.at("second").type, EntryType::kHardlink);
+  EXPECT_EQ(members.at("second").link_target, "capable");
+  EXPECT_EQ(members.at("owned").uid, 1234U);
+  EXPECT_EQ(members.at("owned").gid, 65535U);
+  EXPECT_EQ(members.at("owned").mode, 06755U);
+  EXPECT_EQ(members.at("pipe").type, EntryType::kFifo);
+  EXPECT_EQ(members.at("sticky").mode, 01777U);
+  EXPECT_EQ(members.at("link").link_target, "a");
+  EXPECT_EQ(members.at("link").uid, 7U);
+  EXPECT_FALSE(members.contains("bin/sh") || members.contains("dev/null"));
+  // Into another folder, and there the same.
+  sandbox.query("mkdir /again");
+  sandbox.tar_in(folder_ / "out.tar", "/again");
+  const std::string look = "stat -c '%n %u %g %a %h %F %Y' capable etc link mnt owned pipe second sticky tmp";
+  EXPECT_EQ(sandbox.query("cd /again; " + look), sandbox.query("cd /; " + look));
+}
+
 TEST_F(Namespaces, ShowNothingOfTheHost) {
   std::ofstream(folder_ / "secret") << "secret-of-the-host";
   ::setenv("IMGFORGE_SECRET", "secret-of-the-host", 1);
