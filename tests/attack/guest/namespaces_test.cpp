@@ -356,6 +356,28 @@ TEST_F(Namespaces, DieWithImgforge) {
   EXPECT_EQ(core::TempDir::reclaim(work_), 1);
 }
 
+/// Not even the keeper was there to clean up: the next run does, also where only root of the sandbox may.
+TEST_F(Namespaces, RemoveWhatAKilledRunLeft) {
+  const pid_t imgforge = ::fork();
+  if (imgforge == 0) {
+    start().run("mkdir -p /closed/in; : >/closed/in/file; chown -R 1000 /closed; chmod 000 /closed",
+                Seconds(10));
+    std::ofstream(folder_ / "ready") << "now";
+    ::pause();
+  }
+  ASSERT_TRUE(comes_true([&] { return std::filesystem::exists(folder_ / "ready"); }));
+  const std::vector<pid_t> all = descendants_of(imgforge);
+  ASSERT_EQ(all.size(), 2U);
+  ::kill(all[0], SIGKILL);
+  ::kill(imgforge, SIGKILL);
+  ::waitpid(imgforge, nullptr, 0);
+  for (const pid_t pid : all) EXPECT_TRUE(comes_true([&] { return !is_running(pid); })) << pid;
+  EXPECT_FALSE(std::filesystem::is_empty(work_));
+  core::TempDir::reclaim(work_);
+  start();
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(work_), {}), 1);
+}
+
 TEST_F(Namespaces, SeveralAtATimeDoNotKeepEachOther) {
   NamespaceSandbox& first = start();
   NamespaceOptions options;
