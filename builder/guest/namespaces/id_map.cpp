@@ -47,9 +47,13 @@ unsigned range_of_root() {
                     "this container has fewer than 65536 user and group ids: give it more"};
 }
 
+/// By its number where it has none.
 std::string user_name() {
-  const passwd* entry = ::getpwuid(::geteuid());
-  return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
+  passwd entry{};
+  passwd* found = nullptr;
+  std::vector<char> buffer(1 << 16);
+  ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  return found != nullptr ? entry.pw_name : std::to_string(::geteuid());
 }
 
 void write_map(pid_t process, const char* file, unsigned first) {
