@@ -105,25 +105,28 @@ void refuse(scmp_filter_ctx filter, const char* name) {
   check(::seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), number, 0));
 }
 
+/// Refuses a call when an argument compares.
+void refuse_when(scmp_filter_ctx filter, int call, int error_number, const scmp_arg_cmp& argument) {
+  check(::seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(static_cast<unsigned>(error_number)), call, 1,
+                                 &argument));
+}
+
 void filter_calls() {
+  constexpr unsigned kTiocsti = 0x5412;  // characters pushed into a terminal
   const core::Handle<&::seccomp_release, void> filter(::seccomp_init(SCMP_ACT_ALLOW));
   if (!filter) throw StepFailure{kStep, ENOMEM};
   // System calls of other architectures: none.
   check(::seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS)));
   for (const char* name : kRefusedCalls) refuse(filter.get(), name);
   for (const unsigned flag : kNamespaceFlags) {
-    check(::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                             SCMP_A0(SCMP_CMP_MASKED_EQ, flag, flag)));
+    refuse_when(filter.get(), SCMP_SYS(clone), EPERM, {0, SCMP_CMP_MASKED_EQ, flag, flag});
   }
   // Its flags lie in memory, where no filter sees them; C libraries go on with clone.
   check(::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0));
   for (const int call : {SCMP_SYS(socket), SCMP_SYS(socketpair)}) {
-    check(::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EAFNOSUPPORT), call, 1,
-                             SCMP_A0(SCMP_CMP_NE, AF_UNIX)));
+    refuse_when(filter.get(), call, EAFNOSUPPORT, {0, SCMP_CMP_NE, AF_UNIX, 0});
   }
-  // Characters pushed into a terminal.
-  check(::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-                           SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffU, 0x5412 /* TIOCSTI */)));
+  refuse_when(filter.get(), SCMP_SYS(ioctl), EPERM, {1, SCMP_CMP_MASKED_EQ, 0xffffffffU, kTiocsti});
   check(::seccomp_load(filter.get()));
 }
 
