@@ -64,12 +64,12 @@ Watchdog::Call::~Call() {
 std::optional<core::Error> Watchdog::judge() const {
   if (cancelled_()) return core::Error(core::Kind::kInterrupted, "interrupted");
   if (std::chrono::steady_clock::now() > deadline_) {
-    return core::Error(core::Kind::kTimeout, fmt::format("the appliance did not finish within {} s: {}",
+    return core::Error(core::Kind::kTimeout, fmt::format("the sandbox did not finish within {} s: {}",
                                                          limit_.count() / 1000, call_));
   }
   if (const auto free = free_space(scratch_); free && *free < kLeastFree.value) {
-    return core::Error(core::Kind::kNoSpace, fmt::format("{} is full: the appliance cannot go on with: {}",
-                                                         scratch_.native(), call_))
+    return core::Error(core::Kind::kNoSpace,
+                       fmt::format("{} is full: the sandbox cannot go on with: {}", scratch_.native(), call_))
         .hint("free some space, or choose another cache directory with --cache-dir");
   }
   return std::nullopt;

@@ -1,4 +1,4 @@
-// Nothing that talks to the appliance may hang: QEMU stops for ever when the host's disk is full, a guest can
+// Nothing that talks to a sandbox may hang: QEMU stops for ever when the host's disk is full, a guest can
 // loop, a process can be stopped. A watchdog thread looks at every library call that is under way and
 // kills the appliance when the call's deadline passes, the user cancels or the host runs out of space; the
 // library then returns with an error, and the verdict kept here says what it really was.

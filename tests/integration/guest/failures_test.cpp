@@ -1,4 +1,4 @@
-// What goes wrong inside a healthy appliance, and in what words it is told. One appliance serves all cases.
+// What goes wrong inside a healthy sandbox, and in what words it is told. One sandbox serves all cases.
 
 #include <fcntl.h>
 
@@ -95,9 +95,11 @@ void expect_run_step_errors(Sandbox& guest) {
   EXPECT_EQ(error.kind(), core::Kind::kCustomize);
 }
 
+constexpr core::Bytes kDisk = core::mib(256);
+constexpr const char* kFillDisk = "dd if=/dev/zero of=/big bs=1M count=300 2>&1";
+
 void expect_full_disk(Sandbox& guest) {
-  const core::Error error = error_of(
-      [&] { customize(guest, recipe_running({"dd if=/dev/zero of=/big bs=1M count=300 2>&1"}), {}); });
+  const core::Error error = error_of([&] { customize(guest, recipe_running({kFillDisk}), {}); });
   EXPECT_EQ(error.kind(), core::Kind::kCustomize);
   EXPECT_NE(error.quote().find("No space left on device"), std::string::npos) << error.quote();
   const core::Error writing = error_of([&] { guest.write("/more", std::string(1 << 20, 'x')); });
@@ -105,27 +107,53 @@ void expect_full_disk(Sandbox& guest) {
   guest.query("rm -f /big /more");
 }
 
-TEST(Failures, AreToldWithTheirPlaceInTheRecipe) {
+/// A folder has no end that a script could meet: the sandbox ends the script.
+void expect_full_folder(Sandbox& guest) {
+  const auto fill = [&] {
+    customize(guest, recipe_running({"echo x >/small\n" + std::string(kFillDisk)}), {});
+  };
+  for (const core::Error& error : {error_of(fill), error_of([&] { guest.write("/more", "x"); })}) {
+    EXPECT_EQ(error.kind(), core::Kind::kImage) << error.message();
+    EXPECT_EQ(error.message(), "the root file system of 256M is full");
+  }
+  guest.query("rm -f /big /more");
+  guest.write("/more", "x");
+}
+
+/// A reader that fails ends the stream, and its own error is the one that is told.
+void expect_error_of_reader(Sandbox& guest, const core::TempDir& folder) {
+  const core::Error error =
+      error_of([&] { export_rootfs(guest, folder / "rootfs.tar", 0, folder / "no/such/spool"); });
+  EXPECT_NE(error.message().find("no/such/spool"), std::string::npos) << error.message();
+  EXPECT_FALSE(std::filesystem::exists(folder / "rootfs.tar"));
+}
+
+using Start = std::unique_ptr<Sandbox> (*)(const core::TempDir& folder, core::Bytes disk);
+
+void expect_failures(Start start, void (*expect_full)(Sandbox&)) {
   const core::TempDir folder(std::filesystem::temp_directory_path(), "imgforge-guest");
   const std::filesystem::path mirror = make_mirror(folder.path());
   IMGFORGE_NEED_MIRROR(mirror);
-  LaunchOptions options = options_in(folder);
-  options.disk = core::mib(256);
   {
-    Guest guest = launch(options);
-    unpack_base(guest, minirootfs(mirror));
-    expect_untrusted_index(guest, mirror);
-    expect_package_errors(guest, mirror);
-    expect_run_step_errors(guest);
-    expect_full_disk(guest);
-    // A reader that fails ends the stream, and its own error is the one that is told.
-    const core::Error error =
-        error_of([&] { export_rootfs(guest, folder / "rootfs.tar", 0, folder / "no/such/spool"); });
-    EXPECT_NE(error.message().find("no/such/spool"), std::string::npos) << error.message();
-    EXPECT_FALSE(std::filesystem::exists(folder / "rootfs.tar"));
+    const std::unique_ptr<Sandbox> guest = start(folder, kDisk);
+    unpack_base(*guest, minirootfs(mirror));
+    expect_untrusted_index(*guest, mirror);
+    expect_package_errors(*guest, mirror);
+    expect_run_step_errors(*guest);
+    expect_full(*guest);
+    expect_error_of_reader(*guest, folder);
   }
-  EXPECT_TRUE(std::filesystem::is_empty(options.work_dir));
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "work"));
   EXPECT_EQ(children(), "");
+}
+
+TEST(Failures, AreToldWithTheirPlaceInTheRecipe) {
+  expect_failures(start_appliance, expect_full_disk);
+}
+
+TEST(Failures, InNamespacesAreToldAlike) {
+  IMGFORGE_NEED_NAMESPACES();
+  expect_failures(start_namespaces, expect_full_folder);
 }
 
 TEST(Failures, ABaseThatIsNoRootFileSystemIsRefusedOnTheHost) {

@@ -10,12 +10,15 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "artifacts/tar/tar.hpp"
 #include "builder/guest/apk.hpp"
 #include "builder/guest/guest.hpp"
+#include "builder/guest/namespaces/namespace_sandbox.hpp"
+#include "builder/guest/namespaces/probe.hpp"
 #include "core/process.hpp"
 #include "core/temp_dir.hpp"
 #include "support/source_dir.hpp"
@@ -47,6 +50,25 @@ inline LaunchOptions options_in(const core::TempDir& folder) {
   std::filesystem::create_directories(options.work_dir);
   return options;
 }
+
+inline std::unique_ptr<Sandbox> start_appliance(const core::TempDir& folder,
+                                                core::Bytes disk = core::gib(8)) {
+  LaunchOptions options = options_in(folder);
+  options.disk = disk;
+  return std::make_unique<Guest>(launch(options));
+}
+
+inline std::unique_ptr<Sandbox> start_namespaces(const core::TempDir& folder,
+                                                 core::Bytes disk = core::gib(8)) {
+  NamespaceOptions options;
+  options.work_dir = folder / "work";
+  options.disk = disk;
+  return std::make_unique<NamespaceSandbox>(options);
+}
+
+#define IMGFORGE_NEED_NAMESPACES()                                                                         \
+  if (const NamespaceProbe probe = probe_namespaces(std::filesystem::temp_directory_path()); !probe.works) \
+  GTEST_SKIP() << "namespaces do not work here: " << probe.failure() << "; " << probe.mend
 
 inline bool is_empty(const std::filesystem::path& folder) {
   return std::filesystem::is_empty(folder);

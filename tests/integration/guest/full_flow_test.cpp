@@ -1,4 +1,4 @@
-// A real appliance from the base tarball to the exported root file system.
+// Real sandboxes from the base tarball to the exported root file system, which is the same out of each.
 
 #include "builder/guest/base.hpp"
 #include "builder/guest/clean.hpp"
@@ -93,17 +93,9 @@ void expect_clean(const std::map<std::string, Member>& rootfs) {
       << rootfs.at("etc/shadow").content;
 }
 
-TEST(FullFlow, MakesACleanRootFileSystemFromBasePackagesAndRecipe) {
-  const core::TempDir folder(std::filesystem::temp_directory_path(), "imgforge-guest");
-  const std::filesystem::path mirror = make_mirror(folder.path());
-  IMGFORGE_NEED_MIRROR(mirror);
-  const LaunchOptions options = options_in(folder);
-  const recipe::ResolvedRecipe recipe = recipe_with_everything();
-  Stopwatch watch;
-  PendingGuest pending(options);
-  Guest guest = pending.get();
-  watch.lap("launch");
-  EXPECT_EQ(guest.accelerator(), machine::Accelerator::kEmulation);
+/// All that a build does in a sandbox.
+void run_flow(Sandbox& guest, const std::filesystem::path& mirror, const std::filesystem::path& target,
+              Stopwatch& watch) {
   unpack_base(guest, minirootfs(mirror));
   watch.lap("base");
   const World world = world_of(mirror, {"alpine-base", "openrc", "linux-virt", "hello-imgforge", "tzdata"});
@@ -118,21 +110,79 @@ TEST(FullFlow, MakesACleanRootFileSystemFromBasePackagesAndRecipe) {
   CustomizeOptions customize_options;
   customize_options.epoch = kEpoch;
   customize_options.on_step = [&](std::size_t, std::size_t) { ++steps; };
-  customize(guest, recipe, customize_options);
+  customize(guest, recipe_with_everything(), customize_options);
   watch.lap("customise");
   EXPECT_EQ(steps, 2U);
   clean_identity(guest);
   watch.lap("clean");
-  const artifacts::NormaliseResult result =
-      export_rootfs(guest, folder / "rootfs.tar", kEpoch, guest.scratch());
+  const artifacts::NormaliseResult result = export_rootfs(guest, target, kEpoch, guest.scratch());
   watch.lap("export");
   guest.finish();
   watch.lap("finish");
-  const std::map<std::string, Member> rootfs = read_tar(folder / "rootfs.tar");
-  EXPECT_EQ(result.entries, rootfs.size());
+  EXPECT_EQ(result.entries, read_tar(target).size());
+}
+
+using Start = std::unique_ptr<Sandbox> (*)(const core::TempDir& folder, core::Bytes disk);
+
+/// The flow in a sandbox that is gone afterwards, without a file left.
+void make_root_file_system(Start start, const core::TempDir& folder, const std::filesystem::path& mirror,
+                           const std::filesystem::path& target) {
+  Stopwatch watch;
+  {
+    const std::unique_ptr<Sandbox> guest = start(folder, core::gib(8));
+    watch.lap("start");
+    run_flow(*guest, mirror, target, watch);
+  }
+  watch.lap("end");
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "work"));
+  EXPECT_EQ(children(), "");
+  const std::map<std::string, Member> rootfs = read_tar(target);
   expect_customised(rootfs);
   expect_packages(rootfs);
   expect_clean(rootfs);
+}
+
+/// Says which members differ; the digests alone tell nobody anything.
+void expect_same(const std::filesystem::path& one, const std::filesystem::path& other) {
+  const auto bytes = [](const std::filesystem::path& file) { return core::read_text_file(file, 1 << 30); };
+  if (bytes(one) == bytes(other)) return;
+  ADD_FAILURE() << "the root file systems differ";
+  const std::map<std::string, Member> ones = read_tar(one);
+  const std::map<std::string, Member> others = read_tar(other);
+  for (const auto& [path, member] : ones) {
+    const auto found = others.find(path);
+    if (found == others.end()) {
+      ADD_FAILURE() << path << " is in the first alone";
+      continue;
+    }
+    const artifacts::TarEntry& a = member.entry;
+    const artifacts::TarEntry& b = found->second.entry;
+    EXPECT_TRUE(a.type == b.type && a.mode == b.mode && a.uid == b.uid && a.gid == b.gid &&
+                a.mtime == b.mtime && a.link_target == b.link_target && a.xattrs == b.xattrs)
+        << fmt::format("{}: mode {:o} {:o}, owner {} {}, mtime {} {}, link {} {}", path, a.mode, b.mode,
+                       a.uid, b.uid, a.mtime, b.mtime, a.link_target, b.link_target);
+    EXPECT_TRUE(member.content == found->second.content) << path << " has another content";
+  }
+  for (const auto& [path, member] : others)
+    EXPECT_TRUE(ones.contains(path)) << path << " is in the other alone";
+}
+
+TEST(FullFlow, InNamespacesMakesACleanRootFileSystemFromBasePackagesAndRecipe) {
+  IMGFORGE_NEED_NAMESPACES();
+  const core::TempDir folder(std::filesystem::temp_directory_path(), "imgforge-guest");
+  const std::filesystem::path mirror = make_mirror(folder.path());
+  IMGFORGE_NEED_MIRROR(mirror);
+  make_root_file_system(start_namespaces, folder, mirror, folder / "rootfs.tar");
+}
+
+TEST(FullFlow, InTheApplianceMakesTheSameRootFileSystemToTheByte) {
+  const core::TempDir folder(std::filesystem::temp_directory_path(), "imgforge-guest");
+  const std::filesystem::path mirror = make_mirror(folder.path());
+  IMGFORGE_NEED_MIRROR(mirror);
+  make_root_file_system(start_appliance, folder, mirror, folder / "appliance.tar");
+  IMGFORGE_NEED_NAMESPACES();
+  make_root_file_system(start_namespaces, folder, mirror, folder / "namespaces.tar");
+  expect_same(folder / "appliance.tar", folder / "namespaces.tar");
 }
 
 }  // namespace

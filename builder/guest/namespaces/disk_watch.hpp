@@ -1,0 +1,36 @@
+// How much a root file system takes. A folder has no size of its own, so the free space of the file system
+// below it is watched, and only when that has shrunk by what is allowed the folder itself is measured: others
+// write there, too.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "core/bytes.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::guest {
+
+class DiskWatch {
+ public:
+  /// As ext4 does, a name may be had for each 16 KiB of `size`.
+  DiskWatch(std::filesystem::path folder, core::Bytes size);
+
+  core::Bytes size() const { return size_; }
+  /// kImage when the folder takes more than its size; kNoSpace when the file system is full.
+  std::optional<core::Error> check();
+
+ private:
+  struct Free {
+    std::uint64_t bytes = 0;
+    std::uint64_t files = 0;
+  };
+  Free look() const;
+
+  std::filesystem::path folder_;
+  core::Bytes size_;
+  Free enough_;  ///< while there is more, nothing is measured
+};
+
+}  // namespace imgforge::guest

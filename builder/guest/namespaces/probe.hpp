@@ -1,0 +1,24 @@
+// Whether this machine allows a sandbox of namespaces. No setting is read: too many of them say so, and some
+// lie. An empty one is started.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace imgforge::guest {
+
+struct NamespaceProbe {
+  bool works = false;
+  std::string step = {};  ///< that failed: "making namespaces"
+  int error_number = 0;   ///< of it
+  std::string mend = {};  ///< what an administrator can do
+
+  /// "making namespaces: Operation not permitted"; empty when it works.
+  std::string failure() const;
+};
+
+/// Takes a tenth of a second at most. `folder`: where sandboxes will have their files; file systems differ in
+/// what they allow.
+NamespaceProbe probe_namespaces(const std::filesystem::path& folder);
+
+}  // namespace imgforge::guest

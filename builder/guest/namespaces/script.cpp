@@ -1,0 +1,168 @@
+#include "builder/guest/namespaces/script.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "builder/guest/namespaces/clone.hpp"
+#include "builder/guest/namespaces/confine.hpp"
+#include "builder/guest/namespaces/mounts.hpp"
+#include "builder/guest/namespaces/steps.hpp"
+
+namespace imgforge::guest {
+namespace {
+
+struct Pipe {
+  core::Fd read;
+  core::Fd write;
+};
+
+Pipe make_pipe() {
+  std::array<int, 2> ends{};
+  require(::pipe2(ends.data(), O_CLOEXEC), Step::kFork);
+  return {core::Fd(ends[0]), core::Fd(ends[1])};
+}
+
+std::vector<char*> pointers_to(const std::vector<std::string>& words) {
+  std::vector<char*> out;
+  for (const std::string& word : words) out.push_back(const_cast<char*>(word.c_str()));
+  out.push_back(nullptr);
+  return out;
+}
+
+/// When memory runs out, the script goes and not what the user works with.
+void offer_to_oom_killer() {
+  const core::Fd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  static_cast<void>(::write(file.get(), "1000", 4) == 4);
+}
+
+void set_streams(int null, int output, int errors) {
+  require(::dup2(null, 0), Step::kShell);
+  require(::dup2(output, 1), Step::kShell);
+  require(::dup2(errors, 2), Step::kShell);
+}
+
+void become_shell(const ScriptCall& call) {
+  ::setsid();
+  // As a job in the background has it, which the script is in the appliance.
+  ::signal(SIGINT, SIG_IGN);
+  ::signal(SIGQUIT, SIG_IGN);
+  ::signal(SIGPIPE, SIG_DFL);
+  ::signal(SIGXFSZ, SIG_IGN);  // told as "File too large"
+  ::umask(022);
+  const std::vector<char*> words = pointers_to(call.words);
+  const std::vector<char*> environment = pointers_to(call.environment);
+  ::execve(words.front(), words.data(), environment.data());
+  require(-1, Step::kShell);
+}
+
+/// PID 1 of the script's namespace: waits for the shell, and for what lost its parent meanwhile.
+int wait_as_init(pid_t shell) {
+  while (true) {
+    int status = 0;
+    const pid_t pid = ::waitpid(-1, &status, 0);
+    if (pid < 0 && errno != EINTR) return 255;
+    if (pid != shell) continue;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+}
+
+int run_as_init(const ScriptCall& call, int output, int errors) {
+  offer_to_oom_killer();
+  const core::Fd null(require(::open("/dev/null", O_RDWR | O_CLOEXEC), Step::kMountTmpfs));
+  enter_root(call.media);
+  set_streams(null.get(), output, errors);
+  confine({call.file_limit});
+  const pid_t shell = require(::fork(), Step::kFork);
+  if (shell == 0) become_shell(call);
+  return wait_as_init(shell);
+}
+
+void tell(int failure, const StepFailure& error) {
+  const std::array<int, 2> numbers{static_cast<int>(error.step), error.error_number};
+  static_cast<void>(::write(failure, numbers.data(), sizeof numbers) > 0);
+}
+
+/// What the init of the sandbox has open is not for scripts, nor for the process that waits for them.
+void keep_only(int& output, int& errors, int& failure) {
+  std::array<int, 3> kept{::fcntl(output, F_DUPFD_CLOEXEC, 100), ::fcntl(errors, F_DUPFD_CLOEXEC, 100),
+                          ::fcntl(failure, F_DUPFD_CLOEXEC, 100)};
+  for (std::size_t i = 0; i < kept.size(); ++i) kept[i] = ::dup2(kept[i], static_cast<int>(3 + i));
+  ::close_range(6, ~0U, 0);
+  for (const int fd : kept) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  output = kept[0];
+  errors = kept[1];
+  failure = kept[2];
+}
+
+}  // namespace
+
+RunningScript start_script(const ScriptCall& call, Streams streams) {
+  Pipe output = make_pipe();
+  Pipe errors = streams == Streams::kApart ? make_pipe() : Pipe{};
+  Pipe failure = make_pipe();
+  const pid_t pid = require(clone_process(CLONE_NEWPID | CLONE_NEWNS), Step::kUnshare);
+  if (pid == 0) {
+    int out = output.write.get();
+    int err = errors.write ? errors.write.get() : out;
+    int told = failure.write.get();
+    keep_only(out, err, told);
+    int code = 255;
+    try {
+      code = run_as_init(call, out, err);
+    } catch (const StepFailure& error) {
+      tell(told, error);
+    }
+    ::_exit(code);
+  }
+  return {pid, std::move(output.read), std::move(errors.read), std::move(failure.read)};
+}
+
+const std::vector<std::string>& script_environment() {
+  // The shell adds one to SHLVL.
+  static const std::vector<std::string> kEnvironment{
+      "HOME=/root",
+      "LC_ALL=C",
+      "LVM_SYSTEM_DIR=/tmp/lvm",
+      "OLDPWD=/",
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      "PREVLEVEL=N",
+      "PWD=/",
+      "RUNLEVEL=S",
+      "SHELL=/bin/sh",
+      "SHLVL=2",
+      "TERM=dumb",
+      "TZ=UTC",
+      "_=/sbin/guestfsd",
+      "edd=off",
+      "selinux=0",
+      "udevtimeout=6000"};
+  return kEnvironment;
+}
+
+const std::vector<std::string>& query_environment() {
+  static const std::vector<std::string> kEnvironment{"HOME=/",
+                                                     "LC_ALL=C",
+                                                     "LVM_SYSTEM_DIR=/tmp/lvm",
+                                                     "PATH=/sbin:/usr/sbin:/bin:/usr/bin",
+                                                     "PREVLEVEL=N",
+                                                     "PWD=/",
+                                                     "RUNLEVEL=S",
+                                                     "SHELL=/bin/sh",
+                                                     "SHLVL=1",
+                                                     "TERM=dumb",
+                                                     "_=/sbin/guestfsd",
+                                                     "edd=off",
+                                                     "selinux=0",
+                                                     "udevtimeout=6000"};
+  return kEnvironment;
+}
+
+}  // namespace imgforge::guest

@@ -1,0 +1,38 @@
+// The sandbox of namespaces as a build starts it.
+
+#include "builder/steps/namespaces.hpp"
+
+#include "builder/guest/namespaces/probe.hpp"
+#include "unit/steps/steps_lab.hpp"
+
+namespace imgforge::steps::testing {
+namespace {
+
+using NamespacesOfABuild = StepsLab;
+
+TEST_F(NamespacesOfABuild, StartInTheWorkFolderAndGoWithTheirFiles) {
+  const guest::NamespaceProbe probe = guest::probe_namespaces(folder_.path());
+  if (!probe.works) GTEST_SKIP() << "namespaces do not work here: " << probe.failure() << "; " << probe.mend;
+  const fs::path work = tools_.scratch() / "build";
+  {
+    const std::unique_ptr<guest::Sandbox> sandbox = start_namespaces(tools_, {work, "demo-minimal"})->get();
+    EXPECT_EQ(sandbox->kind().accelerator, "namespaces");
+    sandbox->write("/file", "content");
+    EXPECT_EQ(sandbox->read("/file"), "content");
+    EXPECT_EQ(sandbox->read("/none"), "");
+    EXPECT_EQ(sandbox->scratch().parent_path().parent_path(), work);
+    sandbox->finish();
+  }
+  EXPECT_TRUE(fs::is_empty(work));
+}
+
+TEST_F(NamespacesOfABuild, AreCancelledWithIt) {
+  if (!guest::probe_namespaces(folder_.path()).works) GTEST_SKIP() << "namespaces do not work here";
+  const std::unique_ptr<guest::Sandbox> sandbox =
+      start_namespaces(tools_, {tools_.scratch(), "demo-minimal"})->get();
+  cancel_.cancel();
+  EXPECT_EQ(error_of([&] { sandbox->write("/file", "content"); }).kind(), core::Kind::kInterrupted);
+}
+
+}  // namespace
+}  // namespace imgforge::steps::testing
