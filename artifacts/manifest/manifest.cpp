@@ -245,6 +245,7 @@ Json to_json(const Manifest& manifest) {
   json["kernel"] = {{"release", manifest.kernel_release}, {"cmdline", manifest.kernel_cmdline}};
   json["requirements"] = {{"memory", manifest.required_memory.value}, {"cpus", manifest.required_cpus}};
   json["boot_expect"] = manifest.boot_expect;
+  if (!manifest.isolation.empty()) json["isolation"] = manifest.isolation;
   json["accelerator"] = {{"name", manifest.accelerator}, {"reason", manifest.accelerator_reason}};
   json["artifacts"] = list_of(manifest.artifacts);
   json["documents"] = list_of(manifest.documents);
@@ -272,6 +273,7 @@ void read_groups(JsonObject& root, Manifest& manifest) {
   manifest.required_memory.value = requirements.number("memory");
   manifest.required_cpus = small(requirements, "cpus");
   requirements.finish();
+  if (root.has("isolation")) manifest.isolation = root.text("isolation");
   JsonObject accelerator = root.object("accelerator");
   manifest.accelerator = accelerator.text("name");
   manifest.accelerator_reason = accelerator.text("reason");

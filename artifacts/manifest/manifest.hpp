@@ -149,8 +149,11 @@ struct Manifest {
   std::vector<ManifestArtifact> artifacts;
   std::vector<ManifestDocument> documents;
   std::vector<ManifestBoot> boots;
-  std::string accelerator;         ///< of the appliance that customised: "kvm", "tcg", or empty
-  std::string accelerator_reason;  ///< why that one
+  /// Where programs of the image ran while it was made: "appliance", "namespaces"; empty: not known. In JSON
+  /// only when it is.
+  std::string isolation;
+  std::string accelerator;         ///< of that appliance: "kvm", "tcg"; else empty
+  std::string accelerator_reason;  ///< why this isolation and accelerator
   std::string tool_name = "imgforge";
   std::string tool_version;
   std::vector<std::string>

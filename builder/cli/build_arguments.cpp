@@ -23,6 +23,16 @@ void declare_network(OptionSet& set, BuildArguments& arguments) {
   set.option("--limit-rate", arguments.limit_rate, "receive at most so much a second, as in 5M");
 }
 
+void declare_isolation(OptionSet& set, std::string& isolation) {
+  std::vector<std::string> words;
+  for (const auto& [word, wish] : guest::kIsolationWishes) words.emplace_back(word);
+  set.option("--isolation", isolation,
+             "where programs of images run: appliance (a virtual machine), namespace, or auto (namespaces where "
+             "hardware virtualisation does not work)")
+      .one_of(words)
+      .show_default();
+}
+
 void declare_lock_choice(OptionSet& set, BuildArguments& arguments) {
   const Option locked = set.flag("--locked", arguments.locked, "refuse a missing or stale lock");
   set.flag("--ignore-lock", arguments.ignore_lock, "take what the mirrors have now").excludes(locked);
@@ -39,6 +49,7 @@ std::shared_ptr<BuildArguments> declare(OptionSet& set, Choice choice) {
   auto arguments = std::make_shared<BuildArguments>();
   arguments->recipe = declare_recipe(set, choice);
   declare_network(set, *arguments);
+  declare_isolation(set, arguments->isolation);
   declare_older_index(set, *arguments);
   return arguments;
 }
@@ -116,6 +127,9 @@ BuildTools::BuildTools(Context& context, const BuildArguments& arguments, CacheU
                context.clock,
                context.cancel,
                context.options.cache_dir,
+               std::make_shared<stages::HostFacts>(context.processes, context.progress,
+                                                   context.options.cache_dir, context.cancel,
+                                                   guest::isolation_wish(arguments.isolation)),
                arguments.jobs,
                arguments.offline || !arguments.vendored.empty() ? fetch::Network::kOffline
                                                                 : fetch::Network::kOnline,

@@ -22,10 +22,13 @@ struct BuildArguments {
   std::filesystem::path vendored;
   std::string limit_rate;  ///< a size per second; empty: no limit
   bool allow_older_index = false;
+  std::string isolation = "auto";
 };
 
 /// Declares --jobs, --offline and --limit-rate.
 void declare_network(OptionSet& set, BuildArguments& arguments);
+/// Declares --isolation.
+void declare_isolation(OptionSet& set, std::string& isolation);
 /// Declares --locked and --ignore-lock.
 void declare_lock_choice(OptionSet& set, BuildArguments& arguments);
 /// Declares --allow-older-index.

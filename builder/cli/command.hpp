@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,6 +59,8 @@ void print(std::string_view text);
 /// specification. Throws kUsage when neither the variable nor HOME is set.
 std::filesystem::path default_cache_dir();
 std::filesystem::path config_dir();
+/// The latter, or nothing where there is none.
+std::optional<std::filesystem::path> find_config_dir();
 
 /// The whole program: parses, runs, renders errors. Returns the exit code.
 int run(int argc, const char* const* argv);

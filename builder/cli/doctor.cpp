@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "builder/cli/command.hpp"
+#include "builder/cli/build_arguments.hpp"
 #include "core/json.hpp"
 
 namespace imgforge::cli {
@@ -50,10 +50,16 @@ std::string as_text(const std::vector<Finding>& findings, const Style& style) {
 
 }  // namespace
 
-Runner declare_doctor(OptionSet&) {
-  return [](Context& context) {
-    const std::vector<Finding> findings = machine::examine_machine(
-        context.processes, context.options.cache_dir, context.options.output_dir, context.cancel);
+Runner declare_doctor(OptionSet& set) {
+  auto isolation = std::make_shared<std::string>("auto");
+  declare_isolation(set, *isolation);
+  return [isolation](Context& context) {
+    std::vector<Finding> findings = machine::examine_machine(context.processes, context.options.cache_dir,
+                                                             context.options.output_dir, context.cancel);
+    findings.push_back(guest::examine_isolation(
+        guest::isolation_wish(*isolation),
+        machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel),
+        [&] { return guest::probe_namespaces(context.options.cache_dir / "tmp"); }));
     print(context.options.json ? as_json(findings) : as_text(findings, context.out));
     const bool bad = std::any_of(findings.begin(), findings.end(),
                                  [](const Finding& finding) { return finding.health == Health::kBad; });

@@ -165,6 +165,7 @@ Runner declare_fetch(OptionSet& set) {
   build->recipe = declare_recipe(set);
   set.find("recipe").required(false);  // "base" takes its place
   declare_network(set, *build);
+  declare_isolation(set, build->isolation);
   declare_older_index(set, *build);
   declare_lock_choice(set, *build);
   set.set_commands(OptionSet::Commands::kOptional);

@@ -167,18 +167,11 @@ bool is_request(const std::string& name) {
   return name == "help" || name == "version" || name == "help-all";
 }
 
-void add_environment(CLI::App& app, const std::string& prefix) {
-  for (CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) {
-      if (is_request(name)) continue;
-      std::string variable = prefix + name;
-      std::transform(variable.begin(), variable.end(), variable.begin(),
-                     [](unsigned char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(c)); });
-      option->envname(variable);
-    }
-  }
+/// Options of the program and of all commands.
+void for_each_option(CLI::App& app, const std::function<void(CLI::Option&)>& visit) {
+  for (CLI::Option* option : app.get_options()) visit(*option);
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    add_environment(*command, prefix);
+    for_each_option(*command, visit);
 }
 
 core::Error wrong(const std::string& message, const std::string& hint) {
@@ -270,7 +263,37 @@ OptionSet& CommandLine::options() {
 }
 
 void CommandLine::read_environment(const std::string& prefix) {
-  add_environment(program_->app, prefix);
+  for_each_option(program_->app, [&](CLI::Option& option) {
+    for (const std::string& name : option.get_lnames()) {
+      if (is_request(name)) continue;
+      std::string variable = prefix + name;
+      std::transform(variable.begin(), variable.end(), variable.begin(),
+                     [](unsigned char c) { return c == '-' ? '_' : static_cast<char>(std::toupper(c)); });
+      option.envname(variable);
+    }
+  });
+}
+
+void CommandLine::set_default(const std::string& name, const std::string& value) {
+  std::vector<std::string> known;
+  bool found = false;
+  for_each_option(program_->app, [&](CLI::Option& option) {
+    for (const std::string& long_name : option.get_lnames()) {
+      if (is_request(long_name)) continue;
+      known.push_back(long_name);
+      if (long_name != name) continue;
+      found = true;
+      try {
+        option.run_callback_for_default()->default_val(value);
+      } catch (const CLI::ParseError& error) {
+        throw wrong(error.what(), "imgforge help");
+      }
+    }
+  });
+  if (found) return;
+  const std::string near = core::nearest_word(name, known);
+  throw wrong("there is no option \"--" + core::escaped(name, 60) + "\"",
+              near.empty() ? "imgforge help" : "did you mean " + near + "?");
 }
 
 std::optional<std::string> CommandLine::parse(int argc, const char* const* argv) {

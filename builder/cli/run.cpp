@@ -9,6 +9,7 @@
 #include <new>
 
 #include "builder/cli/command.hpp"
+#include "builder/cli/configuration.hpp"
 #include "builder/cli/examples.hpp"
 #include "builder/cli/progress_events.hpp"
 #include "builder/cli/watched_progress.hpp"
@@ -136,6 +137,7 @@ int run(int argc, const char* const* argv) {
       if (!set.has_footer()) set.set_footer(example_of(command.name));
     }
     line.read_environment("IMGFORGE_");
+    if (const auto folder = find_config_dir()) apply_configuration(line, *folder / "config.yaml");
     if (const auto text = line.parse(argc, argv)) {
       print(*text);
       return 0;

@@ -54,6 +54,7 @@ std::string as_text(const InventoryRelease& release, const Manifest& manifest, c
   row("built", manifest.created + " with imgforge " + manifest.tool_version);
   row("signed by", signer);
   row("insecure", core::join(manifest.insecure, ", "));
+  row("made in", manifest.isolation);
   row("base", fmt::format("{} {}", manifest.base.kind, manifest.base.release));
   row("kernel",
       manifest.kernel_release + (manifest.kernel_cmdline.empty() ? "" : " · " + manifest.kernel_cmdline));

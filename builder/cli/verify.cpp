@@ -53,6 +53,13 @@ std::string render(const VerifyReport& report, const Style& style) {
     const artifacts::Manifest& manifest = report.manifest->manifest();
     out += fmt::format("  {}: {} {}, signed by {}\n", style.good("verified"), manifest.line(),
                        manifest.version, report.manifest->signer());
+    if (!manifest.isolation.empty()) {
+      out += fmt::format("  made in: {}{}{}\n", core::escaped(manifest.isolation),
+                         manifest.accelerator.empty() ? "" : ", " + core::escaped(manifest.accelerator),
+                         manifest.accelerator_reason.empty()
+                             ? ""
+                             : " (" + core::escaped(manifest.accelerator_reason) + ")");
+    }
     if (!manifest.insecure.empty())
       out += fmt::format("  {}: made with {}\n", style.warn("insecure"),
                          core::escaped(core::join(manifest.insecure, ", ")));
@@ -70,6 +77,7 @@ core::Json as_json(const Subject& subject, const VerifyReport& report) {
     out["name"] = report.manifest->manifest().line();
     out["version"] = report.manifest->manifest().version;
     out["signer"] = report.manifest->signer();
+    out["isolation"] = report.manifest->manifest().isolation;
     out["insecure"] = report.manifest->manifest().insecure;
   }
   return out;

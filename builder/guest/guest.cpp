@@ -91,7 +91,7 @@ const std::optional<std::string>& Guest::kvm_failure() const {
   return appliance_->kvm_failure;
 }
 SandboxKind Guest::kind() const {
-  return {std::string(machine::accelerator_name(accelerator())), reason_};
+  return {"appliance", std::string(machine::accelerator_name(accelerator())), reason_};
 }
 const core::CancelToken& Guest::cancel() const {
   return appliance_->options.cancel;

@@ -61,7 +61,7 @@ class Guest final : public Sandbox {
   /// Why KVM was given up, when it was asked for and emulation had to be used. The caller remembers it.
   const std::optional<std::string>& kvm_failure() const;
 
-  /// What kind() gives as the reason for the accelerator.
+  /// What kind() gives as the reason.
   void explain(std::string reason) { reason_ = std::move(reason); }
 
   SandboxKind kind() const override;

@@ -26,8 +26,9 @@ struct ScriptResult {
 
 /// What a root file system was made in, as a manifest tells it.
 struct SandboxKind {
-  std::string accelerator;  ///< "kvm", "tcg"
-  std::string reason;       ///< why that one
+  std::string isolation;    ///< "appliance", "namespaces"
+  std::string accelerator;  ///< of the appliance: "kvm", "tcg"; else empty
+  std::string reason;       ///< why this isolation and accelerator
 };
 
 /// Starting a program inside can cost a quarter of a second, so the file calls are the cheap ones. Errors of

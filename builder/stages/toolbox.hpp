@@ -4,14 +4,14 @@
 
 #include <filesystem>
 #include <functional>
-#include <optional>
+#include <memory>
 
 #include "artifacts/blobs/blob_store.hpp"
 #include "builder/engine/engine.hpp"
 #include "builder/fetch/http/context.hpp"
 #include "builder/fetch/http/http.hpp"
 #include "builder/guest/sandbox.hpp"
-#include "builder/machine/accelerator.hpp"
+#include "builder/stages/host_facts.hpp"
 #include "core/cancel.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
@@ -29,13 +29,13 @@ struct Toolbox {
   core::Clock& clock;
   core::CancelToken cancel;
   std::filesystem::path cache_dir;
+  std::shared_ptr<HostFacts> host;
   unsigned jobs = 8;
   fetch::Network network = fetch::Network::kOnline;
-  std::filesystem::path keys_dir = {};                                ///< folder of the user's keys
-  std::optional<machine::AcceleratorVerdict> known_accelerator = {};  ///< ask accelerator()
-  std::function<void(const fetch::FetchReport&)> on_fetched = {};     ///< told of every file; may be empty
+  std::filesystem::path keys_dir = {};  ///< folder of the user's keys
+  std::function<void(const fetch::FetchReport&)> on_fetched = {};  ///< told of every file; may be empty
   fetch::OlderIndex older_index = fetch::OlderIndex::kRefuse;
-  /// Begins to start a sandbox and returns at once; empty: the appliance.
+  /// Begins to start a sandbox and returns at once; empty: what `host` says.
   std::function<std::unique_ptr<guest::PendingSandbox>(const guest::SandboxRequest&)> start_sandbox = {};
 
   const core::Activity* activity = nullptr;  ///< what downloads are parts of; null: they stand alone
@@ -48,12 +48,6 @@ struct Toolbox {
   artifacts::VerifiedFile blob(const core::Digest& sha256) const {
     if (auto file = blobs.find_again(sha256)) return *std::move(file);
     throw core::Error(core::Kind::kIo, "the cache lost sha256:" + sha256.hex() + " while it was used");
-  }
-
-  /// Probed when first asked for.
-  const machine::AcceleratorVerdict& accelerator() {
-    if (!known_accelerator) known_accelerator = machine::find_accelerator(processes, cache_dir, cancel);
-    return *known_accelerator;
   }
 
   fetch::Context fetch_context() {

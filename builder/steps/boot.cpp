@@ -63,7 +63,7 @@ std::filesystem::path enrolled_variables(engine::Context& context, Profile& prof
   Toolbox& tools = profile.tools;
   context.say("enrolling the Secure Boot keys");
   vm::BootSpec machine;
-  machine.accelerator = tools.accelerator().accelerator;
+  machine.accelerator = tools.host->accelerator().accelerator;
   machine.work_dir = work;
   vm::enrol_keys(stages::find_secure_boot_keys(tools, profile.recipe)->folder, work / "variables.fd", machine,
                  tools.processes, tools.cancel);
@@ -74,7 +74,7 @@ BootResult boot(engine::Context& context, Profile& profile, const vm::BootReques
   Toolbox& tools = profile.tools;
   BootResult result;
   for (const artifacts::ManifestBoot& seen : vm::boot_through_firmware(
-           request, tools.accelerator().accelerator, tools.scratch(), context.activity(), tools.cancel)) {
+           request, tools.host->accelerator().accelerator, tools.scratch(), context.activity(), tools.cancel)) {
     result.rows.push_back(
         {seen.artifact, seen.path, seen.accelerator, seen.memory.value, seen.cpus, seen.markers});
   }
@@ -88,7 +88,7 @@ std::string parameters_of(Profile& profile, const std::string& format,
   return core::Json{{"format", format},
                     {"memory", profile.recipe.requirements.memory.value},
                     {"cpus", profile.recipe.requirements.cpus},
-                    {"accelerator", machine::accelerator_name(profile.tools.accelerator().accelerator)},
+                    {"accelerator", machine::accelerator_name(profile.tools.host->accelerator().accelerator)},
                     {"paths", names},
                     {"expect", profile.recipe.boot_expect}}
       .dump();

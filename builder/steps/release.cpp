@@ -102,6 +102,7 @@ class Release {
     if (parts_.models) manifest.models = context_[*parts_.models].members.rows;
     if (parts_.rootfs) {
       const RootfsResult& rootfs = context_[*parts_.rootfs];
+      manifest.isolation = rootfs.isolation;
       manifest.accelerator = rootfs.accelerator;
       manifest.accelerator_reason = rootfs.accelerator_reason;
       manifest.packages = rootfs.packages;

@@ -72,6 +72,7 @@ RootfsResult make(engine::Context& context, Profile& profile, engine::Ref<BaseRe
   const std::filesystem::path tar = profile.work / "rootfs.tar";
   context.phase("export", [&] { guest::export_rootfs(sandbox, tar, result.epoch, profile.work.path()); });
   const guest::SandboxKind kind = sandbox.kind();
+  result.isolation = kind.isolation;
   result.accelerator = kind.accelerator;
   result.accelerator_reason = kind.reason;
   profile.sandbox.finish();
@@ -112,7 +113,7 @@ engine::Ref<RootfsResult> add_rootfs(engine::Graph& graph, Profile& profile, eng
   engine::Step<RootfsResult> step;
   step.id = profile.id("rootfs");
   step.kind = "rootfs";
-  step.summary = "packages and customisation, in the appliance";
+  step.summary = "packages and customisation, in a sandbox";
   core::Json parameters = core::Json::parse(customisation_parameters(profile));
   const core::Json& all = profile.canonical.json();
   parameters["repositories"] = all.at("packages").value("repositories", core::Json::array());

@@ -20,7 +20,8 @@ struct RootfsResult {
   core::Digest sha256;  ///< of the normalised tar
   std::uint64_t size = 0;
   std::int64_t epoch = 0;   ///< no time inside is later, in seconds
-  std::string accelerator;  ///< of the sandbox that made it
+  std::string isolation;    ///< of the sandbox that made it, as in manifests
+  std::string accelerator;
   std::string accelerator_reason;
   std::vector<artifacts::ManifestPackage> packages;  ///< all that are installed, those of the base too
   std::string identity() const;
@@ -30,6 +31,7 @@ struct RootfsResult {
     visit("sha256", self.sha256);
     visit("size", self.size);
     visit("epoch", self.epoch);
+    visit("isolation", self.isolation);
     visit("accelerator", self.accelerator);
     visit("accelerator_reason", self.accelerator_reason);
     visit("packages", self.packages);

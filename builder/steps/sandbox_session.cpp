@@ -1,7 +1,7 @@
 #include "builder/steps/sandbox_session.hpp"
 
 #include "builder/guest/base.hpp"
-#include "builder/steps/appliance.hpp"
+#include "builder/steps/start_sandbox.hpp"
 
 namespace imgforge::steps {
 
@@ -12,14 +12,14 @@ void SandboxSession::start() {
   const std::lock_guard lock(mutex_);
   if (pending_ || sandbox_) return;
   const guest::SandboxRequest request{work_, line_};
-  pending_ = tools_.start_sandbox ? tools_.start_sandbox(request) : start_appliance(tools_, request);
+  pending_ = start_sandbox(tools_, request);
 }
 
 guest::Sandbox& SandboxSession::with_base(engine::Context& context, const artifacts::VerifiedFile& base) {
   start();
   if (!sandbox_) {
     context.say("waiting for the sandbox");
-    sandbox_ = context.phase("appliance", [&] { return pending_->get(); });
+    sandbox_ = context.phase("sandbox", [&] { return pending_->get(); });
     pending_.reset();
   }
   if (!is_unpacked_) {

@@ -210,7 +210,8 @@ class Embedded(CopyCase):
             self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_the_appliance_failing_names_the_cause_and_quotes_its_log(self):
-        result = self.fails(1, "build", HELLO, "--set", "hostname=broken", env={"LIBGUESTFS_HV": "/bin/false"})
+        result = self.fails(1, "build", HELLO, "--set", "hostname=broken", "--isolation", "appliance",
+                            env={"LIBGUESTFS_HV": "/bin/false"})
         self.assertRegex(result.stderr, r"appliance")
         self.assert_nothing_left()
 

@@ -80,7 +80,8 @@ def warm(cache):
             with tempfile.TemporaryDirectory(prefix="imgforge-functional.") as folder:
                 keep = {k: v for k, v in os.environ.items() if not k.startswith(("IMGFORGE_", "XDG_", "LIBGUESTFS_"))}
                 subprocess.run([PROGRAM, "--output-dir", f"{folder}/out", "--cache-dir", prepared, "build",
-                                SOURCE / "recipes" / "hello-boot.yaml", "--format", "rootfs", "--unsigned"],
+                                SOURCE / "recipes" / "hello-boot.yaml", "--format", "rootfs", "--unsigned",
+                                "--isolation", "appliance"],
                                env={**keep, "HOME": folder, "CI": "true"}, check=True, capture_output=True, timeout=600)
             stamp.write_text(program)
         for part in prepared.iterdir():

@@ -149,7 +149,8 @@ class Spine(Case):
         for number in (signal.SIGINT, signal.SIGKILL):
             before = self.snapshot()
             words = [PROGRAM, "--output-dir", self.out,
-                     *self.build_words("--set", f"hostname=interrupted{number.value}")]
+                     *self.build_words("--set", f"hostname=interrupted{number.value}", "--isolation",
+                                      "appliance")]
             process = subprocess.Popen(words, env=self.environment(), stderr=subprocess.PIPE, text=True,
                                        stdin=subprocess.DEVNULL)
             self.addCleanup(process.kill)

@@ -44,7 +44,7 @@ class FakeSandbox : public guest::Sandbox {
     std::filesystem::create_directories(scratch_);
   }
 
-  guest::SandboxKind kind() const override { return {"none", "a test's sandbox"}; }
+  guest::SandboxKind kind() const override { return {"none", "", "a test's sandbox"}; }
   const core::CancelToken& cancel() const override { return cancel_; }
   const std::filesystem::path& scratch() const override { return scratch_; }
 

@@ -120,7 +120,7 @@ NamespaceSandbox::NamespaceSandbox(NamespaceOptions options) {
 NamespaceSandbox::~NamespaceSandbox() = default;
 
 SandboxKind NamespaceSandbox::kind() const {
-  return {"namespaces", "processes of this machine's kernel in namespaces of their own"};
+  return {"namespaces", "", state_->options.reason};
 }
 const core::CancelToken& NamespaceSandbox::cancel() const {
   return state_->options.cancel;

@@ -23,6 +23,7 @@ struct NamespaceOptions {
   core::Bytes disk = core::gib(8);  ///< what the root file system may take
   Seconds call_timeout{300};        ///< for calls that are not given one
   core::CancelToken cancel;
+  std::string reason = {};  ///< what kind() gives: why not the appliance
 };
 
 class NamespaceSandbox final : public Sandbox {

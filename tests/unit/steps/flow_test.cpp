@@ -63,7 +63,7 @@ TEST_F(Flow, ABuildMakesEveryStepAndPublishes) {
   EXPECT_EQ(script_.calls.back(), "finish");
   ASSERT_EQ(outcome.manifest.packages.size(), 1u);
   EXPECT_EQ(outcome.manifest.packages[0].name, "hello");
-  EXPECT_EQ(outcome.manifest.accelerator, "none");
+  EXPECT_EQ(outcome.manifest.isolation, "none");
   EXPECT_EQ(outcome.manifest.kernel_release, "6.6.1-virt");
   EXPECT_EQ(outcome.manifest.base.release, "3.22.2");
 }

@@ -185,7 +185,9 @@ class StepsLab : public ::testing::Test {
                          .progress = progress_,
                          .clock = core::system_clock(),
                          .cancel = cancel_,
-                         .cache_dir = folder_ / "cache"};
+                         .cache_dir = folder_ / "cache",
+                         .host = std::make_shared<stages::HostFacts>(core::system_processes(), progress_,
+                                                                     folder_ / "cache", cancel_)};
   recipe::ResolvedRecipe recipe_ = small_recipe("file:///nowhere");
 };
 

@@ -160,6 +160,15 @@ TEST(Manifest, IsNotWrittenWhenItCouldNotBeReadBack) {
   EXPECT_THROW(print_manifest(manifest), Error);
 }
 
+TEST(ManifestText, NamesTheIsolationWhereItIsKnown) {
+  Manifest manifest = sample();
+  manifest.isolation.clear();
+  EXPECT_EQ(print_manifest(manifest).find("isolation"), std::string::npos);
+  EXPECT_EQ(parse_manifest(print_manifest(manifest)), manifest);
+  manifest.isolation = "namespaces";
+  EXPECT_EQ(parse_manifest(print_manifest(manifest)).isolation, "namespaces");
+}
+
 TEST(Versions, ParseOnlyWhatTheyPrint) {
   for (const char* good : {"v20261120", "v20261120.1", "v20261120.10"})
     EXPECT_EQ(Version::parse(good)->to_string(), good);

@@ -1,6 +1,6 @@
-// The sandbox of namespaces as a build starts it.
+// The sandbox that a build starts.
 
-#include "builder/steps/namespaces.hpp"
+#include "builder/steps/start_sandbox.hpp"
 
 #include "builder/guest/namespaces/probe.hpp"
 #include "unit/steps/steps_lab.hpp"
@@ -8,15 +8,24 @@
 namespace imgforge::steps::testing {
 namespace {
 
-using NamespacesOfABuild = StepsLab;
+class SandboxOfABuild : public StepsLab {
+ protected:
+  SandboxOfABuild() {
+    tools_.start_sandbox = {};
+    tools_.host = std::make_shared<stages::HostFacts>(core::system_processes(), progress_, folder_ / "cache",
+                                                      cancel_, guest::IsolationWish::kNamespaces);
+  }
+};
 
-TEST_F(NamespacesOfABuild, StartInTheWorkFolderAndGoWithTheirFiles) {
+TEST_F(SandboxOfABuild, OfNamespacesStartsInTheWorkFolderAndGoesWithItsFiles) {
   const guest::NamespaceProbe probe = guest::probe_namespaces(folder_.path());
   if (!probe.works) GTEST_SKIP() << "namespaces do not work here: " << probe.failure() << "; " << probe.mend;
   const fs::path work = tools_.scratch() / "build";
   {
-    const std::unique_ptr<guest::Sandbox> sandbox = start_namespaces(tools_, {work, "demo-minimal"})->get();
-    EXPECT_EQ(sandbox->kind().accelerator, "namespaces");
+    const std::unique_ptr<guest::Sandbox> sandbox = start_sandbox(tools_, {work, "demo-minimal"})->get();
+    EXPECT_EQ(sandbox->kind().isolation, "namespaces");
+    EXPECT_EQ(sandbox->kind().accelerator, "");
+    EXPECT_EQ(sandbox->kind().reason, "--isolation says so");
     sandbox->write("/file", "content");
     EXPECT_EQ(sandbox->read("/file"), "content");
     EXPECT_EQ(sandbox->read("/none"), "");
@@ -26,10 +35,10 @@ TEST_F(NamespacesOfABuild, StartInTheWorkFolderAndGoWithTheirFiles) {
   EXPECT_TRUE(fs::is_empty(work));
 }
 
-TEST_F(NamespacesOfABuild, AreCancelledWithIt) {
+TEST_F(SandboxOfABuild, OfNamespacesIsCancelledWithIt) {
   if (!guest::probe_namespaces(folder_.path()).works) GTEST_SKIP() << "namespaces do not work here";
   const std::unique_ptr<guest::Sandbox> sandbox =
-      start_namespaces(tools_, {tools_.scratch(), "demo-minimal"})->get();
+      start_sandbox(tools_, {tools_.scratch(), "demo-minimal"})->get();
   cancel_.cancel();
   EXPECT_EQ(error_of([&] { sandbox->write("/file", "content"); }).kind(), core::Kind::kInterrupted);
 }

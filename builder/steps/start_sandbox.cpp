@@ -1,0 +1,76 @@
+#include "builder/steps/start_sandbox.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "builder/guest/guest.hpp"
+#include "builder/guest/namespaces/namespace_sandbox.hpp"
+
+namespace imgforge::steps {
+namespace {
+
+/// The log outlives the build, so that a failure can be looked into.
+std::filesystem::path fresh_log(const stages::Toolbox& tools, const std::string& line) {
+  const std::filesystem::path folder = tools.cache_dir / "logs";
+  std::filesystem::create_directories(folder);
+  const std::filesystem::path log = folder / (line + ".log");
+  std::filesystem::remove(log);
+  return log;
+}
+
+guest::LaunchOptions launch_options(stages::Toolbox& tools, const guest::SandboxRequest& request) {
+  guest::LaunchOptions options;
+  options.work_dir = request.work_dir;
+  options.cache_dir = tools.cache_dir / "appliance";
+  options.log_file = fresh_log(tools, request.line);
+  options.accelerator = tools.host->accelerator().accelerator;
+  // The appliance's start is half waiting for device managers: a second processor helps, a third one does
+  // not.
+  options.cpus = std::clamp(std::thread::hardware_concurrency(), 1U, 2U);
+  options.cancel = tools.cancel;
+  return options;
+}
+
+class PendingAppliance : public guest::PendingSandbox {
+ public:
+  PendingAppliance(stages::Toolbox& tools, const guest::SandboxRequest& request, std::string reason)
+      : host_(tools.host), reason_(std::move(reason)), pending_(launch_options(tools, request)) {}
+
+  std::unique_ptr<guest::Sandbox> get() override {
+    auto guest = std::make_unique<guest::Guest>(pending_.get());
+    if (const auto& failure = guest->kvm_failure()) {
+      host_->kvm_failed(*failure);
+      reason_ = host_->accelerator().reason;
+    }
+    guest->explain(reason_);
+    return guest;
+  }
+
+ private:
+  std::shared_ptr<stages::HostFacts> host_;
+  std::string reason_;
+  guest::PendingGuest pending_;
+};
+
+guest::NamespaceOptions namespace_options(const stages::Toolbox& tools, const guest::SandboxRequest& request,
+                                          std::string reason) {
+  guest::NamespaceOptions options;
+  options.work_dir = request.work_dir;
+  options.abandoned = tools.scratch();
+  options.cancel = tools.cancel;
+  options.reason = std::move(reason);
+  return options;
+}
+
+}  // namespace
+
+std::unique_ptr<guest::PendingSandbox> start_sandbox(stages::Toolbox& tools,
+                                                     const guest::SandboxRequest& request) {
+  if (tools.start_sandbox) return tools.start_sandbox(request);
+  guest::IsolationChoice choice = tools.host->isolation();
+  if (choice.isolation == guest::Isolation::kNamespaces)
+    return guest::start_in_namespaces(namespace_options(tools, request, std::move(choice.reason)));
+  return std::make_unique<PendingAppliance>(tools, request, std::move(choice.reason));
+}
+
+}  // namespace imgforge::steps

@@ -1,0 +1,17 @@
+// The sandbox that the profiles of a build get.
+#pragma once
+
+#include <memory>
+
+#include "builder/guest/sandbox.hpp"
+#include "builder/stages/toolbox.hpp"
+
+namespace imgforge::steps {
+
+/// Begins to start the one that HostFacts::isolation() names (or the toolbox makes) and returns at once. The
+/// log of an appliance is <cache>/logs/<line>.log, of the last start. Sandboxes of namespaces that killed
+/// builds have left in the cache go.
+std::unique_ptr<guest::PendingSandbox> start_sandbox(stages::Toolbox& tools,
+                                                     const guest::SandboxRequest& request);
+
+}  // namespace imgforge::steps
