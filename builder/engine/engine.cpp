@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -31,6 +32,8 @@ struct Node {
   bool is_settled = false;               ///< the cache was asked
   bool is_needed = false;                ///< it must run: no result, or files of it are gone
   bool has_files = false;                ///< its files were seen
+  bool is_prepared = false;
+  bool looks_again = false;  ///< for what an equal step has made
   bool is_running = false;
   bool has_run = false;
   bool is_told = false;
@@ -50,14 +53,15 @@ class Engine::Walk : public ResultSource {
     mode_ = Mode::kRun;
     want(targets);
     for (StepIndex i = 0; i < nodes_.size(); ++i) {
-      if (nodes_[i].is_wanted && step(i).prepare && !nodes_[i].result && is_surely_new(i)) step(i).prepare();
+      if (nodes_[i].is_wanted && step(i).prepare && !nodes_[i].result && is_surely_new(i)) prepare(i);
     }
     std::vector<std::jthread> workers;
     std::unique_lock lock(mutex_);
     for (;;) {
       if (!failed_) look_guarded(targets);
+      leave_lanes();
       if (!failed_ && !environment_.cancel.cancelled()) launch(workers);
-      if (running_ == 0) break;
+      if (running_ == 0 && !news_) break;
       ended_.wait(lock, [&] { return news_; });
       news_ = false;
     }
@@ -91,11 +95,9 @@ class Engine::Walk : public ResultSource {
   const StepRecord& step(StepIndex index) const { return graph_.steps()[index]; }
 
   void want(std::span<const StepIndex> targets) {
-    for (const StepIndex target : targets) want(target);
-  }
-  void want(StepIndex index) {
-    if (std::exchange(nodes_.at(index).is_wanted, true)) return;
-    for (const Input& input : step(index).inputs) want(input.step);
+    for (const StepIndex target : targets) {
+      for (const StepIndex index : graph_.needed_by(target)) nodes_[index].is_wanted = true;
+    }
   }
 
   bool is_surely_new(StepIndex index) const {
@@ -129,6 +131,7 @@ class Engine::Walk : public ResultSource {
     }
     if (!node.is_needed || node.has_run) return node.has_run;
     // It must run: now all that it is made from must be there, with files.
+    prepare(index);
     bool ready = true;
     for (const Input& input : step(index).inputs)
       ready = look(input.step, input.use == Use::kValue ? Use::kValue : Use::kBytes) && ready;
@@ -242,17 +245,73 @@ class Engine::Walk : public ResultSource {
     reports_.push_back({row.id, state, seconds, std::move(detail), std::move(phases)});
   }
 
+  void prepare(StepIndex index) {
+    Node& node = nodes_[index];
+    if (mode_ != Mode::kRun || node.is_prepared || !step(index).prepare || !enter_lane(index)) return;
+    node.is_prepared = true;
+    step(index).prepare();
+  }
+
+  const std::string& holder_of(StepIndex index) const {
+    return step(index).holder.empty() ? step(index).id : step(index).holder;
+  }
+
+  /// Whether the step's lane has a place for it, which is taken then.
+  bool enter_lane(StepIndex index) {
+    const std::string& lane = step(index).lane;
+    if (lane.empty()) return true;
+    std::set<std::string>& holders = lanes_[lane];
+    if (holders.contains(holder_of(index))) return true;
+    const unsigned width = environment_.width ? std::max(1U, environment_.width(lane)) : 1;
+    if (holders.size() >= width) return false;
+    holders.insert(holder_of(index));
+    return true;
+  }
+
+  /// Holders go when none of their steps may still run.
+  void leave_lanes() {
+    std::map<std::string, std::set<std::string>> staying;
+    for (StepIndex i = 0; i < nodes_.size(); ++i) {
+      const Node& node = nodes_[i];
+      const bool may_run = node.is_running || (!node.has_run && (!node.is_settled || node.is_needed));
+      if (!step(i).lane.empty() && node.is_wanted && may_run) staying[step(i).lane].insert(holder_of(i));
+    }
+    for (auto& [lane, holders] : lanes_)
+      std::erase_if(holders, [&](const std::string& holder) { return !staying[lane].contains(holder); });
+  }
+
+  /// Whether another step that runs would keep the step from running now: it is of the same holder, or makes
+  /// the same.
+  bool must_wait(StepIndex index) const {
+    for (StepIndex i = 0; i < nodes_.size(); ++i) {
+      if (!nodes_[i].is_running) continue;
+      const bool same_place = !step(index).lane.empty() && step(i).lane == step(index).lane &&
+                              holder_of(i) == holder_of(index);
+      const bool same_work = nodes_[index].canonical && nodes_[i].canonical == nodes_[index].canonical;
+      if (same_place || same_work) return true;
+    }
+    return false;
+  }
+
   /// Starts what is ready, in the order of the graph.
   void launch(std::vector<std::jthread>& workers) {
     for (auto next = ready_.begin(); next != ready_.end() && running_ < std::max(1U, environment_.jobs);) {
       const StepIndex index = *next;
-      const std::string& lane = step(index).lane;
-      if (!lane.empty() && !lanes_.insert(lane).second) {
+      Node& node = nodes_[index];
+      if (node.canonical && made_.contains(*node.canonical) && !std::exchange(node.looks_again, true)) {
+        // Another step has made the same meanwhile.
+        next = ready_.erase(next);
+        node.is_needed = false;
+        node.is_settled = node.result != nullptr;
+        news_ = true;
+        continue;
+      }
+      if (must_wait(index) || !enter_lane(index)) {
         ++next;
         continue;
       }
       next = ready_.erase(next);
-      nodes_[index].is_running = true;
+      node.is_running = true;
       ++running_;
       workers.emplace_back([this, index] { work(index); });
     }
@@ -284,7 +343,6 @@ class Engine::Walk : public ResultSource {
       node.error = error;
       failed_ = true;
     }
-    if (!row.lane.empty()) lanes_.erase(row.lane);
     --running_;
     news_ = true;
     ended_.notify_one();
@@ -308,6 +366,7 @@ class Engine::Walk : public ResultSource {
                                  row.type.write(node.result.get()));
       }
     }
+    if (node.canonical) made_.insert(*node.canonical);
     node.has_run = true;
     node.has_files = true;
     node.is_needed = false;
@@ -360,7 +419,8 @@ class Engine::Walk : public ResultSource {
   std::vector<StepReport> reports_;
   std::mutex mutex_;  ///< all members; held by whoever is not in a body
   std::condition_variable ended_;
-  std::set<std::string> lanes_;
+  std::map<std::string, std::set<std::string>> lanes_;  ///< who holds them
+  std::set<std::string> made_;                          ///< canonical texts of steps that ran
   unsigned running_ = 0;
   bool news_ = false;
   bool failed_ = false;

@@ -1,6 +1,7 @@
 // Runs a graph, or says what running it would do: both are the same walk. The walk asks the cache first, and
-// makes the inputs of a step only when the step itself must be made. A step that fails lets those beside it
-// end and starts no other one.
+// makes the inputs of a step only when the step itself must be made. Of recorded steps with the same
+// fingerprint one is made, the others find its record. A step that fails lets those beside it end and starts
+// no other one.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,8 @@ struct Environment {
   /// Whether the blob of that sha256 is there and sound. A plan may be content with its being there.
   std::function<bool(const core::Digest&)> has_blob;
   unsigned jobs = 1;  ///< steps at a time
+  /// How many holders a lane has room for, asked when one wants in. Empty: one in each.
+  std::function<unsigned(const std::string& lane)> width = {};
 };
 
 enum class StepState { kMade, kKnown };

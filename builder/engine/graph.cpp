@@ -12,11 +12,30 @@ const StepRecord* Graph::find(std::string_view id) const {
   return found == steps_.end() ? nullptr : &*found;
 }
 
+std::set<StepIndex> Graph::needed_by(StepIndex step) const {
+  std::set<StepIndex> all;
+  std::vector<StepIndex> open{step};
+  while (!open.empty()) {
+    const StepIndex next = open.back();
+    open.pop_back();
+    if (!all.insert(next).second) continue;
+    for (const Input& input : steps_.at(next).inputs) open.push_back(input.step);
+  }
+  return all;
+}
+
 StepIndex Graph::insert(StepRecord step) {
   const auto refuse = [&](const std::string& why) {
     return core::Error(core::Kind::kInternal, "the step " + step.id + " " + why);
   };
   if (find(step.id) != nullptr) throw refuse("is there already");
+  if (step.is_common) {
+    const auto same = std::find_if(steps_.begin(), steps_.end(), [&](const StepRecord& other) {
+      return other.is_common && other.kind == step.kind && other.parameters == step.parameters &&
+             other.freshness == step.freshness && other.inputs == step.inputs;
+    });
+    if (same != steps_.end()) return static_cast<StepIndex>(same - steps_.begin());
+  }
   std::vector<StepIndex> seen;
   for (const Input& input : step.inputs) {
     if (input.step >= steps_.size()) throw refuse("is made from a step that is not there");

@@ -2,6 +2,7 @@
 // printed and tested; the engine (engine.hpp) runs it or says what running it would do.
 #pragma once
 
+#include <set>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -20,7 +21,7 @@ struct Step : StepRecord {
 
 class Graph {
  public:
-  /// Adds a step. Its inputs must be there already, so that there can be no cycle. Throws kInternal for an
+  /// Adds a step, or finds the common one that stands for it. Its inputs must be there already, so that there can be no cycle. Throws kInternal for an
   /// input that is not, one that is named twice, and an id that is taken. `type` says how the result is
   /// written and compared: recorded<Result>() or transient<Result>() of engine/result.hpp.
   template <class Result>
@@ -37,6 +38,8 @@ class Graph {
   }
 
   const std::vector<StepRecord>& steps() const { return steps_; }
+  /// The step and all that it is made from.
+  std::set<StepIndex> needed_by(StepIndex step) const;
   /// The step of that id, or nothing.
   const StepRecord* find(std::string_view id) const;
 

@@ -48,6 +48,7 @@ enum class Use {
 struct Input {
   StepIndex step = 0;
   Use use = Use::kBytes;
+  bool operator==(const Input&) const = default;
 };
 
 template <class Result>
@@ -89,10 +90,18 @@ struct StepRecord {
   std::function<Tools()> tools = {};  ///< empty: none
   Freshness freshness = Freshness::kRecorded;
   bool is_shown = true;      ///< false: part of another step: seen while it runs, without a line at its end
-  std::string lane = {};     ///< of the steps of one lane only one runs at a time; empty: no lane
+  /// Steps that need the same scarce thing are in one lane, which has room for so many holders at a time
+  /// (Environment::width). Empty: no lane.
+  std::string lane = {};
+  /// Who is in the lane. It stays there between its first step and its last, and of its steps one runs at a
+  /// time. Empty: the step itself.
+  std::string holder = {};
+  /// Several profiles ask this of the world alike: a step of the same kind, parameters and inputs that is in
+  /// the graph already stands for it.
+  bool is_common = false;
   std::string unknown = {};  ///< kAsked: why a plan may not know it, "its source was never fetched"
-  /// Called before anything runs when it is certain that the step will: it never ran, or its parameters
-  /// changed.
+  /// Called once, as soon as it is certain that the step will run and its lane has room, while its inputs are
+  /// still made. Returns at once.
   std::function<void()> prepare = {};
   std::function<AnyResult(Context&)> run = {};
   std::function<std::string(const void*)> describe = {};  ///< a result in a few words

@@ -279,6 +279,8 @@ void install(Sandbox& guest, const World& world, const std::vector<PlannedPackag
   }
   script +=
       fmt::format("printf %s {} >/etc/apk/repositories\n", core::shell_quoted(repositories_file(world)));
+  // What no image holds is not left for the customisation to see either.
+  script += "find /run /tmp -mindepth 1 -delete\n";
   const ScriptResult result = guest.run(script, options.limit);
   if (result.exit_code != 0) throw apk_error(guest, world, result, "installing packages");
   require_as_planned(plan, result.output);

@@ -105,9 +105,10 @@ void Guest::tar_in(const std::filesystem::path& archive, std::string_view into,
   const std::string folder(into);
   const std::string method(compression);
   appliance_->call("unpacking " + archive.filename().string(), [&](guestfs_h* handle) {
-    if (method.empty()) return guestfs_tar_in_opts(handle, archive.c_str(), folder.c_str(), -1);
-    return guestfs_tar_in_opts(handle, archive.c_str(), folder.c_str(), GUESTFS_TAR_IN_OPTS_COMPRESS,
-                               method.c_str(), -1);
+    if (method.empty())
+      return guestfs_tar_in_opts(handle, archive.c_str(), folder.c_str(), GUESTFS_TAR_IN_OPTS_XATTRS, 1, -1);
+    return guestfs_tar_in_opts(handle, archive.c_str(), folder.c_str(), GUESTFS_TAR_IN_OPTS_XATTRS, 1,
+                               GUESTFS_TAR_IN_OPTS_COMPRESS, method.c_str(), -1);
   });
 }
 

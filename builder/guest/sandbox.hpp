@@ -48,7 +48,7 @@ class Sandbox {
   /// Where present() shows a folder of the host.
   static constexpr std::string_view kMedia = "/.imgforge/media";
 
-  /// Unpacks a tar archive of the host into the folder `into` of the root.
+  /// Unpacks a tar archive of the host into the folder `into` of the root, with owners and xattrs.
   /// `compression`: "" (none), "gzip", "xz", "bzip2", "zstd".
   virtual void tar_in(const std::filesystem::path& archive, std::string_view into,
                       std::string_view compression = {}) = 0;

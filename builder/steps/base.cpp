@@ -30,6 +30,8 @@ engine::Ref<BaseSource> add_base_source(engine::Graph& graph, Profile& profile) 
   engine::Step<BaseSource> step;
   step.id = profile.id("base source");
   step.kind = "base source";
+  step.parameters = profile.canonical.json().at("base").dump();
+  step.is_common = true;
   step.freshness = engine::Freshness::kAsked;
   step.lane = kNetworkLane;
   step.is_shown = false;
@@ -49,6 +51,7 @@ engine::Ref<BaseResult> add_base(engine::Graph& graph, Profile& profile, engine:
   engine::Step<BaseResult> step;
   step.id = profile.id("base");
   step.kind = "base";
+  step.is_common = true;
   step.summary = summary_of(profile.recipe.base);
   step.parameters = parameters_of(profile);
   step.inputs = {engine::value_of(source)};

@@ -1,5 +1,8 @@
 #include "builder/steps/build.hpp"
 
+#include <list>
+#include <set>
+
 #include "builder/steps/profile_graph.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
@@ -8,22 +11,28 @@
 namespace imgforge::steps {
 namespace {
 
-ProfileOutcome build_profile(Toolbox& tools, const BuildRequest& request,
-                             const recipe::ResolvedRecipe& recipe) {
+ProfileOptions options_for(const BuildRequest& request, const recipe::ResolvedRecipe& recipe) {
   ProfileOptions options{.locked = stages::usable_lock(request.lock ? &*request.lock : nullptr, recipe)};
   options.list_signer = {request.release.signer, request.release.build_time,
                          core::source_date_epoch().has_value()};
-  Profile profile(tools, recipe, std::move(options));
-  const ProfileGraph steps = make_graph(profile, request.release);
-  engine::Engine engine(steps.graph, environment_of(tools, BlobCheck::kHashed));
-  const ReleaseResult& result = engine.run(steps.release);
+  return options;
+}
+
+ProfileOutcome outcome_of(const engine::Graph& graph, const engine::Engine& engine, const Profile& profile,
+                          const ProfileSteps& steps) {
+  const ReleaseResult& result = engine[steps.release];
   ProfileOutcome outcome;
-  outcome.line = recipe.line();
+  outcome.line = profile.recipe.line();
   outcome.outcome = result.published.outcome;
   outcome.manifest = result.published.manifest;
   outcome.directory = result.published.directory;
   outcome.boots = result.boots;
-  outcome.steps = engine.reports();
+  std::set<std::string> own;
+  for (const engine::StepIndex index : graph.needed_by(steps.release.index))
+    own.insert(graph.steps()[index].id);
+  for (const engine::StepReport& report : engine.reports()) {
+    if (own.contains(report.id)) outcome.steps.push_back(report);
+  }
   return outcome;
 }
 
@@ -32,11 +41,20 @@ ProfileOutcome build_profile(Toolbox& tools, const BuildRequest& request,
 std::vector<ProfileOutcome> build(Toolbox& tools, const BuildRequest& request) {
   core::TempDir::reclaim(tools.scratch());
   core::TempDir::reclaim(tools.blobs.staging());
-  std::vector<ProfileOutcome> outcomes;
+  std::list<Profile> profiles;  // steps hold references to them
+  engine::Graph graph;
+  std::vector<ProfileSteps> steps;
+  std::vector<engine::StepIndex> releases;
   for (const recipe::ResolvedRecipe& recipe : request.profiles) {
-    outcomes.push_back(core::while_doing("building " + recipe.line(),
-                                         [&] { return build_profile(tools, request, recipe); }));
+    profiles.emplace_back(tools, recipe, options_for(request, recipe));
+    steps.push_back(add_profile(graph, profiles.back(), request.release));
+    releases.push_back(steps.back().release.index);
   }
+  engine::Engine engine(graph, environment_of(tools, BlobCheck::kHashed));
+  engine.run(releases);
+  std::vector<ProfileOutcome> outcomes;
+  auto profile = profiles.begin();
+  for (const ProfileSteps& row : steps) outcomes.push_back(outcome_of(graph, engine, *profile++, row));
   return outcomes;
 }
 
@@ -45,8 +63,9 @@ std::vector<engine::StepOutlook> plan(Toolbox& tools, const recipe::ResolvedReci
   ProfileOptions options{.locked = locked};
   Profile profile(tools, recipe, std::move(options));
   const ReleaseRequest request;
-  const ProfileGraph steps = make_graph(profile, request);
-  engine::Engine engine(steps.graph, environment_of(tools, BlobCheck::kThere));
+  engine::Graph graph;
+  const ProfileSteps steps = add_profile(graph, profile, request);
+  engine::Engine engine(graph, environment_of(tools, BlobCheck::kThere));
   return engine.plan(std::span(&steps.release.index, 1));
 }
 

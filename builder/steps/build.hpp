@@ -33,8 +33,9 @@ struct ProfileOutcome {
   std::vector<engine::StepReport> steps;
 };
 
-/// Builds the profiles in order. Throws core::Error with the profile as context; what was published before
-/// stays, the failed profile leaves the store as it was.
+/// Builds the profiles, side by side as far as the machine allows; what they have in common is done once.
+/// Throws the first error in the order of the profiles, with the step as context. What runs beside it ends,
+/// nothing else begins; what was published before stays, and other profiles leave the store as it was.
 std::vector<ProfileOutcome> build(Toolbox& tools, const BuildRequest& request);
 
 /// What a build of the profile would do, found out without doing it: no request is made, no program of the

@@ -10,15 +10,16 @@ namespace {
 
 void fetch_profile(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
                    const std::optional<lock::Lock>& lock) {
-  ProfileOptions options{.locked = stages::usable_lock(lock ? &*lock : nullptr, recipe), .is_build = false};
+  ProfileOptions options{.locked = stages::usable_lock(lock ? &*lock : nullptr, recipe)};
   Profile profile(tools, recipe, std::move(options));
   const ReleaseRequest request;
-  const ProfileGraph steps = make_graph(profile, request);
+  engine::Graph graph;
+  const ProfileSteps steps = add_profile(graph, profile, request);
   std::vector<engine::StepIndex> targets{steps.source.index, steps.base.index};
   // What machines fetch at their first start is only described; nobody signs here.
   if (steps.models) targets.insert(targets.begin(), steps.models->index);
   if (steps.packages) targets.push_back(steps.packages->files.index);
-  engine::Engine engine(steps.graph, environment_of(tools, BlobCheck::kHashed));
+  engine::Engine engine(graph, environment_of(tools, BlobCheck::kHashed));
   engine.run(targets);
   // A base that a record knows was not asked for: the downloader had nothing to tell.
   const auto& reports = engine.reports();

@@ -88,7 +88,6 @@ class ProfileLock {
           .hint("imgforge lock resolves everything anew");
     }
     ProfileOptions options;
-    options.is_build = false;
     if (old) options.keeping.emplace(Keeping{*old, moving->packages});
     Profile profile(tools_, recipe_, std::move(options));
     if (profile.is_alpine()) lock_alpine(profile, old);
@@ -109,14 +108,15 @@ class ProfileLock {
 
   void lock_alpine(Profile& profile, const std::optional<LockedSources>& old) {
     const ReleaseRequest request;
-    const ProfileGraph steps = make_graph(profile, request);
+    engine::Graph graph;
+    const ProfileSteps steps = add_profile(graph, profile, request);
     std::vector<engine::StepIndex> targets{steps.source.index, steps.base.index};
     if (steps.packages) {
       for (const engine::StepIndex index :
            {steps.packages->indexes.index, steps.packages->choice.index, steps.packages->files.index})
         targets.push_back(index);
     }
-    engine::Engine engine(steps.graph, environment_of(tools_, BlobCheck::kHashed));
+    engine::Engine engine(graph, environment_of(tools_, BlobCheck::kHashed));
     engine.run(targets);
     row_.base =
         writer_.add(base_row(*engine[steps.source].origin.alpine, profile.blob(engine[steps.base].sha256)));

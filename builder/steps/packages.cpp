@@ -133,7 +133,7 @@ PackageChoice resolve(engine::Context& context, Profile& profile, const artifact
         tools.fetch_context(), choices,
         stages::locked_repositories(profile.recipe, source.origin, profile.options.keeping->old));
   }
-  guest::Sandbox& sandbox = profile.sandbox.with_base(context, base);
+  guest::Sandbox& sandbox = profile.sandbox.with_root(context, base);
   guest::World world = world_of(indexes.repositories, profile.recipe);
   std::vector<guest::PackageFile> files;
   for (const fetch::FetchedPackage& package : kept) {
@@ -192,6 +192,7 @@ engine::Ref<Indexes> add_indexes(engine::Graph& graph, Profile& profile, engine:
   } else {
     step.inputs = {engine::value_of(source), engine::bytes_of(base)};
     step.freshness = engine::Freshness::kAsked;
+    step.is_common = true;
     step.make = [&profile, source, base](engine::Context& context) {
       context.say("looking for them");
       Toolbox tools = profile.tools_for(context);
@@ -227,6 +228,7 @@ engine::Ref<PackageChoice> add_packages(engine::Graph& graph, Profile& profile, 
   step.tools = [] { return code_of({"builder/guest"}); };
   if (profile.options.keeping) step.freshness = engine::Freshness::kAsked;
   step.lane = kSandboxLane;
+  step.holder = profile.recipe.line();
   step.make = [&profile, base, source, indexes](engine::Context& context) {
     return resolve(context, profile, profile.blob(context[base].sha256), context[source], context[indexes]);
   };
@@ -245,8 +247,6 @@ engine::Ref<PackageFiles> add_package_files(engine::Graph& graph, Profile& profi
   step.lane = kNetworkLane;
   step.is_shown = false;
   step.make = [&profile, source, indexes, choice](engine::Context& context) {
-    // The sandbox starts while the packages come.
-    if (profile.options.is_build && !context.is_plan()) profile.sandbox.start();
     const std::optional<LockedSources>& locked = profile.options.locked;
     std::vector<fetch::PackageChoice> choices;
     for (const ChosenPackage& package : context[choice].packages) {

@@ -34,7 +34,6 @@ struct ProfileOptions {
   std::optional<LockedSources> locked = {};  ///< made from exactly that
   std::optional<Keeping> keeping = {};       ///< the choice of packages is made anew for some of them
   stages::ListSigner list_signer = {};
-  bool is_build = true;  ///< a root file system is wanted: its sandbox may start early
 };
 
 struct Profile {
@@ -56,9 +55,10 @@ struct Profile {
   SandboxSession sandbox;
 };
 
-/// Lanes of the engine: downloads and questions to mirrors, the sandbox, machines that boot.
+/// Lanes of the engine: downloads and questions to mirrors, sandboxes, machines that boot, releases.
 inline constexpr const char* kNetworkLane = "network";
 inline constexpr const char* kSandboxLane = "sandbox";
 inline constexpr const char* kBootLane = "boot";
+inline constexpr const char* kStoreLane = "store";
 
 }  // namespace imgforge::steps

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <thread>
 
+#include "builder/machine/memory.hpp"
+
 namespace imgforge::steps {
 
-ProfileGraph make_graph(Profile& profile, const ReleaseRequest& request) {
+ProfileSteps add_profile(engine::Graph& graph, Profile& profile, const ReleaseRequest& request) {
   const recipe::ResolvedRecipe& recipe = profile.recipe;
-  ProfileGraph out;
-  engine::Graph& graph = out.graph;
+  ProfileSteps out;
   out.source = add_base_source(graph, profile);
   out.base = add_base(graph, profile, out.source);
   ReleaseParts parts{.source = out.source, .base = out.base};
@@ -21,7 +22,9 @@ ProfileGraph make_graph(Profile& profile, const ReleaseRequest& request) {
   if (profile.is_alpine()) {
     const auto indexes = add_indexes(graph, profile, out.source, out.base);
     const auto choice = add_packages(graph, profile, out.base, out.source, indexes);
-    out.packages = {indexes, choice, add_package_files(graph, profile, out.source, indexes, choice)};
+    const auto files = add_package_files(graph, profile, out.source, indexes, choice);
+    out.packages = {indexes, choice, files,
+                    add_installed(graph, profile, out.base, indexes, choice, files)};
   }
   Ingredients ingredients;
   ingredients.rootfs = add_rootfs(graph, profile, out.base, out.packages);
@@ -53,6 +56,22 @@ ProfileGraph make_graph(Profile& profile, const ReleaseRequest& request) {
   return out;
 }
 
+namespace {
+
+/// An appliance takes so much of the machine's memory.
+constexpr core::Bytes kApplianceMemory = core::mib(1024);
+
+/// How many profiles may have a sandbox at a time.
+unsigned sandboxes(const Toolbox& tools, unsigned jobs) {
+  const bool is_appliance = !tools.start_sandbox &&
+                            tools.host->isolation().isolation == guest::Isolation::kAppliance;
+  if (!is_appliance) return 2 * jobs;  // one works while another one waits for its packages
+  const auto room = static_cast<unsigned>(machine::available_memory().value / kApplianceMemory.value);
+  return std::clamp(room, 1U, jobs);
+}
+
+}  // namespace
+
 engine::Environment environment_of(Toolbox& tools, BlobCheck check) {
   engine::Environment out{tools.steps, tools.progress, tools.cancel, {}, 1};
   out.has_blob = [&blobs = tools.blobs, check](const core::Digest& sha256) {
@@ -60,6 +79,9 @@ engine::Environment environment_of(Toolbox& tools, BlobCheck check) {
     return check == BlobCheck::kThere ? blobs.contains(sha256) : blobs.find_again(sha256).has_value();
   };
   out.jobs = std::min(std::max(1U, std::thread::hardware_concurrency()), std::max(1U, tools.jobs));
+  out.width = [&tools, jobs = out.jobs](const std::string& lane) {
+    return lane == kSandboxLane ? sandboxes(tools, jobs) : 1;
+  };
   return out;
 }
 

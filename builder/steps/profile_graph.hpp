@@ -1,4 +1,5 @@
-// The graph of one profile: which steps there are, and what each is made from, is said here and nowhere else.
+// The steps of a profile: which there are, and what each is made from, is said here and nowhere else. Several
+// profiles of a build are in one graph.
 // Commands differ in what they want of it: `build` and `plan` the release, `lock` and `fetch` the files of
 // the packages, `outdated` the indexes.
 #pragma once
@@ -12,8 +13,7 @@
 
 namespace imgforge::steps {
 
-struct ProfileGraph {
-  engine::Graph graph;
+struct ProfileSteps {
   engine::Ref<BaseSource> source;
   engine::Ref<BaseResult> base;
   std::optional<engine::Ref<ModelsResult>> models;
@@ -21,8 +21,8 @@ struct ProfileGraph {
   engine::Ref<ReleaseResult> release;
 };
 
-/// Pure. All references must outlive the graph.
-ProfileGraph make_graph(Profile& profile, const ReleaseRequest& request);
+/// Adds them. Pure. All references must outlive the graph.
+ProfileSteps add_profile(engine::Graph& graph, Profile& profile, const ReleaseRequest& request);
 
 /// What an engine needs, from the effects. A plan is content with blobs that are there; else they are hashed.
 enum class BlobCheck { kThere, kHashed };

@@ -143,6 +143,7 @@ engine::Ref<ReleaseResult> add_release(engine::Graph& graph, Profile& profile, c
       recipe::picked(profile.canonical.json(), {"name", "profile", "version", "description", "requirements"})
           .dump();
   step.freshness = engine::Freshness::kActs;
+  step.lane = kStoreLane;
   step.inputs = {engine::value_of(parts.source), engine::value_of(parts.base)};
   if (parts.models) step.inputs.push_back(engine::value_of(*parts.models));
   if (parts.rootfs) step.inputs.push_back(engine::value_of(*parts.rootfs));

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "builder/engine/result.hpp"
-#include "builder/fetch/http/url.hpp"
 #include "builder/first_boot/installation.hpp"
 #include "builder/guest/clean.hpp"
 #include "builder/guest/customize.hpp"
@@ -20,66 +19,36 @@
 namespace imgforge::steps {
 namespace {
 
-artifacts::ManifestPackage row_of(const fetch::FetchedPackage& package) {
-  return {package.entry.name,
-          package.entry.version,
-          package.entry.arch,
-          fetch::redacted_url(package.url.substr(0, package.url.rfind('/'))),
-          "Q1" + core::to_base64(package.entry.identity.bytes()),
-          package.file.digest(),
-          package.file.size()};
+/// Where programs ran for it: "appliance", or both when the packages came from another build.
+std::string isolations(const std::string& packages, const std::string& own) {
+  return packages.empty() || packages == own ? own : packages + " and " + own;
 }
 
-std::vector<guest::PackageFile> files_of(const PackageFiles& files) {
-  std::vector<guest::PackageFile> out;
-  for (const fetch::FetchedPackage& package : files.packages) {
-    const auto* repository =
-        fetch::find_repository(files.repositories, package.entry.name, package.entry.version);
-    out.push_back({package.file.path(), package.entry.name, package.entry.version,
-                   static_cast<std::size_t>(repository - files.repositories.data())});
-  }
-  return out;
-}
-
-RootfsResult make(engine::Context& context, Profile& profile, engine::Ref<BaseResult> base_step,
-                  const std::optional<PackageSteps>& steps) {
-  const recipe::ResolvedRecipe& recipe = profile.recipe;
-  const BaseResult& base = context[base_step];
+RootfsResult make(engine::Context& context, Profile& profile, engine::Ref<BaseResult> base,
+                  const std::optional<PackageSteps>& packages) {
+  const InstalledResult* installed = packages ? &context[packages->installed] : nullptr;
   RootfsResult result;
-  // Files that are newer than the newest input are clamped to it: a build's own moment leaves no trace.
-  result.epoch = core::source_date_epoch().value_or(
-      std::max(base.newest, steps ? context[steps->choice].newest() : std::int64_t{0}));
-  guest::Sandbox& sandbox = profile.sandbox.with_base(context, profile.blob(base.sha256));
-  if (steps && !context[steps->indexes].repositories.empty()) {
-    const PackageFiles& files = context[steps->files];
-    context.say(fmt::format("installing {} packages", files.packages.size()));
-    guest::InstallOptions options;
-    options.kernel_package = recipe.kernel.package;
-    options.epoch = result.epoch;
-    context.phase("install", [&] {
-      guest::install(sandbox, world_of(context[steps->indexes].repositories, recipe),
-                     context[steps->choice].planned(), files_of(files), options);
-    });
-    for (const fetch::FetchedPackage& package : files.packages) result.packages.push_back(row_of(package));
-  }
+  result.epoch = installed != nullptr ? installed->epoch : epoch_of(context[base].newest);
+  const core::Digest& root = installed != nullptr ? installed->sha256 : context[base].sha256;
+  guest::Sandbox& sandbox = profile.sandbox.with_root(context, profile.blob(root));
   guest::CustomizeOptions options;
   options.epoch = result.epoch;
   options.on_step = [&](std::size_t step, std::size_t count) {
     context.say(fmt::format("run step {} of {}", step, count));
   };
-  context.phase("customise", [&] { guest::customize(sandbox, recipe, options); });
+  context.phase("customise", [&] { guest::customize(sandbox, profile.recipe, options); });
   context.phase("clean", [&] { guest::clean_identity(sandbox); });
   const std::filesystem::path tar = profile.work / "rootfs.tar";
   context.phase("export", [&] { guest::export_rootfs(sandbox, tar, result.epoch, profile.work.path()); });
   const guest::SandboxKind kind = sandbox.kind();
-  result.isolation = kind.isolation;
+  result.isolation = isolations(installed != nullptr ? installed->isolation : std::string(), kind.isolation);
   result.accelerator = kind.accelerator;
   result.accelerator_reason = kind.reason;
   profile.sandbox.finish();
   const artifacts::VerifiedFile file = profile.tools.blobs.adopt(tar);
   result.sha256 = file.digest();
   result.size = file.size();
-  if (steps) result.packages = stages::installed_packages(file, std::move(result.packages));
+  if (installed != nullptr) result.packages = stages::installed_packages(file, installed->packages);
   return result;
 }
 
@@ -109,24 +78,20 @@ engine::Tools customisation_tools(const recipe::ResolvedRecipe& recipe) {
 
 engine::Ref<RootfsResult> add_rootfs(engine::Graph& graph, Profile& profile, engine::Ref<BaseResult> base,
                                      const std::optional<PackageSteps>& packages) {
-  const recipe::ResolvedRecipe& recipe = profile.recipe;
   engine::Step<RootfsResult> step;
   step.id = profile.id("rootfs");
   step.kind = "rootfs";
-  step.summary = "packages and customisation, in a sandbox";
-  core::Json parameters = core::Json::parse(customisation_parameters(profile));
-  const core::Json& all = profile.canonical.json();
-  parameters["repositories"] = all.at("packages").value("repositories", core::Json::array());
-  parameters["kernel"] = all.at("kernel").value("package", "");
-  step.parameters = parameters.dump();
-  step.inputs = {engine::bytes_of(base)};
+  step.summary = "customisation, in a sandbox";
+  step.parameters = customisation_parameters(profile);
+  // The choice too: what the manifest says of packages is recorded here.
   if (packages) {
-    step.inputs.push_back(engine::value_of(packages->choice));
-    step.inputs.push_back(engine::when_run(packages->indexes));
-    step.inputs.push_back(engine::when_run(packages->files));
+    step.inputs = {engine::bytes_of(packages->installed), engine::value_of(packages->choice)};
+  } else {
+    step.inputs = {engine::bytes_of(base)};
   }
-  step.tools = [&recipe] { return customisation_tools(recipe); };
+  step.tools = [&profile] { return customisation_tools(profile.recipe); };
   step.lane = kSandboxLane;
+  step.holder = profile.recipe.line();
   step.prepare = [&profile] { profile.sandbox.start(); };
   step.make = [&profile, base, packages](engine::Context& context) {
     return make(context, profile, base, packages);

@@ -1,4 +1,4 @@
-// The root file system: base, packages and the recipe's customisation, put together in a sandbox and
+// The root file system: the base, with its packages when there are some, customised in a sandbox and
 // normalised.
 #pragma once
 
@@ -10,7 +10,7 @@
 #include "artifacts/manifest/manifest.hpp"
 #include "builder/engine/graph.hpp"
 #include "builder/steps/base.hpp"
-#include "builder/steps/packages.hpp"
+#include "builder/steps/installed.hpp"
 #include "builder/steps/profile.hpp"
 #include "core/digest.hpp"
 
@@ -19,8 +19,8 @@ namespace imgforge::steps {
 struct RootfsResult {
   core::Digest sha256;  ///< of the normalised tar
   std::uint64_t size = 0;
-  std::int64_t epoch = 0;   ///< no time inside is later, in seconds
-  std::string isolation;    ///< of the sandbox that made it, as in manifests
+  std::int64_t epoch = 0;  ///< no time inside is later, in seconds
+  std::string isolation;  ///< of the sandbox that made it, as in manifests
   std::string accelerator;
   std::string accelerator_reason;
   std::vector<artifacts::ManifestPackage> packages;  ///< all that are installed, those of the base too
@@ -36,13 +36,6 @@ struct RootfsResult {
     visit("accelerator_reason", self.accelerator_reason);
     visit("packages", self.packages);
   }
-};
-
-/// What a profile with a package manager has beside its base.
-struct PackageSteps {
-  engine::Ref<Indexes> indexes;
-  engine::Ref<PackageChoice> choice;
-  engine::Ref<PackageFiles> files;
 };
 
 engine::Ref<RootfsResult> add_rootfs(engine::Graph& graph, Profile& profile, engine::Ref<BaseResult> base,

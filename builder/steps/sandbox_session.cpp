@@ -15,16 +15,17 @@ void SandboxSession::start() {
   pending_ = start_sandbox(tools_, request);
 }
 
-guest::Sandbox& SandboxSession::with_base(engine::Context& context, const artifacts::VerifiedFile& base) {
+guest::Sandbox& SandboxSession::with_root(engine::Context& context, const artifacts::VerifiedFile& root) {
+  if (holds_ && *holds_ != root.digest()) finish();
   start();
   if (!sandbox_) {
     context.say("waiting for the sandbox");
     sandbox_ = context.phase("sandbox", [&] { return pending_->get(); });
     pending_.reset();
   }
-  if (!is_unpacked_) {
-    context.phase("unpack base", [&] { guest::unpack_base(*sandbox_, base.path()); });
-    is_unpacked_ = true;
+  if (!holds_) {
+    context.phase("unpack", [&] { guest::unpack_base(*sandbox_, root.path()); });
+    holds_ = root.digest();
   }
   return *sandbox_;
 }
@@ -32,7 +33,7 @@ guest::Sandbox& SandboxSession::with_base(engine::Context& context, const artifa
 void SandboxSession::finish() {
   if (sandbox_) sandbox_->finish();
   sandbox_.reset();
-  is_unpacked_ = false;
+  holds_.reset();
 }
 
 guest::World world_of(const std::vector<fetch::Repository>& repositories,

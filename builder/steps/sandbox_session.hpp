@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,11 @@ class SandboxSession {
 
   /// Begins to start it and returns at once; nothing when it runs.
   void start();
-  /// The running sandbox with the base unpacked into it. For one step at a time.
-  guest::Sandbox& with_base(engine::Context& context, const artifacts::VerifiedFile& base);
+  /// The running sandbox with that root file system in it, unpacked from its archive unless it is there
+  /// already. For one step at a time.
+  guest::Sandbox& with_root(engine::Context& context, const artifacts::VerifiedFile& root);
+  /// Says what it has become: the root file system of the archive with that digest.
+  void holds(const core::Digest& root) { holds_ = root; }
   /// Ends it in good order.
   void finish();
 
@@ -37,7 +41,7 @@ class SandboxSession {
   std::mutex mutex_;
   std::unique_ptr<guest::PendingSandbox> pending_;
   std::unique_ptr<guest::Sandbox> sandbox_;
-  bool is_unpacked_ = false;
+  std::optional<core::Digest> holds_;  ///< archive of its root; nothing: it is empty
 };
 
 /// What apk is to reach in a sandbox.

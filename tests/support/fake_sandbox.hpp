@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,7 @@ struct SandboxScript {
   /// May change the root before it is exported.
   std::function<void(const std::filesystem::path& root)> before_export;
 
+  std::mutex mutex = {};           ///< of the calls, which profiles make side by side
   std::vector<std::string> calls;  ///< "start", "tar_in /", "run", "tar_out", "finish"
 
   std::ptrdiff_t count(std::string_view call) const { return std::count(calls.begin(), calls.end(), call); }
@@ -85,7 +87,10 @@ class FakeSandbox : public guest::Sandbox {
 
  private:
   std::string root() const { return folder_ / "root"; }
-  void note(std::string call) { script_.calls.push_back(std::move(call)); }
+  void note(std::string call) {
+    const std::lock_guard lock(script_.mutex);
+    script_.calls.push_back(std::move(call));
+  }
   static void tar(std::vector<std::string> args) {
     core::Command command;
     command.program = "tar";
@@ -103,6 +108,7 @@ class PendingFake : public guest::PendingSandbox {
  public:
   PendingFake(SandboxScript& script, core::CancelToken cancel, std::filesystem::path work)
       : script_(script), cancel_(std::move(cancel)), work_(std::move(work)) {
+    const std::lock_guard lock(script_.mutex);
     script_.calls.emplace_back("start");
   }
   std::unique_ptr<guest::Sandbox> get() override {

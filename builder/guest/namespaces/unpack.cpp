@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
@@ -118,6 +119,10 @@ class Unpacker {
     // Later than the owner: changing that takes set-id bits away.
     if (entry.type != EntryType::kSymlink && ::chmod(path, entry.mode & 07777U) != 0) {
       throw failure(entry, "cannot change the mode of");
+    }
+    for (const auto& [name, value] : entry.xattrs) {
+      if (::lsetxattr(path, name.c_str(), value.data(), value.size(), 0) != 0)
+        throw failure(entry, "cannot set the attribute " + core::escaped(name, 60) + " of");
     }
     const std::array<timespec, 2> times{timespec{0, UTIME_NOW}, timespec{entry.mtime, 0}};
     if (::utimensat(AT_FDCWD, path, times.data(), AT_SYMLINK_NOFOLLOW) != 0) {

@@ -64,6 +64,9 @@ class EngineTest : public ::testing::Test {
     std::string word = {};  ///< parameter; the id when empty
     Freshness freshness = Freshness::kRecorded;
     std::string lane = {};
+    std::string holder = {};
+    std::string kind = {};  ///< the id when empty
+    bool is_common = false;
     std::function<Text(Context&)> make = {};
     std::function<void()> prepare = {};
     bool is_shown = true;
@@ -72,13 +75,15 @@ class EngineTest : public ::testing::Test {
   Ref<Text> add(Graph& graph, const std::string& id, Options options) {
     Step<Text> step;
     step.id = id;
-    step.kind = id;
+    step.kind = options.kind.empty() ? id : options.kind;
     step.summary = "makes " + id;
     const std::string word = options.word.empty() ? id : options.word;
     step.parameters = "{\"word\":\"" + word + "\"}";
     step.inputs = options.inputs;
     step.freshness = options.freshness;
     step.lane = options.lane;
+    step.holder = options.holder;
+    step.is_common = options.is_common;
     step.is_shown = options.is_shown;
     step.prepare = options.prepare;
     step.make = [this, id, word, options](Context& context) {
@@ -351,6 +356,72 @@ TEST_F(EngineTest, StepsOfALaneRunOneAfterTheOther) {
   EXPECT_EQ(most, 1);
 }
 
+TEST_F(EngineTest, ALaneHasRoomForSoManyHoldersWhoStayBetweenTheirSteps) {
+  for (const unsigned width : {1U, 2U}) {
+    Graph graph;
+    std::mutex gate;
+    std::set<std::string> inside;
+    std::size_t most = 0;
+    std::vector<Input> all;
+    for (const std::string who : {"a", "b", "c"}) {
+      const auto enter = [&, who](Context&) {
+        const std::lock_guard lock(gate);
+        inside.insert(who);
+        most = std::max(most, inside.size());
+        return Text{who + std::to_string(width)};
+      };
+      const auto leave = [&, who](Context&) {
+        const std::lock_guard lock(gate);
+        inside.erase(who);
+        return Text{who + std::to_string(width)};
+      };
+      const std::string tag = who + std::to_string(width);
+      const auto first = add(graph, "first" + tag, {.lane = "sandbox", .holder = who, .make = enter});
+      const auto between = add(graph, "between" + tag, {.inputs = {bytes_of(first)}});
+      all.push_back(bytes_of(add(graph, "last" + tag,
+                                 {.inputs = {bytes_of(between)}, .lane = "sandbox", .holder = who, .make = leave})));
+    }
+    const auto top = add(graph, "top" + std::to_string(width), {.inputs = all});
+    Environment with_width = environment(4);
+    with_width.width = [&](const std::string&) { return width; };
+    Engine engine(graph, with_width);
+    engine.run(top);
+    EXPECT_LE(most, width);
+  }
+}
+
+TEST_F(EngineTest, EqualWorkOfTwoStepsIsDoneOnce) {
+  for (const unsigned jobs : {1U, 4U}) {
+    Graph graph;
+    const std::string word = "rootfs" + std::to_string(jobs);
+    const auto left = add(graph, "left/" + word, {.word = word, .kind = "rootfs"});
+    const auto right = add(graph, "right/" + word, {.word = word, .kind = "rootfs"});
+    const auto other = add(graph, "other/" + word, {.word = word + "!", .kind = "rootfs"});
+    const auto top = add(graph, "top" + word, {.inputs = {bytes_of(left), bytes_of(right), bytes_of(other)}});
+    EXPECT_EQ(build(graph, top, jobs),
+              "top" + word + "(" + word + " " + word + " " + word + "!)");
+    EXPECT_EQ(ran_.size(), 3U);
+    EXPECT_EQ(std::count(ran_.begin(), ran_.end(), "right/" + word), 0);
+    // Files that were lost come back once, for both.
+    blobs_.erase(digest(word));
+    blobs_.erase(digest("top" + word + "(" + word + " " + word + " " + word + "!)"));
+    build(graph, top, jobs);
+    EXPECT_EQ(ran_.size(), 2U);
+  }
+}
+
+TEST_F(EngineTest, ACommonStepStandsForThoseThatAskTheSame) {
+  Graph graph;
+  const auto first = add(graph, "a/indexes", {.word = "3.22", .freshness = Freshness::kAsked, .kind = "indexes", .is_common = true});
+  const auto second = add(graph, "b/indexes", {.word = "3.22", .freshness = Freshness::kAsked, .kind = "indexes", .is_common = true});
+  const auto third = add(graph, "c/indexes", {.word = "3.21", .freshness = Freshness::kAsked, .kind = "indexes", .is_common = true});
+  const auto own = add(graph, "d/indexes", {.word = "3.22", .freshness = Freshness::kAsked, .kind = "indexes"});
+  EXPECT_EQ(first.index, second.index);
+  EXPECT_NE(first.index, third.index);
+  EXPECT_NE(first.index, own.index);
+  EXPECT_EQ(graph.steps().size(), 3U);
+}
+
 TEST_F(EngineTest, WhatIsAskedRunsInEachBuildAndWhatIsGivenIsNoWork) {
   Graph graph;
   const auto asked = add(graph, "asked", {.freshness = Freshness::kAsked});
@@ -440,6 +511,29 @@ TEST_F(EngineTest, PreparationBeginsOnlyWhenTheStepSurelyRuns) {
   EXPECT_EQ(prepared, 1);
   build(third, graph_of(third, "two"));
   EXPECT_EQ(prepared, 2);
+}
+
+TEST_F(EngineTest, PreparationWaitsForRoomInTheLaneAndNotForInputs) {
+  Graph graph;
+  std::vector<std::string> order;
+  const auto input = add(graph, "input", {.freshness = Freshness::kAsked, .make = [&](Context&) {
+                                            order.push_back("input");
+                                            return Text{"input"};
+                                          }});
+  const auto step = [&](const std::string& id) {
+    return add(graph, id, {.inputs = {when_run(input)},
+                           .lane = "sandbox",
+                           .make =
+                               [&, id](Context&) {
+                                 order.push_back("run " + id);
+                                 return Text{id};
+                               },
+                           .prepare = [&, id] { order.push_back("prepare " + id); }});
+  };
+  const auto a = step("a");
+  const auto b = step("b");
+  build(graph, add(graph, "top", {.inputs = {bytes_of(a), bytes_of(b)}}), 2);
+  EXPECT_THAT(order, ElementsAre("prepare a", "input", "run a", "run b"));
 }
 
 TEST_F(EngineTest, FingerprintsDependOnKindVersionParametersInputsAndToolsAlone) {

@@ -25,17 +25,18 @@ class Flow : public testing::StepsLab {
     ADD_FAILURE() << "no " << format;
     return {};
   }
-  /// The root file system in the cache.
-  core::Digest the_tar() {
+  /// The root file systems in the cache: with packages, and customised.
+  std::vector<core::Digest> tars() {
+    std::vector<core::Digest> found;
     for (const auto& entry : fs::recursive_directory_iterator(blobs_.root())) {
       if (!entry.is_regular_file() || entry.file_size() < 1024) continue;
       std::ifstream in(entry.path(), std::ios::binary);
       std::string head(262, '\0');
       in.read(head.data(), static_cast<std::streamsize>(head.size()));
       if (head.substr(257, 5) == "ustar")
-        return core::digest_of_file(core::HashAlgorithm::kSha256, entry.path());
+        found.push_back(core::digest_of_file(core::HashAlgorithm::kSha256, entry.path()));
     }
-    return {};
+    return found;
   }
   void expect_second_build_knows_all() {
     run();
@@ -54,11 +55,13 @@ TEST_F(Flow, ABuildMakesEveryStepAndPublishes) {
   EXPECT_EQ(outcome.outcome, artifacts::PublishOutcome::kPublished);
   EXPECT_THAT(progress_.ends,
               UnorderedElementsAre(Pair("demo-minimal/base", "made"), Pair("demo-minimal/indexes", "made"),
-                                   Pair("demo-minimal/packages", "made"), Pair("demo-minimal/rootfs", "made"),
+                                   Pair("demo-minimal/packages", "made"),
+                                   Pair("demo-minimal/installed", "made"), Pair("demo-minimal/rootfs", "made"),
                                    Pair("demo-minimal/boot files", "made"), Pair("demo-minimal/raw", "made"),
                                    Pair("demo-minimal/rootfs archive", "made"),
                                    Pair("demo-minimal/release", "made")));
-  EXPECT_EQ(script_.count("start"), 1) << "resolving and building share a sandbox";
+  EXPECT_EQ(script_.count("start"), 1) << "resolving, installing and customising share a sandbox";
+  EXPECT_EQ(script_.count("tar_in /"), 2) << "base and customisation";
   EXPECT_EQ(script_.count("run"), 2) << "apk chooses, apk installs";
   EXPECT_EQ(script_.calls.back(), "finish");
   ASSERT_EQ(outcome.manifest.packages.size(), 1u);
@@ -88,6 +91,54 @@ TEST_F(Flow, AChangeMakesOnlyWhatDependsOnIt) {
   EXPECT_EQ(script_.count("start"), 0);
 }
 
+TEST_F(Flow, AChangedCustomisationInstallsNoPackageAgain) {
+  run();
+  recipe_.hostname = "other";
+  recipe_.version = "v20261121";
+  run();
+  EXPECT_EQ(progress_.ends["demo-minimal/installed"], "known");
+  EXPECT_EQ(progress_.ends["demo-minimal/rootfs"], "made");
+  EXPECT_EQ(script_.count("start"), 1);
+  EXPECT_EQ(script_.count("tar_in /"), 2) << "packages and customisation";
+  EXPECT_EQ(script_.count("run"), 0) << "apk has nothing to do";
+}
+
+TEST_F(Flow, ProfilesDoInOneBuildOnceWhatTheyHaveInCommon) {
+  recipe::ResolvedRecipe other = recipe_;
+  other.profile = "other";
+  other.hostname = "other";
+  BuildRequest wanted = request();
+  wanted.profiles.push_back(other);
+  const std::vector<ProfileOutcome> outcomes = build(tools_, wanted);
+  ASSERT_EQ(outcomes.size(), 2u);
+  EXPECT_EQ(outcomes[0].line, "demo-minimal");
+  EXPECT_EQ(outcomes[1].line, "demo-other");
+  EXPECT_EQ(script_.count("run"), 2) << "apk chooses once and installs once";
+  EXPECT_EQ(script_.count("tar_out"), 3) << "packages once, a root file system each";
+  EXPECT_EQ(progress_.ends.count("demo-other/base"), 0u) << "it is the one of the first profile";
+  EXPECT_NE(artifact(outcomes[0], "rootfs"), artifact(outcomes[1], "rootfs"));
+  EXPECT_EQ(outcomes[0].manifest.packages, outcomes[1].manifest.packages);
+  const auto has = [](const ProfileOutcome& outcome, const std::string& id) {
+    return std::any_of(outcome.steps.begin(), outcome.steps.end(),
+                       [&](const engine::StepReport& report) { return report.id == id; });
+  };
+  EXPECT_TRUE(has(outcomes[1], "demo-minimal/base")) << "each profile tells all that it is made from";
+  EXPECT_TRUE(has(outcomes[1], "demo-other/rootfs"));
+  EXPECT_FALSE(has(outcomes[0], "demo-other/rootfs"));
+}
+
+TEST_F(Flow, OneFailingProfilePublishesNothingOfItself) {
+  recipe::ResolvedRecipe bad = recipe_;
+  bad.profile = "bad";
+  bad.disk.size = core::mib(8);
+  BuildRequest wanted = request();
+  wanted.profiles.push_back(bad);
+  const core::Error error = imgforge::testing::error_of([&] { build(tools_, wanted); });
+  EXPECT_EQ(error.kind(), core::Kind::kImage) << error.message();
+  EXPECT_THAT(error.contexts(), ::testing::Contains("making demo-bad/raw"));
+  EXPECT_FALSE(fs::exists(folder_ / "store/releases/demo-bad/current"));
+}
+
 TEST_F(Flow, ANewerPackageIsChosenAndInstalled) {
   run();
   mirror_.put_package("1.1-r0");
@@ -101,13 +152,14 @@ TEST_F(Flow, ANewerPackageIsChosenAndInstalled) {
 TEST_F(Flow, ALostRootFileSystemIsMadeAgainAndWhatDependsOnItIsKnown) {
   const ProfileOutcome first = run();
   fs::remove_all(folder_ / "store");
-  const core::Digest rootfs = the_tar();
-  ASSERT_FALSE(rootfs.empty());
-  fs::remove(blob(rootfs));
+  const std::vector<core::Digest> lost = tars();
+  ASSERT_EQ(lost.size(), 2u);
+  for (const core::Digest& tar : lost) fs::remove(blob(tar));
   fs::remove(blob(artifact(first, "raw")));
   EXPECT_EQ(outlooks().at("demo-minimal/rootfs").why, "files of it are gone from the cache");
   const ProfileOutcome second = run();
   EXPECT_EQ(progress_.ends["demo-minimal/rootfs"], "made");
+  EXPECT_EQ(progress_.ends["demo-minimal/installed"], "made");
   EXPECT_EQ(progress_.ends["demo-minimal/packages"], "known");
   EXPECT_EQ(progress_.ends["demo-minimal/raw"], "made");
   EXPECT_EQ(progress_.ends["demo-minimal/boot files"], "known");
@@ -123,7 +175,7 @@ TEST_F(Flow, WhatComesOutDifferentWhenMadeAgainIsAnError) {
   }
   script_.before_export = [](const fs::path& root) { testing::spill(root / "etc/random", "something else"); };
   const core::Error error = failure();
-  EXPECT_THAT(error.message(), HasSubstr("demo-minimal/rootfs was made again and came out different"));
+  EXPECT_THAT(error.message(), HasSubstr("demo-minimal/installed was made again and came out different"));
   EXPECT_TRUE(store_is_empty());
 }
 

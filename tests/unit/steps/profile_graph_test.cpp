@@ -22,7 +22,9 @@ class ProfileGraphTest : public testing::StepsLab {
  protected:
   engine::Graph graph() {
     profile_.emplace(tools_, recipe_, ProfileOptions{});
-    return make_graph(*profile_, request_).graph;
+    engine::Graph made;
+    add_profile(made, *profile_, request_);
+    return made;
   }
   std::vector<std::string> ids() {
     const engine::Graph all = graph();
@@ -48,7 +50,7 @@ class ProfileGraphTest : public testing::StepsLab {
   /// All that the recipe says to the root file system and what it is made from.
   std::string rootfs_text() {
     std::string text;
-    for (const char* name : {"base source", "base", "indexes", "packages", "rootfs"})
+    for (const char* name : {"base", "indexes", "packages", "installed", "rootfs"})
       text += engine::canonical_text(step(name), {}, {});
     return text;
   }
@@ -57,8 +59,8 @@ class ProfileGraphTest : public testing::StepsLab {
 };
 
 TEST_F(ProfileGraphTest, AnAlpineProfileHasEveryStepInOrder) {
-  EXPECT_THAT(ids(), ElementsAre("base source", "base", "indexes", "packages", "package files", "rootfs",
-                                 "boot files", "raw", "rootfs archive", "release"));
+  EXPECT_THAT(ids(), ElementsAre("base source", "base", "indexes", "packages", "package files", "installed",
+                                 "rootfs", "boot files", "raw", "rootfs archive", "release"));
 }
 
 TEST_F(ProfileGraphTest, EveryEdgeIsThere) {
@@ -67,8 +69,9 @@ TEST_F(ProfileGraphTest, EveryEdgeIsThere) {
   EXPECT_THAT(inputs("indexes"), ElementsAre("base source value", "base bytes"));
   EXPECT_THAT(inputs("packages"), ElementsAre("base bytes", "indexes value", "base source when run"));
   EXPECT_THAT(inputs("package files"), ElementsAre("base source value", "indexes value", "packages value"));
-  EXPECT_THAT(inputs("rootfs"),
+  EXPECT_THAT(inputs("installed"),
               ElementsAre("base bytes", "packages value", "indexes when run", "package files when run"));
+  EXPECT_THAT(inputs("rootfs"), ElementsAre("installed bytes", "packages value"));
   EXPECT_THAT(inputs("boot files"), ElementsAre("rootfs bytes"));
   EXPECT_THAT(inputs("raw"), ElementsAre("rootfs bytes", "boot files bytes"));
   EXPECT_THAT(inputs("rootfs archive"), ElementsAre("rootfs bytes"));
@@ -142,6 +145,27 @@ TEST_F(ProfileGraphTest, WhatDoesNotShapeTheRootFileSystemIsNotInItsFingerprint)
   EXPECT_EQ(rootfs_text(), before);
 }
 
+/// apk's files in the image tell of them, even when they lead to the same packages.
+TEST_F(ProfileGraphTest, AllThatTheRecipeSaysToPackagesIsInTheFingerprintOfTheInstalledOnes) {
+  std::set<std::string> seen{parameters("installed")};
+  const auto expect_new = [&](const char* what) {
+    EXPECT_TRUE(seen.insert(parameters("installed")).second) << what;
+  };
+  recipe_.packages.add.push_back({"musl", {}});
+  expect_new("a package that another one needs anyway");
+  recipe_.packages.remove.push_back({"nothing", {}});
+  expect_new("a package that is not there");
+  recipe_.packages.repositories.push_back({"community", {}});
+  expect_new("repository");
+  recipe_.kernel.package = "linux-lts";
+  expect_new("kernel");
+  recipe_.packages.keys = {{"/keys/a.rsa.pub", {}}};
+  recipe_.packages.key_digests = {core::digest_of(core::HashAlgorithm::kSha256, "one")};
+  expect_new("key");
+  recipe_.packages.key_digests = {core::digest_of(core::HashAlgorithm::kSha256, "two")};
+  expect_new("key of the same name");
+}
+
 TEST_F(ProfileGraphTest, EverythingElseIs) {
   std::set<std::string> texts{rootfs_text()};
   const auto expect_new = [&](const char* what) { EXPECT_TRUE(texts.insert(rootfs_text()).second) << what; };
@@ -176,7 +200,7 @@ TEST_F(ProfileGraphTest, EveryStepThatMakesBytesNamesTheCodeThatShapesThem) {
     kinds.insert(step.kind);
   }
   EXPECT_EQ(kinds,
-            (std::set<std::string>{"packages", "rootfs", "boot files", "squashfs", "artifact", "boot"}));
+            (std::set<std::string>{"packages", "installed", "rootfs", "boot files", "squashfs", "artifact", "boot"}));
 }
 
 TEST(CodeDigests, AreOnesOfTheCodeThatIsThere) {

@@ -1,0 +1,104 @@
+#include "builder/steps/installed.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "builder/engine/result.hpp"
+#include "builder/fetch/http/url.hpp"
+#include "builder/guest/export.hpp"
+#include "builder/recipe/show.hpp"
+#include "builder/steps/code_digests.hpp"
+#include "core/bytes.hpp"
+#include "core/clock.hpp"
+
+namespace imgforge::steps {
+namespace {
+
+artifacts::ManifestPackage row_of(const fetch::FetchedPackage& package) {
+  return {package.entry.name,
+          package.entry.version,
+          package.entry.arch,
+          fetch::redacted_url(package.url.substr(0, package.url.rfind('/'))),
+          "Q1" + core::to_base64(package.entry.identity.bytes()),
+          package.file.digest(),
+          package.file.size()};
+}
+
+std::vector<guest::PackageFile> files_of(const PackageFiles& files) {
+  std::vector<guest::PackageFile> out;
+  for (const fetch::FetchedPackage& package : files.packages) {
+    const auto* repository =
+        fetch::find_repository(files.repositories, package.entry.name, package.entry.version);
+    out.push_back({package.file.path(), package.entry.name, package.entry.version,
+                   static_cast<std::size_t>(repository - files.repositories.data())});
+  }
+  return out;
+}
+
+/// All that the recipe says to packages: also what changes no choice stands in the image, in apk's files.
+std::string parameters_of(const Profile& profile) {
+  const core::Json& all = profile.canonical.json();
+  core::Json out{{"packages", all.at("packages")}, {"kernel", all.at("kernel").value("package", "")}};
+  if (const auto epoch = core::source_date_epoch()) out["source_date_epoch"] = *epoch;
+  return out.dump();
+}
+
+}  // namespace
+
+std::int64_t epoch_of(std::int64_t newest_input) {
+  return core::source_date_epoch().value_or(newest_input);
+}
+
+std::string InstalledResult::identity() const {
+  return fmt::format("{} of {}", sha256.hex(), epoch);
+}
+
+engine::Ref<InstalledResult> add_installed(engine::Graph& graph, Profile& profile,
+                                           engine::Ref<BaseResult> base, engine::Ref<Indexes> indexes,
+                                           engine::Ref<PackageChoice> choice,
+                                           engine::Ref<PackageFiles> files) {
+  engine::Step<InstalledResult> step;
+  step.id = profile.id("installed");
+  step.kind = "installed";
+  step.summary = "base and packages, put together in a sandbox";
+  step.parameters = parameters_of(profile);
+  step.inputs = {engine::bytes_of(base), engine::value_of(choice), engine::when_run(indexes),
+                 engine::when_run(files)};
+  step.tools = [] { return code_of({"artifacts/tar", "builder/guest"}); };
+  step.lane = kSandboxLane;
+  step.holder = profile.recipe.line();
+  step.prepare = [&profile] { profile.sandbox.start(); };
+  step.make = [&profile, base, indexes, choice, files](engine::Context& context) {
+    const std::vector<fetch::Repository>& repositories = context[indexes].repositories;
+    InstalledResult result;
+    result.epoch = epoch_of(std::max(context[base].newest, context[choice].newest()));
+    guest::Sandbox& sandbox = profile.sandbox.with_root(context, profile.blob(context[base].sha256));
+    if (!repositories.empty()) {
+      context.say(fmt::format("installing {} packages", context[files].packages.size()));
+      guest::InstallOptions options;
+      options.kernel_package = profile.recipe.kernel.package;
+      options.epoch = result.epoch;
+      context.phase("install", [&] {
+        guest::install(sandbox, world_of(repositories, profile.recipe), context[choice].planned(),
+                       files_of(context[files]), options);
+      });
+      for (const fetch::FetchedPackage& package : context[files].packages)
+        result.packages.push_back(row_of(package));
+    }
+    const std::filesystem::path tar = profile.work / "installed.tar";
+    context.phase("export", [&] { guest::export_rootfs(sandbox, tar, result.epoch, profile.work.path()); });
+    result.isolation = sandbox.kind().isolation;
+    const artifacts::VerifiedFile file = profile.tools.blobs.adopt(tar);
+    result.sha256 = file.digest();
+    result.size = file.size();
+    profile.sandbox.holds(result.sha256);
+    return result;
+  };
+  step.words = [](const InstalledResult& result) {
+    return fmt::format("{} packages · {}", result.packages.size(), core::Bytes{result.size}.human());
+  };
+  return graph.add(std::move(step), engine::recorded<InstalledResult>());
+}
+
+}  // namespace imgforge::steps
