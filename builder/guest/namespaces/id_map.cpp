@@ -58,7 +58,7 @@ std::string user_name() {
 
 void write_setting(pid_t process, const char* file, const std::string& text) {
   const std::string path = fmt::format("/proc/{}/{}", process, file);
-  const core::Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  const core::Fd fd(require(::open(path.c_str(), O_WRONLY | O_CLOEXEC), Step::kMap));
   require(::write(fd.get(), text.data(), text.size()), Step::kMap);
 }
 

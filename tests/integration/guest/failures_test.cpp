@@ -153,7 +153,7 @@ TEST(Failures, AreToldWithTheirPlaceInTheRecipe) {
 
 TEST(Failures, InNamespacesAreToldAlike) {
   IMGFORGE_NEED_NAMESPACES();
-  expect_failures(start_namespaces, expect_full_folder);
+  expect_failures(start_namespaces<>, expect_full_folder);
 }
 
 TEST(Failures, ABaseThatIsNoRootFileSystemIsRefusedOnTheHost) {
