@@ -76,8 +76,7 @@ class Caller {
 
   template <class Value>
   void write(std::size_t place, const Value& value) const {
-    const ssize_t size =
-        ::pwrite(memory_.get(), &value, sizeof value, static_cast<off_t>(argument(place)));
+    const ssize_t size = ::pwrite(memory_.get(), &value, sizeof value, static_cast<off_t>(argument(place)));
     if (size != sizeof value) throw Refusal{EFAULT};
   }
 
@@ -329,7 +328,8 @@ void OwnerCalls::answer(Owners& owners) {
     try {
       verdict = answer_call(Caller(listener_.get(), *buffers.call), call.nr, owners);
     } catch (const Refusal& refusal) {
-      if (changes) verdict = Verdict::kDone;  // of a file to look at, the kernel says itself why there is none
+      if (changes)
+        verdict = Verdict::kDone;  // of a file to look at, the kernel says itself why there is none
       answer.error = changes ? -refusal.error_number : 0;
     }
   }

@@ -137,8 +137,7 @@ class Packer {
     entry.path = path;
     entry.type = type_of(status.st_mode);
     entry.mode = status.st_mode & 07777U;
-    const Owner owner =
-        owners_.find(AT_FDCWD, path.c_str()).value_or(Owner{status.st_uid, status.st_gid});
+    const Owner owner = owners_.find(AT_FDCWD, path.c_str()).value_or(Owner{status.st_uid, status.st_gid});
     entry.uid = owner.uid;
     entry.gid = owner.gid;
     entry.mtime = status.st_mtim.tv_sec;
