@@ -158,6 +158,7 @@ class Init {
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
+    calls.finish(owners_);
     for (Stream* stream : streams) stream->read();
     end.code = code_of(status);
     if (disk == Disk::kWatched && !end.error) end.error = disk_.check();
@@ -259,9 +260,9 @@ class Init {
     if (adds) {
       if (std::optional<core::Error> full = disk_.check()) throw std::move(*full);
     }
-    // The one that changes owners; the others have nothing to ask.
-    const Ids ids = message.field(0) == request::kUnpack ? ids_ : Ids::kRange;
-    in_child(0, adds ? Disk::kWatched : Disk::kAsItIs, ids, [&] { return do_work(message); });
+    // Who makes no files has nothing to ask.
+    in_child(0, adds ? Disk::kWatched : Disk::kAsItIs, adds ? ids_ : Ids::kRange,
+             [&] { return do_work(message); });
   }
 
   /// Runs `body` in a process of its own, and passes its results on as the answer.

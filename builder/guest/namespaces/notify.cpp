@@ -1,26 +1,18 @@
 #include "builder/guest/namespaces/notify.hpp"
 
 #include <fcntl.h>
-#include <fmt/format.h>
-#include <linux/openat2.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
-#include <climits>
-#include <cstring>
-#include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 
+#include "builder/guest/namespaces/caller.hpp"
 #include "builder/guest/namespaces/id_map.hpp"
 #include "builder/guest/namespaces/message.hpp"
 #include "builder/guest/namespaces/steps.hpp"
@@ -29,126 +21,64 @@
 namespace imgforge::guest {
 namespace {
 
-/// A call that fails, and how.
-struct Refusal {
-  int error_number;
+enum class Purpose {
+  kChange,   ///< an owner
+  kShow,     ///< it
+  kMake,     ///< a file
+  kMove,     ///< one
+  kAccount,  ///< becomes one
+};
+
+constexpr int kNone = -1;
+
+/// A system call and its arguments by place.
+struct Call {
+  int number;
+  Purpose purpose;
+  int folder = kNone;  ///< without a path: the file
+  int path = kNone;
+  int values = kNone;  ///< owner and group, or where the status goes, or ids
+  int flags = kNone;
+  unsigned always = 0;  ///< more flags
+};
+
+constexpr unsigned kNoFollow = AT_SYMLINK_NOFOLLOW;
+/// Those that an architecture does not have have numbers that do no harm.
+constexpr std::array kCalls{
+    Call{SCMP_SYS(chown), Purpose::kChange, kNone, 0, 1},
+    Call{SCMP_SYS(lchown), Purpose::kChange, kNone, 0, 1, kNone, kNoFollow},
+    Call{SCMP_SYS(fchown), Purpose::kChange, 0, kNone, 1},
+    Call{SCMP_SYS(fchownat), Purpose::kChange, 0, 1, 2, 4},
+    Call{SCMP_SYS(stat), Purpose::kShow, kNone, 0, 1},
+    Call{SCMP_SYS(lstat), Purpose::kShow, kNone, 0, 1, kNone, kNoFollow},
+    Call{SCMP_SYS(fstat), Purpose::kShow, 0, kNone, 1},
+    Call{SCMP_SYS(newfstatat), Purpose::kShow, 0, 1, 2, 3},
+    Call{SCMP_SYS(statx), Purpose::kShow, 0, 1, 4, 2},
+    Call{SCMP_SYS(open), Purpose::kMake, kNone, 0, kNone, 1},
+    Call{SCMP_SYS(openat), Purpose::kMake, 0, 1, kNone, 2},
+    Call{SCMP_SYS(openat2), Purpose::kMake, 0, 1},
+    Call{SCMP_SYS(creat), Purpose::kMake, kNone, 0},
+    Call{SCMP_SYS(mkdir), Purpose::kMake, kNone, 0},
+    Call{SCMP_SYS(mkdirat), Purpose::kMake, 0, 1},
+    Call{SCMP_SYS(mknod), Purpose::kMake, kNone, 0},
+    Call{SCMP_SYS(mknodat), Purpose::kMake, 0, 1},
+    Call{SCMP_SYS(symlink), Purpose::kMake, kNone, 1},
+    Call{SCMP_SYS(symlinkat), Purpose::kMake, 1, 2},
+    Call{SCMP_SYS(rename), Purpose::kMove},
+    Call{SCMP_SYS(renameat), Purpose::kMove},
+    Call{SCMP_SYS(renameat2), Purpose::kMove},
+    Call{SCMP_SYS(setuid), Purpose::kAccount, kNone, kNone, 1},
+    Call{SCMP_SYS(setgid), Purpose::kAccount, kNone, kNone, 1},
+    Call{SCMP_SYS(setreuid), Purpose::kAccount, kNone, kNone, 2},
+    Call{SCMP_SYS(setregid), Purpose::kAccount, kNone, kNone, 2},
+    Call{SCMP_SYS(setresuid), Purpose::kAccount, kNone, kNone, 3},
+    Call{SCMP_SYS(setresgid), Purpose::kAccount, kNone, kNone, 3},
 };
 
 enum class Verdict {
   kDone,
   kAskKernel,  ///< the call goes on as if nobody had looked
 };
-
-template <class Result>
-Result or_refuse(Result result) {
-  if (result < 0) throw Refusal{errno};
-  return result;
-}
-
-/// A process that waits for the answer to a call, as /proc shows it.
-class Caller {
- public:
-  Caller(int listener, const seccomp_notif& call)
-      : listener_(listener), call_(call), memory_(open("mem", O_RDWR)) {}
-
-  std::uint64_t argument(std::size_t place) const { return call_.data.args[place]; }
-  std::uint32_t number(std::size_t place) const { return static_cast<std::uint32_t>(argument(place)); }
-  int descriptor(std::size_t place) const { return static_cast<int>(argument(place)); }
-
-  /// A file of /proc/<pid>, through its link.
-  core::Fd open(const std::string& name, int flags = O_PATH) const {
-    return core::Fd(
-        or_refuse(::open(fmt::format("/proc/{}/{}", call_.pid, name).c_str(), flags | O_CLOEXEC)));
-  }
-
-  /// A path in its memory.
-  std::string path(std::size_t place) const {
-    if (argument(place) == 0) return {};  // newer kernels take it so where an empty path may be
-    std::array<char, PATH_MAX> buffer;
-    const ssize_t size =
-        ::pread(memory_.get(), buffer.data(), buffer.size(), static_cast<off_t>(argument(place)));
-    if (size <= 0) throw Refusal{EFAULT};
-    const auto end = buffer.begin() + size;
-    const auto zero = std::find(buffer.begin(), end, '\0');
-    if (zero == end) throw Refusal{end == buffer.end() ? ENAMETOOLONG : EFAULT};
-    return {buffer.begin(), zero};
-  }
-
-  template <class Value>
-  void write(std::size_t place, const Value& value) const {
-    const ssize_t size = ::pwrite(memory_.get(), &value, sizeof value, static_cast<off_t>(argument(place)));
-    if (size != sizeof value) throw Refusal{EFAULT};
-  }
-
-  /// Everything opened so far was that of the caller, and not of a later process with its number.
-  void must_still_wait() const {
-    if (::seccomp_notify_id_valid(listener_, call_.id) != 0) throw Refusal{ESRCH};
-  }
-
- private:
-  int listener_;
-  const seccomp_notif& call_;
-  core::Fd memory_;  ///< of the process that it is now
-};
-
-/// While it lives, paths lead where they lead another process: same root, same current folder, and the kernel
-/// goes the way.
-class Visit {
- public:
-  void enter(const core::Fd& root, const core::Fd& folder) {
-    or_refuse(::fchdir(root.get()));
-    or_refuse(::chroot("."));
-    or_refuse(::fchdir(folder.get()));
-  }
-  ~Visit() {
-    if (::fchdir(home_.get()) != 0 || ::chroot(".") != 0) ::_exit(1);  // init works nowhere else
-  }
-  Visit() = default;
-  Visit(const Visit&) = delete;
-  Visit& operator=(const Visit&) = delete;
-
- private:
-  core::Fd home_{or_refuse(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC))};
-};
-
-core::Fd by_descriptor(const Caller& caller, int number) {
-  if (number == AT_FDCWD) return caller.open("cwd");
-  if (number < 0) throw Refusal{EBADF};
-  try {
-    return caller.open(fmt::format("fd/{}", number));
-  } catch (const Refusal& refusal) {
-    throw Refusal{refusal.error_number == ENOENT ? EBADF : refusal.error_number};
-  }
-}
-
-/// N of "/proc/self/fd/N", as which C libraries hand on descriptors; -1: it is another path.
-int own_descriptor(std::string_view path) {
-  constexpr std::string_view kFolder = "/proc/self/fd/";
-  if (!path.starts_with(kFolder)) return -1;
-  int number = -1;
-  const char* end = path.data() + path.size();
-  const auto parsed = std::from_chars(path.data() + kFolder.size(), end, number);
-  return parsed.ptr == end ? number : -1;
-}
-
-/// The file that the caller means. Other links of its /proc lead nowhere: they would be those of init.
-core::Fd by_path(const Caller& caller, int folder, const std::string& path, unsigned flags) {
-  if (path.empty() && (flags & AT_EMPTY_PATH) != 0) return by_descriptor(caller, folder);
-  const bool follows = (flags & AT_SYMLINK_NOFOLLOW) == 0;
-  if (const int own = own_descriptor(path); own >= 0 && follows) return by_descriptor(caller, own);
-  const core::Fd from = by_descriptor(caller, path.starts_with('/') ? AT_FDCWD : folder);
-  const core::Fd root = caller.open("root");
-  caller.must_still_wait();
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(O_PATH | O_CLOEXEC) | (follows ? 0U : unsigned{O_NOFOLLOW});
-  how.resolve = RESOLVE_NO_MAGICLINKS;
-  Visit visit;
-  visit.enter(root, from);
-  return core::Fd(
-      static_cast<int>(or_refuse(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how))));
-}
-
-// --- the calls
 
 /// One id is all that the kernel knows.
 uid_t real_id(std::uint32_t id) {
@@ -157,101 +87,64 @@ uid_t real_id(std::uint32_t id) {
   return 0;
 }
 
-Verdict change_owner(const Caller& caller, const core::Fd& file, std::uint32_t uid, std::uint32_t gid,
-                     Owners& owners) {
+int folder_of(const Caller& caller, const Call& call) {
+  return call.folder == kNone ? AT_FDCWD : static_cast<int>(caller.argument(call.folder));
+}
+
+core::Fd file_of(const Caller& caller, const Call& call) {
+  const int folder = folder_of(caller, call);
+  if (call.path == kNone) return caller.descriptor(folder);
+  const unsigned flags = call.always | (call.flags == kNone ? 0 : caller.argument(call.flags));
+  return caller.file(folder, caller.path(call.path), flags);
+}
+
+void change_owner(const Caller& caller, const Call& call, Owners& owners) {
+  constexpr unsigned kKnown = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+  if (call.flags != kNone && (caller.argument(call.flags) & ~kKnown) != 0) throw Refusal{EINVAL};
+  const std::uint32_t uid = caller.argument(call.values);
+  const std::uint32_t gid = caller.argument(call.values + 1);
+  const core::Fd file = file_of(caller, call);
   const uid_t real_uid = real_id(uid);
   const gid_t real_gid = real_id(gid);
   caller.must_still_wait();
-  or_refuse(::fchownat(file.get(), "", real_uid, real_gid, AT_EMPTY_PATH));
+  if (::fchownat(file.get(), "", real_uid, real_gid, AT_EMPTY_PATH) != 0) throw Refusal{errno};
   if (!owners.record(file.get(), uid, gid)) throw Refusal{ENOSPC};
-  return Verdict::kDone;
 }
 
-/// What stat says, with the owner that is remembered.
-Verdict show_owner(const Caller& caller, const core::Fd& file, std::size_t buffer, const Owners& owners) {
+/// What the kernel says of a file, with the owner that is remembered.
+Verdict show_owner(const Caller& caller, const Call& call, const Owners& owners) {
+  const core::Fd file = file_of(caller, call);
   const std::optional<Owner> owner = owners.find(file.get(), "");
   if (!owner) return Verdict::kAskKernel;
   struct stat status {};
-  or_refuse(::fstat(file.get(), &status));
-  status.st_uid = owner->uid;
-  status.st_gid = owner->gid;
+  struct statx extended {};
+  const bool is_extended = call.number == SCMP_SYS(statx);
+  const int result = is_extended
+                         ? ::statx(file.get(), "", AT_EMPTY_PATH, caller.argument(call.flags + 1), &extended)
+                         : ::fstat(file.get(), &status);
+  if (result != 0) return Verdict::kAskKernel;
+  status.st_uid = extended.stx_uid = owner->uid;
+  status.st_gid = extended.stx_gid = owner->gid;
   caller.must_still_wait();
-  caller.write(buffer, status);
+  if (is_extended) {
+    caller.write(call.values, &extended, sizeof extended);
+  } else {
+    caller.write(call.values, &status, sizeof status);
+  }
   return Verdict::kDone;
 }
 
-Verdict show_owner_extended(const Caller& caller, const core::Fd& file, const Owners& owners) {
-  const std::optional<Owner> owner = owners.find(file.get(), "");
-  if (!owner) return Verdict::kAskKernel;
-  struct statx status {};
-  or_refuse(::statx(file.get(), "", AT_EMPTY_PATH, caller.number(3), &status));
-  status.stx_uid = owner->uid;
-  status.stx_gid = owner->gid;
-  caller.must_still_wait();
-  caller.write(4, status);
-  return Verdict::kDone;
+void expect_file(const Caller& caller, const Call& call, const Owners& owners, NewFiles& files) {
+  std::string path = caller.path(call.path);
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  const std::size_t name = path.rfind('/') + 1;  // npos + 1 is 0
+  core::Fd folder = caller.file(folder_of(caller, call), path.substr(0, name) + ".", 0);
+  files.expect(caller.number(), std::move(folder), path.substr(name), owners);
 }
 
-constexpr std::array kOwnerCalls{SCMP_SYS(chown), SCMP_SYS(lchown), SCMP_SYS(fchown), SCMP_SYS(fchownat)};
-constexpr std::array kStatusCalls{SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(fstat), SCMP_SYS(newfstatat),
-                                  SCMP_SYS(statx)};
-constexpr std::array kAccountCalls{SCMP_SYS(setuid),   SCMP_SYS(setgid),    SCMP_SYS(setreuid),
-                                   SCMP_SYS(setregid), SCMP_SYS(setresuid), SCMP_SYS(setresgid)};
-
-template <std::size_t N>
-bool is_among(const std::array<int, N>& calls, int call) {
-  return std::find(calls.begin(), calls.end(), call) != calls.end();
-}
-
-core::Fd file_of(const Caller& caller, int call) {
-  switch (call) {
-    case SCMP_SYS(chown):
-    case SCMP_SYS(stat):
-      return by_path(caller, AT_FDCWD, caller.path(0), 0);
-    case SCMP_SYS(lchown):
-    case SCMP_SYS(lstat):
-      return by_path(caller, AT_FDCWD, caller.path(0), AT_SYMLINK_NOFOLLOW);
-    case SCMP_SYS(fchown):
-    case SCMP_SYS(fstat):
-      return by_descriptor(caller, caller.descriptor(0));
-    case SCMP_SYS(fchownat):
-      if ((caller.number(4) & ~unsigned{AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH}) != 0) throw Refusal{EINVAL};
-      return by_path(caller, caller.descriptor(0), caller.path(1), caller.number(4));
-    case SCMP_SYS(statx):
-      return by_path(caller, caller.descriptor(0), caller.path(1), caller.number(2));
-    default:
-      return by_path(caller, caller.descriptor(0), caller.path(1), caller.number(3));
-  }
-}
-
-Verdict answer_call(const Caller& caller, int call, Owners& owners) {
-  const core::Fd file = file_of(caller, call);
-  switch (call) {
-    case SCMP_SYS(chown):
-    case SCMP_SYS(lchown):
-    case SCMP_SYS(fchown):
-      return change_owner(caller, file, caller.number(1), caller.number(2), owners);
-    case SCMP_SYS(fchownat):
-      return change_owner(caller, file, caller.number(2), caller.number(3), owners);
-    case SCMP_SYS(stat):
-    case SCMP_SYS(lstat):
-    case SCMP_SYS(fstat):
-      return show_owner(caller, file, 1, owners);
-    case SCMP_SYS(newfstatat):
-      return show_owner(caller, file, 2, owners);
-    default:
-      return show_owner_extended(caller, file, owners);
-  }
-}
-
-/// The kernel refuses it, since it knows but one.
-bool wants_other_account(const seccomp_data& call) {
-  if (!is_among(kAccountCalls, call.nr)) return false;
-  // Calls with fewer arguments have anything in the others.
-  std::size_t count = 1;
-  if (call.nr == SCMP_SYS(setreuid) || call.nr == SCMP_SYS(setregid)) count = 2;
-  if (call.nr == SCMP_SYS(setresuid) || call.nr == SCMP_SYS(setresgid)) count = 3;
-  return std::any_of(call.args, call.args + count, [](std::uint64_t argument) {
+/// The kernel refuses it, since it knows but one. Calls with fewer arguments have anything in the others.
+bool wants_account(const Call& call, const seccomp_data& data) {
+  return std::any_of(data.args, data.args + call.values, [](std::uint64_t argument) {
     const auto id = static_cast<std::uint32_t>(argument);
     return id != 0 && id != Owners::kUnchanged;
   });
@@ -274,10 +167,12 @@ struct Buffers {
 }  // namespace
 
 void add_answered_calls(void* filter) {
-  const auto stop = [&](int call) { check(::seccomp_rule_add(filter, SCMP_ACT_NOTIFY, call, 0)); };
-  for (const int call : kOwnerCalls) stop(call);
-  for (const int call : kStatusCalls) stop(call);
-  for (const int call : kAccountCalls) stop(call);
+  for (const Call& call : kCalls) {
+    const bool may_make = call.purpose == Purpose::kMake && call.flags != kNone;
+    const scmp_arg_cmp makes{static_cast<unsigned>(std::max(call.flags, 0)), SCMP_CMP_MASKED_EQ, O_CREAT,
+                             O_CREAT};
+    check(::seccomp_rule_add_array(filter, SCMP_ACT_NOTIFY, call.number, may_make ? 1 : 0, &makes));
+  }
   // Further groups would open nothing to who may do everything.
   check(::seccomp_rule_add(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(setgroups), 0));
 }
@@ -317,21 +212,27 @@ core::Fd ListenerPair::receive() {
 void OwnerCalls::answer(Owners& owners) {
   const Buffers buffers;
   if (::seccomp_notify_receive(listener_.get(), buffers.call) != 0) return;  // its process was killed
-  const seccomp_data& call = buffers.call->data;
+  new_files_.settle(static_cast<pid_t>(buffers.call->pid), owners);
+  const seccomp_data& data = buffers.call->data;
+  const auto* call =
+      std::find_if(kCalls.begin(), kCalls.end(), [&](const Call& known) { return known.number == data.nr; });
   seccomp_notif_resp& answer = *buffers.answer;
   answer.id = buffers.call->id;
-  const bool changes = is_among(kOwnerCalls, call.nr);
-  const bool shows = is_among(kStatusCalls, call.nr) && !owners.empty();
-  wanted_account_ = wanted_account_ || wants_other_account(call);
   Verdict verdict = Verdict::kAskKernel;
-  if (changes || shows) {
-    try {
-      verdict = answer_call(Caller(listener_.get(), *buffers.call), call.nr, owners);
-    } catch (const Refusal& refusal) {
-      if (changes)
-        verdict = Verdict::kDone;  // of a file to look at, the kernel says itself why there is none
-      answer.error = changes ? -refusal.error_number : 0;
+  try {
+    if (call->purpose == Purpose::kAccount) {
+      wanted_account_ = wanted_account_ || wants_account(*call, data);
+    } else if (call->purpose == Purpose::kChange) {
+      verdict = Verdict::kDone;
+      change_owner(Caller(listener_.get(), *buffers.call), *call, owners);
+    } else if (call->purpose == Purpose::kShow && !owners.empty()) {
+      verdict = show_owner(Caller(listener_.get(), *buffers.call), *call, owners);
+    } else if (call->purpose == Purpose::kMake && owners.has_groups()) {
+      expect_file(Caller(listener_.get(), *buffers.call), *call, owners, new_files_);
     }
+  } catch (const Refusal& refusal) {
+    // For the others the kernel says itself what is wrong.
+    if (verdict == Verdict::kDone) answer.error = -refusal.error_number;
   }
   if (verdict == Verdict::kAskKernel) answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
   ::seccomp_notify_respond(listener_.get(), buffers.answer);

@@ -4,6 +4,7 @@
 // remembers the owner that was meant.
 #pragma once
 
+#include "builder/guest/namespaces/new_files.hpp"
 #include "builder/guest/namespaces/owners.hpp"
 #include "core/fd.hpp"
 
@@ -37,11 +38,14 @@ class OwnerCalls {
   int fd() const { return listener_.get(); }
   /// Answers one, when the descriptor is readable.
   void answer(Owners& owners);
+  /// After the end of the script.
+  void finish(Owners& owners) { new_files_.settle(0, owners); }
   /// Some process wanted to become another account, which the kernel has refused.
   bool wanted_account() const { return wanted_account_; }
 
  private:
   core::Fd listener_;
+  NewFiles new_files_;
   bool wanted_account_ = false;
 };
 

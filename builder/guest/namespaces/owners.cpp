@@ -39,6 +39,7 @@ bool Owners::record(int file, std::uint32_t uid, std::uint32_t gid) {
     return true;
   }
   if (records_.size() >= kMost && !records_.contains(key)) return false;
+  has_groups_ = has_groups_ || (S_ISDIR(status.st_mode) && owner.gid != 0);
   records_[key] = {identity_of(file, ""), owner};
   return true;
 }

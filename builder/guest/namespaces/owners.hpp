@@ -28,6 +28,8 @@ class Owners {
   /// system knows better.
   std::optional<Owner> find(int folder, const char* path) const;
   bool empty() const { return records_.empty(); }
+  /// A folder has, or had, a group that it may hand on.
+  bool has_groups() const { return has_groups_; }
 
  private:
   struct Record {
@@ -36,6 +38,7 @@ class Owners {
   };
   /// By inode, of which there are as many as files; what the identity of another says is forgotten.
   std::map<std::pair<dev_t, ino_t>, Record> records_;
+  bool has_groups_ = false;
 };
 
 }  // namespace imgforge::guest

@@ -169,6 +169,51 @@ void try_chroot() {
   for (const char* name : {"/cell/file", "/file", "/outside", "/cell/in"}) look(name);
 }
 
+/// A folder with set-id bit hands on its group, and its bit to folders, to what is made in it.
+void try_groups() {
+  ::mkdir("/groups", 0755);
+  if (::chdir("/groups") != 0) return;
+  make("before");
+  told("chown", ::chown(".", 40, 50));
+  make("without-bit");
+  told("chmod", ::chmod(".", 02775));
+  make("with-bit", 02755);
+  make("without-bit");
+  told("mkdir", ::mkdir("folder", 0755));
+  told("mkdir in it", ::mkdir("folder/in/", 0755));
+  make("folder/in/file");
+  make("/groups/folder/../up");
+  told("creat", ::close(::creat("creat", 0600)));
+  std::array<std::uint64_t, 3> how{O_WRONLY | O_CREAT | O_EXCL, 0600, 0};
+  told("openat2",
+       ::close(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, "openat2", how.data(), sizeof how))));
+  told("mkfifo", ::mkfifo("pipe", 0600));
+  told("symlink", ::symlink("x", "symlink"));
+  const int folder = ::open("folder", O_RDONLY | O_DIRECTORY);
+  told("mkdirat", ::mkdirat(folder, "mkdirat", 0755));
+  told("symlinkat", ::symlinkat("x", folder, "symlinkat"));
+  told("openat", ::close(::openat(folder, "openat", O_CREAT | O_WRONLY, 0600)));
+  told("openat and away", ::close(::openat(folder, "moved", O_CREAT | O_WRONLY, 0600)) +
+                              ::renameat(folder, "moved", AT_FDCWD, "/moved-away"));
+  told("openat and another",
+       ::close(::openat(folder, "owned", O_CREAT | O_WRONLY, 0600)) + ::fchownat(folder, "owned", 1, 2, 0));
+  told("root's again", ::chown("creat", 0, 0));
+  make("/elsewhere");
+  told("from elsewhere", ::rename("/elsewhere", "from-elsewhere"));
+  told("another group", ::chown(".", kSame, 60));
+  make("of-another-group");
+  told("into nowhere", ::mkdir("none/none", 0755));
+  told("no bit", ::chmod(".", 0775));
+  make("no-bit");
+  for (const char* name :
+       {"before", "without-bit", "with-bit", "folder", "folder/in", "folder/in/file", "up", "creat",
+        "openat2", "pipe", "symlink", "folder/mkdirat", "folder/symlinkat", "folder/openat", "/moved-away",
+        "folder/owned", "from-elsewhere", "of-another-group", "no-bit"}) {
+    look(name);
+  }
+  told("the last", ::mkdir("folder/last", 0755));
+}
+
 /// Inode numbers are used again; owners are not.
 void try_reuse() {
   ::mkdir("/reuse", 0755);
@@ -309,6 +354,7 @@ int change_owners(std::string_view what) {
     try_set_id_bits();
     try_chroot();
     try_accounts();
+    try_groups();
   }
   if (what == "become") {
     const int result = ::setuid(1000);

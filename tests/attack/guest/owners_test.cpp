@@ -94,7 +94,10 @@ using OwnersWithOneId = Owners;
 TEST_P(OwnersWithOneId, AreThoseOfARange) {
   const std::string output = attempt("calls");
   const std::string files = listing();
-  EXPECT_NE(files.find("each/c type 0 644 1234:65535"), std::string::npos) << files;
+  for (const char* line : {"each/c type 0 644 1234:65535", "groups/folder/last type 1 2755 0:50",
+                           "groups/of-another-group type 0 644 0:60", "groups/no-bit type 0 644 0:0"}) {
+    EXPECT_NE(files.find(line), std::string::npos) << line << " in\n" << files;
+  }
   if (!probe_namespaces(folder_.path(), Ids::kRange).works) return;
   NamespaceOptions wanted = options();
   wanted.ids = Ids::kRange;
