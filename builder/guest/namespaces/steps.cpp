@@ -68,9 +68,10 @@ std::string mend_of(const StepFailure& failure) {
     case Step::kConfine:
       return "use a kernel with seccomp filters (CONFIG_SECCOMP_FILTER)";
     case Step::kNotify:
-      return "give the user ranges of 65536 ids in /etc/subuid and /etc/subgid, or use Linux 5.5 or newer "
-             "outside "
-             "of containers that answer system calls themselves";
+      return "give the user ranges of 65536 ids in /etc/subuid and /etc/subgid; with one id, what answers "
+             "system "
+             "calls here already (a container) or forbids to look into processes "
+             "(kernel.yama.ptrace_scope=3) must go";
     case Step::kShell:
       return {};
   }

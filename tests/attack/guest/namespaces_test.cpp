@@ -370,7 +370,8 @@ void write_file(const std::string& file, std::string_view text) {
 }
 
 /// What root of a container with its own 65536 ids finds, after `prepare` in there.
-std::string probe_in_container(const std::filesystem::path& folder, const std::function<void()>& prepare) {
+std::string probe_in_container(const std::filesystem::path& folder, const std::function<void()>& prepare,
+                               Ids ids = Ids::kAutomatic) {
   std::array<int, 2> ready{}, mapped{}, result{};
   for (auto* ends : {&ready, &mapped, &result}) EXPECT_EQ(::pipe(ends->data()), 0);
   const pid_t child = ::fork();
@@ -380,7 +381,7 @@ std::string probe_in_container(const std::filesystem::path& folder, const std::f
                        ::read(mapped[0], &byte, 1) == 1 && ::setresuid(0, 0, 0) == 0;
     if (is_in) {
       prepare();
-      core::write_all(result[1], told_by(probe_namespaces(folder)), "a pipe");
+      core::write_all(result[1], told_by(probe_namespaces(folder, ids)), "a pipe");
     }
     ::_exit(0);
   }
@@ -435,6 +436,22 @@ TEST_F(ForbiddenNamespaces, ByAFilterAreTold) {
   EXPECT_TRUE(
       told.starts_with("works: false ; making namespaces: Operation not permitted; user namespaces are "
                        "forbidden here"))
+      << told;
+}
+
+/// The kernel lets one process answer system calls, and not another within.
+TEST_F(ForbiddenNamespaces, WithOneIdByAContainerThatAnswersSystemCallsAreTold) {
+  const auto answer_none = [] {
+    std::array<sock_filter, 1> program{{BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+    const sock_fprog filter{program.size(), program.data()};
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    EXPECT_GE(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter), 0);
+  };
+  EXPECT_EQ(probe_in_container(folder_.path(), answer_none), "works: true range; ; ");
+  const std::string told = probe_in_container(folder_.path(), answer_none, Ids::kNotify);
+  EXPECT_TRUE(
+      told.starts_with("works: false ; a sandbox of namespaces does not start: answering system calls "
+                       "about owners: Device or resource busy; give the user ranges of 65536 ids"))
       << told;
 }
 
