@@ -10,6 +10,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,15 @@
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"
+
+namespace imgforge::guest {
+
+/// For the names of tests.
+inline void PrintTo(Ids ids, std::ostream* out) {
+  *out << name_of(ids);
+}
+
+}  // namespace imgforge::guest
 
 namespace imgforge::guest::test {
 

@@ -86,8 +86,7 @@ TEST_P(OwnersInEachWay, OutliveAScriptThatIsKilled) {
             "8:6\n-rw-r--r-- 8/6        \n-rw-r--r-- 8/6        \n");
 }
 
-INSTANTIATE_TEST_SUITE_P(Owners, OwnersInEachWay, testing::Values(Ids::kRange, Ids::kNotify),
-                         [](const auto& way) { return std::string(name_of(way.param)); });
+INSTANTIATE_TEST_SUITE_P(Owners, OwnersInEachWay, testing::Values(Ids::kRange, Ids::kNotify));
 
 using OwnersWithOneId = Owners;
 
@@ -120,8 +119,7 @@ TEST_P(OwnersWithOneId, CannotBecomeAccounts) {
       "accounts (su, setuid): give the user who builds ranges of ids in /etc/subuid and /etc/subgid\n");
 }
 
-INSTANTIATE_TEST_SUITE_P(Owners, OwnersWithOneId, testing::Values(Ids::kNotify),
-                         [](const auto& way) { return std::string(name_of(way.param)); });
+INSTANTIATE_TEST_SUITE_P(Owners, OwnersWithOneId, testing::Values(Ids::kNotify));
 
 }  // namespace
 }  // namespace imgforge::guest::test
