@@ -15,8 +15,8 @@
 #include <array>
 #include <cerrno>
 
+#include "builder/guest/namespaces/notify.hpp"
 #include "builder/guest/namespaces/steps.hpp"
-#include "core/fd.hpp"
 #include "core/handle.hpp"
 
 namespace imgforge::guest {
@@ -111,7 +111,7 @@ void refuse_when(scmp_filter_ctx filter, int call, int error_number, const scmp_
                                  &argument));
 }
 
-void filter_calls() {
+core::Fd filter_calls(Ids ids) {
   constexpr unsigned kTiocsti = 0x5412;  // characters pushed into a terminal
   const core::Handle<&::seccomp_release, void> filter(::seccomp_init(SCMP_ACT_ALLOW));
   if (!filter) throw StepFailure{kStep, ENOMEM};
@@ -127,12 +127,14 @@ void filter_calls() {
     refuse_when(filter.get(), call, EAFNOSUPPORT, {0, SCMP_CMP_NE, AF_UNIX, 0});
   }
   refuse_when(filter.get(), SCMP_SYS(ioctl), EPERM, {1, SCMP_CMP_MASKED_EQ, 0xffffffffU, kTiocsti});
+  if (ids == Ids::kNotify) add_answered_calls(filter.get());
   check(::seccomp_load(filter.get()));
+  return core::Fd(ids == Ids::kNotify ? ::seccomp_notify_fd(filter.get()) : -1);
 }
 
 }  // namespace
 
-void confine(const Limits& limits) {
+core::Fd confine(const Limits& limits, Ids ids) {
   limit(RLIMIT_CORE, 0, 0);
   limit(RLIMIT_FSIZE, limits.file.value, limits.file.value);
   limit(RLIMIT_NPROC, limits.processes, limits.processes);
@@ -142,7 +144,7 @@ void confine(const Limits& limits) {
   drop_capabilities();
   require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), kStep);
   restrict_writing();
-  filter_calls();
+  return filter_calls(ids);
 }
 
 }  // namespace imgforge::guest

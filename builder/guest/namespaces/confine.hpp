@@ -2,7 +2,9 @@
 // talks to is that of the host.
 #pragma once
 
+#include "builder/guest/namespaces/id_map.hpp"
 #include "core/bytes.hpp"
+#include "core/fd.hpp"
 
 namespace imgforge::guest {
 
@@ -15,7 +17,7 @@ struct Limits {
 /// Gives up, for this process and all it starts: capabilities that package scripts do not need, new
 /// privileges, system calls that change namespaces or mounts, reach into other processes or have a long list
 /// of past holes, sockets but of AF_UNIX, and, where the kernel has Landlock, writing outside the current
-/// root. StepFailure.
-void confine(const Limits& limits);
+/// root. StepFailure. With one id: gives the descriptor where init hears of system calls about owners.
+core::Fd confine(const Limits& limits, Ids ids);
 
 }  // namespace imgforge::guest

@@ -18,7 +18,6 @@
 #include <utility>
 
 #include "builder/guest/namespaces/clone.hpp"
-#include "builder/guest/namespaces/id_map.hpp"
 #include "builder/guest/namespaces/init.hpp"
 #include "builder/guest/namespaces/message.hpp"
 #include "builder/guest/namespaces/mounts.hpp"
@@ -62,13 +61,15 @@ void leave_imgforge(int socket, int lifeline) {
 }
 
 /// A user of the host until here, to whom the host's folders are open; root of the namespace from now on.
-void become_root() {
-  require(::setgroups(0, nullptr), Step::kBecomeRoot);
+void become_root(Ids ids) {
+  // With one id of his own a user cannot leave his groups; nothing of theirs can be reached from inside.
+  const int left = ::setgroups(0, nullptr);
+  if (ids == Ids::kRange) require(left, Step::kBecomeRoot);
   require(::setresgid(0, 0, 0), Step::kBecomeRoot);
   require(::setresuid(0, 0, 0), Step::kBecomeRoot);
 }
 
-[[noreturn]] void run_init(const StageParts& parts, core::Bytes disk) {
+[[noreturn]] void run_init(const StageParts& parts, core::Bytes disk, Ids ids) {
   int code = 1;
   try {
     // The keeper may be gone already: then so is the other end of everything.
@@ -79,7 +80,7 @@ void become_root() {
     enter_stage(parts);
     require(::sethostname(kHostName, std::char_traits<char>::length(kHostName)), Step::kPivot);
     send_message(kSocket, {"ready"});
-    serve(kSocket, disk);
+    serve(kSocket, disk, ids);
   } catch (const StepFailure& failure) {
     send_message(kSocket, {"failed", std::to_string(static_cast<int>(failure.step)),
                            std::to_string(failure.error_number)});
@@ -105,14 +106,16 @@ void keep(const ContainerRequest& request) {
   require(::chdir(request.folder.c_str()), Step::kMountRoot);
   require(::unshare(kNamespaces), Step::kUnshare);
   send_message(kSocket, {"unshared"});
-  if (!receive_message(kSocket)) return;
+  const std::optional<Message> mapped = receive_message(kSocket);
+  if (!mapped) return;
+  const Ids ids = mapped->field(1) == name_of(Ids::kNotify) ? Ids::kNotify : Ids::kRange;
   const core::Fd root(require(::open(kRootFolder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), Step::kMountRoot));
   StageParts parts = take_parts(kRootFolder, kIncomingFolder);
-  become_root();
+  become_root(ids);
   if (!request.abandoned.empty()) core::TempDir::reclaim(request.abandoned);
   // Init has the mounts of the host in a namespace of its own, out of which it moves them.
   const pid_t init = require(clone_process(CLONE_NEWNS), Step::kFork);
-  if (init == 0) run_init(parts, request.disk);
+  if (init == 0) run_init(parts, request.disk, ids);
   ::close(kSocket);
   parts = {};
   wait_for_end(init);
@@ -170,8 +173,8 @@ void Container::start(const ContainerRequest& request) {
   inner_socket.reset();
   inner_lifeline.reset();
   expect(socket_.get(), "unshared");
-  map_ids(keeper_, request.cancel);
-  send_message(socket_.get(), {"mapped"});
+  ids_ = map_ids(keeper_, request.ids, request.cancel);
+  send_message(socket_.get(), {"mapped", std::string(name_of(ids_))});
   expect(socket_.get(), "ready");
 }
 

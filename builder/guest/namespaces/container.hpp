@@ -8,6 +8,7 @@
 
 #include <filesystem>
 
+#include "builder/guest/namespaces/id_map.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
 #include "core/fd.hpp"
@@ -21,6 +22,7 @@ struct ContainerRequest {
   std::filesystem::path folder;     ///< holds the folders kRootFolder, which is empty, and kIncomingFolder
   std::filesystem::path abandoned;  ///< sandboxes of killed runs are removed from here; empty: nowhere
   core::Bytes disk;
+  Ids ids = Ids::kAutomatic;
   core::CancelToken cancel;
 };
 
@@ -35,6 +37,8 @@ class Container {
 
   /// Where init listens.
   int socket() const { return socket_.get(); }
+  /// The way in which it has owners.
+  Ids ids() const { return ids_; }
   /// Ends it, but does not wait. A call that waits for an answer gets none. For any thread.
   void kill() noexcept;
   /// False when it has ended.
@@ -47,6 +51,7 @@ class Container {
   core::Fd socket_;
   core::Fd lifeline_;  ///< the keeper ends when this is closed
   pid_t keeper_ = -1;
+  Ids ids_ = Ids::kAutomatic;
 };
 
 }  // namespace imgforge::guest

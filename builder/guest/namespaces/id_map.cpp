@@ -12,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include "builder/guest/namespaces/owners.hpp"
 #include "builder/guest/namespaces/steps.hpp"
 #include "core/fd.hpp"
 #include "core/process.hpp"
@@ -36,15 +37,14 @@ std::string text_of(const std::filesystem::path& file) {
 }
 
 /// In a container that has fewer ids, those of the sandbox are the container's own.
-unsigned range_of_root() {
+std::optional<unsigned> range_of_root() {
   for (const unsigned first : {kRootRange, 0U}) {
     if (maps_range(text_of("/proc/self/uid_map"), first, kIds) &&
         maps_range(text_of("/proc/self/gid_map"), first, kIds)) {
       return first;
     }
   }
-  throw StepFailure{Step::kMap, EPERM,
-                    "this container has fewer than 65536 user and group ids: give it more"};
+  return std::nullopt;
 }
 
 /// By its number where it has none.
@@ -56,11 +56,15 @@ std::string user_name() {
   return found != nullptr ? entry.pw_name : std::to_string(::geteuid());
 }
 
-void write_map(pid_t process, const char* file, unsigned first) {
+void write_setting(pid_t process, const char* file, const std::string& text) {
   const std::string path = fmt::format("/proc/{}/{}", process, file);
-  const core::Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  const std::string line = fmt::format("0 {} {}\n", first, kIds);
-  require(::write(fd.get(), line.data(), line.size()), Step::kMap);
+  const core::Fd fd(require(::open(path.c_str(), O_WRONLY | O_CLOEXEC), Step::kMap));
+  require(::write(fd.get(), text.data(), text.size()), Step::kMap);
+}
+
+void write_maps(pid_t process, unsigned uid, unsigned gid, unsigned count) {
+  write_setting(process, "uid_map", fmt::format("0 {} {}\n", uid, count));
+  write_setting(process, "gid_map", fmt::format("0 {} {}\n", gid, count));
 }
 
 std::string mend_for(const std::string& name) {
@@ -70,24 +74,65 @@ std::string mend_for(const std::string& name) {
       name);
 }
 
-/// Through newuidmap or newgidmap, which look into the same file once more.
-void map_as_user(pid_t process, const char* program, const char* file, unsigned own,
-                 const core::CancelToken& cancel) {
-  const std::string name = user_name();
-  const std::optional<unsigned> first = subordinate_range(text_of(file), name, ::geteuid(), kIds - 1);
-  if (!first) throw StepFailure{Step::kMap, EPERM, mend_for(name)};
-  if (core::find_program(program).empty()) {
-    throw StepFailure{Step::kMap, ENOENT, fmt::format("install {} (package uidmap)", program)};
+/// One of newuidmap and newgidmap, which look into the same file once more.
+class MapProgram {
+ public:
+  /// StepFailure when it would not work.
+  MapProgram(const char* program, const char* file, unsigned own)
+      : program_(program), own_(own), user_(user_name()) {
+    const std::optional<unsigned> first = subordinate_range(text_of(file), user_, ::geteuid(), kIds - 1);
+    if (!first) throw StepFailure{Step::kMap, EPERM, mend_for(user_)};
+    if (core::find_program(program).empty()) {
+      throw StepFailure{Step::kMap, ENOENT, fmt::format("install {} (package uidmap)", program)};
+    }
+    first_ = *first;
   }
-  core::Command command;
-  command.program = program;
-  command.args = {std::to_string(process), "0", std::to_string(own), "1", "1", std::to_string(*first),
-                  std::to_string(kIds - 1)};
-  const core::ProcessResult result = core::system_processes().run(command, cancel);
-  if (result.exit_code != 0) {
+  void run(pid_t process, const core::CancelToken& cancel) const {
+    core::Command command;
+    command.program = program_;
+    command.args = {std::to_string(process), "0", std::to_string(own_), "1", "1", std::to_string(first_),
+                    std::to_string(kIds - 1)};
+    const core::ProcessResult result = core::system_processes().run(command, cancel);
+    if (result.exit_code == 0) return;
     throw StepFailure{Step::kMap, EPERM,
-                      fmt::format("{} ({})", mend_for(name), core::escaped(core::trimmed(result.err)))};
+                      fmt::format("{} ({})", mend_for(user_), core::escaped(core::trimmed(result.err)))};
   }
+
+ private:
+  const char* program_;
+  unsigned own_;
+  std::string user_;
+  unsigned first_ = 0;
+};
+
+void map_range(pid_t process, const core::CancelToken& cancel) {
+  if (::geteuid() != 0) {
+    const MapProgram users("newuidmap", "/etc/subuid", ::geteuid());
+    const MapProgram groups("newgidmap", "/etc/subgid", ::getegid());
+    users.run(process, cancel);
+    groups.run(process, cancel);
+    return;
+  }
+  const std::optional<unsigned> first = range_of_root();
+  if (!first) {
+    throw StepFailure{Step::kMap, EPERM,
+                      "this container has fewer than 65536 user and group ids: give it more"};
+  }
+  write_maps(process, *first, *first, kIds);
+}
+
+/// What root of a sandbox is outside.
+Owner host_root() {
+  if (::geteuid() != 0) return {::geteuid(), ::getegid()};
+  const unsigned first = range_of_root().value_or(0);
+  return {first, first};
+}
+
+/// Takes no right, but nobody may change his groups then.
+void map_one(pid_t process) {
+  if (::geteuid() != 0) write_setting(process, "setgroups", "deny");
+  const Owner root = host_root();
+  write_maps(process, root.uid, root.gid, 1);
 }
 
 }  // namespace
@@ -119,21 +164,27 @@ bool maps_range(std::string_view text, unsigned first, unsigned count) {
   return false;
 }
 
-void map_ids(pid_t process, const core::CancelToken& cancel) {
-  if (::geteuid() == 0) {
-    const unsigned first = range_of_root();
-    write_map(process, "uid_map", first);
-    write_map(process, "gid_map", first);
-    return;
+std::string_view name_of(Ids ids) {
+  return ids == Ids::kNotify ? "notify" : "range";
+}
+
+Ids map_ids(pid_t process, Ids wanted, const core::CancelToken& cancel) {
+  if (wanted != Ids::kNotify) {
+    try {
+      map_range(process, cancel);
+      return Ids::kRange;
+    } catch (const StepFailure&) {
+      const std::string mapped = text_of(fmt::format("/proc/{}/uid_map", process));
+      if (wanted == Ids::kRange || !mapped.empty()) throw;
+    }
   }
-  map_as_user(process, "newuidmap", "/etc/subuid", ::geteuid(), cancel);
-  map_as_user(process, "newgidmap", "/etc/subgid", ::getegid(), cancel);
+  map_one(process);
+  return Ids::kNotify;
 }
 
 void give_to_root(const std::filesystem::path& folder) {
-  if (::geteuid() != 0) return;
-  const unsigned first = range_of_root();
-  if (::chown(folder.c_str(), first, first) != 0) {
+  const Owner root = host_root();
+  if (::chown(folder.c_str(), root.uid, root.gid) != 0) {
     throw core::system_error(errno, "cannot change the owner of", folder.native());
   }
 }

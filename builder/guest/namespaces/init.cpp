@@ -22,6 +22,8 @@
 #include "builder/guest/namespaces/disk_watch.hpp"
 #include "builder/guest/namespaces/message.hpp"
 #include "builder/guest/namespaces/mounts.hpp"
+#include "builder/guest/namespaces/notify.hpp"
+#include "builder/guest/namespaces/owners.hpp"
 #include "builder/guest/namespaces/script.hpp"
 #include "builder/guest/namespaces/steps.hpp"
 #include "builder/guest/namespaces/tree.hpp"
@@ -74,6 +76,10 @@ class Stream {
   std::string text_;
 };
 
+constexpr std::string_view kNoAccounts =
+    "imgforge: this sandbox has one user id, so programs cannot become other accounts (su, setuid): give the "
+    "user who builds ranges of ids in /etc/subuid and /etc/subgid\n";
+
 enum class Disk { kWatched, kAsItIs };
 
 /// How a child of init ended.
@@ -97,7 +103,7 @@ std::string shaped(std::string text) {
 
 class Init {
  public:
-  Init(int socket, core::Bytes disk) : socket_(socket), disk_(kStageRoot, disk) {
+  Init(int socket, core::Bytes disk, Ids ids) : socket_(socket), disk_(kStageRoot, disk), ids_(ids) {
     ::mkdir((kStageRoot + std::string(Sandbox::kPrivate)).c_str(), 0755);
   }
 
@@ -137,11 +143,12 @@ class Init {
   }
 
   /// Waits for a child, reading what it prints, within limits of time and, if told, of disk.
-  End watch(pid_t child, std::vector<Stream*> streams, std::optional<Seconds> limit, Disk disk) {
+  End watch(pid_t child, const std::vector<Stream*>& streams, OwnerCalls& calls, std::optional<Seconds> limit,
+            Disk disk) {
     const core::Fd handle(open_process(child));
     const auto deadline = Clock::now() + limit.value_or(Seconds(1'000'000));
     End end;
-    while (!wait_for_events(handle.get(), streams)) {
+    while (!wait_for_events(handle.get(), streams, calls)) {
       if (heard_abort()) end.aborted = true;
       if (Clock::now() >= deadline) end.timed_out = true;
       if (disk == Disk::kWatched) end.error = disk_.check();
@@ -151,6 +158,7 @@ class Init {
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
+    calls.finish(owners_);
     for (Stream* stream : streams) stream->read();
     end.code = code_of(status);
     if (disk == Disk::kWatched && !end.error) end.error = disk_.check();
@@ -158,10 +166,11 @@ class Init {
   }
 
   /// True when the child has ended.
-  bool wait_for_events(int child, const std::vector<Stream*>& streams) {
-    std::vector<pollfd> events{{child, POLLIN, 0}, {socket_, POLLIN, 0}};
+  bool wait_for_events(int child, const std::vector<Stream*>& streams, OwnerCalls& calls) {
+    std::vector<pollfd> events{{child, POLLIN, 0}, {calls.fd(), POLLIN, 0}, {socket_, POLLIN, 0}};
     for (const Stream* stream : streams) events.push_back({stream->fd(), POLLIN, 0});
     ::poll(events.data(), events.size(), kTick);
+    if ((events[1].revents & POLLIN) != 0) calls.answer(owners_);
     for (Stream* stream : streams) stream->read();
     return events[0].revents != 0;
   }
@@ -186,7 +195,7 @@ class Init {
   // --- scripts
 
   ScriptCall call_for(Fields words, const Fields& environment) const {
-    return {std::move(words), environment, media_, disk_.size()};
+    return {std::move(words), environment, media_, disk_.size(), ids_};
   }
 
   /// Throws what kept the script from starting or killed it.
@@ -208,9 +217,12 @@ class Init {
         call_for({"/bin/sh", "-e", std::string(Sandbox::kPrivate) + "/step"}, script_environment()),
         Streams::kTogether);
     Stream output(std::move(script.output), kOutputKept);
-    const End end = watch(script.process, {&output}, limit, Disk::kWatched);
+    OwnerCalls calls(std::move(script.owners));
+    const End end = watch(script.process, {&output}, calls, limit, Disk::kWatched);
     check(script, end);
-    answer({std::to_string(end.code), end.timed_out ? "1" : "0", shaped(output.take())});
+    std::string text = shaped(output.take());
+    if (end.code != 0 && calls.wanted_account()) text += kNoAccounts;
+    answer({std::to_string(end.code), end.timed_out ? "1" : "0", text});
   }
 
   /// The appliance shows its own /dev in the root file system from the first script on, also to who reads it
@@ -226,14 +238,17 @@ class Init {
         call_for({message.fields.begin() + 2, message.fields.end()}, query_environment()), Streams::kApart);
     Stream output(std::move(script.output), kAnswerKept);
     Stream errors(std::move(script.errors), kOutputKept);
-    const End end = watch(script.process, {&output, &errors}, limit, Disk::kAsItIs);
+    OwnerCalls calls(std::move(script.owners));
+    const End end = watch(script.process, {&output, &errors}, calls, limit, Disk::kAsItIs);
     check(script, end);
     answer({std::to_string(end.code), end.timed_out ? "1" : "0", output.take(), errors.take()});
   }
 
   void try_root() {
-    in_child(CLONE_NEWPID | CLONE_NEWNS, Disk::kAsItIs, [] {
+    in_child(CLONE_NEWPID | CLONE_NEWNS, Disk::kAsItIs, ids_, [] {
       enter_root({});
+      require(::chown("/", kIds - 1, 0), Step::kNotify);
+      require(::chown("/", 0, 0), Step::kNotify);
       return Fields();
     });
   }
@@ -245,24 +260,31 @@ class Init {
     if (adds) {
       if (std::optional<core::Error> full = disk_.check()) throw std::move(*full);
     }
-    in_child(0, adds ? Disk::kWatched : Disk::kAsItIs, [&] { return do_work(message); });
+    // Who makes no files has nothing to ask.
+    in_child(0, adds ? Disk::kWatched : Disk::kAsItIs, adds ? ids_ : Ids::kRange,
+             [&] { return do_work(message); });
   }
 
   /// Runs `body` in a process of its own, and passes its results on as the answer.
   template <class Body>
-  void in_child(std::uint64_t namespaces, Disk disk, Body body) {
+  void in_child(std::uint64_t namespaces, Disk disk, Ids ids, Body body) {
     std::array<int, 2> ends{};
     require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), Step::kFork);
     Stream result{core::Fd{ends[0]}, kAnswerKept + (1 << 20)};
     core::Fd inner{ends[1]};
+    ListenerPair owners;
     const pid_t child = require(clone_process(namespaces), Step::kFork);
     if (child == 0) {
       result.close();
       ::close(socket_);
-      ::_exit(tell_results(inner.get(), body));
+      ::_exit(tell_results(inner.get(), [&] {
+        ListenerPair::hand_over(owners.inner(), ids == Ids::kNotify ? answer_owner_calls() : core::Fd());
+        return body();
+      }));
     }
     inner.reset();
-    const End end = watch(child, {&result}, std::nullopt, disk);
+    OwnerCalls calls(owners.receive());
+    const End end = watch(child, {&result}, calls, std::nullopt, disk);
     if (end.code == 0) {
       core::write_all(socket_, result.take(), "the socket of the sandbox");
     } else if (end.error) {
@@ -293,7 +315,7 @@ class Init {
     }
   }
 
-  static Fields do_work(Message& message) {
+  Fields do_work(Message& message) const {
     if (::chroot(kStageRoot) != 0 || ::chdir("/") != 0)
       throw core::system_error(errno, "cannot enter", "the root");
     ::umask(022);
@@ -304,7 +326,7 @@ class Init {
       unpack(message.fd.get());
     } else if (what == request::kPack) {
       enter(path);
-      pack(message.fd.get(), {message.fields.begin() + 2, message.fields.end()});
+      pack(message.fd.get(), {message.fields.begin() + 2, message.fields.end()}, owners_);
     } else if (what == request::kWrite) {
       write(path, message.field(2));
     } else if (what == request::kRead) {
@@ -343,16 +365,18 @@ class Init {
 
   int socket_;
   DiskWatch disk_;
+  Ids ids_;
+  Owners owners_;  ///< with one id; who packs has a copy
   std::string media_;
   std::optional<Message> early_;  ///< came while something else was done
 };
 
 }  // namespace
 
-void serve(int socket, core::Bytes disk) {
+void serve(int socket, core::Bytes disk, Ids ids) {
   int code = 1;
   try {
-    Init(socket, disk).serve_all();
+    Init(socket, disk, ids).serve_all();
     code = 0;
   } catch (const std::exception&) {
     // The other side sees the end.

@@ -2,6 +2,7 @@
 // It does what imgforge asks for, one thing at a time, and ends when imgforge does.
 #pragma once
 
+#include "builder/guest/namespaces/id_map.hpp"
 #include "core/bytes.hpp"
 
 namespace imgforge::guest {
@@ -22,6 +23,6 @@ constexpr const char* kAbort = "abort";    ///< while something else is done: no
 
 /// Serves requests from `socket` until its other side is closed. Answers are "ok" with results or an error.
 /// `disk`: what the root file system may take.
-[[noreturn]] void serve(int socket, core::Bytes disk);
+[[noreturn]] void serve(int socket, core::Bytes disk, Ids ids);
 
 }  // namespace imgforge::guest

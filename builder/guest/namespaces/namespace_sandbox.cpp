@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "builder/guest/namespaces/container.hpp"
-#include "builder/guest/namespaces/id_map.hpp"
 #include "builder/guest/namespaces/init.hpp"
 #include "builder/guest/namespaces/message.hpp"
 #include "builder/guest/namespaces/steps.hpp"
@@ -69,7 +68,8 @@ struct NamespaceSandbox::State {
     make_folder(incoming());
     make_folder(folder / kRootFolder);
     give_to_root(folder / kRootFolder);
-    container.emplace(ContainerRequest{folder.path(), options.abandoned, options.disk, options.cancel});
+    container.emplace(
+        ContainerRequest{folder.path(), options.abandoned, options.disk, options.ids, options.cancel});
     watchdog.emplace(
         folder.path(), [token = options.cancel] { return token.cancelled(); }, [this] { container->kill(); });
   }
@@ -119,6 +119,9 @@ NamespaceSandbox::NamespaceSandbox(NamespaceOptions options) {
 
 NamespaceSandbox::~NamespaceSandbox() = default;
 
+Ids NamespaceSandbox::ids() const {
+  return state_->container->ids();
+}
 SandboxKind NamespaceSandbox::kind() const {
   return {"namespaces", "", state_->options.reason};
 }

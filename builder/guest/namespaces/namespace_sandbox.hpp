@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/guest/namespaces/id_map.hpp"
 #include "builder/guest/sandbox.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
@@ -22,6 +23,7 @@ struct NamespaceOptions {
   std::filesystem::path abandoned = {};
   core::Bytes disk = core::gib(8);  ///< what the root file system may take
   Seconds call_timeout{300};        ///< for calls that are not given one
+  Ids ids = Ids::kAutomatic;        ///< how it has owners
   core::CancelToken cancel;
   std::string reason = {};  ///< what kind() gives: why not the appliance
 };
@@ -33,6 +35,8 @@ class NamespaceSandbox final : public Sandbox {
   /// Kills what runs in it and removes its files.
   ~NamespaceSandbox() override;
 
+  /// The way it has owners: kRange or kNotify.
+  Ids ids() const;
   SandboxKind kind() const override;
   const core::CancelToken& cancel() const override;
   const std::filesystem::path& scratch() const override;

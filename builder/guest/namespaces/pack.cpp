@@ -85,8 +85,8 @@ std::map<std::string, std::string> attributes_of(const std::string& path) {
 
 class Packer {
  public:
-  Packer(int target, const std::vector<std::string>& excludes)
-      : writer_(target, "root file system"), excludes_(excludes) {}
+  Packer(int target, const std::vector<std::string>& excludes, const Owners& owners)
+      : writer_(target, "root file system"), excludes_(excludes), owners_(owners) {}
 
   void run() {
     store(".");
@@ -132,13 +132,14 @@ class Packer {
     return entry.type == EntryType::kDirectory;
   }
 
-  static TarEntry describe(const std::string& path, const struct stat& status) {
+  TarEntry describe(const std::string& path, const struct stat& status) const {
     TarEntry entry;
     entry.path = path;
     entry.type = type_of(status.st_mode);
     entry.mode = status.st_mode & 07777U;
-    entry.uid = status.st_uid;
-    entry.gid = status.st_gid;
+    const Owner owner = owners_.find(AT_FDCWD, path.c_str()).value_or(Owner{status.st_uid, status.st_gid});
+    entry.uid = owner.uid;
+    entry.gid = owner.gid;
     entry.mtime = status.st_mtim.tv_sec;
     entry.xattrs = attributes_of(path);
     if (entry.type == EntryType::kFile) entry.size = static_cast<std::uint64_t>(status.st_size);
@@ -174,14 +175,15 @@ class Packer {
 
   artifacts::TarWriter writer_;
   const std::vector<std::string>& excludes_;
+  const Owners& owners_;
   std::map<std::pair<dev_t, ino_t>, std::string> linked_;
   std::vector<std::byte> buffer_ = std::vector<std::byte>(1 << 18);
 };
 
 }  // namespace
 
-void pack(int target, const std::vector<std::string>& excludes) {
-  Packer(target, excludes).run();
+void pack(int target, const std::vector<std::string>& excludes, const Owners& owners) {
+  Packer(target, excludes, owners).run();
 }
 
 }  // namespace imgforge::guest

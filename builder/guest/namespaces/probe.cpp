@@ -6,7 +6,6 @@
 #include <system_error>
 
 #include "builder/guest/namespaces/container.hpp"
-#include "builder/guest/namespaces/id_map.hpp"
 #include "builder/guest/namespaces/init.hpp"
 #include "builder/guest/namespaces/message.hpp"
 #include "builder/guest/namespaces/steps.hpp"
@@ -16,15 +15,16 @@
 namespace imgforge::guest {
 namespace {
 
-void try_it(const std::filesystem::path& folder) {
+Ids try_it(const std::filesystem::path& folder, Ids ids) {
   const core::TempDir files(folder, "namespaces-probe");
   for (const char* name : {kRootFolder, kIncomingFolder}) std::filesystem::create_directory(files / name);
   give_to_root(files / kRootFolder);
-  const Container container({files.path(), {}, core::mib(64), {}});
+  const Container container({files.path(), {}, core::mib(64), ids, {}});
   send_message(container.socket(), {request::kTry});
   const std::optional<Message> answer = receive_message(container.socket());
   if (!answer) throw core::Error(core::Kind::kAppliance, "the sandbox died");
   if (is_error(*answer)) throw error_of(*answer);
+  return container.ids();
 }
 
 }  // namespace
@@ -35,14 +35,13 @@ std::string NamespaceProbe::failure() const {
   return fmt::format("{}: {}", step, std::generic_category().message(error_number));
 }
 
-NamespaceProbe probe_namespaces(const std::filesystem::path& folder) {
+NamespaceProbe probe_namespaces(const std::filesystem::path& folder, Ids ids) {
   try {
-    try_it(folder);
-    return {true};
+    return {true, std::string(name_of(try_it(folder, ids)))};
   } catch (const StepFailure& failure) {
-    return {false, std::string(step_name(failure.step)), failure.error_number, mend_of(failure)};
+    return {false, {}, std::string(step_name(failure.step)), failure.error_number, mend_of(failure)};
   } catch (const core::Error& error) {
-    return {false, error.message(), 0, error.hint()};
+    return {false, {}, error.message(), 0, error.hint()};
   }
 }
 

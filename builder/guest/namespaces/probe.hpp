@@ -5,11 +5,14 @@
 #include <filesystem>
 #include <string>
 
+#include "builder/guest/namespaces/id_map.hpp"
+
 namespace imgforge::guest {
 
 struct NamespaceProbe {
   bool works = false;
-  std::string step = {};  ///< that failed: "making namespaces"
+  std::string way = {};   ///< in which it has owners: "range" or "notify"; empty: neither works
+  std::string step = {};  ///< that failed, in the last way tried: "making namespaces"
   int error_number = 0;   ///< of it
   std::string mend = {};  ///< what an administrator can do
 
@@ -19,6 +22,6 @@ struct NamespaceProbe {
 
 /// Takes a tenth of a second at most. `folder`: where sandboxes will have their files; file systems differ in
 /// what they allow.
-NamespaceProbe probe_namespaces(const std::filesystem::path& folder);
+NamespaceProbe probe_namespaces(const std::filesystem::path& folder, Ids ids = Ids::kAutomatic);
 
 }  // namespace imgforge::guest

@@ -14,6 +14,7 @@
 #include "builder/guest/namespaces/clone.hpp"
 #include "builder/guest/namespaces/confine.hpp"
 #include "builder/guest/namespaces/mounts.hpp"
+#include "builder/guest/namespaces/notify.hpp"
 #include "builder/guest/namespaces/steps.hpp"
 
 namespace imgforge::guest {
@@ -74,12 +75,12 @@ int wait_as_init(pid_t shell) {
   }
 }
 
-int run_as_init(const ScriptCall& call, int output, int errors) {
+int run_as_init(const ScriptCall& call, int output, int errors, int owners) {
   offer_to_oom_killer();
   const core::Fd null(require(::open("/dev/null", O_RDWR | O_CLOEXEC), Step::kMountTmpfs));
   enter_root(call.media);
   set_streams(null.get(), output, errors);
-  confine({call.file_limit});
+  ListenerPair::hand_over(owners, confine({call.file_limit}, call.ids));
   const pid_t shell = require(::fork(), Step::kFork);
   if (shell == 0) become_shell(call);
   return wait_as_init(shell);
@@ -91,15 +92,11 @@ void tell(int failure, const StepFailure& error) {
 }
 
 /// What the init of the sandbox has open is not for scripts, nor for the process that waits for them.
-void keep_only(int& output, int& errors, int& failure) {
-  std::array<int, 3> kept{::fcntl(output, F_DUPFD_CLOEXEC, 100), ::fcntl(errors, F_DUPFD_CLOEXEC, 100),
-                          ::fcntl(failure, F_DUPFD_CLOEXEC, 100)};
-  for (std::size_t i = 0; i < kept.size(); ++i) kept[i] = ::dup2(kept[i], static_cast<int>(3 + i));
-  ::close_range(6, ~0U, 0);
-  for (const int fd : kept) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-  output = kept[0];
-  errors = kept[1];
-  failure = kept[2];
+template <std::size_t N>
+void keep_only(std::array<int, N>& kept) {
+  for (int& fd : kept) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, 100);
+  for (std::size_t i = 0; i < N; ++i) kept[i] = ::dup3(kept[i], static_cast<int>(3 + i), O_CLOEXEC);
+  ::close_range(3 + N, ~0U, 0);
 }
 
 }  // namespace
@@ -108,21 +105,22 @@ RunningScript start_script(const ScriptCall& call, Streams streams) {
   Pipe output = make_pipe();
   Pipe errors = streams == Streams::kApart ? make_pipe() : Pipe{};
   Pipe failure = make_pipe();
+  ListenerPair owners;
   const pid_t pid = require(clone_process(CLONE_NEWPID | CLONE_NEWNS), Step::kUnshare);
   if (pid == 0) {
-    int out = output.write.get();
-    int err = errors.write ? errors.write.get() : out;
-    int told = failure.write.get();
-    keep_only(out, err, told);
+    const int out = output.write.get();
+    std::array<int, 4> kept{out, errors.write ? errors.write.get() : out, failure.write.get(),
+                            owners.inner()};
+    keep_only(kept);
     int code = 255;
     try {
-      code = run_as_init(call, out, err);
+      code = run_as_init(call, kept[0], kept[1], kept[3]);
     } catch (const StepFailure& error) {
-      tell(told, error);
+      tell(kept[2], error);
     }
     ::_exit(code);
   }
-  return {pid, std::move(output.read), std::move(errors.read), std::move(failure.read)};
+  return {pid, std::move(output.read), std::move(errors.read), owners.receive(), std::move(failure.read)};
 }
 
 const std::vector<std::string>& script_environment() {

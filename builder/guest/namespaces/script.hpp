@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "builder/guest/namespaces/id_map.hpp"
 #include "core/bytes.hpp"
 #include "core/fd.hpp"
 
@@ -17,6 +18,7 @@ struct ScriptCall {
   std::vector<std::string> environment;  ///< "NAME=value", nothing else
   std::string media;                     ///< folder on the stage to be seen; may be empty
   core::Bytes file_limit;
+  Ids ids = Ids::kRange;
 };
 
 /// Ends of pipes and the process that stands for all of the script: killing it kills them.
@@ -24,6 +26,7 @@ struct RunningScript {
   pid_t process = -1;
   core::Fd output;   ///< standard output, and standard error unless that is apart
   core::Fd errors;   ///< standard error, when apart
+  core::Fd owners;   ///< where its system calls about owners are to be answered (notify.hpp); may be empty
   core::Fd failure;  ///< what kept it from starting: step and errno as two numbers; empty when it started
 };
 

@@ -35,6 +35,8 @@ std::string_view step_name(Step step) {
       return "changing the root (pivot_root)";
     case Step::kConfine:
       return "giving up rights";
+    case Step::kNotify:
+      return "answering system calls about owners";
     case Step::kShell:
       return "starting /bin/sh";
   }
@@ -65,6 +67,11 @@ std::string mend_of(const StepFailure& failure) {
              "/etc/subgid";
     case Step::kConfine:
       return "use a kernel with seccomp filters (CONFIG_SECCOMP_FILTER)";
+    case Step::kNotify:
+      return "give the user ranges of 65536 ids in /etc/subuid and /etc/subgid; with one id, what answers "
+             "system "
+             "calls here already (a container) or forbids to look into processes "
+             "(kernel.yama.ptrace_scope=3) must go";
     case Step::kShell:
       return {};
   }

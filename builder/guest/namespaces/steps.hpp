@@ -19,6 +19,7 @@ enum class Step {
   kMountRoot,
   kPivot,
   kConfine,
+  kNotify,
   kShell
 };
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "builder/guest/namespaces/owners.hpp"
 #include "core/bytes.hpp"
 
 namespace imgforge::guest {
@@ -15,9 +16,9 @@ namespace imgforge::guest {
 /// Devices below dev/ are left out: the host gives those. kUnsafe: devices elsewhere, owners beyond the ids.
 void unpack(int archive);
 
-/// Writes the current folder as a tar. `excludes` are patterns of GNU tar ("./proc/*"). Sockets are left out.
-/// kUnsafe: folders too deep for an archive.
-void pack(int target, const std::vector<std::string>& excludes);
+/// Writes the current folder as a tar, with the `owners` that are remembered. `excludes` are patterns of GNU
+/// tar ("./proc/*"). Sockets are left out. kUnsafe: folders too deep for an archive.
+void pack(int target, const std::vector<std::string>& excludes, const Owners& owners);
 
 /// What a tree takes.
 struct Usage {

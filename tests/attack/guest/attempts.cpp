@@ -27,6 +27,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "attack/guest/owner_attempts.hpp"
+
 namespace {
 
 int failures = 0;
@@ -180,7 +182,8 @@ int make_capable_file() {
 
 }  // namespace
 
-int main(int count, char**) {
+int main(int count, char** words) {
+  if (count > 2) return change_owners(words[2]);
   if (count > 1) return make_capable_file();
   try_namespaces();
   try_mounts();

@@ -153,7 +153,8 @@ TEST(Failures, AreToldWithTheirPlaceInTheRecipe) {
 
 TEST(Failures, InNamespacesAreToldAlike) {
   IMGFORGE_NEED_NAMESPACES();
-  expect_failures(start_namespaces, expect_full_folder);
+  expect_failures(start_namespaces<Ids::kAutomatic>, expect_full_folder);
+  expect_failures(start_namespaces<Ids::kNotify>, expect_full_folder);
 }
 
 TEST(Failures, ABaseThatIsNoRootFileSystemIsRefusedOnTheHost) {

@@ -2,13 +2,17 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <grp.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -58,12 +62,43 @@ inline std::unique_ptr<Sandbox> start_appliance(const core::TempDir& folder,
   return std::make_unique<Guest>(launch(options));
 }
 
-inline std::unique_ptr<Sandbox> start_namespaces(const core::TempDir& folder,
-                                                 core::Bytes disk = core::gib(8)) {
+template <Ids ids = Ids::kAutomatic>
+std::unique_ptr<Sandbox> start_namespaces(const core::TempDir& folder, core::Bytes disk = core::gib(8)) {
   NamespaceOptions options;
   options.work_dir = folder / "work";
   options.disk = disk;
+  options.ids = ids;
+  std::filesystem::create_directories(options.work_dir);
   return std::make_unique<NamespaceSandbox>(options);
+}
+
+/// Runs `body` in a process of a user without any right, who shall own `folder`. True when no test failed.
+inline bool runs_as_ordinary_user(const std::filesystem::path& folder, const std::function<void()>& body) {
+  if (::geteuid() != 0) {
+    body();
+    return !testing::Test::HasFailure();
+  }
+  constexpr unsigned kUser = 65534;
+  std::filesystem::permissions(folder.parent_path(), std::filesystem::perms(0755));
+  EXPECT_EQ(::chown(folder.c_str(), kUser, kUser), 0);
+  std::fflush(stdout);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // Without execve the kernel would keep who was root apart from his own /proc.
+    const bool is_user = ::setgroups(0, nullptr) == 0 && ::setresgid(kUser, kUser, kUser) == 0 &&
+                         ::setresuid(kUser, kUser, kUser) == 0 && ::prctl(PR_SET_DUMPABLE, 1) == 0;
+    EXPECT_TRUE(is_user);
+    try {
+      if (is_user) body();
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
+    std::fflush(stdout);
+    ::_exit(testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return status == 0;
 }
 
 #define IMGFORGE_NEED_NAMESPACES()                                                                         \

@@ -172,7 +172,7 @@ TEST(FullFlow, InNamespacesMakesACleanRootFileSystemFromBasePackagesAndRecipe) {
   const core::TempDir folder(std::filesystem::temp_directory_path(), "imgforge-guest");
   const std::filesystem::path mirror = make_mirror(folder.path());
   IMGFORGE_NEED_MIRROR(mirror);
-  make_root_file_system(start_namespaces, folder, mirror, folder / "rootfs.tar");
+  make_root_file_system(start_namespaces<>, folder, mirror, folder / "rootfs.tar");
 }
 
 TEST(FullFlow, InTheApplianceMakesTheSameRootFileSystemToTheByte) {
@@ -181,8 +181,25 @@ TEST(FullFlow, InTheApplianceMakesTheSameRootFileSystemToTheByte) {
   IMGFORGE_NEED_MIRROR(mirror);
   make_root_file_system(start_appliance, folder, mirror, folder / "appliance.tar");
   IMGFORGE_NEED_NAMESPACES();
-  make_root_file_system(start_namespaces, folder, mirror, folder / "namespaces.tar");
+  make_root_file_system(start_namespaces<>, folder, mirror, folder / "namespaces.tar");
   expect_same(folder / "appliance.tar", folder / "namespaces.tar");
+}
+
+/// By a user who has no range of ids: its sandbox has one, and remembers the owners.
+TEST(FullFlow, InNamespacesWithOneIdMakesTheSameRootFileSystemToTheByte) {
+  IMGFORGE_NEED_NAMESPACES();
+  if (!probe_namespaces(std::filesystem::temp_directory_path(), Ids::kRange).works) {
+    GTEST_SKIP() << "there is no range of ids to compare with";
+  }
+  const core::TempDir folder(std::filesystem::temp_directory_path(), "imgforge-guest");
+  const std::filesystem::path mirror = make_mirror(folder.path());
+  IMGFORGE_NEED_MIRROR(mirror);
+  make_root_file_system(start_namespaces<Ids::kRange>, folder, mirror, folder / "range.tar");
+  const core::TempDir own(folder.path(), "own");
+  ASSERT_TRUE(runs_as_ordinary_user(own.path(), [&] {
+    make_root_file_system(start_namespaces<Ids::kNotify>, own, mirror, own / "notify.tar");
+  }));
+  expect_same(folder / "range.tar", own / "notify.tar");
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "builder/guest/namespaces/disk_watch.hpp"
 #include "builder/guest/namespaces/id_map.hpp"
 #include "builder/guest/namespaces/message.hpp"
+#include "builder/guest/namespaces/owners.hpp"
 #include "builder/guest/namespaces/steps.hpp"
 #include "builder/guest/namespaces/tree.hpp"
 #include "core/temp_dir.hpp"
@@ -41,6 +42,63 @@ TEST(MapsRange, KnowsWhatAContainerHas) {
   EXPECT_FALSE(maps_range("0 1000 1\n1 100000 65535\n", 0, 65536));
   EXPECT_FALSE(maps_range("", 0, 1));
   EXPECT_FALSE(maps_range("garbage", 0, 1));
+}
+
+class RememberedOwners : public testing::Test {
+ protected:
+  std::filesystem::path make(const char* name) const {
+    std::ofstream(folder_ / name) << name;
+    return folder_ / name;
+  }
+  bool record(const std::filesystem::path& file, std::uint32_t uid, std::uint32_t gid) {
+    const core::Fd fd(::open(file.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    return owners_.record(fd.get(), uid, gid);
+  }
+  std::optional<Owner> find(const std::filesystem::path& file) const {
+    return owners_.find(AT_FDCWD, file.c_str());
+  }
+  core::TempDir folder_{std::filesystem::temp_directory_path(), "imgforge-owners"};
+  Owners owners_;
+};
+
+TEST_F(RememberedOwners, AreThoseThatChownSets) {
+  const std::filesystem::path file = make("file");
+  EXPECT_EQ(find(file), std::nullopt);
+  EXPECT_TRUE(record(file, 5, Owners::kUnchanged));
+  EXPECT_EQ(find(file), (Owner{5, 0}));
+  EXPECT_TRUE(record(file, Owners::kUnchanged, 6));
+  EXPECT_TRUE(record(file, Owners::kUnchanged, Owners::kUnchanged));
+  EXPECT_EQ(find(file), (Owner{5, 6}));
+  EXPECT_TRUE(record(file, 0, 0));
+  EXPECT_TRUE(owners_.empty());
+}
+
+TEST_F(RememberedOwners, BelongToInodesAndNotToNames) {
+  const std::filesystem::path file = make("file");
+  std::filesystem::create_hard_link(file, folder_ / "other");
+  std::filesystem::create_symlink("file", folder_ / "link");
+  EXPECT_TRUE(record(file, 5, 6));
+  EXPECT_TRUE(record(folder_ / "link", 7, 8));
+  EXPECT_EQ(find(folder_ / "other"), (Owner{5, 6}));
+  EXPECT_EQ(find(folder_ / "link"), (Owner{7, 8}));
+  const core::Fd folder(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_EQ(owners_.find(folder.get(), "other"), (Owner{5, 6}));
+  EXPECT_EQ(owners_.find(folder.get(), ""), std::nullopt);
+  std::filesystem::rename(file, folder_ / "renamed");
+  make("file");
+  EXPECT_EQ(find(file), std::nullopt);
+  EXPECT_EQ(find(folder_ / "renamed"), (Owner{5, 6}));
+}
+
+/// File systems give a number of an inode again at once, within a tick of their clocks.
+TEST_F(RememberedOwners, GoWithTheFile) {
+  for (int i = 0; i < 1000; ++i) {
+    const std::filesystem::path file = make("file");
+    ASSERT_TRUE(record(file, 5, 6));
+    std::filesystem::remove(file);
+    ASSERT_EQ(find(make("file")), std::nullopt) << i;
+    std::filesystem::remove(file);
+  }
 }
 
 class Messages : public testing::Test {
