@@ -55,7 +55,7 @@ machine::Finding examine_isolation(IsolationWish wish, const machine::Accelerato
   }
   const NamespaceProbe probed = probe();
   if (probed.works) {
-    finding.detail = fmt::format("namespaces: {}",
+    finding.detail = fmt::format("namespaces ({}): {}", probed.way,
                                  wish == IsolationWish::kAuto ? "no hardware virtualisation here" : kOption);
     return finding;
   }
