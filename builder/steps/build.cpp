@@ -27,11 +27,24 @@ ProfileOutcome build_profile(Toolbox& tools, const BuildRequest& request,
   return outcome;
 }
 
+/// What was hashed is remembered also when a later profile fails.
+class SaveAtEnd {
+ public:
+  explicit SaveAtEnd(artifacts::DigestMemory& memory) : memory_(memory) {}
+  ~SaveAtEnd() { memory_.save(); }
+  SaveAtEnd(const SaveAtEnd&) = delete;
+  SaveAtEnd& operator=(const SaveAtEnd&) = delete;
+
+ private:
+  artifacts::DigestMemory& memory_;
+};
+
 }  // namespace
 
 std::vector<ProfileOutcome> build(Toolbox& tools, const BuildRequest& request) {
   core::TempDir::reclaim(tools.scratch());
   core::TempDir::reclaim(tools.blobs.staging());
+  const SaveAtEnd saved(tools.blobs.memory());
   std::vector<ProfileOutcome> outcomes;
   for (const recipe::ResolvedRecipe& recipe : request.profiles) {
     outcomes.push_back(core::while_doing("building " + recipe.line(),
