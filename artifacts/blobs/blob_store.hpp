@@ -19,10 +19,12 @@ class BlobStore;
 class IncomingFile;
 
 /// Whether a blob must outlive a power cut. kRemade: what a build makes can be made again, and a blob whose
-/// bytes were lost is found out when it is hashed before its next use; so nobody waits for the disk.
+/// bytes were lost is found out when it is hashed before its next use, for no memory of it outlives the power
+/// cut; so nobody waits for the disk.
 enum class Durability { kSynced, kRemade };
 
-/// A file whose content was hashed and found equal to `digest`. Made only by BlobStore.
+/// A file whose content was hashed and found equal to `digest`, and of which nothing has changed since. Made
+/// only by BlobStore.
 class VerifiedFile {
  public:
   const std::filesystem::path& path() const { return path_; }
