@@ -28,12 +28,6 @@ void make_folder(const std::filesystem::path& folder) {
   if (error) throw core::system_error(error.value(), "cannot create", folder.native());
 }
 
-struct stat status_of(int fd, const std::filesystem::path& path) {
-  struct stat status {};
-  if (::fstat(fd, &status) != 0) throw core::system_error(errno, "cannot examine", path.native());
-  return status;
-}
-
 core::Digest hash(int fd, const std::filesystem::path& path) {
   core::Hasher hasher(core::HashAlgorithm::kSha256);
   const std::uint64_t size = core::file_size(fd, path.native());
@@ -44,23 +38,24 @@ core::Digest hash(int fd, const std::filesystem::path& path) {
   return hasher.finish();
 }
 
-/// The blob's file, or an empty Fd when there is none. Anything but a regular file is kStore.
-core::Fd open_blob(const std::filesystem::path& path) {
+/// Whether there is a file. Anything but a regular one is kStore.
+bool is_there(const std::filesystem::path& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
-    if (errno == ENOENT) return {};
+    if (errno == ENOENT) return false;
     throw core::system_error(errno, "cannot examine", path.native());
   }
   if (!S_ISREG(status.st_mode)) {
     throw Error(Kind::kStore, path.native() + " is not a regular file")
         .hint("remove it from the cache by hand");
   }
-  return core::open_regular(path, core::FollowLinks::kNo);
+  return true;
 }
 
 }  // namespace
 
-BlobStore::BlobStore(std::filesystem::path root) : root_(std::move(root)) {
+BlobStore::BlobStore(std::filesystem::path root, std::unique_ptr<DigestMemory> memory)
+    : root_(std::move(root)), memory_(memory ? std::move(memory) : std::make_unique<DigestMemory>()) {
   make_folder(root_ / "sha256");
   make_folder(staging());
   lock_ = lock_blobs_shared(root_);
@@ -74,25 +69,18 @@ std::filesystem::path BlobStore::path_of(const core::Digest& sha256) const {
   return root_ / "sha256" / hex.substr(0, 2) / hex.substr(2);
 }
 
-BlobStore::Identity BlobStore::identity_of(int fd, const std::filesystem::path& path) {
-  const struct stat status = status_of(fd, path);
-  return {status.st_dev,         status.st_ino,          static_cast<std::uint64_t>(status.st_size),
-          status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
-          status.st_ctim.tv_nsec};
-}
-
-VerifiedFile BlobStore::remember(int fd, const std::filesystem::path& path, const core::Digest& sha256) {
-  const Identity identity = identity_of(fd, path);
-  const std::lock_guard guard(*mutex_);
-  hashed_[sha256] = identity;
-  return VerifiedFile(path, sha256, identity.size);
-}
-
 std::optional<VerifiedFile> BlobStore::find(const core::Digest& sha256) {
   const std::filesystem::path path = path_of(sha256);
-  const core::Fd fd = open_blob(path);
-  if (!fd) return std::nullopt;
-  if (hash(fd.get(), path) == sha256) return remember(fd.get(), path, sha256);
+  if (!is_there(path)) return std::nullopt;
+  const core::Fd fd = core::open_regular(path, core::FollowLinks::kNo);
+  const Sighting before = now_seen(identity_of(fd.get(), path));
+  if (hash(fd.get(), path) == sha256) {
+    const FileIdentity after = identity_of(fd.get(), path);
+    // What is in memory only, of a build that was killed, must not be believed after a power cut.
+    const bool durable = memory_->is_kept() && ::fdatasync(fd.get()) == 0;
+    memory_->remember({path, before, after, sha256, false, durable});
+    return VerifiedFile(path, sha256, after.size);
+  }
   make_folder(root_ / "quarantine");
   const std::filesystem::path rotten = root_ / "quarantine" / (sha256.hex() + "." + core::random_hex(4));
   if (::rename(path.c_str(), rotten.c_str()) != 0 && errno != ENOENT) {
@@ -103,14 +91,9 @@ std::optional<VerifiedFile> BlobStore::find(const core::Digest& sha256) {
 
 std::optional<VerifiedFile> BlobStore::find_again(const core::Digest& sha256) {
   const std::filesystem::path path = path_of(sha256);
-  {
-    const core::Fd fd = open_blob(path);
-    if (!fd) return std::nullopt;
-    const Identity identity = identity_of(fd.get(), path);
-    const std::lock_guard guard(*mutex_);
-    const auto known = hashed_.find(sha256);
-    if (known != hashed_.end() && known->second == identity) return VerifiedFile(path, sha256, identity.size);
-  }
+  if (!is_there(path)) return std::nullopt;
+  const std::optional<FileIdentity> identity = identity_of(path);
+  if (identity && memory_->recall(*identity) == sha256) return VerifiedFile(path, sha256, identity->size);
   return find(sha256);
 }
 
@@ -122,22 +105,26 @@ bool BlobStore::contains(const core::Digest& sha256) const {
 VerifiedFile BlobStore::adopt(const std::filesystem::path& file, const std::optional<core::Digest>& expected,
                               Durability durability) {
   const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
+  seal(fd.get());
+  const Sighting before = now_seen(identity_of(fd.get(), file));
   const core::Digest actual = hash(fd.get(), file);
   if (expected && *expected != actual) {
     throw Error(Kind::kIntegrity,
                 file.native() + " has " + actual.to_string() + ", expected " + expected->to_string());
   }
-  return move_into_place(fd.get(), file, actual, durability);
+  return move_into_place(fd.get(), file, before, actual, durability);
 }
 
 VerifiedFile BlobStore::adopt(IncomingFile& file, Durability durability) {
-  return move_into_place(file.fd(), file.path(), file.digest(), durability);
+  seal(file.fd());
+  const Sighting before = now_seen(identity_of(file.fd(), file.path()));
+  return move_into_place(file.fd(), file.path(), before, file.digest(), durability);
 }
 
-VerifiedFile BlobStore::move_into_place(int fd, const std::filesystem::path& file, const core::Digest& actual,
-                                        Durability durability) {
+VerifiedFile BlobStore::move_into_place(int fd, const std::filesystem::path& file, const Sighting& before,
+                                        const core::Digest& actual, Durability durability) {
   const std::filesystem::path target = path_of(actual);
-  const core::Fd existing = open_blob(target);  // refuses what must not be replaced
+  is_there(target);  // refuses what must not be replaced
   make_folder(target.parent_path());
   if (::fchmod(fd, 0444) != 0) throw core::system_error(errno, "cannot set the mode of", file.native());
   const bool sync = durability == Durability::kSynced;
@@ -149,7 +136,9 @@ VerifiedFile BlobStore::move_into_place(int fd, const std::filesystem::path& fil
     core::sync_directory(target.parent_path());
     core::sync_directory(root_ / "sha256");
   }
-  return remember(fd, target, actual);
+  const FileIdentity after = identity_of(fd, target);
+  memory_->remember({target, before, after, actual, true, sync});
+  return VerifiedFile(target, actual, after.size);
 }
 
 std::optional<std::filesystem::path> BlobStore::quarantined(const core::Digest& sha256) const {

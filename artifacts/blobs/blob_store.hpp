@@ -1,15 +1,15 @@
 // Content-addressed cache (`$XDG_CACHE_HOME/imgforge/blobs/sha256/<2>/<62>`): files named by the digest
-// of what they hold. A name is never trusted: bytes are hashed again before they are reused.
+// of what they hold. A name is never trusted: bytes are hashed before they are reused, unless a memory of
+// digests knows that nothing has happened to the file since.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 
+#include "artifacts/blobs/digest_memory.hpp"
 #include "core/digest.hpp"
 #include "core/fd.hpp"
 
@@ -19,10 +19,12 @@ class BlobStore;
 class IncomingFile;
 
 /// Whether a blob must outlive a power cut. kRemade: what a build makes can be made again, and a blob whose
-/// bytes were lost is found out when it is hashed before its next use; so nobody waits for the disk.
+/// bytes were lost is found out when it is hashed before its next use, for no memory of it outlives the power
+/// cut; so nobody waits for the disk.
 enum class Durability { kSynced, kRemade };
 
-/// A file whose content was hashed and found equal to `digest`. Made only by BlobStore.
+/// A file whose content was hashed and found equal to `digest`, and of which nothing has changed since. Made
+/// only by BlobStore.
 class VerifiedFile {
  public:
   const std::filesystem::path& path() const { return path_; }
@@ -41,13 +43,14 @@ class VerifiedFile {
 class BlobStore {
  public:
   /// `root` is created when missing, and its blobs stay for as long as this value lives (blob_collector.hpp).
-  /// Throws kPermission, kIo, and kLocked when a collector does not come to its end.
-  explicit BlobStore(std::filesystem::path root);
+  /// `memory` is what find_again believes; null: only what this value hashed itself. Throws kPermission, kIo,
+  /// and kLocked when a collector does not come to its end.
+  explicit BlobStore(std::filesystem::path root, std::unique_ptr<DigestMemory> memory = nullptr);
 
   /// The blob if it is there and its bytes still have that sha256; a rotten one is moved to `quarantine/` and
   /// counts as absent. Symlinks, directories and FIFOs under a blob's name are refused (kStore).
   std::optional<VerifiedFile> find(const core::Digest& sha256);
-  /// Like find without hashing again, for a blob hashed by this process already; size must match then.
+  /// Like find, without hashing again what the memory knows.
   std::optional<VerifiedFile> find_again(const core::Digest& sha256);
   /// Whether there is a file under that digest, whatever is in it: enough for a plan.
   bool contains(const core::Digest& sha256) const;
@@ -66,29 +69,16 @@ class BlobStore {
   /// Folder for unfinished files, on the same file system.
   std::filesystem::path staging() const { return root_ / "staging"; }
   const std::filesystem::path& root() const { return root_; }
+  DigestMemory& memory() const { return *memory_; }
 
  private:
-  /// What stat(2) says about a file; any change of it makes find_again hash again.
-  struct Identity {
-    std::uint64_t device;
-    std::uint64_t inode;
-    std::uint64_t size;
-    std::int64_t modified;
-    std::int64_t modified_nanoseconds;
-    std::int64_t changed;
-    std::int64_t changed_nanoseconds;
-    bool operator==(const Identity&) const = default;
-  };
-  static Identity identity_of(int fd, const std::filesystem::path& path);
   std::filesystem::path path_of(const core::Digest& sha256) const;
-  VerifiedFile move_into_place(int fd, const std::filesystem::path& file, const core::Digest& actual,
-                               Durability durability);
-  VerifiedFile remember(int fd, const std::filesystem::path& path, const core::Digest& sha256);
+  VerifiedFile move_into_place(int fd, const std::filesystem::path& file, const Sighting& before,
+                               const core::Digest& actual, Durability durability);
 
   std::filesystem::path root_;
   core::Fd lock_;  // shared, against the collector
-  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
-  std::map<core::Digest, Identity> hashed_;  // by this process
+  std::unique_ptr<DigestMemory> memory_;
 };
 
 }  // namespace imgforge::artifacts

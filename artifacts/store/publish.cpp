@@ -15,6 +15,7 @@
 #include "artifacts/check/verify.hpp"
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/journal.hpp"
+#include "artifacts/store/release_contents.hpp"
 #include "artifacts/store/store.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
@@ -60,8 +61,9 @@ class Publication {
     make_folder(line_directory());
     remove_leftover_links(store_, manifest_.line());
     before_ = store_.current(manifest_.line());  // refuses before anything is written
-    hash_sources();
+    name_sources();
     if (std::optional<PublishResult> same = identical_release()) return *same;
+    hash_sources();
     choose_version();
     for (const FlatLink& link : turns() ? flat_links(store_, manifest_) : version_links(store_, manifest_))
       check_flat_link(link);
@@ -116,10 +118,26 @@ class Publication {
     }
   }
 
-  void hash_sources() {
+  /// Finds out as much as a comparison with what is there needs.
+  void name_sources() {
     for (const StagedArtifact& artifact : request_.artifacts) {
       request_.cancel.check();
-      sources_.push_back(core::file_digests(artifact.path));
+      sources_.push_back(artifact.sha256 ? core::FileDigests{0, *artifact.sha256, {}}
+                                         : core::file_digests(artifact.path));
+    }
+  }
+
+  /// A new release promises what is in its files now, whoever knew their digests before.
+  void hash_sources() {
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      const StagedArtifact& artifact = request_.artifacts[i];
+      if (!artifact.sha256) continue;
+      request_.cancel.check();
+      sources_[i] = core::file_digests(artifact.path);
+      if (sources_[i].sha256 == *artifact.sha256) continue;
+      throw Error(Kind::kIntegrity, artifact.path.native() + " has " + sources_[i].sha256.to_string() +
+                                        ", expected " + artifact.sha256->to_string())
+          .hint("--rehash finds out what else has changed");
     }
   }
 
@@ -146,7 +164,7 @@ class Publication {
     return std::nullopt;
   }
 
-  /// That release if its files, hashed again from disk, are those of this request. A run that was killed
+  /// That release if its files on disk are those of this request. A run that was killed
   /// between the two renames is completed here: `current` is turned to it.
   std::optional<PublishResult> identical_release() {
     const auto latest = latest_alike();
@@ -157,9 +175,7 @@ class Publication {
         !same_content(existing)) {
       return std::nullopt;
     }
-    for (const CheckRow& row : check_files(directory, existing)) {
-      if (!row.ok) return std::nullopt;
-    }
+    if (find_damage(directory, existing, request_.memory)) return std::nullopt;
     require_trust(directory, existing);
     manifest_.version = existing.version;
     std::vector<std::string> warnings;
@@ -296,10 +312,9 @@ class Publication {
     write_signed(directory, kManifestFile, manifest);
     write_signed(directory, kSumsFile,
                  print_sums(manifest_, core::digest_of(core::HashAlgorithm::kSha256, manifest)));
-    for (const CheckRow& row : check_files(directory, manifest_)) {
-      if (!row.ok)
-        throw Error(row.kind.value_or(Kind::kIntegrity), "staged file " + row.subject + ": " + row.detail);
-    }
+    const fs::path place = store_.release_directory(manifest_.line(), version_);
+    if (const auto row = find_damage_of_new(directory, place, manifest_, request_.memory))
+      throw Error(row->kind.value_or(Kind::kIntegrity), "staged file " + row->subject + ": " + row->detail);
     core::sync_directory(directory);
   }
 

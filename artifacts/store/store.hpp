@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "artifacts/blobs/digest_memory.hpp"
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/manifest/manifest.hpp"
 #include "artifacts/manifest/version.hpp"
@@ -28,6 +29,8 @@ struct StagedArtifact {
   std::string format;  ///< of the table in formats.hpp; decides the flat folder
   std::uint64_t virtual_size = 0;
   std::map<std::string, std::string> media;
+  /// What a VerifiedFile says of it. It is enough to find the same release there already, not for a new one.
+  std::optional<core::Digest> sha256 = {};
 };
 
 /// A small text file of a release (SBOM, provenance, boot log).
@@ -63,6 +66,9 @@ struct PublishRequest {
   /// Whose signature makes a release that is there already count as the same: of the key that this request
   /// signs with, or of any trusted one. Empty: nobody's.
   SignatureCheck signature = {};
+  /// Believed about files of a release that is there already, and told of those of a new one. Null: all are
+  /// hashed.
+  DigestMemory* memory = nullptr;
   std::chrono::milliseconds lock_timeout{std::chrono::seconds(60)};
   core::CancelToken cancel;
 };

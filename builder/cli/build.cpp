@@ -23,6 +23,7 @@ struct Arguments {
   std::filesystem::path signing_key;
   PassphraseArguments passphrase;
   bool is_unsigned = false;
+  bool rehash = false;
   bool boot_test = false;
   bool require_boot = false;
   std::vector<std::string> boot_paths;
@@ -121,7 +122,8 @@ int build(Context& context, const Arguments& arguments) {
   request.release.insecure = switched_off(*arguments.build);
   // A store that cannot be written is told now, not after the work.
   artifacts::Store::create(request.release.output_dir);
-  BuildTools tools(context, *arguments.build);
+  const auto earlier = arguments.rehash ? artifacts::Earlier::kForget : artifacts::Earlier::kBelieve;
+  BuildTools tools(context, *arguments.build, CacheUse::kWrite, earlier);
   request.lock = lock_to_use(context, *arguments.build, request.profiles, tools.toolbox());
   const std::vector<ProfileOutcome> outcomes = steps::build(tools.toolbox(), request);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -142,6 +144,7 @@ Runner declare_build(OptionSet& set) {
   set.option("--signing-key", arguments->signing_key,
              "secret key to sign with [the only one of imgforge key show]");
   declare_passphrase(set, arguments->passphrase);
+  set.flag("--rehash", arguments->rehash, "hash all files again, also those that have not changed since");
   set.flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
   set.flag("--boot-test", arguments->boot_test,
            "boot each image by every path that it claims before it is published");

@@ -115,9 +115,13 @@ std::filesystem::path checked_cache(const std::filesystem::path& cache, CacheUse
 
 }  // namespace
 
-BuildTools::BuildTools(Context& context, const BuildArguments& arguments, CacheUse use)
+BuildTools::BuildTools(Context& context, const BuildArguments& arguments, CacheUse use,
+                       std::optional<artifacts::Earlier> earlier)
     : http_(fetch::make_http(http_options(arguments), context.cancel)),
-      blobs_(checked_cache(context.options.cache_dir, use) / "blobs"),
+      blobs_(checked_cache(context.options.cache_dir, use) / "blobs",
+             earlier
+                 ? std::make_unique<artifacts::DigestMemory>(context.options.cache_dir / "digests", *earlier)
+                 : nullptr),
       steps_(context.options.cache_dir / "steps"),
       toolbox_{context.processes,
                *http_,

@@ -44,8 +44,10 @@ enum class CacheUse { kRead, kWrite };
 /// The effects of a build with the parts that they stand on.
 class BuildTools {
  public:
-  /// Throws kPermission when the cache is there, must be written and cannot be.
-  BuildTools(Context& context, const BuildArguments& arguments, CacheUse use = CacheUse::kWrite);
+  /// `earlier`: what to do with digests that earlier builds remembered; nothing: this is not a build, and
+  /// what it uses is hashed. Throws kPermission when the cache is there, must be written and cannot be.
+  BuildTools(Context& context, const BuildArguments& arguments, CacheUse use = CacheUse::kWrite,
+             std::optional<artifacts::Earlier> earlier = {});
   stages::Toolbox& toolbox() { return toolbox_; }
 
  private:

@@ -176,12 +176,20 @@ class Engine::Walk : public ResultSource {
     if (record) {
       try {
         keep(index, row.type.read(*record));
+        note_last(row, node, *record);
         return;
       } catch (const core::Error&) {
         // Of another version of imgforge, or damaged: it is absent.
       }
     }
     node.is_needed = true;
+  }
+
+  /// What another profile made, or a build before the last one, is from now on what this step was last time:
+  /// else it would seem new to each further build.
+  void note_last(const StepRecord& row, const Node& node, const std::string& record) {
+    if (mode_ == Mode::kPlan || environment_.cache.last_text(row.id) == node.canonical) return;
+    environment_.cache.store(row.id, fingerprint_of(*node.canonical), *node.canonical, record);
   }
 
   /// For a plan what was seen last stands for the answer; when nothing was, the step is not known.

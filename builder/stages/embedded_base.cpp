@@ -238,10 +238,9 @@ EmbeddedSource find_embedded_source() {
   return source;
 }
 
-std::map<std::string, std::string> embedded_identity(const EmbeddedSource& source) {
-  const auto sha256 = [](const fs::path& path) {
-    return core::digest_of_file(core::HashAlgorithm::kSha256, path).hex();
-  };
+std::map<std::string, std::string> embedded_identity(const EmbeddedSource& source,
+                                                     artifacts::DigestMemory& memory) {
+  const auto sha256 = [&](const fs::path& path) { return memory.digest_of_foreign(path).hex(); };
   core::Hasher modules(core::HashAlgorithm::kSha256);
   modules.update(source.modules_dep);
   for (const std::string& module : source.modules) {

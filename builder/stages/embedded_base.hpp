@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "artifacts/blobs/digest_memory.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 
@@ -28,7 +29,8 @@ struct EmbeddedSource {
 EmbeddedSource find_embedded_source();
 
 /// What the base's bytes depend on, for its fingerprint: release and digests of all inputs.
-std::map<std::string, std::string> embedded_identity(const EmbeddedSource& source);
+std::map<std::string, std::string> embedded_identity(const EmbeddedSource& source,
+                                                     artifacts::DigestMemory& memory);
 
 /// Writes the base as a tar to the new file `target`. Equal sources give equal bytes.
 void write_embedded_base(const EmbeddedSource& source, const std::filesystem::path& target,

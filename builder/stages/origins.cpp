@@ -59,7 +59,7 @@ BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
     origin.title = origin.alpine->title();
   } else {
     origin.embedded = find_embedded_source();
-    origin.identity = embedded_identity(*origin.embedded);
+    origin.identity = embedded_identity(*origin.embedded, tools.blobs.memory());
     origin.title = "embedded, kernel " + origin.embedded->release;
   }
   return origin;

@@ -43,8 +43,8 @@ struct Toolbox {
   /// Folder for scratch disks and spools; what is in it is reclaimed after a crash.
   std::filesystem::path scratch() const { return cache_dir / "tmp"; }
 
-  /// A file that a result names, hashed again unless that was done before. kIo when the cache lost it
-  /// meanwhile.
+  /// A file that a result names, hashed again unless the blob store's memory knows it. kIo when the cache
+  /// lost it meanwhile.
   artifacts::VerifiedFile blob(const core::Digest& sha256) const {
     if (auto file = blobs.find_again(sha256)) return *std::move(file);
     throw core::Error(core::Kind::kIo, "the cache lost sha256:" + sha256.hex() + " while it was used");

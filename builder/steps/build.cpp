@@ -36,11 +36,24 @@ ProfileOutcome outcome_of(const engine::Graph& graph, const engine::Engine& engi
   return outcome;
 }
 
+/// What was hashed is remembered also when a later profile fails.
+class SaveAtEnd {
+ public:
+  explicit SaveAtEnd(artifacts::DigestMemory& memory) : memory_(memory) {}
+  ~SaveAtEnd() { memory_.save(); }
+  SaveAtEnd(const SaveAtEnd&) = delete;
+  SaveAtEnd& operator=(const SaveAtEnd&) = delete;
+
+ private:
+  artifacts::DigestMemory& memory_;
+};
+
 }  // namespace
 
 std::vector<ProfileOutcome> build(Toolbox& tools, const BuildRequest& request) {
   core::TempDir::reclaim(tools.scratch());
   core::TempDir::reclaim(tools.blobs.staging());
+  const SaveAtEnd saved(tools.blobs.memory());
   std::list<Profile> profiles;  // steps hold references to them
   engine::Graph graph;
   std::vector<ProfileSteps> steps;

@@ -75,7 +75,6 @@ unsigned sandboxes(const Toolbox& tools, unsigned jobs) {
 engine::Environment environment_of(Toolbox& tools, BlobCheck check) {
   engine::Environment out{tools.steps, tools.progress, tools.cancel, {}, 1};
   out.has_blob = [&blobs = tools.blobs, check](const core::Digest& sha256) {
-    // Asked for twice in a build that finds it known: the second time it is not hashed again.
     return check == BlobCheck::kThere ? blobs.contains(sha256) : blobs.find_again(sha256).has_value();
   };
   out.jobs = std::min(std::max(1U, std::thread::hardware_concurrency()), std::max(1U, tools.jobs));

@@ -24,7 +24,8 @@ struct ProfileSteps {
 /// Adds them. Pure. All references must outlive the graph.
 ProfileSteps add_profile(engine::Graph& graph, Profile& profile, const ReleaseRequest& request);
 
-/// What an engine needs, from the effects. A plan is content with blobs that are there; else they are hashed.
+/// What an engine needs, from the effects. A plan is content with blobs that are there; else those are hashed
+/// that the blob store's memory does not know.
 enum class BlobCheck { kThere, kHashed };
 engine::Environment environment_of(Toolbox& tools, BlobCheck check);
 

@@ -59,6 +59,7 @@ class Release {
     publish.cancel = profile_.tools.cancel;
     publish.signer = request_.signer;
     publish.signature = request_.signature;
+    publish.memory = &profile_.tools.blobs.memory();
     for (const auto& [format, artifact] : parts_.artifacts) add_artifact(publish, format, context_[artifact]);
     if (parts_.medium) add_artifact(publish, "iso", context_[*parts_.medium].artifact);
     publish.finalise = [this](artifacts::Manifest& manifest) {
@@ -76,7 +77,7 @@ class Release {
       if (format.files.size() > 1) media["role"] = file.role;
       publish.artifacts.push_back({profile_.blob(file.sha256).path(),
                                    std::string(artifacts::format_suffix(format, file.role)), name,
-                                   file.virtual_size, std::move(media)});
+                                   file.virtual_size, std::move(media), file.sha256});
     }
   }
 

@@ -91,7 +91,7 @@ inline VerifyOptions strict_options() {
   return {toy_check, {}, Extras::kRefuse};
 }
 
-class StoreTest : public testing::Test {
+class StoreTest : public ::testing::Test {
  protected:
   explicit StoreTest(const fs::path& parent = fs::temp_directory_path())
       : folder_(parent, "imgforge-store") {}

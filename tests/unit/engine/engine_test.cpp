@@ -536,6 +536,21 @@ TEST_F(EngineTest, PreparationWaitsForRoomInTheLaneAndNotForInputs) {
   EXPECT_THAT(order, ElementsAre("prepare a", "input", "run a", "run b"));
 }
 
+TEST_F(EngineTest, WhatIsKnownFromElsewhereSeemsNewOnlyOnce) {
+  int prepared = 0;
+  const auto build_with = [&](const std::string& word) {
+    Graph graph;
+    build(graph, add(graph, "rootfs", {.word = word, .prepare = [&] { ++prepared; }}));
+  };
+  build_with("one");
+  build_with("two");
+  EXPECT_EQ(prepared, 2);
+  build_with("one");
+  EXPECT_EQ(prepared, 3) << "known, but that is seen too late";
+  build_with("one");
+  EXPECT_EQ(prepared, 3);
+}
+
 TEST_F(EngineTest, FingerprintsDependOnKindVersionParametersInputsAndToolsAlone) {
   StepRecord step;
   step.id = "demo/rootfs";
