@@ -25,10 +25,11 @@ void declare_network(OptionSet& set, BuildArguments& arguments) {
 
 void declare_isolation(OptionSet& set, std::string& isolation) {
   std::vector<std::string> words;
-  for (const auto& [word, wish] : guest::kIsolationWishes) words.emplace_back(word);
-  set.option("--isolation", isolation,
-             "where programs of images run: appliance (a virtual machine), namespace, or auto (namespaces where "
-             "hardware virtualisation does not work)")
+  for (const auto& [word, wish] : stages::kIsolationWishes) words.emplace_back(word);
+  set.option(
+         "--isolation", isolation,
+         "where programs of images run: appliance (a virtual machine), namespace, or auto (namespaces where "
+         "hardware virtualisation does not work)")
       .one_of(words)
       .show_default();
 }
@@ -123,21 +124,21 @@ BuildTools::BuildTools(Context& context, const BuildArguments& arguments, CacheU
                  ? std::make_unique<artifacts::DigestMemory>(context.options.cache_dir / "digests", *earlier)
                  : nullptr),
       steps_(context.options.cache_dir / "steps"),
-      toolbox_{context.processes,
-               *http_,
-               blobs_,
-               steps_,
-               context.progress,
-               context.clock,
-               context.cancel,
-               context.options.cache_dir,
-               std::make_shared<stages::HostFacts>(context.processes, context.progress,
-                                                   context.options.cache_dir, context.cancel,
-                                                   guest::isolation_wish(arguments.isolation)),
-               arguments.jobs,
-               arguments.offline || !arguments.vendored.empty() ? fetch::Network::kOffline
-                                                                : fetch::Network::kOnline,
-               keys_folder()} {
+      toolbox_{
+          context.processes,
+          *http_,
+          blobs_,
+          steps_,
+          context.progress,
+          context.clock,
+          context.cancel,
+          context.options.cache_dir,
+          std::make_shared<stages::HostFacts>(context.processes, context.progress, context.options.cache_dir,
+                                              context.cancel, stages::isolation_wish(arguments.isolation)),
+          arguments.jobs,
+          arguments.offline || !arguments.vendored.empty() ? fetch::Network::kOffline
+                                                           : fetch::Network::kOnline,
+          keys_folder()} {
   if (arguments.allow_older_index) toolbox_.older_index = fetch::OlderIndex::kAllow;
 }
 

@@ -56,8 +56,8 @@ Runner declare_doctor(OptionSet& set) {
   return [isolation](Context& context) {
     std::vector<Finding> findings = machine::examine_machine(context.processes, context.options.cache_dir,
                                                              context.options.output_dir, context.cancel);
-    findings.push_back(guest::examine_isolation(
-        guest::isolation_wish(*isolation),
+    findings.push_back(stages::examine_isolation(
+        stages::isolation_wish(*isolation),
         machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel),
         [&] { return guest::probe_namespaces(context.options.cache_dir / "tmp"); }));
     print(context.options.json ? as_json(findings) : as_text(findings, context.out));

@@ -117,9 +117,9 @@ class CommandLine {
   /// Lets the environment give every long option that is declared by now: `prefix` and its name in capitals.
   /// The command line wins.
   void read_environment(const std::string& prefix);
-  /// Gives every option of that long name, without dashes, another value for when neither the command line nor
-  /// the environment does. Throws kUsage when there is none, with the nearest one, and for a value that the
-  /// option does not take.
+  /// Gives every option of that long name, without dashes, another value for when neither the command line
+  /// nor the environment does. Throws kUsage when there is none, with the nearest one, and for a value that
+  /// the option does not take.
   void set_default(const std::string& name, const std::string& value);
   /// Fills the variables. Returns text when only that is to be printed: help or the version. Throws kUsage;
   /// a word or option that does not exist is named with the nearest one.

@@ -54,11 +54,10 @@ std::string render(const VerifyReport& report, const Style& style) {
     out += fmt::format("  {}: {} {}, signed by {}\n", style.good("verified"), manifest.line(),
                        manifest.version, report.manifest->signer());
     if (!manifest.isolation.empty()) {
-      out += fmt::format("  made in: {}{}{}\n", core::escaped(manifest.isolation),
-                         manifest.accelerator.empty() ? "" : ", " + core::escaped(manifest.accelerator),
-                         manifest.accelerator_reason.empty()
-                             ? ""
-                             : " (" + core::escaped(manifest.accelerator_reason) + ")");
+      out += fmt::format(
+          "  made in: {}{}{}\n", core::escaped(manifest.isolation),
+          manifest.accelerator.empty() ? "" : ", " + core::escaped(manifest.accelerator),
+          manifest.accelerator_reason.empty() ? "" : " (" + core::escaped(manifest.accelerator_reason) + ")");
     }
     if (!manifest.insecure.empty())
       out += fmt::format("  {}: made with {}\n", style.warn("insecure"),

@@ -293,8 +293,8 @@ class Engine::Walk : public ResultSource {
   bool must_wait(StepIndex index) const {
     for (StepIndex i = 0; i < nodes_.size(); ++i) {
       if (!nodes_[i].is_running) continue;
-      const bool same_place = !step(index).lane.empty() && step(i).lane == step(index).lane &&
-                              holder_of(i) == holder_of(index);
+      const bool same_place =
+          !step(index).lane.empty() && step(i).lane == step(index).lane && holder_of(i) == holder_of(index);
       const bool same_work = nodes_[index].canonical && nodes_[i].canonical == nodes_[index].canonical;
       if (same_place || same_work) return true;
     }

@@ -21,9 +21,10 @@ struct Step : StepRecord {
 
 class Graph {
  public:
-  /// Adds a step, or finds the common one that stands for it. Its inputs must be there already, so that there can be no cycle. Throws kInternal for an
-  /// input that is not, one that is named twice, and an id that is taken. `type` says how the result is
-  /// written and compared: recorded<Result>() or transient<Result>() of engine/result.hpp.
+  /// Adds a step, or finds the common one that stands for it. Its inputs must be there already, so that there
+  /// can be no cycle. Throws kInternal for an input that is not, one that is named twice, and an id that is
+  /// taken. `type` says how the result is written and compared: recorded<Result>() or transient<Result>() of
+  /// engine/result.hpp.
   template <class Result>
   Ref<Result> add(Step<Result> step, ResultType type) {
     StepRecord record = std::move(static_cast<StepRecord&>(step));

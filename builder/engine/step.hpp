@@ -89,7 +89,7 @@ struct StepRecord {
   std::vector<Input> inputs = {};
   std::function<Tools()> tools = {};  ///< empty: none
   Freshness freshness = Freshness::kRecorded;
-  bool is_shown = true;      ///< false: part of another step: seen while it runs, without a line at its end
+  bool is_shown = true;  ///< false: part of another step: seen while it runs, without a line at its end
   /// Steps that need the same scarce thing are in one lane, which has room for so many holders at a time
   /// (Environment::width). Empty: no lane.
   std::string lane = {};

@@ -5,7 +5,7 @@
 namespace imgforge::stages {
 
 HostFacts::HostFacts(core::ProcessRunner& processes, core::Progress& progress,
-                     std::filesystem::path cache_dir, core::CancelToken cancel, guest::IsolationWish wish)
+                     std::filesystem::path cache_dir, core::CancelToken cancel, IsolationWish wish)
     : processes_(processes),
       progress_(progress),
       cache_dir_(std::move(cache_dir)),
@@ -22,13 +22,13 @@ machine::AcceleratorVerdict HostFacts::accelerator() {
   return known_accelerator();
 }
 
-guest::IsolationChoice HostFacts::isolation() {
+IsolationChoice HostFacts::isolation() {
   const std::lock_guard lock(mutex_);
   if (!isolation_) {
-    isolation_ = guest::choose_isolation(wish_, known_accelerator(),
-                                         [&] { return guest::probe_namespaces(cache_dir_ / "tmp"); });
-    progress_.note(fmt::format("sandbox: {} ({})", guest::isolation_name(isolation_->isolation),
-                               isolation_->reason));
+    isolation_ = choose_isolation(wish_, known_accelerator(),
+                                  [&] { return guest::probe_namespaces(cache_dir_ / "tmp"); });
+    progress_.note(
+        fmt::format("sandbox: {} ({})", isolation_name(isolation_->isolation), isolation_->reason));
   }
   return *isolation_;
 }

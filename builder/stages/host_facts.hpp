@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "builder/guest/isolation.hpp"
 #include "builder/machine/accelerator.hpp"
+#include "builder/stages/isolation.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
 #include "core/progress.hpp"
@@ -19,11 +19,11 @@ class HostFacts {
  public:
   /// `cache_dir` remembers the accelerator, and namespaces are tried in it. The references must outlive this.
   HostFacts(core::ProcessRunner& processes, core::Progress& progress, std::filesystem::path cache_dir,
-            core::CancelToken cancel, guest::IsolationWish wish = guest::IsolationWish::kAuto);
+            core::CancelToken cancel, IsolationWish wish = IsolationWish::kAuto);
 
   machine::AcceleratorVerdict accelerator();
   /// Where programs of images run. Told to who watches, once.
-  guest::IsolationChoice isolation();
+  IsolationChoice isolation();
   /// KVM was there and did not work: remembered and told.
   void kvm_failed(const std::string& why);
 
@@ -34,10 +34,10 @@ class HostFacts {
   core::Progress& progress_;
   std::filesystem::path cache_dir_;
   core::CancelToken cancel_;
-  guest::IsolationWish wish_;
+  IsolationWish wish_;
   std::mutex mutex_;
   std::optional<machine::AcceleratorVerdict> accelerator_;
-  std::optional<guest::IsolationChoice> isolation_;
+  std::optional<IsolationChoice> isolation_;
 };
 
 }  // namespace imgforge::stages

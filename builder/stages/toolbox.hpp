@@ -32,7 +32,7 @@ struct Toolbox {
   std::shared_ptr<HostFacts> host;
   unsigned jobs = 8;
   fetch::Network network = fetch::Network::kOnline;
-  std::filesystem::path keys_dir = {};  ///< folder of the user's keys
+  std::filesystem::path keys_dir = {};                             ///< folder of the user's keys
   std::function<void(const fetch::FetchReport&)> on_fetched = {};  ///< told of every file; may be empty
   fetch::OlderIndex older_index = fetch::OlderIndex::kRefuse;
   /// Begins to start a sandbox and returns at once; empty: what `host` says.

@@ -73,8 +73,9 @@ std::filesystem::path enrolled_variables(engine::Context& context, Profile& prof
 BootResult boot(engine::Context& context, Profile& profile, const vm::BootRequest& request) {
   Toolbox& tools = profile.tools;
   BootResult result;
-  for (const artifacts::ManifestBoot& seen : vm::boot_through_firmware(
-           request, tools.host->accelerator().accelerator, tools.scratch(), context.activity(), tools.cancel)) {
+  for (const artifacts::ManifestBoot& seen :
+       vm::boot_through_firmware(request, tools.host->accelerator().accelerator, tools.scratch(),
+                                 context.activity(), tools.cancel)) {
     result.rows.push_back(
         {seen.artifact, seen.path, seen.accelerator, seen.memory.value, seen.cpus, seen.markers});
   }

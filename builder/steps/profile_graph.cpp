@@ -23,8 +23,7 @@ ProfileSteps add_profile(engine::Graph& graph, Profile& profile, const ReleaseRe
     const auto indexes = add_indexes(graph, profile, out.source, out.base);
     const auto choice = add_packages(graph, profile, out.base, out.source, indexes);
     const auto files = add_package_files(graph, profile, out.source, indexes, choice);
-    out.packages = {indexes, choice, files,
-                    add_installed(graph, profile, out.base, indexes, choice, files)};
+    out.packages = {indexes, choice, files, add_installed(graph, profile, out.base, indexes, choice, files)};
   }
   Ingredients ingredients;
   ingredients.rootfs = add_rootfs(graph, profile, out.base, out.packages);
@@ -63,8 +62,8 @@ constexpr core::Bytes kApplianceMemory = core::mib(1024);
 
 /// How many profiles may have a sandbox at a time.
 unsigned sandboxes(const Toolbox& tools, unsigned jobs) {
-  const bool is_appliance = !tools.start_sandbox &&
-                            tools.host->isolation().isolation == guest::Isolation::kAppliance;
+  const bool is_appliance =
+      !tools.start_sandbox && tools.host->isolation().isolation == stages::Isolation::kAppliance;
   if (!is_appliance) return 2 * jobs;  // one works while another one waits for its packages
   const auto room = static_cast<unsigned>(machine::available_memory().value / kApplianceMemory.value);
   return std::clamp(room, 1U, jobs);

@@ -20,7 +20,7 @@ struct RootfsResult {
   core::Digest sha256;  ///< of the normalised tar
   std::uint64_t size = 0;
   std::int64_t epoch = 0;  ///< no time inside is later, in seconds
-  std::string isolation;  ///< of the sandbox that made it, as in manifests
+  std::string isolation;   ///< of the sandbox that made it, as in manifests
   std::string accelerator;
   std::string accelerator_reason;
   std::vector<artifacts::ManifestPackage> packages;  ///< all that are installed, those of the base too

@@ -67,8 +67,8 @@ guest::NamespaceOptions namespace_options(const stages::Toolbox& tools, const gu
 std::unique_ptr<guest::PendingSandbox> start_sandbox(stages::Toolbox& tools,
                                                      const guest::SandboxRequest& request) {
   if (tools.start_sandbox) return tools.start_sandbox(request);
-  guest::IsolationChoice choice = tools.host->isolation();
-  if (choice.isolation == guest::Isolation::kNamespaces)
+  stages::IsolationChoice choice = tools.host->isolation();
+  if (choice.isolation == stages::Isolation::kNamespaces)
     return guest::start_in_namespaces(namespace_options(tools, request, std::move(choice.reason)));
   return std::make_unique<PendingAppliance>(tools, request, std::move(choice.reason));
 }

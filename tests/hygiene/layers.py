@@ -48,7 +48,7 @@ MAY_INCLUDE = {
         "artifacts/blobs", "core"],
     "builder/lock": ["builder/models", "builder/export", "builder/fetch/apk", "builder/recipe",
         "builder/fetch/download", "builder/fetch/http", "signing", "core"],
-    "builder/stages": ["builder/lock", "builder/models", "builder/image/medium", "builder/guest",
+    "builder/stages": ["builder/lock", "builder/models", "builder/image/medium", "builder/guest/namespaces", "builder/guest",
         "builder/fetch/alpine", "builder/fetch/apk", "builder/recipe", "builder/fetch/http", "builder/machine",
         "builder/image/boot", "builder/image/fs", "builder/engine", "artifacts/tar", "artifacts/store",
         "artifacts/manifest", "artifacts/blobs", "signing", "core"],

@@ -378,8 +378,9 @@ TEST_F(EngineTest, ALaneHasRoomForSoManyHoldersWhoStayBetweenTheirSteps) {
       const std::string tag = who + std::to_string(width);
       const auto first = add(graph, "first" + tag, {.lane = "sandbox", .holder = who, .make = enter});
       const auto between = add(graph, "between" + tag, {.inputs = {bytes_of(first)}});
-      all.push_back(bytes_of(add(graph, "last" + tag,
-                                 {.inputs = {bytes_of(between)}, .lane = "sandbox", .holder = who, .make = leave})));
+      all.push_back(
+          bytes_of(add(graph, "last" + tag,
+                       {.inputs = {bytes_of(between)}, .lane = "sandbox", .holder = who, .make = leave})));
     }
     const auto top = add(graph, "top" + std::to_string(width), {.inputs = all});
     Environment with_width = environment(4);
@@ -398,8 +399,7 @@ TEST_F(EngineTest, EqualWorkOfTwoStepsIsDoneOnce) {
     const auto right = add(graph, "right/" + word, {.word = word, .kind = "rootfs"});
     const auto other = add(graph, "other/" + word, {.word = word + "!", .kind = "rootfs"});
     const auto top = add(graph, "top" + word, {.inputs = {bytes_of(left), bytes_of(right), bytes_of(other)}});
-    EXPECT_EQ(build(graph, top, jobs),
-              "top" + word + "(" + word + " " + word + " " + word + "!)");
+    EXPECT_EQ(build(graph, top, jobs), "top" + word + "(" + word + " " + word + " " + word + "!)");
     EXPECT_EQ(ran_.size(), 3U);
     EXPECT_EQ(std::count(ran_.begin(), ran_.end(), "right/" + word), 0);
     // Files that were lost come back once, for both.
@@ -412,10 +412,17 @@ TEST_F(EngineTest, EqualWorkOfTwoStepsIsDoneOnce) {
 
 TEST_F(EngineTest, ACommonStepStandsForThoseThatAskTheSame) {
   Graph graph;
-  const auto first = add(graph, "a/indexes", {.word = "3.22", .freshness = Freshness::kAsked, .kind = "indexes", .is_common = true});
-  const auto second = add(graph, "b/indexes", {.word = "3.22", .freshness = Freshness::kAsked, .kind = "indexes", .is_common = true});
-  const auto third = add(graph, "c/indexes", {.word = "3.21", .freshness = Freshness::kAsked, .kind = "indexes", .is_common = true});
-  const auto own = add(graph, "d/indexes", {.word = "3.22", .freshness = Freshness::kAsked, .kind = "indexes"});
+  const auto first =
+      add(graph, "a/indexes",
+          {.word = "3.22", .freshness = Freshness::kAsked, .kind = "indexes", .is_common = true});
+  const auto second =
+      add(graph, "b/indexes",
+          {.word = "3.22", .freshness = Freshness::kAsked, .kind = "indexes", .is_common = true});
+  const auto third =
+      add(graph, "c/indexes",
+          {.word = "3.21", .freshness = Freshness::kAsked, .kind = "indexes", .is_common = true});
+  const auto own =
+      add(graph, "d/indexes", {.word = "3.22", .freshness = Freshness::kAsked, .kind = "indexes"});
   EXPECT_EQ(first.index, second.index);
   EXPECT_NE(first.index, third.index);
   EXPECT_NE(first.index, own.index);
@@ -521,14 +528,15 @@ TEST_F(EngineTest, PreparationWaitsForRoomInTheLaneAndNotForInputs) {
                                             return Text{"input"};
                                           }});
   const auto step = [&](const std::string& id) {
-    return add(graph, id, {.inputs = {when_run(input)},
-                           .lane = "sandbox",
-                           .make =
-                               [&, id](Context&) {
-                                 order.push_back("run " + id);
-                                 return Text{id};
-                               },
-                           .prepare = [&, id] { order.push_back("prepare " + id); }});
+    return add(graph, id,
+               {.inputs = {when_run(input)},
+                .lane = "sandbox",
+                .make =
+                    [&, id](Context&) {
+                      order.push_back("run " + id);
+                      return Text{id};
+                    },
+                .prepare = [&, id] { order.push_back("prepare " + id); }});
   };
   const auto a = step("a");
   const auto b = step("b");

@@ -53,13 +53,13 @@ class Flow : public testing::StepsLab {
 TEST_F(Flow, ABuildMakesEveryStepAndPublishes) {
   const ProfileOutcome outcome = run();
   EXPECT_EQ(outcome.outcome, artifacts::PublishOutcome::kPublished);
-  EXPECT_THAT(progress_.ends,
-              UnorderedElementsAre(Pair("demo-minimal/base", "made"), Pair("demo-minimal/indexes", "made"),
-                                   Pair("demo-minimal/packages", "made"),
-                                   Pair("demo-minimal/installed", "made"), Pair("demo-minimal/rootfs", "made"),
-                                   Pair("demo-minimal/boot files", "made"), Pair("demo-minimal/raw", "made"),
-                                   Pair("demo-minimal/rootfs archive", "made"),
-                                   Pair("demo-minimal/release", "made")));
+  EXPECT_THAT(
+      progress_.ends,
+      UnorderedElementsAre(Pair("demo-minimal/base", "made"), Pair("demo-minimal/indexes", "made"),
+                           Pair("demo-minimal/packages", "made"), Pair("demo-minimal/installed", "made"),
+                           Pair("demo-minimal/rootfs", "made"), Pair("demo-minimal/boot files", "made"),
+                           Pair("demo-minimal/raw", "made"), Pair("demo-minimal/rootfs archive", "made"),
+                           Pair("demo-minimal/release", "made")));
   EXPECT_EQ(script_.count("start"), 1) << "resolving, installing and customising share a sandbox";
   EXPECT_EQ(script_.count("tar_in /"), 2) << "base and customisation";
   EXPECT_EQ(script_.count("run"), 2) << "apk chooses, apk installs";

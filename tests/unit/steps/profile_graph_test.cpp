@@ -199,8 +199,8 @@ TEST_F(ProfileGraphTest, EveryStepThatMakesBytesNamesTheCodeThatShapesThem) {
     })) << step.id;
     kinds.insert(step.kind);
   }
-  EXPECT_EQ(kinds,
-            (std::set<std::string>{"packages", "installed", "rootfs", "boot files", "squashfs", "artifact", "boot"}));
+  EXPECT_EQ(kinds, (std::set<std::string>{"packages", "installed", "rootfs", "boot files", "squashfs",
+                                          "artifact", "boot"}));
 }
 
 TEST(CodeDigests, AreOnesOfTheCodeThatIsThere) {

@@ -13,7 +13,7 @@ class SandboxOfABuild : public StepsLab {
   SandboxOfABuild() {
     tools_.start_sandbox = {};
     tools_.host = std::make_shared<stages::HostFacts>(core::system_processes(), progress_, folder_ / "cache",
-                                                      cancel_, guest::IsolationWish::kNamespaces);
+                                                      cancel_, stages::IsolationWish::kNamespaces);
   }
 };
 

@@ -1,7 +1,7 @@
 // Which sandbox programs of an image run in while it is built. The appliance is a machine of its own and the
 // stronger wall, but takes tens of seconds to start where hardware virtualisation does not work; namespaces
 // start at once. What comes out is the same to the byte, so the choice is no part of any fingerprint. What
-// each protects against: namespaces/README.md.
+// each protects against: builder/guest/namespaces/README.md.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@
 #include "builder/machine/accelerator.hpp"
 #include "builder/machine/doctor.hpp"
 
-namespace imgforge::guest {
+namespace imgforge::stages {
 
 enum class Isolation { kAppliance, kNamespaces };
 
@@ -41,7 +41,7 @@ struct IsolationChoice {
   std::string reason;  ///< for people: "KVM works", "this machine has no /dev/kvm"
 };
 
-using ProbeNamespaces = std::function<NamespaceProbe()>;
+using ProbeNamespaces = std::function<guest::NamespaceProbe()>;
 
 /// Chooses. `probe` is asked only when it matters. A wish is granted unseen: who starts the sandbox is told
 /// what is wrong with it.
@@ -53,4 +53,4 @@ IsolationChoice choose_isolation(IsolationWish wish, const machine::AcceleratorV
 machine::Finding examine_isolation(IsolationWish wish, const machine::AcceleratorVerdict& accelerator,
                                    const ProbeNamespaces& probe);
 
-}  // namespace imgforge::guest
+}  // namespace imgforge::stages

@@ -1,12 +1,12 @@
 // Which sandbox a build gets on which machine.
-#include "builder/guest/isolation.hpp"
+#include "builder/stages/isolation.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
 
-namespace imgforge::guest {
+namespace imgforge::stages {
 namespace {
 
 using machine::Accelerator;
@@ -16,19 +16,19 @@ using ::testing::HasSubstr;
 const machine::AcceleratorVerdict kWithKvm{Accelerator::kKvm, "KVM works"};
 const machine::AcceleratorVerdict kWithout{Accelerator::kEmulation, "this machine has no /dev/kvm"};
 
-NamespaceProbe works() {
-  NamespaceProbe probe;
+guest::NamespaceProbe works() {
+  guest::NamespaceProbe probe;
   probe.works = true;
   return probe;
 }
-NamespaceProbe forbidden() {
-  NamespaceProbe probe;
+guest::NamespaceProbe forbidden() {
+  guest::NamespaceProbe probe;
   probe.step = "making namespaces";
   probe.error_number = EPERM;
   probe.mend = "allow them";
   return probe;
 }
-NamespaceProbe never() {
+guest::NamespaceProbe never() {
   ADD_FAILURE() << "namespaces were tried for nothing";
   return {};
 }
@@ -48,8 +48,9 @@ TEST(IsolationChoice, IsNamespacesWhereItDoesNot) {
 TEST(IsolationChoice, IsTheEmulatedApplianceWhereNeitherDoesAndSaysWhyNot) {
   const IsolationChoice choice = choose_isolation(IsolationWish::kAuto, kWithout, forbidden);
   EXPECT_EQ(choice.isolation, Isolation::kAppliance);
-  EXPECT_EQ(choice.reason,
-            "this machine has no /dev/kvm; namespaces do not work: making namespaces: Operation not permitted");
+  EXPECT_EQ(
+      choice.reason,
+      "this machine has no /dev/kvm; namespaces do not work: making namespaces: Operation not permitted");
 }
 
 TEST(IsolationChoice, IsWhatTheUserSays) {
@@ -83,4 +84,4 @@ TEST(IsolationFinding, IsBadWhenWhatTheUserWantsDoesNotWork) {
 }
 
 }  // namespace
-}  // namespace imgforge::guest
+}  // namespace imgforge::stages

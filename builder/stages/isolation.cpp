@@ -1,11 +1,11 @@
-#include "builder/guest/isolation.hpp"
+#include "builder/stages/isolation.hpp"
 
 #include <fmt/format.h>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
 
-namespace imgforge::guest {
+namespace imgforge::stages {
 namespace {
 
 constexpr const char* kOption = "--isolation says so";
@@ -35,7 +35,7 @@ IsolationChoice choose_isolation(IsolationWish wish, const machine::AcceleratorV
   }
   if (accelerator.accelerator == machine::Accelerator::kKvm)
     return {Isolation::kAppliance, accelerator.reason};
-  const NamespaceProbe probed = probe();
+  const guest::NamespaceProbe probed = probe();
   if (probed.works) return {Isolation::kNamespaces, accelerator.reason};
   return {Isolation::kAppliance,
           fmt::format("{}; namespaces do not work: {}", accelerator.reason, probed.failure())};
@@ -53,7 +53,7 @@ machine::Finding examine_isolation(IsolationWish wish, const machine::Accelerato
     finding.detail = fmt::format("appliance: {}", kOption);
     return finding;
   }
-  const NamespaceProbe probed = probe();
+  const guest::NamespaceProbe probed = probe();
   if (probed.works) {
     finding.detail = fmt::format("namespaces ({}): {}", probed.way,
                                  wish == IsolationWish::kAuto ? "no hardware virtualisation here" : kOption);
@@ -70,4 +70,4 @@ machine::Finding examine_isolation(IsolationWish wish, const machine::Accelerato
   return finding;
 }
 
-}  // namespace imgforge::guest
+}  // namespace imgforge::stages
