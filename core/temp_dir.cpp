@@ -68,6 +68,13 @@ TempDir::~TempDir() {
   if (!path_.empty()) remove_quietly(path_);
 }
 
+void TempDir::clear() noexcept {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
+    if (entry.path().filename() != kOwnerFile) remove_quietly(entry.path());
+  }
+}
+
 int TempDir::reclaim(const std::filesystem::path& parent) {
   int removed = 0;
   std::error_code error;

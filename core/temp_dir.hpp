@@ -19,6 +19,9 @@ class TempDir {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
 
+  /// Removes what is in it, as far as that can be done; it stays, and stays owned.
+  void clear() noexcept;
+
   /// Removes directories under `parent` that are named as TempDir names them and whose process is gone, also
   /// one that was killed before it could lock its owner file. Returns how many.
   static int reclaim(const std::filesystem::path& parent);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "builder/cache/cache_gc.hpp"
 #include "builder/cli/keys.hpp"
@@ -139,6 +140,7 @@ BuildTools::BuildTools(Context& context, const BuildArguments& arguments, CacheU
           arguments.offline || !arguments.vendored.empty() ? fetch::Network::kOffline
                                                            : fetch::Network::kOnline,
           keys_folder()} {
+  if (const char* flags = std::getenv("MAKEFLAGS")) toolbox_.job_server = engine::JobServer::find(flags);
   if (arguments.allow_older_index) toolbox_.older_index = fetch::OlderIndex::kAllow;
 }
 

@@ -318,6 +318,7 @@ class Engine::Walk : public ResultSource {
         ++next;
         continue;
       }
+      if (environment_.job_server && running_ > 0 && !environment_.job_server->acquire()) return;
       next = ready_.erase(next);
       node.is_running = true;
       ++running_;
@@ -352,6 +353,7 @@ class Engine::Walk : public ResultSource {
       failed_ = true;
     }
     --running_;
+    if (environment_.job_server && running_ > 0) environment_.job_server->release();
     news_ = true;
     ended_.notify_one();
   }

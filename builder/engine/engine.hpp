@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "builder/engine/graph.hpp"
+#include "builder/engine/job_server.hpp"
 #include "core/cancel.hpp"
 #include "core/digest.hpp"
 #include "core/progress.hpp"
@@ -42,6 +43,8 @@ struct Environment {
   /// Whether the blob of that sha256 is there and sound. A plan may be content with its being there.
   std::function<bool(const core::Digest&)> has_blob;
   unsigned jobs = 1;  ///< steps at a time
+  /// Where a job slot comes from for each step beside the first that runs. Null: nobody is asked.
+  std::shared_ptr<JobServer> job_server = {};
   /// How many holders a lane has room for, asked when one wants in. Empty: one in each.
   std::function<unsigned(const std::string& lane)> width = {};
 };

@@ -33,7 +33,7 @@ rm -f $box/pipe
 mkfifo -m 600 $box/pipe || exit 1
 started=$(date +%s)
 (
-  setsid timeout -s KILL {limit} /bin/sh -e $box/step >$box/pipe 2>&1 </dev/null &
+  setsid timeout -s KILL {limit} env -i {environment} /bin/sh -e $box/step >$box/pipe 2>&1 </dev/null &
   group=$!
   code=0
   wait $group || code=$?
@@ -178,7 +178,8 @@ void Guest::remove_media() {
 
 ScriptResult Guest::run(std::string_view script, Seconds limit) {
   write(std::string(kPrivate) + "/step", script);
-  const std::string runner = fmt::format(kRunner, fmt::arg("limit", limit.count()));
+  const std::string runner = fmt::format(kRunner, fmt::arg("limit", limit.count()),
+                                         fmt::arg("environment", fmt::join(kScriptEnvironment, " ")));
   const CText output(appliance_->call(
       "running a script", [&](guestfs_h* handle) { return guestfs_sh(handle, runner.c_str()); },
       limit + kGrace));

@@ -137,6 +137,8 @@ void Appliance::start(machine::Accelerator with, std::chrono::milliseconds limit
   watchdog->set_kill([this] { qemu.kill(); });
   call("mounting the root file system", [](guestfs_h* library) {
     if (guestfs_mount_options(library, "noatime", "/dev/sda", "/") < 0) return -1;
+    // No folder of the file system's own is to be seen by scripts.
+    if (guestfs_rmdir(library, "/lost+found") < 0) return -1;
     return guestfs_mkdir(library, std::string(Guest::kPrivate).c_str());
   });
 }

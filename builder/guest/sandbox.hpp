@@ -4,6 +4,7 @@
 // appliance (guest.hpp) is one implementation; tests put one in its place that records.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -16,6 +17,11 @@
 namespace imgforge::guest {
 
 using Seconds = std::chrono::seconds;
+
+/// All of the environment that scripts begin with.
+inline constexpr std::array<const char*, 6> kScriptEnvironment{
+    "HOME=/root",    "LC_ALL=C",  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "SHELL=/bin/sh", "TERM=dumb", "TZ=UTC"};
 
 /// What a script printed and how it ended.
 struct ScriptResult {
@@ -66,8 +72,9 @@ class Sandbox {
   /// links in it are kept as they are; regular files should be hard links to what they show.
   virtual void present(const std::filesystem::path& folder) = 0;
   virtual void remove_media() = 0;
-  /// Runs a POSIX shell script as root in the root file system, without network. Everything it started in its
-  /// session is killed when it ends; at `limit` it is killed itself.
+  /// Runs a POSIX shell script as root in the root file system, without network, in `/` with umask 022 and
+  /// kScriptEnvironment. Everything it started in its session is killed when it ends; at `limit` it is killed
+  /// itself.
   virtual ScriptResult run(std::string_view script, Seconds limit) = 0;
   /// Runs a short script of imgforge's own and returns its standard output. Failing is kInternal.
   virtual std::string query(std::string_view script) = 0;

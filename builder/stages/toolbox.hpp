@@ -38,6 +38,7 @@ struct Toolbox {
   /// Begins to start a sandbox and returns at once; empty: what `host` says.
   std::function<std::unique_ptr<guest::PendingSandbox>(const guest::SandboxRequest&)> start_sandbox = {};
 
+  std::shared_ptr<engine::JobServer> job_server = {};  ///< of a make that runs this; null: none
   const core::Activity* activity = nullptr;  ///< what downloads are parts of; null: they stand alone
 
   /// Folder for scratch disks and spools; what is in it is reclaimed after a crash.

@@ -24,6 +24,11 @@ Profile::Profile(Toolbox& toolbox, const recipe::ResolvedRecipe& resolved, Profi
       work(work_folder(toolbox), "build"),
       sandbox(toolbox, work.path(), resolved.line()) {}
 
+void Profile::end_work() {
+  sandbox.finish();
+  work.clear();
+}
+
 Toolbox Profile::tools_for(const engine::Context& context) const {
   Toolbox copy = tools;
   copy.activity = &context.activity();

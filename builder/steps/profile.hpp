@@ -44,6 +44,9 @@ struct Profile {
   std::string id(std::string_view step) const { return recipe.line() + "/" + std::string(step); }
   bool is_alpine() const { return std::holds_alternative<recipe::AlpineBase>(recipe.base); }
   artifacts::VerifiedFile blob(const core::Digest& sha256) const { return tools.blob(sha256); }
+  /// Ends the sandbox and removes the files of the work, when the last step has ended: other profiles of the
+  /// build need the room.
+  void end_work();
   /// The effects for a step, whose parts downloads are: without network while a plan is made.
   Toolbox tools_for(const engine::Context& context) const;
 

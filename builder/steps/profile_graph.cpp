@@ -77,6 +77,7 @@ engine::Environment environment_of(Toolbox& tools, BlobCheck check) {
     return check == BlobCheck::kThere ? blobs.contains(sha256) : blobs.find_again(sha256).has_value();
   };
   out.jobs = std::min(std::max(1U, std::thread::hardware_concurrency()), std::max(1U, tools.jobs));
+  out.job_server = tools.job_server;
   out.width = [&tools, jobs = out.jobs](const std::string& lane) {
     return lane == kSandboxLane ? sandboxes(tools, jobs) : 1;
   };

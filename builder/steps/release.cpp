@@ -36,6 +36,7 @@ class Release {
     result.published = artifacts::Store::create(request_.output_dir).publish(publish_request());
     require_boots(result.published.manifest);
     for (const std::string& warning : result.published.warnings) context_.progress().warn(warning);
+    profile_.end_work();
     return result;
   }
 

@@ -31,6 +31,7 @@ guest::Sandbox& SandboxSession::with_root(engine::Context& context, const artifa
 }
 
 void SandboxSession::finish() {
+  pending_.reset();
   if (sandbox_) sandbox_->finish();
   sandbox_.reset();
   holds_.reset();

@@ -31,7 +31,7 @@ class SandboxSession {
   guest::Sandbox& with_root(engine::Context& context, const artifacts::VerifiedFile& root);
   /// Says what it has become: the root file system of the archive with that digest.
   void holds(const core::Digest& root) { holds_ = root; }
-  /// Ends it in good order.
+  /// Ends it in good order; one that only began to start is given up.
   void finish();
 
  private:

@@ -194,9 +194,7 @@ class Init {
 
   // --- scripts
 
-  ScriptCall call_for(Fields words, const Fields& environment) const {
-    return {std::move(words), environment, media_, disk_.size(), ids_};
-  }
+  ScriptCall call_for(Fields words) const { return {std::move(words), media_, disk_.size(), ids_}; }
 
   /// Throws what kept the script from starting or killed it.
   static void check(const RunningScript& script, const End& end) {
@@ -213,9 +211,8 @@ class Init {
   void run(const Message& message) {
     const Seconds limit(message.number(1));
     touch_dev();
-    RunningScript script = start_script(
-        call_for({"/bin/sh", "-e", std::string(Sandbox::kPrivate) + "/step"}, script_environment()),
-        Streams::kTogether);
+    RunningScript script = start_script(call_for({"/bin/sh", "-e", std::string(Sandbox::kPrivate) + "/step"}),
+                                        Streams::kTogether);
     Stream output(std::move(script.output), kOutputKept);
     OwnerCalls calls(std::move(script.owners));
     const End end = watch(script.process, {&output}, calls, limit, Disk::kWatched);
@@ -234,8 +231,8 @@ class Init {
 
   void query(const Message& message) {
     const Seconds limit(message.number(1));
-    RunningScript script = start_script(
-        call_for({message.fields.begin() + 2, message.fields.end()}, query_environment()), Streams::kApart);
+    RunningScript script =
+        start_script(call_for({message.fields.begin() + 2, message.fields.end()}), Streams::kApart);
     Stream output(std::move(script.output), kAnswerKept);
     Stream errors(std::move(script.errors), kOutputKept);
     OwnerCalls calls(std::move(script.owners));

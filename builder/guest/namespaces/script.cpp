@@ -16,6 +16,7 @@
 #include "builder/guest/namespaces/mounts.hpp"
 #include "builder/guest/namespaces/notify.hpp"
 #include "builder/guest/namespaces/steps.hpp"
+#include "builder/guest/sandbox.hpp"
 
 namespace imgforge::guest {
 namespace {
@@ -59,7 +60,9 @@ void become_shell(const ScriptCall& call) {
   ::signal(SIGXFSZ, SIG_IGN);  // told as "File too large"
   ::umask(022);
   const std::vector<char*> words = pointers_to(call.words);
-  const std::vector<char*> environment = pointers_to(call.environment);
+  std::vector<char*> environment;
+  for (const char* variable : kScriptEnvironment) environment.push_back(const_cast<char*>(variable));
+  environment.push_back(nullptr);
   ::execve(words.front(), words.data(), environment.data());
   require(-1, Step::kShell);
 }
@@ -121,46 +124,6 @@ RunningScript start_script(const ScriptCall& call, Streams streams) {
     ::_exit(code);
   }
   return {pid, std::move(output.read), std::move(errors.read), owners.receive(), std::move(failure.read)};
-}
-
-const std::vector<std::string>& script_environment() {
-  // The shell adds one to SHLVL.
-  static const std::vector<std::string> kEnvironment{
-      "HOME=/root",
-      "LC_ALL=C",
-      "LVM_SYSTEM_DIR=/tmp/lvm",
-      "OLDPWD=/",
-      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-      "PREVLEVEL=N",
-      "PWD=/",
-      "RUNLEVEL=S",
-      "SHELL=/bin/sh",
-      "SHLVL=2",
-      "TERM=dumb",
-      "TZ=UTC",
-      "_=/sbin/guestfsd",
-      "edd=off",
-      "selinux=0",
-      "udevtimeout=6000"};
-  return kEnvironment;
-}
-
-const std::vector<std::string>& query_environment() {
-  static const std::vector<std::string> kEnvironment{"HOME=/",
-                                                     "LC_ALL=C",
-                                                     "LVM_SYSTEM_DIR=/tmp/lvm",
-                                                     "PATH=/sbin:/usr/sbin:/bin:/usr/bin",
-                                                     "PREVLEVEL=N",
-                                                     "PWD=/",
-                                                     "RUNLEVEL=S",
-                                                     "SHELL=/bin/sh",
-                                                     "SHLVL=1",
-                                                     "TERM=dumb",
-                                                     "_=/sbin/guestfsd",
-                                                     "edd=off",
-                                                     "selinux=0",
-                                                     "udevtimeout=6000"};
-  return kEnvironment;
 }
 
 }  // namespace imgforge::guest

@@ -14,9 +14,8 @@
 namespace imgforge::guest {
 
 struct ScriptCall {
-  std::vector<std::string> words;        ///< argv; the program is a path in the root
-  std::vector<std::string> environment;  ///< "NAME=value", nothing else
-  std::string media;                     ///< folder on the stage to be seen; may be empty
+  std::vector<std::string> words;  ///< argv; the program is a path in the root
+  std::string media;               ///< folder on the stage to be seen; may be empty
   core::Bytes file_limit;
   Ids ids = Ids::kRange;
 };
@@ -32,12 +31,8 @@ struct RunningScript {
 
 enum class Streams { kTogether, kApart };
 
-/// Starts it. Its process ends with the exit code of the script, 128 + n for signal n.
+/// Starts it, with kScriptEnvironment and nothing else. Its process ends with the exit code of the script,
+/// 128 + n for signal n.
 RunningScript start_script(const ScriptCall& call, Streams streams);
-
-/// The environment that scripts of recipes and packages have in the appliance, and that of imgforge's own
-/// short scripts: with a clean one, a build in the one could be told from a build in the other.
-const std::vector<std::string>& script_environment();
-const std::vector<std::string>& query_environment();
 
 }  // namespace imgforge::guest

@@ -179,6 +179,18 @@ TEST_F(FilesTest, DirectoriesOfDeadOwnersAreReclaimed) {
   EXPECT_TRUE(fs::exists(folder_ / "somebody-elses"));
 }
 
+TEST_F(FilesTest, AClearedDirectoryIsEmptyAndStillOwned) {
+  TempDir work(folder_.path(), "work");
+  fs::create_directories(work / "a/b");
+  write_file_atomically(work / "a/b/file", "x");
+  write_file_atomically(work / "file", "x");
+  work.clear();
+  EXPECT_TRUE(fs::exists(work / ".owner"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(work.path()), fs::directory_iterator()), 1);
+  const TempDir next(work.path(), "after");
+  EXPECT_TRUE(fs::exists(next.path()));
+}
+
 Command shell(const char* script) {
   Command command;
   command.program = "/bin/sh";
