@@ -21,12 +21,14 @@ std::string exit_codes() {
 }
 
 std::string environment() {
-  return "  IMGFORGE_<FLAG>        any long flag, as in IMGFORGE_CACHE_DIR; the flag wins, and both win over\n"
+  return "  IMGFORGE_<FLAG>        any long flag, as in IMGFORGE_CACHE_DIR; the flag wins, and both win "
+         "over\n"
          "                         the configuration file, imgforge/config.yaml below XDG_CONFIG_HOME\n"
          "  IMGFORGE_ACCELERATOR   kvm or tcg: use it without probing\n"
          "  SOURCE_DATE_EPOCH      the build's time in seconds since 1970: version, clamped file times\n"
          "  XDG_CACHE_HOME         downloads and step results, below imgforge/ (default ~/.cache)\n"
-         "  XDG_CONFIG_HOME        configuration, signing keys and trusted keys, below imgforge/ (default ~/.config)\n"
+         "  XDG_CONFIG_HOME        configuration, signing keys and trusted keys, below imgforge/ (default "
+         "~/.config)\n"
          "  TMPDIR                 scratch disks of builds (default: the cache directory)\n"
          "  NO_COLOR, CI           plain output\n"
          "  IMGFORGE_TOKEN_FILE    file of lines HOST TOKEN: bearer tokens, each for its host alone (mode "
