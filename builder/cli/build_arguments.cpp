@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "builder/cache/cache_gc.hpp"
+#include "builder/cache/fresh_steps.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/lock_arguments.hpp"
 #include "builder/lock/vendor.hpp"
@@ -26,9 +27,10 @@ void declare_network(OptionSet& set, BuildArguments& arguments) {
 void declare_isolation(OptionSet& set, std::string& isolation) {
   std::vector<std::string> words;
   for (const auto& [word, wish] : guest::kIsolationWishes) words.emplace_back(word);
-  set.option("--isolation", isolation,
-             "where programs of images run: appliance (a virtual machine), namespace, or auto (namespaces where "
-             "hardware virtualisation does not work)")
+  set.option(
+         "--isolation", isolation,
+         "where programs of images run: appliance (a virtual machine), namespace, or auto (namespaces where "
+         "hardware virtualisation does not work)")
       .one_of(words)
       .show_default();
 }
@@ -113,31 +115,36 @@ std::filesystem::path checked_cache(const std::filesystem::path& cache, CacheUse
           "--offline, model list and verify, and plan");
 }
 
+std::unique_ptr<engine::Cache> make_steps(const std::filesystem::path& root, Known known) {
+  if (known == Known::kForget) return std::make_unique<cache::FreshSteps>(root);
+  return std::make_unique<cache::StepCache>(root);
+}
+
 }  // namespace
 
 BuildTools::BuildTools(Context& context, const BuildArguments& arguments, CacheUse use,
-                       std::optional<artifacts::Earlier> earlier)
+                       std::optional<artifacts::Earlier> earlier, Known known)
     : http_(fetch::make_http(http_options(arguments), context.cancel)),
       blobs_(checked_cache(context.options.cache_dir, use) / "blobs",
              earlier
                  ? std::make_unique<artifacts::DigestMemory>(context.options.cache_dir / "digests", *earlier)
                  : nullptr),
-      steps_(context.options.cache_dir / "steps"),
-      toolbox_{context.processes,
-               *http_,
-               blobs_,
-               steps_,
-               context.progress,
-               context.clock,
-               context.cancel,
-               context.options.cache_dir,
-               std::make_shared<stages::HostFacts>(context.processes, context.progress,
-                                                   context.options.cache_dir, context.cancel,
-                                                   guest::isolation_wish(arguments.isolation)),
-               arguments.jobs,
-               arguments.offline || !arguments.vendored.empty() ? fetch::Network::kOffline
-                                                                : fetch::Network::kOnline,
-               keys_folder()} {
+      steps_(make_steps(context.options.cache_dir / "steps", known)),
+      toolbox_{
+          context.processes,
+          *http_,
+          blobs_,
+          *steps_,
+          context.progress,
+          context.clock,
+          context.cancel,
+          context.options.cache_dir,
+          std::make_shared<stages::HostFacts>(context.processes, context.progress, context.options.cache_dir,
+                                              context.cancel, guest::isolation_wish(arguments.isolation)),
+          arguments.jobs,
+          arguments.offline || !arguments.vendored.empty() ? fetch::Network::kOffline
+                                                           : fetch::Network::kOnline,
+          keys_folder()} {
   if (arguments.allow_older_index) toolbox_.older_index = fetch::OlderIndex::kAllow;
 }
 

@@ -1,4 +1,4 @@
-// Files compared byte by byte : which belong together, and
+// Files compared byte by byte for diff and build --verify-reproducible: which belong together, and
 // how the result is told.
 #pragma once
 

@@ -32,11 +32,13 @@ struct Toolbox {
   std::shared_ptr<HostFacts> host;
   unsigned jobs = 8;
   fetch::Network network = fetch::Network::kOnline;
-  std::filesystem::path keys_dir = {};  ///< folder of the user's keys
+  std::filesystem::path keys_dir = {};                             ///< folder of the user's keys
   std::function<void(const fetch::FetchReport&)> on_fetched = {};  ///< told of every file; may be empty
   fetch::OlderIndex older_index = fetch::OlderIndex::kRefuse;
   /// Begins to start a sandbox and returns at once; empty: what `host` says.
   std::function<std::unique_ptr<guest::PendingSandbox>(const guest::SandboxRequest&)> start_sandbox = {};
+  /// Namespaces have one id of the host, as those of users without a range, also where there is a range.
+  bool one_id = false;
 
   const core::Activity* activity = nullptr;  ///< what downloads are parts of; null: they stand alone
 

@@ -1,14 +1,22 @@
 #!/usr/bin/env python3
-"""Builds that can be proven: where two images differ is told down to the line. Needs no mirror."""
+"""Builds that can be proven: where two images differ is told down to the line, and `build --verify-reproducible` publishes only
+what two builds in different surroundings made alike. Needs no mirror."""
 
 import json
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from harness import SOURCE, Case, flip_byte, main  # noqa: E402
+from harness import RELEASE, SOURCE, Case, Mirror, NEEDS_ALPINE, flip_byte, main  # noqa: E402
 
 HELLO = SOURCE / "recipes" / "hello-boot.yaml"
+RANDOM = """imgforge: 1
+name: random
+base: embedded
+hostname: random
+run: ["cat /proc/sys/kernel/random/uuid >/etc/build-id"]
+formats: [qcow2, rootfs]
+"""
 
 
 def parts(node):
@@ -70,6 +78,52 @@ class Diff(Case):
         self.fails(2, "diff", "--bytes", HELLO, says="--bytes compares two")
         self.fails(2, "diff", "--bytes", HELLO, "hello-boot", says="is no file")
         self.fails(2, "diff", "--bytes", "--markdown", HELLO, HELLO, says="--markdown")
+
+
+class Twice(Case):
+    WARM = True
+
+    def test_hello_boot_is_reproducible(self):
+        result = self.ok("build", HELLO, "--verify-reproducible", "--unsigned", "--json", "--isolation", "namespace")
+        report = json.loads(result.stdout)
+        varied = " ".join(report["reproducible"]["varied"])
+        for word in ("cache folder", "working directory", "TMPDIR", "LC_ALL", "TZ", "umask", "jobs"):
+            self.assertIn(word, varied)
+        self.assertTrue(report["profiles"][0]["published"])
+        again = self.ok("build", HELLO, "--unsigned", "--isolation", "namespace")
+        self.assertIn("nothing to do", again.stderr)
+        text = self.ok("build", HELLO, "--verify-reproducible", "--unsigned", "--isolation", "namespace").stdout
+        self.assertIn("hello-boot: reproducible, 1 file the same bytes twice; varied: cache folder", text)
+        self.assert_nothing_left()
+
+    def test_the_file_and_the_line_that_differ_are_named(self):
+        recipe = self.recipe(RANDOM)
+        result = self.fails(3, "build", recipe, "--verify-reproducible", "--unsigned", "--isolation", "namespace",
+                            says=("two builds gave different bytes: random.qcow2, random.rootfs.tar.zst", "nothing was published"))
+        uuid = r'"[0-9a-f]{8}-[0-9a-f-]{27}"'
+        self.assertRegex(result.stdout, rf"(?s)partition 2 \(root\) \(ext4\)\n.* /etc/build-id \(text\)\n +line 1: {uuid} -> {uuid}\n")
+        self.assertRegex(result.stdout, rf"unpacked \(tar\)\n +/etc/build-id \(text\)\n +line 1: {uuid} -> {uuid}\n")
+        self.assertFalse((self.out / "releases" / "random").exists())
+        self.assert_nothing_left()
+
+    @NEEDS_ALPINE
+    def test_packages_of_a_mirror_are_fetched_once(self):
+        mirror = Mirror(self.scratch)
+        self.addCleanup(mirror.close)
+        recipe = self.recipe(f"""imgforge: 1
+name: alpine
+base:
+  alpine: {{ release: {RELEASE}, mirrors: ["{mirror.url()}"] }}
+packages:
+  add: [alpine-base]
+  keys: ["{mirror.key}"]
+run: ["date -u -d @0 >/etc/epoch"]
+formats: [rootfs]
+""", "alpine.yaml")
+        text = self.ok("build", recipe, "--verify-reproducible", "--unsigned", "--isolation", "namespace").stdout
+        self.assertIn("alpine: reproducible, 1 file", text)
+        packages = [row["path"] for row in mirror.requests() if row["path"].endswith(".apk")]
+        self.assertEqual(len(packages), len(set(packages)))
 
 
 if __name__ == "__main__":

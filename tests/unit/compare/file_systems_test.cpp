@@ -77,7 +77,8 @@ TEST_F(FileSystems, AFieldOfAnInodeIsNamedWithItsPath) {
   ext4("a");
   std::filesystem::copy_file(path("a"), path("b"));
   run("debugfs", {"-w", "-R", "set_inode_field /etc/id mtime @1600000000", path("b").native()});
-  EXPECT_THAT(told(), AllOf(HasSubstr("/etc/id"), HasSubstr("i_mtime: 2023-11-14T22:13:20Z (1700000000) -> 2020-09-13T12:26:40Z")));
+  EXPECT_THAT(told(), AllOf(HasSubstr("/etc/id"),
+                            HasSubstr("i_mtime: 2023-11-14T22:13:20Z (1700000000) -> 2020-09-13T12:26:40Z")));
 }
 
 TEST_F(FileSystems, SquashfsIsToldBySuperblockAndFile) {
