@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 constexpr int kDeepest = 12;
 constexpr std::size_t kHead = 33 * 1024;
 constexpr std::uint64_t kLargestUnpacked = std::uint64_t{64} << 30;
+constexpr std::size_t kTarBlock = 512;
 constexpr std::size_t kTextSample = 64 * 1024;
 
 std::string kind_of(const Window& window) {
@@ -141,6 +142,32 @@ class Comparison {
     const core::TempDir folder(tools_.work, "tar");
     members(node, whole(as_file(before, folder / "before", tools_.cancel)),
             whole(as_file(after, folder / "after", tools_.cancel)), tar_members, file);
+    if (node.empty()) compare_tar_headers(node, before, after);
+  }
+
+  /// Fields that are not told of members, such as the names of users.
+  void compare_tar_headers(Node& node, const Window& before, const Window& after) const {
+    const WindowReader a(before);
+    const WindowReader b(after);
+    for (const Range& range : differing_ranges(before, after, Node::kMostParts, tools_.cancel).first) {
+      const std::uint64_t at = range.start / kTarBlock * kTarBlock;
+      const std::string old_block = a.read(at, kTarBlock);
+      const std::string new_block = b.read(at, kTarBlock);
+      if (!artifacts::begins_as(old_block, Content::kTar) || !artifacts::begins_as(new_block, Content::kTar))
+        return;
+      Node header{
+          .name = fmt::format("header at byte {}, of {}", at, show(Show::kText, old_block.substr(0, 100))),
+          .kind = ""};
+      compare_fields(header, tar_header_fields(), old_block, new_block);
+      node.add(std::move(header));
+    }
+  }
+
+  /// What is packed is equal, the packing is not.
+  void add_stored(Node& node, const Window& before, const Window& after) const {
+    Node stored{.name = "the same content, stored in other bytes", .kind = ""};
+    add_ranges(stored, before, after, tools_.cancel);
+    node.add(std::move(stored));
   }
 
   void compare_fat_header(Node& node, const Window& before, const Window& after) const {
@@ -167,7 +194,9 @@ class Comparison {
       artifacts::unpack_file(packed, folder / name, kLargestUnpacked, tools_.cancel);
       return whole(folder / name);
     };
-    node.add(run("unpacked", unpack(before, "before"), unpack(after, "after"), depth + 1));
+    Node content = run("unpacked", unpack(before, "before"), unpack(after, "after"), depth + 1);
+    if (content.empty()) return add_stored(node, before, after);
+    node.add(std::move(content));
   }
 
   void compare_packed_disks(Node& node, const Window& before, const Window& after, int depth) const {
@@ -177,7 +206,9 @@ class Comparison {
       image::unpack_disk(packed, node.kind, folder / name, tools_.processes, tools_.cancel);
       return whole(folder / name);
     };
-    node.add(run("disk", unpack(before, "before"), unpack(after, "after"), depth + 1));
+    Node content = run("disk", unpack(before, "before"), unpack(after, "after"), depth + 1);
+    if (content.empty()) return add_stored(node, before, after);
+    node.add(std::move(content));
   }
 
   const CompareTools& tools_;

@@ -316,6 +316,15 @@ constexpr std::array kVerity{
     Field{80, 2, kLittle, "salt_size"},       Field{88, 256, kBytes, "salt"},
 };
 
+constexpr std::array kTarHeader{
+    Field{0, 100, kText, "name"},     Field{100, 8, kText, "mode"},     Field{108, 8, kText, "uid"},
+    Field{116, 8, kText, "gid"},      Field{124, 12, kText, "size"},    Field{136, 12, kText, "mtime"},
+    Field{148, 8, kText, "chksum"},   Field{156, 1, kText, "typeflag"}, Field{157, 100, kText, "linkname"},
+    Field{257, 6, kText, "magic"},    Field{263, 2, kText, "version"},  Field{265, 32, kText, "uname"},
+    Field{297, 32, kText, "gname"},   Field{329, 8, kText, "devmajor"}, Field{337, 8, kText, "devminor"},
+    Field{345, 155, kText, "prefix"},
+};
+
 constexpr std::array kGzip{
     Field{2, 1, kLittle, "compression method"},
     Field{3, 1, kHex, "flags"},
@@ -367,6 +376,9 @@ std::span<const Field> fat32_boot_fields() {
 }
 std::span<const Field> verity_superblock_fields() {
   return kVerity;
+}
+std::span<const Field> tar_header_fields() {
+  return kTarHeader;
 }
 std::span<const Field> gzip_header_fields() {
   return kGzip;

@@ -35,6 +35,8 @@ std::span<const Field> fat_boot_fields();
 std::span<const Field> fat32_boot_fields();
 /// Linux, Documentation/admin-guide/device-mapper/verity.rst and cryptsetup's verity superblock; 512 bytes.
 std::span<const Field> verity_superblock_fields();
+/// POSIX.1-1988, ustar interchange format; 512 bytes.
+std::span<const Field> tar_header_fields();
 /// RFC 1952; 10 bytes.
 std::span<const Field> gzip_header_fields();
 

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "artifacts/codec/gzip.hpp"
 #include "builder/image/boot/boot_compression.hpp"
 #include "builder/image/boot/cpio.hpp"
@@ -69,6 +71,18 @@ TEST_F(Archives, MembersOnOneSideAndTheOrderAreTold) {
   EXPECT_THAT(told(), HasSubstr("order of members: x -> y"));
   image::testing::TarBuilder(path("b")).file("x", "1").finish();
   EXPECT_THAT(told(), HasSubstr("/y: file -> (absent)"));
+}
+
+TEST_F(Archives, NamesOfUsersInTarHeadersAreTold) {
+  make_tar(path("a"), 1700000000, 0, "id: 1\n");
+  std::string content = slurp(path("a"));
+  content.replace(265, 4, "root");
+  std::uint32_t sum = 8 * ' ';
+  for (std::size_t i = 0; i < 512; ++i)
+    sum += i >= 148 && i < 156 ? 0 : static_cast<unsigned char>(content[i]);
+  content.replace(148, 6, fmt::format("{:06o}", sum));
+  spill(path("b"), content);
+  EXPECT_THAT(told(), AllOf(HasSubstr("  header at byte 0, of etc"), HasSubstr("    uname:  -> root\n")));
 }
 
 std::string initramfs(const std::string& text, std::uint32_t mode) {
