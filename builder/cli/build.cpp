@@ -7,8 +7,10 @@
 
 #include "builder/cli/build_arguments.hpp"
 #include "builder/cli/keys.hpp"
+#include "builder/cli/reproducible.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -24,6 +26,7 @@ struct Arguments {
   PassphraseArguments passphrase;
   bool is_unsigned = false;
   bool rehash = false;
+  bool verify_reproducible = false;
   bool boot_test = false;
   bool require_boot = false;
   std::vector<std::string> boot_paths;
@@ -101,11 +104,26 @@ void say_result(Context& context, const std::vector<ProfileOutcome>& outcomes, d
                                     context.options.output_dir.native()));
 }
 
+/// One line a profile: that it was built twice with equal bytes, and what was varied.
+std::string reproducible_lines(const std::vector<ProfileOutcome>& outcomes,
+                               const std::vector<std::string>& varied) {
+  std::string text;
+  for (const ProfileOutcome& outcome : outcomes) {
+    text += fmt::format("{}: reproducible, {} file{} the same bytes twice; varied: {}\n", outcome.line,
+                        outcome.manifest.artifacts.size(), outcome.manifest.artifacts.size() == 1 ? "" : "s",
+                        core::join(varied, ", "));
+  }
+  return text;
+}
+
 int build(Context& context, const Arguments& arguments) {
   const auto start = std::chrono::steady_clock::now();
   if (arguments.build->dry_run) return print_plan(context, *arguments.build);
   steps::BuildRequest request;
   request.release.build_time = core::build_time(context.clock);
+  // The second of two builds has another working directory.
+  if (arguments.verify_reproducible)
+    arguments.build->recipe->file = std::filesystem::absolute(arguments.build->recipe->file);
   request.profiles = resolve_profiles(*arguments.build->recipe, request.release.build_time);
   request.release.output_dir = context.options.output_dir;
   request.release.recipe_sha256 =
@@ -123,15 +141,27 @@ int build(Context& context, const Arguments& arguments) {
   // A store that cannot be written is told now, not after the work.
   artifacts::Store::create(request.release.output_dir);
   const auto earlier = arguments.rehash ? artifacts::Earlier::kForget : artifacts::Earlier::kBelieve;
+  std::vector<std::string> varied;
+  if (arguments.verify_reproducible) {
+    {
+      BuildTools tools(context, *arguments.build);
+      request.lock = lock_to_use(context, *arguments.build, request.profiles, tools.toolbox());
+    }
+    varied = verify_reproducible(context, *arguments.build, request, earlier);
+  }
   BuildTools tools(context, *arguments.build, CacheUse::kWrite, earlier);
-  request.lock = lock_to_use(context, *arguments.build, request.profiles, tools.toolbox());
+  if (!arguments.verify_reproducible)
+    request.lock = lock_to_use(context, *arguments.build, request.profiles, tools.toolbox());
   const std::vector<ProfileOutcome> outcomes = steps::build(tools.toolbox(), request);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   say_result(context, outcomes, seconds);
   core::Json profiles = core::Json::array();
   for (const ProfileOutcome& outcome : outcomes) profiles.push_back(as_json(outcome));
-  print(context.options.json ? core::print_json({{"schema", 1}, {"seconds", seconds}, {"profiles", profiles}})
-                             : table(outcomes));
+  core::Json result{{"schema", 1}, {"seconds", seconds}, {"profiles", profiles}};
+  if (arguments.verify_reproducible) result["reproducible"] = {{"varied", varied}};
+  print(context.options.json            ? core::print_json(result)
+        : arguments.verify_reproducible ? table(outcomes) + reproducible_lines(outcomes, varied)
+                                        : table(outcomes));
   return 0;
 }
 
@@ -145,6 +175,9 @@ Runner declare_build(OptionSet& set) {
              "secret key to sign with [the only one of imgforge key show]");
   declare_passphrase(set, arguments->passphrase);
   set.flag("--rehash", arguments->rehash, "hash all files again, also those that have not changed since");
+  set.flag("--verify-reproducible", arguments->verify_reproducible,
+           "build twice from scratch, the second time in other surroundings; publish only when all bytes are "
+           "equal");
   set.flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
   set.flag("--boot-test", arguments->boot_test,
            "boot each image by every path that it claims before it is published");

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "builder/cache/cache_gc.hpp"
+#include "builder/cache/fresh_steps.hpp"
 #include "builder/cli/keys.hpp"
 #include "builder/cli/lock_arguments.hpp"
 #include "builder/lock/vendor.hpp"
@@ -115,21 +116,26 @@ std::filesystem::path checked_cache(const std::filesystem::path& cache, CacheUse
           "--offline, model list and verify, and plan");
 }
 
+std::unique_ptr<engine::Cache> make_steps(const std::filesystem::path& root, Known known) {
+  if (known == Known::kForget) return std::make_unique<cache::FreshSteps>(root);
+  return std::make_unique<cache::StepCache>(root);
+}
+
 }  // namespace
 
 BuildTools::BuildTools(Context& context, const BuildArguments& arguments, CacheUse use,
-                       std::optional<artifacts::Earlier> earlier)
+                       std::optional<artifacts::Earlier> earlier, Known known)
     : http_(fetch::make_http(http_options(arguments), context.cancel)),
       blobs_(checked_cache(context.options.cache_dir, use) / "blobs",
              earlier
                  ? std::make_unique<artifacts::DigestMemory>(context.options.cache_dir / "digests", *earlier)
                  : nullptr),
-      steps_(context.options.cache_dir / "steps"),
+      steps_(make_steps(context.options.cache_dir / "steps", known)),
       toolbox_{
           context.processes,
           *http_,
           blobs_,
-          steps_,
+          *steps_,
           context.progress,
           context.clock,
           context.cancel,

@@ -4,7 +4,6 @@
 #include <memory>
 #include <string>
 
-#include "builder/cache/step_cache.hpp"
 #include "builder/cli/recipe_arguments.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/stages/toolbox.hpp"
@@ -41,19 +40,22 @@ std::shared_ptr<BuildArguments> declare_lock_build_arguments(OptionSet& set);
 /// Whether a command can do its work with a cache that it may only read.
 enum class CacheUse { kRead, kWrite };
 
+/// Whether results that earlier runs recorded are used.
+enum class Known { kUse, kForget };
+
 /// The effects of a build with the parts that they stand on.
 class BuildTools {
  public:
   /// `earlier`: what to do with digests that earlier builds remembered; nothing: this is not a build, and
   /// what it uses is hashed. Throws kPermission when the cache is there, must be written and cannot be.
   BuildTools(Context& context, const BuildArguments& arguments, CacheUse use = CacheUse::kWrite,
-             std::optional<artifacts::Earlier> earlier = {});
+             std::optional<artifacts::Earlier> earlier = {}, Known known = Known::kUse);
   stages::Toolbox& toolbox() { return toolbox_; }
 
  private:
   std::unique_ptr<fetch::Http> http_;
   artifacts::BlobStore blobs_;
-  cache::StepCache steps_;
+  std::unique_ptr<engine::Cache> steps_;
   stages::Toolbox toolbox_;
 };
 

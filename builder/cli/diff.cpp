@@ -5,6 +5,7 @@
 #include "artifacts/manifest/release_diff.hpp"
 #include "artifacts/store/inventory.hpp"
 #include "artifacts/store/release_reference.hpp"
+#include "builder/cli/compare_files.hpp"
 #include "builder/cli/inspect_tools.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/error.hpp"
@@ -22,6 +23,7 @@ struct Arguments {
   std::string after;
   bool files = false;
   bool markdown = false;
+  bool bytes = false;
 };
 
 /// A titled list of the comparison.
@@ -129,7 +131,18 @@ std::map<std::string, std::string> files_of(Context& context, const NamedArtifac
   return inspect::list_files(named.file, named.format, folder.tools());
 }
 
+/// Compares two files, or all artifacts of two releases. 0: equal, 1: different, as cmp(1).
+int diff_bytes(Context& context, const Arguments& arguments) {
+  if (arguments.after.empty())
+    throw core::Error(core::Kind::kUsage, "--bytes compares two files or releases");
+  const std::vector<ComparedPair> pairs = paired_files(context, arguments.before, arguments.after);
+  const std::vector<compare::Node> found = compare_pairs(context, pairs);
+  print(context.options.json ? core::print_json(comparison_json(found)) : comparison_text(found));
+  return all_equal(found) ? 0 : 1;
+}
+
 int diff(Context& context, const Arguments& arguments) {
+  if (arguments.bytes) return diff_bytes(context, arguments);
   const bool alone = arguments.after.empty();
   const NamedArtifact after = find_artifact(context, alone ? arguments.before : arguments.after);
   if (!after.manifest) throw core::Error(core::Kind::kUsage, after.file.native() + " belongs to no release");
@@ -166,12 +179,19 @@ Runner declare_diff(OptionSet& set) {
       .required();
   set.positional("after", arguments->after, "release or file of one");
   set.flag("--files", arguments->files, "compare the files of the root file systems too");
-  set.flag("--markdown", arguments->markdown, "print release notes");
+  const Option markdown = set.flag("--markdown", arguments->markdown, "print release notes");
+  set.flag(
+         "--bytes", arguments->bytes,
+         "say where the bytes of two files, or of two releases' artifacts, differ, down to fields and lines; "
+         "exit code 0: nowhere, 1: somewhere")
+      .excludes(markdown);
   set.set_footer(
       "Without --files only manifests are read. With it the root file system of the named file is, or of "
       "the\n"
       "release's artifact that is easiest to read; times of files are not compared.\n"
-      "Example: imgforge diff hello-boot@v20261120 hello-boot --markdown");
+      "With --bytes disks are compared down to partitions, file systems to files, archives to members.\n"
+      "Examples: imgforge diff hello-boot@v20261120 hello-boot --markdown\n"
+      "          imgforge diff --bytes first/hello-boot.qcow2 second/hello-boot.qcow2");
   return [arguments](Context& context) { return diff(context, *arguments); };
 }
 

@@ -8,6 +8,7 @@ std::string example_of(std::string_view command) {
   static const std::map<std::string_view, std::string_view> table{
       {"build",
        "imgforge build recipes/hello-boot.yaml --format iso --boot-test\n"
+       "  imgforge build recipes/hello-boot.yaml --verify-reproducible\n"
        "  imgforge build recipes/unhinged-os.yaml --profile minimal --set disk.size=2G"},
       {"plan", "imgforge plan recipes/unhinged-os.yaml --profile server --why"},
       {"validate", "imgforge validate recipes/hello-boot.yaml"},

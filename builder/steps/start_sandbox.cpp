@@ -5,6 +5,7 @@
 
 #include "builder/guest/guest.hpp"
 #include "builder/guest/namespaces/namespace_sandbox.hpp"
+#include "builder/guest/namespaces/probe.hpp"
 
 namespace imgforge::steps {
 namespace {
@@ -59,6 +60,7 @@ guest::NamespaceOptions namespace_options(const stages::Toolbox& tools, const gu
   options.abandoned = tools.scratch();
   options.cancel = tools.cancel;
   options.reason = std::move(reason);
+  if (tools.one_id) options.ids = guest::Ids::kNotify;
   return options;
 }
 
@@ -71,6 +73,15 @@ std::unique_ptr<guest::PendingSandbox> start_sandbox(stages::Toolbox& tools,
   if (choice.isolation == stages::Isolation::kNamespaces)
     return guest::start_in_namespaces(namespace_options(tools, request, std::move(choice.reason)));
   return std::make_unique<PendingAppliance>(tools, request, std::move(choice.reason));
+}
+
+OtherSandbox other_sandbox(stages::Toolbox& tools) {
+  const std::filesystem::path folder = tools.scratch();
+  if (tools.host->isolation().isolation == stages::Isolation::kAppliance)
+    return guest::probe_namespaces(folder).works ? OtherSandbox::kNamespaces : OtherSandbox::kNone;
+  const bool has_range = guest::probe_namespaces(folder, guest::Ids::kRange).works;
+  return has_range && guest::probe_namespaces(folder, guest::Ids::kNotify).works ? OtherSandbox::kOneId
+                                                                                 : OtherSandbox::kNone;
 }
 
 }  // namespace imgforge::steps

@@ -14,4 +14,12 @@ namespace imgforge::steps {
 std::unique_ptr<guest::PendingSandbox> start_sandbox(stages::Toolbox& tools,
                                                      const guest::SandboxRequest& request);
 
+/// A sandbox that starts fast, gives the same bytes, and is another one than builds have here.
+enum class OtherSandbox {
+  kNone,
+  kNamespaces,  ///< instead of the appliance
+  kOneId,       ///< namespaces with one id instead of a range
+};
+OtherSandbox other_sandbox(stages::Toolbox& tools);
+
 }  // namespace imgforge::steps

@@ -5,6 +5,12 @@
 
 namespace imgforge::fuzz {
 
+// comparisons.cpp
+void cpio_archive(std::string_view bytes);
+void fat_files(std::string_view bytes);
+void iso_files(std::string_view bytes);
+void sections(std::string_view bytes);
+
 // packages.cpp
 void apk_index(std::string_view bytes);
 void apk_index_text(std::string_view bytes);

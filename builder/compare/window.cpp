@@ -1,0 +1,123 @@
+#include "builder/compare/window.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "builder/compare/fields.hpp"
+#include "core/error.hpp"
+
+namespace imgforge::compare {
+namespace {
+
+constexpr std::size_t kBlock = 1 << 20;
+constexpr std::uint64_t kGap = 16;
+constexpr std::size_t kMostRanges = 12;
+constexpr std::size_t kShown = 16;
+
+/// Puts differing bytes into ranges, in rising order.
+class Collector {
+ public:
+  explicit Collector(std::size_t most) : most_(most) {}
+
+  void differ(std::uint64_t start, std::uint64_t end) {
+    if (found_.count != 0 && start < last_.end + kGap) {
+      last_.end = end;
+      if (found_.count <= most_) found_.first.back().end = end;
+      return;
+    }
+    last_ = {start, end};
+    if (++found_.count <= most_) found_.first.push_back(last_);
+  }
+  DifferingRanges take() { return std::move(found_); }
+
+ private:
+  std::size_t most_;
+  Range last_;
+  DifferingRanges found_;
+};
+
+void compare_blocks(const std::string& a, const std::string& b, std::uint64_t base, Collector& out) {
+  const std::size_t common = std::min(a.size(), b.size());
+  if (std::memcmp(a.data(), b.data(), common) == 0) return;
+  for (std::size_t i = 0; i < common; ++i) {
+    if (a[i] != b[i]) out.differ(base + i, base + i + 1);
+  }
+}
+
+}  // namespace
+
+Window Window::part(std::uint64_t start, std::uint64_t length) const {
+  const std::uint64_t from = std::min(start, size);
+  return {file, offset + from, std::min(length, size - from)};
+}
+
+Window whole(const std::filesystem::path& file) {
+  const core::Fd fd = core::open_regular(file);
+  return {file, 0, core::file_size(fd.get(), file.native())};
+}
+
+WindowReader::WindowReader(const Window& window) : window_(window), fd_(core::open_regular(window.file)) {}
+
+std::string WindowReader::read(std::uint64_t offset, std::size_t size) const {
+  if (offset >= window_.size) return {};
+  std::string bytes(static_cast<std::size_t>(std::min<std::uint64_t>(size, window_.size - offset)), '\0');
+  std::size_t filled = 0;
+  while (filled < bytes.size()) {
+    const ssize_t n = ::pread(fd_.get(), bytes.data() + filled, bytes.size() - filled,
+                              static_cast<off_t>(window_.offset + offset + filled));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw core::system_error(errno, "cannot read", window_.file.native());
+    if (n == 0) break;
+    filled += static_cast<std::size_t>(n);
+  }
+  bytes.resize(filled);
+  return bytes;
+}
+
+DifferingRanges differing_ranges(const Window& before, const Window& after, std::size_t most,
+                                 const core::CancelToken& cancel) {
+  const WindowReader a(before);
+  const WindowReader b(after);
+  const std::uint64_t common = std::min(before.size, after.size);
+  Collector out(most);
+  for (std::uint64_t at = 0; at < common; at += kBlock) {
+    cancel.check();
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, common - at));
+    compare_blocks(a.read(at, size), b.read(at, size), at, out);
+  }
+  if (before.size != after.size) out.differ(common, std::max(before.size, after.size));
+  return out.take();
+}
+
+bool equal_bytes(const Window& before, const Window& after, const core::CancelToken& cancel) {
+  if (before.size != after.size) return false;
+  const WindowReader a(before);
+  const WindowReader b(after);
+  for (std::uint64_t at = 0; at < before.size; at += kBlock) {
+    cancel.check();
+    if (a.read(at, kBlock) != b.read(at, kBlock)) return false;
+  }
+  return true;
+}
+
+void add_ranges(Node& node, const Window& before, const Window& after, const core::CancelToken& cancel) {
+  const DifferingRanges found = differing_ranges(before, after, kMostRanges, cancel);
+  if (before.size != after.size) node.add("size", std::to_string(before.size), std::to_string(after.size));
+  const WindowReader a(before);
+  const WindowReader b(after);
+  for (const Range& range : found.first) {
+    const auto shown = [&](const WindowReader& reader) -> std::optional<std::string> {
+      if (range.start >= reader.window().size) return std::nullopt;
+      const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kShown, range.end - range.start));
+      return hex_text(reader.read(range.start, size)) + (range.end - range.start > kShown ? " ..." : "");
+    };
+    node.add(fmt::format("bytes {}-{}", range.start, range.end - 1), shown(a), shown(b));
+  }
+  node.omitted += found.count - found.first.size();
+}
+
+}  // namespace imgforge::compare

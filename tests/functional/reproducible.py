@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Builds that can be proven: where two images differ is told down to the line, and `build --verify-reproducible` publishes only
+what two builds in different surroundings made alike. Needs no mirror."""
+
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from harness import RELEASE, SOURCE, Case, Mirror, NEEDS_ALPINE, flip_byte, main  # noqa: E402
+
+HELLO = SOURCE / "recipes" / "hello-boot.yaml"
+RANDOM = """imgforge: 1
+name: random
+base: embedded
+hostname: random
+run: ["cat /proc/sys/kernel/random/uuid >/etc/build-id"]
+formats: [qcow2, rootfs]
+"""
+
+
+def parts(node):
+    """The node and all below it, with their paths."""
+    yield [node["name"]], node
+    for part in node["parts"]:
+        for path, found in parts(part):
+            yield [node["name"], *path], found
+
+
+class Diff(Case):
+    WARM = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.build("one", "v20260101")
+        cls.build("two", "v20260102")
+
+    @classmethod
+    def build(cls, hostname, version):
+        formats = [word for name in ("qcow2", "iso", "usb", "rootfs", "oci") for word in ("--format", name)]
+        result = cls.run_imgforge("build", HELLO, *formats, "--set", f"hostname={hostname}", "--set", f"version={version}",
+                                  "--unsigned", "--isolation", "namespace")
+        if result.returncode != 0:
+            raise AssertionError(result.stderr)
+
+    def file(self, version, suffix):
+        return self.out / "releases" / "hello-boot" / version / f"hello-boot-{version}{suffix}"
+
+    def test_every_format_is_told_down_to_the_line(self):
+        for suffix, inside in ((".qcow2", "disk"), (".iso", "/imgforge/root.squashfs"), ("-usb.img", "partition 2 (system-"),
+                               (".rootfs.tar.zst", "unpacked"), (".oci.tar", "unpacked")):
+            with self.subTest(suffix):
+                report = json.loads(self.assert_exit(self.run_imgforge(
+                    "diff", "--bytes", self.file("v20260101", suffix), self.file("v20260102", suffix), "--json"), 1).stdout)
+                self.assertFalse(report["equal"])
+                found = [(path, row) for path, node in parts(report["files"][0]) for row in node["differences"]]
+                lines = [(path, row) for path, row in found if row["field"] == "line 1" and row["before"] == '"one"']
+                self.assertTrue(any(path[-1] == "/etc/hostname" and row["after"] == '"two"' for path, row in lines), found)
+                self.assertIn(inside, json.dumps(report))
+
+    def test_releases_are_compared_as_a_whole(self):
+        report = self.assert_exit(self.run_imgforge("diff", "--bytes", "hello-boot@v20260101", "hello-boot@v20260102"), 1).stdout
+        for name in ("hello-boot.qcow2 (qcow2)", "hello-boot.iso (iso)", "partition 2 (root) (ext4)", 'line 1: "one" -> "two"'):
+            self.assertIn(name, report)
+        self.assertIn("the same bytes", self.ok("diff", "--bytes", "hello-boot@v20260101", "hello-boot@v20260101").stdout)
+
+    def test_one_byte_is_found_and_named(self):
+        disk = self.scratch / "disk.img"
+        self.assert_exit(self.run_imgforge("diff", "--bytes", HELLO, HELLO), 0)
+        original = self.file("v20260101", "-usb.img")
+        disk.write_bytes(original.read_bytes())
+        flip_byte(disk, 512 + 56)
+        report = self.assert_exit(self.run_imgforge("diff", "--bytes", original, disk), 1).stdout
+        self.assertRegex(report, r"GPT header\n    disk GUID: \S+ -> \S+\n$")
+
+    def test_what_is_wrong_with_the_words(self):
+        self.fails(2, "diff", "--bytes", HELLO, says="--bytes compares two")
+        self.fails(2, "diff", "--bytes", HELLO, "hello-boot", says="is no file")
+        self.fails(2, "diff", "--bytes", "--markdown", HELLO, HELLO, says="--markdown")
+
+
+class Twice(Case):
+    WARM = True
+
+    def test_hello_boot_is_reproducible(self):
+        result = self.ok("build", HELLO, "--verify-reproducible", "--unsigned", "--json", "--isolation", "namespace")
+        report = json.loads(result.stdout)
+        varied = " ".join(report["reproducible"]["varied"])
+        for word in ("cache folder", "working directory", "TMPDIR", "LC_ALL", "TZ", "umask", "jobs"):
+            self.assertIn(word, varied)
+        self.assertTrue(report["profiles"][0]["published"])
+        again = self.ok("build", HELLO, "--unsigned", "--isolation", "namespace")
+        self.assertIn("nothing to do", again.stderr)
+        text = self.ok("build", HELLO, "--verify-reproducible", "--unsigned", "--isolation", "namespace").stdout
+        self.assertIn("hello-boot: reproducible, 1 file the same bytes twice; varied: cache folder", text)
+        self.assert_nothing_left()
+
+    def test_the_file_and_the_line_that_differ_are_named(self):
+        recipe = self.recipe(RANDOM)
+        result = self.fails(3, "build", recipe, "--verify-reproducible", "--unsigned", "--isolation", "namespace",
+                            says=("two builds gave different bytes: random.qcow2, random.rootfs.tar.zst", "nothing was published"))
+        uuid = r'"[0-9a-f]{8}-[0-9a-f-]{27}"'
+        self.assertRegex(result.stdout, rf"(?s)partition 2 \(root\) \(ext4\)\n.* /etc/build-id \(text\)\n +line 1: {uuid} -> {uuid}\n")
+        self.assertRegex(result.stdout, rf"unpacked \(tar\)\n +/etc/build-id \(text\)\n +line 1: {uuid} -> {uuid}\n")
+        self.assertFalse((self.out / "releases" / "random").exists())
+        self.assert_nothing_left()
+
+    @NEEDS_ALPINE
+    def test_packages_of_a_mirror_are_fetched_once(self):
+        mirror = Mirror(self.scratch)
+        self.addCleanup(mirror.close)
+        recipe = self.recipe(f"""imgforge: 1
+name: alpine
+base:
+  alpine: {{ release: {RELEASE}, mirrors: ["{mirror.url()}"] }}
+packages:
+  add: [alpine-base]
+  keys: ["{mirror.key}"]
+run: ["date -u -d @0 >/etc/epoch"]
+formats: [rootfs]
+""", "alpine.yaml")
+        text = self.ok("build", recipe, "--verify-reproducible", "--unsigned", "--isolation", "namespace").stdout
+        self.assertIn("alpine: reproducible, 1 file", text)
+        packages = [row["path"] for row in mirror.requests() if row["path"].endswith(".apk")]
+        self.assertEqual(len(packages), len(set(packages)))
+
+
+if __name__ == "__main__":
+    main()
