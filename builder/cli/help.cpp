@@ -12,7 +12,7 @@ namespace {
 
 std::string exit_codes() {
   return "  0    done\n"
-         "  1    failed: the step and the reason are on standard error\n"
+         "  1    failed: the step and the reason are on standard error; of diff --bytes: different\n"
          "  2    wrong command line or recipe\n"
          "  3    verification failed: signature, digest, structure, or input that policy refuses\n"
          "  4    the machine lacks something (imgforge doctor says what)\n"

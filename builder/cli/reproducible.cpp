@@ -103,7 +103,9 @@ std::vector<std::string> verify_reproducible(Context& context, const BuildArgume
   context.progress.note("built once; now again, elsewhere");
   request.release.output_dir = folder / "second";
   std::vector<std::string> varied;
-  const auto second = second_build(context, arguments, request, folder.path(), other, varied);
+  const auto second = core::while_doing("building for the second time", [&] {
+    return second_build(context, arguments, request, folder.path(), other, varied);
+  });
   const std::vector<ComparedPair> pairs = differing(first, second);
   if (pairs.empty()) return varied;
   const std::vector<compare::Node> found = compare_pairs(context, pairs);

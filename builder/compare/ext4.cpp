@@ -37,6 +37,7 @@ class Ext4Members : public MemberSource {
             field.name, show(field.show, std::string_view(file.bytes).substr(field.offset, field.size)));
       }
       if (file.is_regular) {
+        count_bytes(file.size);
         core::Hasher hasher(core::HashAlgorithm::kSha256);
         files_.read(file.inode, [&](std::string_view bytes) {
           cancel_.check();

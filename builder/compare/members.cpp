@@ -74,6 +74,12 @@ void MemberSource::add(const std::string& path, Member member) {
     throw core::Error(core::Kind::kArchive, core::escaped(path) + " is in it twice");
 }
 
+void MemberSource::count_bytes(std::uint64_t size) {
+  if (size > kMostBytes - bytes_)
+    throw core::Error(core::Kind::kUnsafe, "its files are larger together than imgforge compares");
+  bytes_ += size;
+}
+
 void compare_members(Node& node, MemberSource& before, MemberSource& after, const CompareTools& tools,
                      const CompareContent& compare) {
   const auto renamed = renamed_files(before, after);

@@ -42,6 +42,8 @@ class MemberSource {
  public:
   /// More are kUnsafe: all are held in memory.
   static constexpr std::size_t kMostMembers = 200'000;
+  /// Bytes of all files together, hard links and shared blocks counted each time; more is kUnsafe.
+  static constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 30;
 
   virtual ~MemberSource() = default;
   const std::map<std::string, Member>& members() const { return members_; }
@@ -53,8 +55,13 @@ class MemberSource {
  protected:
   /// Throws kUnsafe beyond kMostMembers, kArchive for a path that is there already.
   void add(const std::string& path, Member member);
+  /// Before so many bytes of content are read. Throws kUnsafe beyond kMostBytes.
+  void count_bytes(std::uint64_t size);
   std::map<std::string, Member> members_;
   std::vector<std::string> order_;
+
+ private:
+  std::uint64_t bytes_ = 0;
 };
 
 /// Compares contents: what becomes a part of the node.

@@ -10,8 +10,7 @@ namespace imgforge::compare {
 namespace {
 
 constexpr std::size_t kBlock = 1 << 20;
-/// Files of a hostile file system can share their blocks: what is read and remembered is bounded.
-constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 30;
+/// Files of a hostile file system can share their blocks: what is remembered is bounded.
 constexpr std::uint64_t kMostPlaces = 1'000'000;
 
 }  // namespace
@@ -27,10 +26,9 @@ void PlacedMembers::read(const std::vector<Window>& places, const Sink& sink) co
 }
 
 void PlacedMembers::add_file(const std::string& path, Member member, std::vector<Window> places) {
-  bytes_ += member.size;
+  count_bytes(member.size);
   pieces_ += places.size();
-  if (bytes_ > kMostBytes || pieces_ > kMostPlaces)
-    throw core::Error(core::Kind::kUnsafe, "its files are larger together than imgforge compares");
+  if (pieces_ > kMostPlaces) throw core::Error(core::Kind::kUnsafe, "its files are in too many pieces");
   core::Hasher hasher(core::HashAlgorithm::kSha256);
   read(places, [&](std::string_view bytes) { hasher.update(bytes); });
   member.sha256 = hasher.finish();

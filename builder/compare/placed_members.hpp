@@ -27,7 +27,6 @@ class PlacedMembers : public MemberSource {
   WindowReader reader_;
   core::CancelToken cancel_;
   std::map<std::string, std::vector<Window>> places_;
-  std::uint64_t bytes_ = 0;   ///< of all files
   std::uint64_t pieces_ = 0;  ///< of all files
 };
 

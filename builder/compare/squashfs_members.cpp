@@ -38,6 +38,45 @@ std::uint64_t number(const std::string& word) {
   return std::stoull(word);
 }
 
+core::Command unsquashfs(const Window& window, std::vector<std::string> words) {
+  core::Command command;
+  command.program = "unsquashfs";
+  command.args = {"-no-progress", "-quiet", "-processors", "2", "-offset", std::to_string(window.offset)};
+  command.args.insert(command.args.end(), words.begin(), words.end());
+  command.args.push_back(std::filesystem::absolute(window.file).native());
+  return command;
+}
+
+/// Bytes of all regular files, by the listing: few stored bytes can unpack to many.
+std::uint64_t unpacked_size(const Window& listing) {
+  const WindowReader reader(listing);
+  std::uint64_t total = 0;
+  std::string line;
+  for (std::uint64_t at = 0; at < listing.size;) {
+    const std::string block = reader.read(at, 1 << 16);
+    if (block.empty()) break;
+    at += block.size();
+    for (const char c : block) {
+      if (c != '\n') {
+        if (line.size() < 128) line += c;  // the size stands before the name
+        continue;
+      }
+      // "-rw-r--r-- 0/0    5 2026-11-28 14:00 squashfs-root/etc/id"
+      const std::size_t owner = line.find(' ');
+      const std::size_t begin =
+          owner == std::string::npos ? owner : line.find_first_not_of(' ', line.find(' ', owner + 1));
+      if (line.starts_with('-') && begin != std::string::npos) {
+        const std::uint64_t size = number(line.substr(begin, line.find(' ', begin) - begin));
+        total = size > MemberSource::kMostBytes - std::min(total, MemberSource::kMostBytes)
+                    ? MemberSource::kMostBytes + 1
+                    : total + size;
+      }
+      line.clear();
+    }
+  }
+  return total;
+}
+
 /// What `unsquashfs -pf` writes: a line for each file, then all contents.
 class SquashfsMembers : public PlacedMembers {
  public:
@@ -100,19 +139,13 @@ class SquashfsMembers : public PlacedMembers {
 
 std::unique_ptr<MemberSource> squashfs_members(const Window& window, const CompareTools& tools) {
   core::TempDir folder(tools.work, "squashfs");
+  core::Command list = unsquashfs(window, {"-lln"});
+  list.output_file = folder / "list";
+  tools.processes.check(list, tools.cancel, Kind::kImage);
+  if (unpacked_size(whole(folder / "list")) > MemberSource::kMostBytes)
+    throw Error(Kind::kUnsafe, "its files are larger together than imgforge compares");
   const std::filesystem::path pseudo = folder / "files";
-  core::Command command;
-  command.program = "unsquashfs";
-  command.args = {"-no-progress",
-                  "-quiet",
-                  "-processors",
-                  "2",
-                  "-offset",
-                  std::to_string(window.offset),
-                  "-pf",
-                  pseudo.native(),
-                  std::filesystem::absolute(window.file).native()};
-  tools.processes.check(command, tools.cancel, Kind::kImage);
+  tools.processes.check(unsquashfs(window, {"-pf", pseudo.native()}), tools.cancel, Kind::kImage);
   return std::make_unique<SquashfsMembers>(std::move(folder), whole(pseudo), tools);
 }
 

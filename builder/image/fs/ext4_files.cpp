@@ -19,7 +19,8 @@ using core::Kind;
 
 constexpr std::size_t kBlock = 1 << 18;
 constexpr std::size_t kLongestLink = 4096;
-constexpr std::size_t kDeepest = 256;
+/// Of one directory, so that a hostile one does not fill the memory.
+constexpr std::size_t kMostNames = 1'000'000;
 
 void check(errcode_t code, std::string_view action) {
   if (code == 0) return;
@@ -41,8 +42,10 @@ using Names = std::vector<std::pair<std::string, std::uint32_t>>;
 int take_name(ext2_dir_entry* entry, int, int, char*, void* names) {
   const std::string_view name(entry->name, static_cast<std::size_t>(ext2fs_dirent_name_len(entry)));
   if (name == "." || name == ".." || entry->inode == 0) return 0;
+  auto& list = *static_cast<Names*>(names);
+  if (list.size() >= kMostNames) return DIRENT_ABORT;
   try {
-    static_cast<Names*>(names)->emplace_back(name, entry->inode);
+    list.emplace_back(name, entry->inode);
   } catch (const std::bad_alloc&) {
     return DIRENT_ABORT;
   }
@@ -70,6 +73,8 @@ struct Ext4Files::State {
   Names names_in(std::uint32_t directory) const {
     Names names;
     check(ext2fs_dir_iterate(fs.get(), directory, 0, nullptr, &take_name, &names), "read a directory");
+    if (names.size() >= kMostNames)
+      throw Error(Kind::kUnsafe, "a directory of the ext4 file system has too many names");
     return names;
   }
 };
@@ -142,7 +147,7 @@ void Ext4Files::visit(const std::function<void(const Ext4File&)>& visitor) const
       }
       visitor(file);
       if (!LINUX_S_ISDIR(mode)) continue;
-      if (!seen.insert(inode).second || ahead.size() > kDeepest * kDeepest)
+      if (!seen.insert(inode).second)
         throw Error(Kind::kImage,
                     "the directories of the ext4 file system go in a circle at " + core::escaped(file.path));
       ahead.emplace_back(file.path + "/", inode);

@@ -31,7 +31,7 @@ class Ext4Files {
   ~Ext4Files();
 
   /// Every path of the directories, hard links again by each name. Throws kImage for directories that hold
-  /// themselves or are damaged.
+  /// themselves or are damaged, kUnsafe for one of more than a million names.
   void visit(const std::function<void(const Ext4File&)>& visitor) const;
   /// The content of a regular file, piece by piece. Throws kImage.
   void read(std::uint32_t inode, const std::function<void(std::string_view)>& sink) const;
