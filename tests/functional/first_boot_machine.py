@@ -146,10 +146,10 @@ class Machine(Case):
         console.wait(r"talker \w+: in use")
         console.wait(r"set-up is complete")
         print(f"complete {time.monotonic() - begun:.1f} s after the second start", file=sys.stderr)
-        # A machine that is emulated slowly may lose a connection and go on once more.
+        # What the killed machine had not yet written is found by its digest: then it begins once more.
         first, second, *more = self.server.ranges("1/talker.gguf")
         self.assertIsNone(first)
-        self.assertTrue(all(begin >= second for begin in more), more)
+        self.assertLessEqual(len(more), 1, more)
         self.assertGreater(second, 1_000_000, "it went on, and did not start over")
         self.assertAlmostEqual(second / 1e6, shown, delta=0.06)
         print(f"went on at byte {second} of {len(self.talker)}", file=sys.stderr)
