@@ -141,17 +141,11 @@ int build(Context& context, const Arguments& arguments) {
   // A store that cannot be written is told now, not after the work.
   artifacts::Store::create(request.release.output_dir);
   const auto earlier = arguments.rehash ? artifacts::Earlier::kForget : artifacts::Earlier::kBelieve;
-  std::vector<std::string> varied;
-  if (arguments.verify_reproducible) {
-    {
-      BuildTools tools(context, *arguments.build);
-      request.lock = lock_to_use(context, *arguments.build, request.profiles, tools.toolbox());
-    }
-    varied = verify_reproducible(context, *arguments.build, request, earlier);
-  }
   BuildTools tools(context, *arguments.build, CacheUse::kWrite, earlier);
-  if (!arguments.verify_reproducible)
-    request.lock = lock_to_use(context, *arguments.build, request.profiles, tools.toolbox());
+  request.lock = lock_to_use(context, *arguments.build, request.profiles, tools.toolbox());
+  std::vector<std::string> varied;
+  if (arguments.verify_reproducible)
+    varied = verify_reproducible(context, *arguments.build, request, earlier);
   const std::vector<ProfileOutcome> outcomes = steps::build(tools.toolbox(), request);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   say_result(context, outcomes, seconds);

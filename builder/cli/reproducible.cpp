@@ -66,7 +66,7 @@ std::vector<ProfileOutcome> second_build(Context& context, BuildArguments argume
   varied.insert(varied.end(), surroundings.varied().begin(), surroundings.varied().end());
   Context elsewhere{options, context.cancel, context.clock, context.processes, context.progress, context.out};
   BuildTools tools(elsewhere, arguments, CacheUse::kWrite, artifacts::Earlier::kForget);
-  tools.toolbox().one_id = other == steps::OtherSandbox::kOneId;
+  if (other == steps::OtherSandbox::kOneId) tools.toolbox().ids = guest::Ids::kNotify;
   return steps::build(tools.toolbox(), request);
 }
 

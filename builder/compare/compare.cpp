@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "artifacts/codec/packed_file.hpp"
 #include "artifacts/codec/recognise.hpp"
@@ -111,9 +112,22 @@ class Comparison {
     if (kind == "gzip") fields("gzip header", gzip_header_fields(), 10);
     if (kind == "squashfs") fields("superblock", squashfs_superblock_fields(), 96);
     if (kind == "verity") fields("superblock", verity_superblock_fields(), 512);
-    if (kind == "vfat") compare_fat_header(node, before, after);
-    if (image::is_disk_format(kind) && kind != "raw") return compare_packed_disks(node, before, after, depth);
-    if (is_compression(kind)) return compare_unpacked(node, before, after, depth);
+    if (kind == "vfat") {
+      const bool is_fat32 = little(WindowReader(before).read(0, 512), 22, 2) == 0;
+      fields("boot sector", is_fat32 ? fat32_boot_fields() : fat_boot_fields(), 512);
+    }
+    if (image::is_disk_format(kind) && kind != "raw") {
+      const auto unpack = [&](const fs::path& packed, const fs::path& target) {
+        image::unpack_disk(packed, kind, target, tools_.processes, tools_.cancel);
+      };
+      return compare_inside(node, "disk", before, after, unpack, depth);
+    }
+    if (is_compression(kind)) {
+      const auto unpack = [&](const fs::path& packed, const fs::path& target) {
+        artifacts::unpack_file(packed, target, kLargestUnpacked, tools_.cancel);
+      };
+      return compare_inside(node, "unpacked", before, after, unpack, depth);
+    }
     if (kind == "raw") return compare_disk(node, before, after, DiskPart::kWhole, tools_, part);
     if (kind == "iso") return compare_iso(node, before, after, tools_, file, part);
     if (kind == "ext4") return compare_ext4(node, before, after, tools_, file);
@@ -170,15 +184,6 @@ class Comparison {
     node.add(std::move(stored));
   }
 
-  void compare_fat_header(Node& node, const Window& before, const Window& after) const {
-    const std::string old_boot = WindowReader(before).read(0, 512);
-    const std::string new_boot = WindowReader(after).read(0, 512);
-    Node header{.name = "boot sector", .kind = ""};
-    compare_fields(header, little(old_boot, 22, 2) == 0 ? fat32_boot_fields() : fat_boot_fields(), old_boot,
-                   new_boot);
-    node.add(std::move(header));
-  }
-
   void compare_sections(Node& node, const std::vector<Section>& before, const std::vector<Section>& after,
                         const CompareWindow& part) const {
     for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i) {
@@ -187,26 +192,16 @@ class Comparison {
     }
   }
 
-  void compare_unpacked(Node& node, const Window& before, const Window& after, int depth) const {
-    const core::TempDir folder(tools_.work, "unpacked");
-    const auto unpack = [&](const Window& window, const char* name) {
-      const fs::path packed = as_file(window, folder / (std::string(name) + ".packed"), tools_.cancel);
-      artifacts::unpack_file(packed, folder / name, kLargestUnpacked, tools_.cancel);
-      return whole(folder / name);
+  using Unpack = std::function<void(const fs::path& packed, const fs::path& target)>;
+  /// What both sides hold, unpacked.
+  void compare_inside(Node& node, const char* name, const Window& before, const Window& after,
+                      const Unpack& unpack, int depth) const {
+    const core::TempDir folder(tools_.work, name);
+    const auto unpacked = [&](const Window& window, const std::string& side) {
+      unpack(as_file(window, folder / (side + ".packed"), tools_.cancel), folder / side);
+      return whole(folder / side);
     };
-    Node content = run("unpacked", unpack(before, "before"), unpack(after, "after"), depth + 1);
-    if (content.empty()) return add_stored(node, before, after);
-    node.add(std::move(content));
-  }
-
-  void compare_packed_disks(Node& node, const Window& before, const Window& after, int depth) const {
-    const core::TempDir folder(tools_.work, "disk");
-    const auto unpack = [&](const Window& window, const char* name) {
-      const fs::path packed = as_file(window, folder / (std::string(name) + ".packed"), tools_.cancel);
-      image::unpack_disk(packed, node.kind, folder / name, tools_.processes, tools_.cancel);
-      return whole(folder / name);
-    };
-    Node content = run("disk", unpack(before, "before"), unpack(after, "after"), depth + 1);
+    Node content = run(name, unpacked(before, "before"), unpacked(after, "after"), depth + 1);
     if (content.empty()) return add_stored(node, before, after);
     node.add(std::move(content));
   }

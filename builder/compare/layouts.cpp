@@ -1,5 +1,6 @@
 #include "builder/compare/layouts.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace imgforge::compare {
@@ -277,7 +278,14 @@ constexpr std::array kElToritoEntry{
     Field{12, 20, kBytes, "selection criteria"},
 };
 
-constexpr std::array kFat{
+template <std::size_t First, std::size_t Second>
+constexpr auto joined(const std::array<Field, First>& first, const std::array<Field, Second>& second) {
+  std::array<Field, First + Second> all{};
+  std::copy(second.begin(), second.end(), std::copy(first.begin(), first.end(), all.begin()));
+  return all;
+}
+
+constexpr std::array kFatOfAll{
     Field{0, 3, kBytes, "BS_jmpBoot"},       Field{3, 8, kText, "BS_OEMName"},
     Field{11, 2, kLittle, "BPB_BytsPerSec"}, Field{13, 1, kLittle, "BPB_SecPerClus"},
     Field{14, 2, kLittle, "BPB_RsvdSecCnt"}, Field{16, 1, kLittle, "BPB_NumFATs"},
@@ -285,28 +293,33 @@ constexpr std::array kFat{
     Field{21, 1, kHex, "BPB_Media"},         Field{22, 2, kLittle, "BPB_FATSz16"},
     Field{24, 2, kLittle, "BPB_SecPerTrk"},  Field{26, 2, kLittle, "BPB_NumHeads"},
     Field{28, 4, kLittle, "BPB_HiddSec"},    Field{32, 4, kLittle, "BPB_TotSec32"},
-    Field{36, 1, kHex, "BS_DrvNum"},         Field{38, 1, kHex, "BS_BootSig"},
-    Field{39, 4, kHex, "BS_VolID"},          Field{43, 11, kText, "BS_VolLab"},
-    Field{54, 8, kText, "BS_FilSysType"},    Field{62, 448, kBytes, "boot code"},
-    Field{510, 2, kHex, "signature"},
 };
 
-constexpr std::array kFat32{
-    Field{0, 3, kBytes, "BS_jmpBoot"},       Field{3, 8, kText, "BS_OEMName"},
-    Field{11, 2, kLittle, "BPB_BytsPerSec"}, Field{13, 1, kLittle, "BPB_SecPerClus"},
-    Field{14, 2, kLittle, "BPB_RsvdSecCnt"}, Field{16, 1, kLittle, "BPB_NumFATs"},
-    Field{17, 2, kLittle, "BPB_RootEntCnt"}, Field{19, 2, kLittle, "BPB_TotSec16"},
-    Field{21, 1, kHex, "BPB_Media"},         Field{22, 2, kLittle, "BPB_FATSz16"},
-    Field{24, 2, kLittle, "BPB_SecPerTrk"},  Field{26, 2, kLittle, "BPB_NumHeads"},
-    Field{28, 4, kLittle, "BPB_HiddSec"},    Field{32, 4, kLittle, "BPB_TotSec32"},
-    Field{36, 4, kLittle, "BPB_FATSz32"},    Field{40, 2, kHex, "BPB_ExtFlags"},
-    Field{42, 2, kLittle, "BPB_FSVer"},      Field{44, 4, kLittle, "BPB_RootClus"},
-    Field{48, 2, kLittle, "BPB_FSInfo"},     Field{50, 2, kLittle, "BPB_BkBootSec"},
-    Field{64, 1, kHex, "BS_DrvNum"},         Field{66, 1, kHex, "BS_BootSig"},
-    Field{67, 4, kHex, "BS_VolID"},          Field{71, 11, kText, "BS_VolLab"},
-    Field{82, 8, kText, "BS_FilSysType"},    Field{90, 420, kBytes, "boot code"},
-    Field{510, 2, kHex, "signature"},
-};
+constexpr std::array kFat = joined(kFatOfAll, std::array{
+                                                  Field{36, 1, kHex, "BS_DrvNum"},
+                                                  Field{38, 1, kHex, "BS_BootSig"},
+                                                  Field{39, 4, kHex, "BS_VolID"},
+                                                  Field{43, 11, kText, "BS_VolLab"},
+                                                  Field{54, 8, kText, "BS_FilSysType"},
+                                                  Field{62, 448, kBytes, "boot code"},
+                                                  Field{510, 2, kHex, "signature"},
+                                              });
+
+constexpr std::array kFat32 = joined(kFatOfAll, std::array{
+                                                    Field{36, 4, kLittle, "BPB_FATSz32"},
+                                                    Field{40, 2, kHex, "BPB_ExtFlags"},
+                                                    Field{42, 2, kLittle, "BPB_FSVer"},
+                                                    Field{44, 4, kLittle, "BPB_RootClus"},
+                                                    Field{48, 2, kLittle, "BPB_FSInfo"},
+                                                    Field{50, 2, kLittle, "BPB_BkBootSec"},
+                                                    Field{64, 1, kHex, "BS_DrvNum"},
+                                                    Field{66, 1, kHex, "BS_BootSig"},
+                                                    Field{67, 4, kHex, "BS_VolID"},
+                                                    Field{71, 11, kText, "BS_VolLab"},
+                                                    Field{82, 8, kText, "BS_FilSysType"},
+                                                    Field{90, 420, kBytes, "boot code"},
+                                                    Field{510, 2, kHex, "signature"},
+                                                });
 
 constexpr std::array kVerity{
     Field{0, 8, kText, "signature"},          Field{8, 4, kLittle, "version"},

@@ -85,13 +85,16 @@ void compare_members(Node& node, MemberSource& before, MemberSource& after, cons
   const auto renamed = renamed_files(before, after);
   std::set<std::string> new_names;
   for (const auto& row : renamed) new_names.insert(row.second);
+  const auto name_after = [&](const std::string& path) -> const std::string& {
+    const auto other = renamed.find(path);
+    return other == renamed.end() ? path : other->second;
+  };
   std::vector<Node> found;
   std::vector<std::string> contents;
   std::uint64_t room = kMostUnpacked;
   std::uint64_t one_sided = 0;
   for (const auto& [path, member] : before.members()) {
-    const auto other_name = renamed.find(path);
-    const auto twin = after.members().find(other_name == renamed.end() ? path : other_name->second);
+    const auto twin = after.members().find(name_after(path));
     if (twin == after.members().end()) {
       ++one_sided;
       node.add("/" + path, word_of(member), std::nullopt);
@@ -128,9 +131,7 @@ void compare_members(Node& node, MemberSource& before, MemberSource& after, cons
   std::map<std::string, fs::path> new_files;
   for (std::size_t i = 0; i < contents.size(); ++i) {
     old_files[contents[i]] = folder / (std::to_string(i) + ".before");
-    const auto other_name = renamed.find(contents[i]);
-    new_files[other_name == renamed.end() ? contents[i] : other_name->second] =
-        folder / (std::to_string(i) + ".after");
+    new_files[name_after(contents[i])] = folder / (std::to_string(i) + ".after");
   }
   if (!contents.empty()) {
     before.extract(old_files);
@@ -139,9 +140,7 @@ void compare_members(Node& node, MemberSource& before, MemberSource& after, cons
   for (Node& part : found) {
     const auto old_file = old_files.find(part.name.substr(1));
     if (old_file != old_files.end()) {
-      const auto other_name = renamed.find(old_file->first);
-      const fs::path& new_file =
-          new_files.at(other_name == renamed.end() ? old_file->first : other_name->second);
+      const fs::path& new_file = new_files.at(name_after(old_file->first));
       Node content = compare(part.name, old_file->second, new_file);
       fs::remove(old_file->second);
       fs::remove(new_file);

@@ -37,8 +37,7 @@ struct Toolbox {
   fetch::OlderIndex older_index = fetch::OlderIndex::kRefuse;
   /// Begins to start a sandbox and returns at once; empty: what `host` says.
   std::function<std::unique_ptr<guest::PendingSandbox>(const guest::SandboxRequest&)> start_sandbox = {};
-  /// Namespaces have one id of the host, as those of users without a range, also where there is a range.
-  bool one_id = false;
+  guest::Ids ids = guest::Ids::kAutomatic;  ///< of the host, that sandboxes of namespaces have
 
   std::shared_ptr<engine::JobServer> job_server = {};  ///< of a make that runs this; null: none
   const core::Activity* activity = nullptr;  ///< what downloads are parts of; null: they stand alone

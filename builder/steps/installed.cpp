@@ -6,7 +6,6 @@
 
 #include "builder/engine/result.hpp"
 #include "builder/fetch/http/url.hpp"
-#include "builder/guest/export.hpp"
 #include "builder/recipe/show.hpp"
 #include "builder/steps/code_digests.hpp"
 #include "core/bytes.hpp"
@@ -46,14 +45,6 @@ std::string parameters_of(const Profile& profile) {
 
 }  // namespace
 
-std::int64_t epoch_of(std::int64_t newest_input) {
-  return core::source_date_epoch().value_or(newest_input);
-}
-
-std::string InstalledResult::identity() const {
-  return fmt::format("{} of {}", sha256.hex(), epoch);
-}
-
 engine::Ref<InstalledResult> add_installed(engine::Graph& graph, Profile& profile,
                                            engine::Ref<BaseResult> base, engine::Ref<Indexes> indexes,
                                            engine::Ref<PackageChoice> choice,
@@ -71,14 +62,14 @@ engine::Ref<InstalledResult> add_installed(engine::Graph& graph, Profile& profil
   step.prepare = [&profile] { profile.sandbox.start(); };
   step.make = [&profile, base, indexes, choice, files](engine::Context& context) {
     const std::vector<fetch::Repository>& repositories = context[indexes].repositories;
-    InstalledResult result;
-    result.epoch = epoch_of(std::max(context[base].newest, context[choice].newest()));
+    const std::int64_t epoch = epoch_of(std::max(context[base].newest, context[choice].newest()));
     guest::Sandbox& sandbox = profile.sandbox.with_root(context, profile.blob(context[base].sha256));
+    InstalledResult result;
     if (!repositories.empty()) {
       context.say(fmt::format("installing {} packages", context[files].packages.size()));
       guest::InstallOptions options;
       options.kernel_package = profile.recipe.kernel.package;
-      options.epoch = result.epoch;
+      options.epoch = epoch;
       context.phase("install", [&] {
         guest::install(sandbox, world_of(repositories, profile.recipe), context[choice].planned(),
                        files_of(context[files]), options);
@@ -86,13 +77,7 @@ engine::Ref<InstalledResult> add_installed(engine::Graph& graph, Profile& profil
       for (const fetch::FetchedPackage& package : context[files].packages)
         result.packages.push_back(row_of(package));
     }
-    const std::filesystem::path tar = profile.work / "installed.tar";
-    context.phase("export", [&] { guest::export_rootfs(sandbox, tar, result.epoch, profile.work.path()); });
-    result.isolation = sandbox.kind().isolation;
-    const artifacts::VerifiedFile file = profile.tools.blobs.adopt(tar);
-    result.sha256 = file.digest();
-    result.size = file.size();
-    profile.sandbox.holds(result.sha256);
+    static_cast<RootTar&>(result) = export_root(context, profile, sandbox, epoch);
     return result;
   };
   step.words = [](const InstalledResult& result) {

@@ -2,33 +2,21 @@
 // so that a changed file installs no package again and profiles with the same packages install them once.
 #pragma once
 
-#include <cstdint>
-#include <string>
 #include <vector>
 
 #include "artifacts/manifest/manifest.hpp"
 #include "builder/engine/graph.hpp"
 #include "builder/steps/base.hpp"
 #include "builder/steps/packages.hpp"
-#include "builder/steps/profile.hpp"
-#include "core/digest.hpp"
+#include "builder/steps/root_tar.hpp"
 
 namespace imgforge::steps {
 
-struct InstalledResult {
-  core::Digest sha256;  ///< of the normalised tar
-  std::uint64_t size = 0;
-  std::int64_t epoch = 0;                            ///< no time inside is later, in seconds
-  std::string isolation;                             ///< of the sandbox that made it, as in manifests
+struct InstalledResult : RootTar {
   std::vector<artifacts::ManifestPackage> packages;  ///< those whose files this build saw
-  std::string identity() const;
-  std::vector<core::Digest> files() const { return {sha256}; }
   template <class Self, class Visit>
   static void members(Self& self, Visit& visit) {
-    visit("sha256", self.sha256);
-    visit("size", self.size);
-    visit("epoch", self.epoch);
-    visit("isolation", self.isolation);
+    RootTar::members(self, visit);
     visit("packages", self.packages);
   }
 };
@@ -45,8 +33,5 @@ engine::Ref<InstalledResult> add_installed(engine::Graph& graph, Profile& profil
                                            engine::Ref<BaseResult> base, engine::Ref<Indexes> indexes,
                                            engine::Ref<PackageChoice> choice,
                                            engine::Ref<PackageFiles> files);
-
-/// The moment that no time in a root file system may exceed: SOURCE_DATE_EPOCH, or that of the newest input.
-std::int64_t epoch_of(std::int64_t newest_input);
 
 }  // namespace imgforge::steps

@@ -78,8 +78,11 @@ engine::Environment environment_of(Toolbox& tools, BlobCheck check) {
   };
   out.jobs = std::min(std::max(1U, std::thread::hardware_concurrency()), std::max(1U, tools.jobs));
   out.job_server = tools.job_server;
-  out.width = [&tools, jobs = out.jobs](const std::string& lane) {
-    return lane == kSandboxLane ? sandboxes(tools, jobs) : 1;
+  // Once: what is free later is less by the sandboxes that run.
+  out.width = [&tools, jobs = out.jobs, found = 0U](const std::string& lane) mutable {
+    if (lane != kSandboxLane) return 1U;
+    if (found == 0) found = sandboxes(tools, jobs);
+    return found;
   };
   return out;
 }

@@ -8,7 +8,6 @@
 #include "builder/first_boot/installation.hpp"
 #include "builder/guest/clean.hpp"
 #include "builder/guest/customize.hpp"
-#include "builder/guest/export.hpp"
 #include "builder/recipe/show.hpp"
 #include "builder/stages/installed_packages.hpp"
 #include "builder/steps/code_digests.hpp"
@@ -21,42 +20,36 @@ namespace {
 
 /// Where programs ran for it: "appliance", or both when the packages came from another build.
 std::string isolations(const std::string& packages, const std::string& own) {
-  return packages.empty() || packages == own ? own : packages + " and " + own;
+  return packages == own ? own : packages + " and " + own;
 }
 
 RootfsResult make(engine::Context& context, Profile& profile, engine::Ref<BaseResult> base,
                   const std::optional<PackageSteps>& packages) {
   const InstalledResult* installed = packages ? &context[packages->installed] : nullptr;
-  RootfsResult result;
-  result.epoch = installed != nullptr ? installed->epoch : epoch_of(context[base].newest);
+  const std::int64_t epoch = installed != nullptr ? installed->epoch : epoch_of(context[base].newest);
   const core::Digest& root = installed != nullptr ? installed->sha256 : context[base].sha256;
   guest::Sandbox& sandbox = profile.sandbox.with_root(context, profile.blob(root));
   guest::CustomizeOptions options;
-  options.epoch = result.epoch;
+  options.epoch = epoch;
   options.on_step = [&](std::size_t step, std::size_t count) {
     context.say(fmt::format("run step {} of {}", step, count));
   };
   context.phase("customise", [&] { guest::customize(sandbox, profile.recipe, options); });
   context.phase("clean", [&] { guest::clean_identity(sandbox); });
-  const std::filesystem::path tar = profile.work / "rootfs.tar";
-  context.phase("export", [&] { guest::export_rootfs(sandbox, tar, result.epoch, profile.work.path()); });
+  RootfsResult result;
+  static_cast<RootTar&>(result) = export_root(context, profile, sandbox, epoch);
   const guest::SandboxKind kind = sandbox.kind();
-  result.isolation = isolations(installed != nullptr ? installed->isolation : std::string(), kind.isolation);
   result.accelerator = kind.accelerator;
   result.accelerator_reason = kind.reason;
   profile.sandbox.finish();
-  const artifacts::VerifiedFile file = profile.tools.blobs.adopt(tar);
-  result.sha256 = file.digest();
-  result.size = file.size();
-  if (installed != nullptr) result.packages = stages::installed_packages(file, installed->packages);
+  if (installed != nullptr) {
+    result.isolation = isolations(installed->isolation, kind.isolation);
+    result.packages = stages::installed_packages(profile.blob(result.sha256), installed->packages);
+  }
   return result;
 }
 
 }  // namespace
-
-std::string RootfsResult::identity() const {
-  return fmt::format("{} of {}", sha256.hex(), epoch);
-}
 
 std::string customisation_parameters(const Profile& profile) {
   const core::Json& all = profile.canonical.json();

@@ -2,7 +2,6 @@
 // normalised.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,26 +11,17 @@
 #include "builder/steps/base.hpp"
 #include "builder/steps/installed.hpp"
 #include "builder/steps/profile.hpp"
-#include "core/digest.hpp"
 
 namespace imgforge::steps {
 
-struct RootfsResult {
-  core::Digest sha256;  ///< of the normalised tar
-  std::uint64_t size = 0;
-  std::int64_t epoch = 0;  ///< no time inside is later, in seconds
-  std::string isolation;   ///< of the sandbox that made it, as in manifests
-  std::string accelerator;
+/// Its isolation names both where the packages came from another sandbox than the customisation.
+struct RootfsResult : RootTar {
+  std::string accelerator;  ///< of the sandbox that customised
   std::string accelerator_reason;
   std::vector<artifacts::ManifestPackage> packages;  ///< all that are installed, those of the base too
-  std::string identity() const;
-  std::vector<core::Digest> files() const { return {sha256}; }
   template <class Self, class Visit>
   static void members(Self& self, Visit& visit) {
-    visit("sha256", self.sha256);
-    visit("size", self.size);
-    visit("epoch", self.epoch);
-    visit("isolation", self.isolation);
+    RootTar::members(self, visit);
     visit("accelerator", self.accelerator);
     visit("accelerator_reason", self.accelerator_reason);
     visit("packages", self.packages);

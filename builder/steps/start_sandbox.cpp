@@ -60,7 +60,7 @@ guest::NamespaceOptions namespace_options(const stages::Toolbox& tools, const gu
   options.abandoned = tools.scratch();
   options.cancel = tools.cancel;
   options.reason = std::move(reason);
-  if (tools.one_id) options.ids = guest::Ids::kNotify;
+  options.ids = tools.ids;
   return options;
 }
 

@@ -32,9 +32,10 @@ Pipe make_pipe() {
   return {core::Fd(ends[0]), core::Fd(ends[1])};
 }
 
-std::vector<char*> pointers_to(const std::vector<std::string>& words) {
+template <class Words>
+std::vector<char*> pointers_to(const Words& words) {
   std::vector<char*> out;
-  for (const std::string& word : words) out.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string_view word : words) out.push_back(const_cast<char*>(word.data()));
   out.push_back(nullptr);
   return out;
 }
@@ -60,9 +61,7 @@ void become_shell(const ScriptCall& call) {
   ::signal(SIGXFSZ, SIG_IGN);  // told as "File too large"
   ::umask(022);
   const std::vector<char*> words = pointers_to(call.words);
-  std::vector<char*> environment;
-  for (const char* variable : kScriptEnvironment) environment.push_back(const_cast<char*>(variable));
-  environment.push_back(nullptr);
+  const std::vector<char*> environment = pointers_to(kScriptEnvironment);
   ::execve(words.front(), words.data(), environment.data());
   require(-1, Step::kShell);
 }
