@@ -146,10 +146,12 @@ class Machine(Case):
         console.wait(r"talker \w+: in use")
         console.wait(r"set-up is complete")
         print(f"complete {time.monotonic() - begun:.1f} s after the second start", file=sys.stderr)
-        # What the killed machine had not yet written is found by its digest: then it begins once more.
         first, second, *more = self.server.ranges("1/talker.gguf")
         self.assertIsNone(first)
-        self.assertLessEqual(len(more), 1, more)
+        # ext4 may have the size of a file on the disk and not yet the end of its content when the machine is killed. That is
+        # found by the digest, and told: then, and only then, it begins once more.
+        told = "starting over" in (self.shared / "digios-first-boot.log").read_text()
+        self.assertEqual(more, [None] if told else [])
         self.assertGreater(second, 1_000_000, "it went on, and did not start over")
         self.assertAlmostEqual(second / 1e6, shown, delta=0.06)
         print(f"went on at byte {second} of {len(self.talker)}", file=sys.stderr)
