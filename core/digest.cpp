@@ -3,10 +3,12 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/handle.hpp"
+#include "core/whole_file.hpp"
 
 namespace imgforge::core {
 namespace {
@@ -34,16 +36,9 @@ const EVP_MD* evp_of(HashAlgorithm algorithm) {
 
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-template <class OnBlock>
-std::uint64_t stream_file(const std::filesystem::path& path, OnBlock&& on_block) {
-  const Fd fd = open_regular(path);
-  std::vector<std::byte> buffer(1 << 18);
-  std::uint64_t total = 0;
-  while (const std::size_t n = read_some(fd.get(), buffer, path.native())) {
-    on_block(std::span<const std::byte>(buffer.data(), n));
-    total += n;
-  }
-  return total;
+std::uint64_t stream_file(const std::filesystem::path& path,
+                          const std::function<void(std::span<const std::byte>)>& on_block) {
+  return read_whole(open_regular(path).get(), path.native(), on_block);
 }
 
 }  // namespace

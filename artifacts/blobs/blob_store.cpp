@@ -4,17 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
-#include <vector>
 
 #include "artifacts/blobs/blob_collector.hpp"
 #include "artifacts/blobs/incoming_file.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"
 #include "core/random.hpp"
+#include "core/whole_file.hpp"
 
 namespace imgforge::artifacts {
 namespace {
@@ -30,11 +29,7 @@ void make_folder(const std::filesystem::path& folder) {
 
 core::Digest hash(int fd, const std::filesystem::path& path) {
   core::Hasher hasher(core::HashAlgorithm::kSha256);
-  const std::uint64_t size = core::file_size(fd, path.native());
-  std::vector<std::byte> buffer(std::clamp<std::uint64_t>(size + 1, 4 << 10, 256 << 10));
-  while (const std::size_t n = core::read_some(fd, buffer, path.native())) {
-    hasher.update(std::span<const std::byte>(buffer.data(), n));
-  }
+  core::read_whole(fd, path.native(), [&](std::span<const std::byte> block) { hasher.update(block); });
   return hasher.finish();
 }
 

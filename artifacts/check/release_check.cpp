@@ -9,6 +9,7 @@
 #include "core/fd.hpp"
 #include "core/parallel.hpp"
 #include "core/text.hpp"
+#include "core/whole_file.hpp"
 
 namespace imgforge::artifacts {
 namespace {
@@ -64,9 +65,7 @@ CheckRow check_file(const std::filesystem::path& file, std::uint64_t size, const
                   std::to_string(found) + " bytes, the manifest says " + std::to_string(size));
     }
     Comparison comparison(size, digests);
-    std::vector<std::byte> buffer(1 << 18);
-    while (const std::size_t n = core::read_some(fd.get(), buffer, file.native()))
-      comparison.add(std::span<const std::byte>(buffer.data(), n));
+    core::read_whole(fd.get(), file.native(), [&](std::span<const std::byte> data) { comparison.add(data); });
     comparison.finish(sha256, sha512);
     row.ok = true;
     row.detail = "sha256:" + sha256.hex();

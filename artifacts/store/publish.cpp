@@ -20,6 +20,7 @@
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"
+#include "core/parallel.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
 
@@ -63,7 +64,6 @@ class Publication {
     before_ = store_.current(manifest_.line());  // refuses before anything is written
     name_sources();
     if (std::optional<PublishResult> same = identical_release()) return *same;
-    hash_sources();
     choose_version();
     for (const FlatLink& link : turns() ? flat_links(store_, manifest_) : version_links(store_, manifest_))
       check_flat_link(link);
@@ -122,22 +122,8 @@ class Publication {
   void name_sources() {
     for (const StagedArtifact& artifact : request_.artifacts) {
       request_.cancel.check();
-      sources_.push_back(artifact.sha256 ? core::FileDigests{0, *artifact.sha256, {}}
-                                         : core::file_digests(artifact.path));
-    }
-  }
-
-  /// A new release promises what is in its files now, whoever knew their digests before.
-  void hash_sources() {
-    for (std::size_t i = 0; i < sources_.size(); ++i) {
-      const StagedArtifact& artifact = request_.artifacts[i];
-      if (!artifact.sha256) continue;
-      request_.cancel.check();
-      sources_[i] = core::file_digests(artifact.path);
-      if (sources_[i].sha256 == *artifact.sha256) continue;
-      throw Error(Kind::kIntegrity, artifact.path.native() + " has " + sources_[i].sha256.to_string() +
-                                        ", expected " + artifact.sha256->to_string())
-          .hint("--rehash finds out what else has changed");
+      sources_.push_back(artifact.sha256 ? *artifact.sha256
+                                         : core::digest_of_file(core::HashAlgorithm::kSha256, artifact.path));
     }
   }
 
@@ -222,8 +208,7 @@ class Publication {
       published[artifact.file.substr(existing.stem().size())] = artifact.sha256;
     }
     std::map<std::string, core::Digest> wanted;
-    for (std::size_t i = 0; i < sources_.size(); ++i)
-      wanted[request_.artifacts[i].suffix] = sources_[i].sha256;
+    for (std::size_t i = 0; i < sources_.size(); ++i) wanted[request_.artifacts[i].suffix] = sources_[i];
     return published == wanted;
   }
 
@@ -259,10 +244,8 @@ class Publication {
       ManifestArtifact artifact;
       artifact.file = manifest_.stem() + staged.suffix;
       artifact.format = staged.format;
-      artifact.size = sources_[i].size;
       artifact.virtual_size = staged.virtual_size;
-      artifact.sha256 = sources_[i].sha256;
-      artifact.sha512 = sources_[i].sha512;
+      artifact.sha256 = sources_[i];
       artifact.media = staged.media;
       manifest_.artifacts.push_back(std::move(artifact));
     }
@@ -294,7 +277,12 @@ class Publication {
     if (::mkdir(directory.c_str(), 0755) != 0)
       throw core::system_error(errno, "cannot create", directory.native());
     for (std::size_t i = 0; i < sources_.size(); ++i) stage_artifact(directory, i);
+    staged_.resize(sources_.size());
+    core::for_each_parallel(sources_.size(), core::kOneACore,
+                            [&](std::size_t i) { promise_artifact(directory, i); });
+    for (const ManifestArtifact& artifact : manifest_.artifacts) sync_file(directory / artifact.file);
     const std::vector<Document> documents = request_.finalise(manifest_);
+    require_promises();
     if (std::vector<std::string>& flags = manifest_.insecure;
         manifest_.is_unsigned && std::find(flags.begin(), flags.end(), kUnsignedFlag) == flags.end())
       flags.emplace_back(kUnsignedFlag);
@@ -312,9 +300,10 @@ class Publication {
     write_signed(directory, kManifestFile, manifest);
     write_signed(directory, kSumsFile,
                  print_sums(manifest_, core::digest_of(core::HashAlgorithm::kSha256, manifest)));
-    const fs::path place = store_.release_directory(manifest_.line(), version_);
-    if (const auto row = find_damage_of_new(directory, place, manifest_, request_.memory))
-      throw Error(row->kind.value_or(Kind::kIntegrity), "staged file " + row->subject + ": " + row->detail);
+    for (const ManifestDocument& document : manifest_.documents) {
+      if (digests_of_staged(directory, document.file).sha512 != document.sha512)
+        throw Error(Kind::kIo, (directory / document.file).native() + " was not stored as it was written");
+    }
     core::sync_directory(directory);
   }
 
@@ -326,10 +315,48 @@ class Publication {
     const core::Fd fd = core::open_file(target, O_RDWR | O_NOFOLLOW);
     if (::fchmod(fd.get(), 0444) != 0)
       throw core::system_error(errno, "cannot set the mode of", target.native());
-    core::sync_fd(fd.get(), target.native());
+    // The disk writes while the processor hashes; whether it could is what the sync says.
+    ::sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
     if (::symlink(artifact.file.c_str(), (directory / plain_name(manifest_, artifact)).c_str()) != 0) {
       throw core::system_error(errno, "cannot link", target.native());
     }
+  }
+
+  core::FileDigests digests_of_staged(const fs::path& directory, const std::string& file) const {
+    const fs::path place = store_.release_directory(manifest_.line(), version_);
+    return digests_of_new(directory / file, place / file, request_.memory);
+  }
+
+  /// A new release promises what is in its own files, whoever knew the digests of the sources before.
+  void promise_artifact(const fs::path& directory, std::size_t index) {
+    request_.cancel.check();
+    ManifestArtifact& artifact = manifest_.artifacts[index];
+    const core::FileDigests found = digests_of_staged(directory, artifact.file);
+    if (found.sha256 != sources_[index]) {
+      throw Error(Kind::kIntegrity, "the copy of " + request_.artifacts[index].path.native() + " has " +
+                                        found.sha256.to_string() + ", expected " +
+                                        sources_[index].to_string())
+          .hint("--rehash finds out what else has changed");
+    }
+    artifact.size = found.size;
+    artifact.sha512 = found.sha512;
+    staged_[index] = found;
+  }
+
+  /// Whoever completed the manifest may have changed a promise.
+  void require_promises() const {
+    for (std::size_t i = 0; i < staged_.size(); ++i) {
+      const ManifestArtifact& artifact = manifest_.artifacts.at(i);
+      const core::FileDigests& found = staged_[i];
+      if (artifact.size == found.size && artifact.sha256 == found.sha256 && artifact.sha512 == found.sha512)
+        continue;
+      throw Error(Kind::kIntegrity,
+                  artifact.file + " has " + found.sha256.to_string() + ", the manifest says otherwise");
+    }
+  }
+
+  static void sync_file(const fs::path& path) {
+    core::sync_fd(core::open_file(path, O_RDONLY | O_NOFOLLOW).get(), path.native());
   }
 
   static void write_synced(const fs::path& path, std::string_view content) {
@@ -361,7 +388,8 @@ class Publication {
 
   const Store& store_;
   const PublishRequest& request_;
-  std::vector<core::FileDigests> sources_;
+  std::vector<core::Digest> sources_;      ///< sha256 of each
+  std::vector<core::FileDigests> staged_;  ///< what is in the copies
   Version version_;
   Manifest manifest_;
   std::map<std::string, std::string> documents_;

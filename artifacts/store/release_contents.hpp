@@ -7,6 +7,7 @@
 
 #include "artifacts/blobs/digest_memory.hpp"
 #include "artifacts/check/release_check.hpp"
+#include "core/digest.hpp"
 
 namespace imgforge::artifacts {
 
@@ -14,9 +15,9 @@ namespace imgforge::artifacts {
 /// it does not is hashed and remembered; null: everything is hashed.
 std::optional<CheckRow> find_damage(const std::filesystem::path& directory, const Manifest& manifest,
                                     DigestMemory* memory);
-/// The same for finished files that are about to be moved to `place`: they are sealed and hashed.
-std::optional<CheckRow> find_damage_of_new(const std::filesystem::path& directory,
-                                           const std::filesystem::path& place, const Manifest& manifest,
-                                           DigestMemory* memory);
+/// What is in a finished file, which nobody has open for writing, that will be synced and moved to `place`:
+/// it is sealed, read once and remembered.
+core::FileDigests digests_of_new(const std::filesystem::path& file, const std::filesystem::path& place,
+                                 DigestMemory* memory);
 
 }  // namespace imgforge::artifacts
