@@ -84,7 +84,7 @@ std::uint64_t compress_zstd(const std::filesystem::path& source, const std::file
   set(ZSTD_c_checksumFlag, 1);
   if (long_mode == LongMode::kOn) {
     set(ZSTD_c_enableLongDistanceMatching, 1);
-    set(ZSTD_c_windowLog, kZstdWindowLog);
+    set(ZSTD_c_windowLog, kZstdLongWindowLog);
   }
   checked(ZSTD_CCtx_setPledgedSrcSize(context.get(), size), source);
   core::NewFile file(target);

@@ -11,11 +11,14 @@
 
 namespace imgforge::artifacts {
 
-/// Largest window (and so about the largest memory) that is written or accepted: 2^27 bytes, which is also
-/// what the zstd program accepts without options.
+/// Largest window (and so about the largest memory) that is accepted: 2^27 bytes, which is also what the zstd
+/// program accepts without options.
 constexpr int kZstdWindowLog = 27;
+/// The window of long-distance matching that is written. Packing takes a third more memory than the window,
+/// whatever the size of the file.
+constexpr int kZstdLongWindowLog = 26;
 
-/// Long-distance matching over the whole window finds equal blocks far apart in a disk image.
+/// Long-distance matching over that window finds equal blocks far apart in a disk image.
 enum class LongMode { kOff, kOn };
 
 /// Packs the regular file `source` into a new file `target` (must not exist; removed again on failure; not

@@ -59,7 +59,7 @@ void pack_zstd(const fs::path& source, core::NewFile& target, const core::Cancel
   set(ZSTD_c_compressionLevel, kZstdLevel);
   set(ZSTD_c_checksumFlag, 1);
   set(ZSTD_c_enableLongDistanceMatching, 1);
-  set(ZSTD_c_windowLog, kZstdWindowLog);
+  set(ZSTD_c_windowLog, kZstdLongWindowLog);
   // A library without threads refuses this one: then one core does it all.
   static_cast<void>(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_nbWorkers, cores()));
   std::vector<std::byte> output(kBlock);

@@ -19,7 +19,7 @@ enum class Packing { kZstd, kXz };
 std::string_view packing_suffix(Packing packing);
 
 /// Packs the regular file `source` into a new file `target` on all cores (zstd with long-distance matching
-/// over 128 MiB, or xz); `target` is removed again on failure and not synced. Returns the packed size.
+/// over 64 MiB, or xz); `target` is removed again on failure and not synced. Returns the packed size.
 std::uint64_t pack_file(const std::filesystem::path& source, const std::filesystem::path& target,
                         Packing packing, const core::CancelToken& cancel = {});
 

@@ -90,7 +90,7 @@ void Overlay::add_directory(const std::string& path, Ownership owner, const core
   place(path, EntryType::kDirectory, owner, mark);
 }
 
-void Overlay::add_file(const std::string& path, std::string content, Ownership owner,
+void Overlay::add_file(const std::string& path, core::Content content, Ownership owner,
                        const core::Mark& mark) {
   Node& node = place(path, EntryType::kFile, owner, mark);
   node.entry.size = content.size();
@@ -114,7 +114,10 @@ const artifacts::TarEntry* Overlay::file_at(const std::string& path) const {
 
 void Overlay::write(int fd, std::string_view name) const {
   artifacts::TarWriter writer(fd, std::string(name));
-  for (const auto& [path, node] : nodes_) writer.add(node.entry, node.content);
+  for (const auto& [path, node] : nodes_) {
+    writer.begin(node.entry);
+    node.content.read([&](std::span<const std::byte> data) { writer.write(data); });
+  }
   writer.finish();
 }
 

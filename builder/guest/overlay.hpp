@@ -10,6 +10,7 @@
 
 #include "artifacts/tar/tar.hpp"
 #include "builder/guest/facts.hpp"
+#include "core/content.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::guest {
@@ -28,7 +29,7 @@ class Overlay {
   /// Each throws kCustomize at `mark` (which may be empty: no place in the recipe) when it would damage the
   /// root.
   void add_directory(const std::string& path, Ownership owner, const core::Mark& mark = {});
-  void add_file(const std::string& path, std::string content, Ownership owner, const core::Mark& mark = {});
+  void add_file(const std::string& path, core::Content content, Ownership owner, const core::Mark& mark = {});
   void add_link(const std::string& path, const std::string& target, const core::Mark& mark = {});
 
   /// True when something was added at that very path.
@@ -42,7 +43,7 @@ class Overlay {
  private:
   struct Node {
     artifacts::TarEntry entry;
-    std::string content;
+    core::Content content;
     bool implicit = false;  ///< a folder made because something is below it
   };
   struct Resolved {

@@ -14,6 +14,7 @@
 
 #include "builder/recipe/model.hpp"
 #include "core/bytes.hpp"
+#include "core/content.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"
 
@@ -63,10 +64,10 @@ struct Packages {
   std::vector<Marked> remove;
 };
 
-/// A file of the image. `content` is final: templates are expanded and `source` was read.
+/// A file of the image. `content` is final: templates are expanded.
 struct FileEntry {
   std::string path;  ///< absolute in the image, no "..", no trailing slash
-  std::string content;
+  core::Content content;
   std::uint32_t mode = 0644;
   std::string owner = "root";
   std::string group = "root";

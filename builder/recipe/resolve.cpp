@@ -116,7 +116,8 @@ ResolvedRecipe resolve(const Recipe& recipe, const std::string& profile, const R
   for (const std::string& option : options.set) tree = merged(tree, parse_override(option));
   tree = with_defaults(tree);
   check_required(tree);
-  ResolvedRecipe resolved = typed(tree, TypingContext{profile, recipe.folder(), options.build_time});
+  ResolvedRecipe resolved =
+      typed(tree, {profile, recipe.folder(), options.build_time, recipe.copied_files()});
   use_mirrors(resolved, options.mirrors);
   return resolved;
 }

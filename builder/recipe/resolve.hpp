@@ -3,12 +3,14 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "builder/recipe/document.hpp"
 #include "builder/recipe/recipe.hpp"
+#include "builder/recipe/source_files.hpp"
 #include "core/clock.hpp"
 
 namespace imgforge::recipe {
@@ -29,10 +31,12 @@ class Recipe {
   const Node& root() const { return document_.root(); }
   /// Absolute.
   const std::filesystem::path& folder() const { return folder_; }
+  CopiedFiles& copied_files() const { return *copied_files_; }
 
  private:
   Document document_;
   std::filesystem::path folder_;
+  std::shared_ptr<CopiedFiles> copied_files_ = std::make_shared<CopiedFiles>();
 };
 
 /// Reads and checks a recipe file. Throws kRecipe (kPermission when it cannot be read).

@@ -141,7 +141,7 @@ constexpr std::array kFields{
           .example = "content: \"version={{ version }}\\n\""},
     Field{.path = "files.source",
           .type = Type::kSourcePath,
-          .description = "A file of at most 64 MiB below the recipe's folder that is copied as it is."},
+          .description = "A file of at most 16 GiB below the recipe's folder that is copied as it is."},
     Field{.path = "files.template",
           .type = Type::kChoice,
           .description = "Whether templates are expanded in `source` too.",

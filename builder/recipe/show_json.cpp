@@ -90,13 +90,12 @@ Json tree_json(const ResolvedRecipe& recipe) {
   }
   Json files = Json::array();
   for (const FileEntry& entry : recipe.files) {
-    files.push_back(
-        Json{{"path", entry.path},
-             {"mode", mode_text(entry.mode)},
-             {"owner", entry.owner},
-             {"group", entry.group},
-             {"size", entry.content.size()},
-             {"digest", core::digest_of(core::HashAlgorithm::kSha256, entry.content).to_string()}});
+    files.push_back(Json{{"path", entry.path},
+                         {"mode", mode_text(entry.mode)},
+                         {"owner", entry.owner},
+                         {"group", entry.group},
+                         {"size", entry.content.size()},
+                         {"digest", entry.content.sha256().to_string()}});
   }
   Json links = Json::array();
   for (const LinkEntry& entry : recipe.links)

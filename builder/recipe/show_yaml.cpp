@@ -112,11 +112,11 @@ Json as_recipe(const ResolvedRecipe& recipe) {
   }
   for (std::size_t i = 0; i < recipe.files.size(); ++i) {
     Json& entry = out["files"][i];
-    const std::string& content = recipe.files[i].content;
-    if (content.size() > kMaxInline || !core::is_utf8(content)) continue;
+    const std::string* content = recipe.files[i].content.text();
+    if (content == nullptr || content->size() > kMaxInline || !core::is_utf8(*content)) continue;
     entry.erase("size");
     entry.erase("digest");
-    entry["content"] = without_templates(content);
+    entry["content"] = without_templates(*content);
   }
   for (std::size_t i = 0; i < recipe.models.size(); ++i) {
     if (recipe.models[i].size) out["models"][i]["size"] = recipe.models[i].size->to_string();

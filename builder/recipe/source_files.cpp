@@ -5,10 +5,33 @@
 #include <algorithm>
 #include <system_error>
 
+#include "core/bytes.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::recipe {
+namespace {
+
+/// Errors are at the node that names the file.
+template <class Read>
+auto reading(const Node& name, Read&& read) {
+  try {
+    return read();
+  } catch (core::Error& error) {
+    error.at(name.mark());
+    throw;
+  }
+}
+
+core::Content copied(const std::filesystem::path& file) {
+  if (std::filesystem::file_size(file) > kMaxCopiedBytes) {
+    throw core::Error(core::Kind::kUnsafe, fmt::format("{} is larger than {}", core::escaped(file.native()),
+                                                       core::Bytes{kMaxCopiedBytes}.to_string()));
+  }
+  return core::Content::of_file(file);
+}
+
+}  // namespace
 
 std::filesystem::path find_source(const Node& name, const std::filesystem::path& folder) {
   namespace fs = std::filesystem;
@@ -35,12 +58,13 @@ std::filesystem::path find_source(const Node& name, const std::filesystem::path&
 }
 
 std::string read_source(const Node& name, const std::filesystem::path& file) {
-  try {
-    return core::read_text_file(file, kMaxSourceBytes);
-  } catch (core::Error& error) {
-    error.at(name.mark());
-    throw;
-  }
+  return reading(name, [&] { return core::read_text_file(file, kMaxSourceBytes); });
+}
+
+const core::Content& CopiedFiles::at(const Node& name, const std::filesystem::path& file) {
+  const auto known = files_.find(file);
+  if (known != files_.end()) return known->second;
+  return files_.emplace(file, reading(name, [&] { return copied(file); })).first->second;
 }
 
 }  // namespace imgforge::recipe

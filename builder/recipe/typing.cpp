@@ -101,8 +101,8 @@ Packages read_packages(const Node& node, const std::filesystem::path& folder) {
 /// Reads `files`: contents given in place are always templates, sources when they say so.
 class FileReader {
  public:
-  FileReader(std::map<std::string, std::string> variables, std::filesystem::path folder)
-      : variables_(std::move(variables)), folder_(std::move(folder)) {}
+  FileReader(std::map<std::string, std::string> variables, const TypingContext& context)
+      : variables_(std::move(variables)), context_(context) {}
 
   FileEntry read(const Node& item) const {
     FileEntry file;
@@ -116,8 +116,8 @@ class FileReader {
       throw recipe_error(at(item, "path"), fmt::format("{} needs either content or source", file.path))
           .hint(content == nullptr ? "for an empty file: content: \"\"" : "keep one of them");
     }
-    file.content =
-        content != nullptr ? expand_in_place(*content) : from_source(*source, at(item, "template"));
+    file.content = content != nullptr ? core::Content(expand_in_place(*content))
+                                      : from_source(*source, at(item, "template"));
     return file;
   }
 
@@ -134,10 +134,10 @@ class FileReader {
     return expand_template(content.text(), variables_, mark);
   }
 
-  std::string from_source(const Node& source, const Node& is_template) const {
-    const std::filesystem::path file = find_source(source, folder_);
-    std::string text = read_source(source, file);
-    if (is_template.text() != "true") return text;
+  core::Content from_source(const Node& source, const Node& is_template) const {
+    const std::filesystem::path file = find_source(source, context_.folder);
+    if (is_template.text() != "true") return context_.copied_files.at(source, file);
+    const std::string text = read_source(source, file);
     const auto mark = [&](std::size_t offset, std::size_t length, std::size_t) {
       return SourceText(file.native(), text).mark(offset, length);
     };
@@ -145,7 +145,7 @@ class FileReader {
   }
 
   std::map<std::string, std::string> variables_;
-  std::filesystem::path folder_;
+  const TypingContext& context_;
 };
 
 void read_tree_entries(const Node& top, const FileReader& files, ResolvedRecipe& out) {
@@ -349,7 +349,7 @@ ResolvedRecipe typed(const Node& top, const TypingContext& context) {
   out.packages = read_packages(at(top, "packages"), context.folder);
   out.hostname = text_or(top, "hostname", host_name_from(out.name));
   out.timezone = at(top, "timezone").text();
-  read_tree_entries(top, FileReader(template_variables(top, out), context.folder), out);
+  read_tree_entries(top, FileReader(template_variables(top, out), context), out);
   read_accounts(top, out);
   for (const Field* runlevel : fields_below("services")) {
     for (const Node& service : items_of(at(top, "services"), runlevel->name())) {

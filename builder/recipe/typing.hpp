@@ -7,6 +7,7 @@
 
 #include "builder/recipe/document.hpp"
 #include "builder/recipe/recipe.hpp"
+#include "builder/recipe/source_files.hpp"
 #include "core/clock.hpp"
 
 namespace imgforge::recipe {
@@ -15,6 +16,7 @@ struct TypingContext {
   std::string profile;
   std::filesystem::path folder;  ///< of the recipe, absolute
   core::UnixTime build_time;
+  CopiedFiles& copied_files;
 };
 
 /// `top` has defaults filled in and required fields present. Errors as for `resolve`.

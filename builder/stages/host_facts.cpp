@@ -25,8 +25,9 @@ machine::AcceleratorVerdict HostFacts::accelerator() {
 IsolationChoice HostFacts::isolation() {
   const std::lock_guard lock(mutex_);
   if (!isolation_) {
-    isolation_ = choose_isolation(wish_, known_accelerator(),
-                                  [&] { return guest::probe_namespaces(cache_dir_ / "tmp"); });
+    isolation_ = choose_isolation(
+        wish_, [&] { return known_accelerator(); },
+        [&] { return guest::probe_namespaces(cache_dir_ / "tmp"); });
     progress_.note(
         fmt::format("sandbox: {} ({})", isolation_name(isolation_->isolation), isolation_->reason));
   }

@@ -23,22 +23,21 @@ IsolationWish isolation_wish(std::string_view word) {
   throw core::Error(core::Kind::kUsage, "no isolation is called " + core::escaped(word, 40));
 }
 
-IsolationChoice choose_isolation(IsolationWish wish, const machine::AcceleratorVerdict& accelerator,
+IsolationChoice choose_isolation(IsolationWish wish, const AskAccelerator& accelerator,
                                  const ProbeNamespaces& probe) {
   switch (wish) {
     case IsolationWish::kAppliance:
-      return {Isolation::kAppliance, fmt::format("{}; {}", kOption, accelerator.reason)};
+      return {Isolation::kAppliance, fmt::format("{}; {}", kOption, accelerator().reason)};
     case IsolationWish::kNamespaces:
       return {Isolation::kNamespaces, kOption};
     case IsolationWish::kAuto:
       break;
   }
-  if (accelerator.accelerator == machine::Accelerator::kKvm)
-    return {Isolation::kAppliance, accelerator.reason};
+  const auto [kind, reason] = accelerator();
+  if (kind == machine::Accelerator::kKvm) return {Isolation::kAppliance, reason};
   const guest::NamespaceProbe probed = probe();
-  if (probed.works) return {Isolation::kNamespaces, accelerator.reason};
-  return {Isolation::kAppliance,
-          fmt::format("{}; namespaces do not work: {}", accelerator.reason, probed.failure())};
+  if (probed.works) return {Isolation::kNamespaces, reason};
+  return {Isolation::kAppliance, fmt::format("{}; namespaces do not work: {}", reason, probed.failure())};
 }
 
 machine::Finding examine_isolation(IsolationWish wish, const machine::AcceleratorVerdict& accelerator,

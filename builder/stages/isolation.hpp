@@ -41,11 +41,12 @@ struct IsolationChoice {
   std::string reason;  ///< for people: "KVM works", "this machine has no /dev/kvm"
 };
 
+using AskAccelerator = std::function<machine::AcceleratorVerdict()>;
 using ProbeNamespaces = std::function<guest::NamespaceProbe()>;
 
-/// Chooses. `probe` is asked only when it matters. A wish is granted unseen: who starts the sandbox is told
-/// what is wrong with it.
-IsolationChoice choose_isolation(IsolationWish wish, const machine::AcceleratorVerdict& accelerator,
+/// Chooses. `accelerator` and `probe`, which take up to seconds, are asked only when they matter. A wish is
+/// granted unseen: who starts the sandbox is told what is wrong with it.
+IsolationChoice choose_isolation(IsolationWish wish, const AskAccelerator& accelerator,
                                  const ProbeNamespaces& probe);
 
 /// What `imgforge doctor` says: which one would run here and why, with the mend when it is the slow one or

@@ -74,10 +74,10 @@ artifacts::VerifiedFile obtain_base(Toolbox& tools, const BaseOrigin& origin) {
 }
 
 std::vector<fetch::Repository> load_indexes(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
-                                            const BaseOrigin& origin, const artifacts::VerifiedFile& base) {
+                                            const BaseOrigin& origin, fetch::PublicKeys keys) {
   if (!origin.alpine) return {};
+  fetch::require_keys_of_base(keys);
   const auto& alpine = std::get<recipe::AlpineBase>(recipe.base);
-  fetch::PublicKeys keys = fetch::keys_of_base(base);
   std::vector<std::filesystem::path> files;
   for (const recipe::Marked& key : recipe.packages.keys) files.emplace_back(key.value);
   fetch::add_key_files(keys, files);
@@ -106,23 +106,6 @@ std::vector<fetch::Repository> locked_repositories(const recipe::ResolvedRecipe&
                             .index = fetch::Index(std::move(entries[shown]), "the lock")});
   }
   return repositories;
-}
-
-std::int64_t newest_in(const artifacts::VerifiedFile& tarball) {
-  artifacts::TarPolicy policy;
-  policy.devices = artifacts::Devices::kAllow;
-  artifacts::TarReader reader(tarball.path(), policy);
-  artifacts::TarEntry entry;
-  std::int64_t newest = 0;
-  bool shell = false;
-  while (reader.next(entry)) {
-    newest = std::max(newest, entry.mtime);
-    shell |= entry.path == "bin/sh" || entry.path == "usr/bin/sh";
-  }
-  if (!shell) {
-    throw core::Error(core::Kind::kArchive, "the base is not a root filesystem (it has no bin/sh)");
-  }
-  return newest;
 }
 
 }  // namespace imgforge::stages

@@ -11,6 +11,7 @@
 
 #include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/alpine/alpine_base.hpp"
+#include "builder/fetch/apk/apk_keys.hpp"
 #include "builder/fetch/apk/apk_packages.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"
@@ -44,16 +45,13 @@ BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
 /// The base's tarball in the blob store: fetched or made, verified, and readable as a root file system.
 artifacts::VerifiedFile obtain_base(Toolbox& tools, const BaseOrigin& origin);
 
-/// The verified indexes of the recipe's repositories; empty for the embedded base.
+/// The indexes of the recipe's repositories, verified with the keys of the base and the recipe; empty for the
+/// embedded base.
 std::vector<fetch::Repository> load_indexes(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
-                                            const BaseOrigin& origin, const artifacts::VerifiedFile& base);
+                                            const BaseOrigin& origin, fetch::PublicKeys keys_of_base);
 
 /// The recipe's repositories with those packages that the lock has for the profile.
 std::vector<fetch::Repository> locked_repositories(const recipe::ResolvedRecipe& recipe,
                                                    const BaseOrigin& origin, const LockedSources& locked);
-
-/// Newest modification time inside a tarball. Reads it all under the policy for root file systems, so a base
-/// that breaks a rule of archives is refused here.
-std::int64_t newest_in(const artifacts::VerifiedFile& tarball);
 
 }  // namespace imgforge::stages

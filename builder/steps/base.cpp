@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "builder/engine/result.hpp"
+#include "builder/fetch/apk/base_contents.hpp"
 #include "builder/recipe/show.hpp"
 #include "builder/steps/code_digests.hpp"
 #include "core/bytes.hpp"
@@ -61,8 +62,13 @@ engine::Ref<BaseResult> add_base(engine::Graph& graph, Profile& profile, engine:
     const stages::BaseOrigin& origin = context[source].origin;
     Toolbox tools = profile.tools_for(context);
     const artifacts::VerifiedFile file = stages::obtain_base(tools, origin);
-    return BaseResult{file.digest(), file.size(),
-                      profile.recipe.iso_base() == nullptr ? stages::newest_in(file) : 0, origin.title};
+    BaseResult result{.sha256 = file.digest(), .size = file.size(), .title = origin.title};
+    if (profile.recipe.iso_base() == nullptr) {
+      fetch::BaseContents contents = fetch::read_base(file);
+      result.newest = contents.newest;
+      result.keys = std::move(contents.keys);
+    }
+    return result;
   };
   step.words = [](const BaseResult& result) {
     return fmt::format("{} · {}", result.title, core::Bytes{result.size}.human());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct BaseResult {
   std::uint64_t size = 0;
   std::int64_t newest = 0;  ///< newest time inside a tarball, in seconds since the epoch; 0: an ISO image
   std::string title;        ///< "alpine-minirootfs 3.22.2"
+  std::map<std::string, std::string> keys{};  ///< inside a tarball, that sign packages; PEM by file name
   std::string identity() const { return sha256.hex(); }
   std::vector<core::Digest> files() const { return {sha256}; }
   template <class Self, class Visit>
@@ -35,6 +37,7 @@ struct BaseResult {
     visit("size", self.size);
     visit("newest", self.newest);
     visit("title", self.title);
+    visit("keys", self.keys);
   }
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "builder/fetch/apk/base_contents.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/lock/stale.hpp"
 #include "builder/stages/model_members.hpp"
@@ -215,7 +216,7 @@ std::vector<Outdated> find_outdated(Toolbox& tools, const lock::Lock& lock,
       if (profile->steps.empty()) return;
       const artifacts::VerifiedFile file =
           stages::obtain_base(tools, stages::find_base(tools, recipe, LockedSources{lock, *profile}));
-      const auto repositories = stages::load_indexes(tools, recipe, newest, file);
+      const auto repositories = stages::load_indexes(tools, recipe, newest, fetch::read_base(file).keys);
       for (const lock::LockedStep& step : profile->steps) {
         if (step.action == "remove") continue;
         const std::string version = offered(repositories, step);

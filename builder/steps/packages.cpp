@@ -196,8 +196,7 @@ engine::Ref<Indexes> add_indexes(engine::Graph& graph, Profile& profile, engine:
     step.make = [&profile, source, base](engine::Context& context) {
       context.say("looking for them");
       Toolbox tools = profile.tools_for(context);
-      return Indexes{stages::load_indexes(tools, profile.recipe, context[source].origin,
-                                          profile.blob(context[base].sha256))};
+      return Indexes{stages::load_indexes(tools, profile.recipe, context[source].origin, context[base].keys)};
     };
   }
   step.words = [](const Indexes& result) {

@@ -1,6 +1,5 @@
 #include "builder/fetch/apk/apk_keys.hpp"
 
-#include "artifacts/tar/tar.hpp"
 #include "builder/fetch/apk/apk_names.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -19,20 +18,16 @@ bool is_key_name(std::string_view name) {
 
 }  // namespace
 
-PublicKeys keys_of_base(const artifacts::VerifiedFile& base) {
-  PublicKeys keys;
-  artifacts::TarReader reader(base.path(), {.devices = artifacts::Devices::kAllow});
-  artifacts::TarEntry entry;
-  while (reader.next(entry)) {
-    if (entry.type != artifacts::EntryType::kFile || !entry.path.starts_with(kFolder)) continue;
-    const std::string name = entry.path.substr(kFolder.size());
-    if (is_key_name(name)) keys[name] = reader.read_text(kKeyLimit);
-  }
-  if (keys.empty()) {
-    throw core::Error(core::Kind::kSignature, "the base has no keys in /" + std::string(kFolder))
-        .hint("without them no package index can be verified");
-  }
-  return keys;
+void add_key_member(PublicKeys& keys, artifacts::TarReader& reader, const artifacts::TarEntry& entry) {
+  if (entry.type != artifacts::EntryType::kFile || !entry.path.starts_with(kFolder)) return;
+  const std::string name = entry.path.substr(kFolder.size());
+  if (is_key_name(name)) keys[name] = reader.read_text(kKeyLimit);
+}
+
+void require_keys_of_base(const PublicKeys& keys) {
+  if (!keys.empty()) return;
+  throw core::Error(core::Kind::kSignature, "the base has no keys in /" + std::string(kFolder))
+      .hint("without them no package index can be verified");
 }
 
 void add_key_files(PublicKeys& keys, const std::vector<std::filesystem::path>& files) {

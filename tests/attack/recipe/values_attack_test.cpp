@@ -238,8 +238,8 @@ class HostileSources : public ::testing::Test {
 };
 
 TEST_F(HostileSources, StayInTheFolder) {
-  EXPECT_EQ(read("good").files.at(0).content, "good");
-  EXPECT_EQ(read("inside").files.at(0).content, "good");
+  EXPECT_EQ(*read("good").files.at(0).content.text(), "good");
+  EXPECT_EQ(*read("inside").files.at(0).content.text(), "good");
   EXPECT_EQ(kind_of("../victim"), core::Kind::kRecipe);
   EXPECT_EQ(kind_of("directory/../../victim"), core::Kind::kRecipe);
   EXPECT_EQ(kind_of("/etc/passwd"), core::Kind::kRecipe);
@@ -254,8 +254,10 @@ TEST_F(HostileSources, AreRegularFilesOfBoundedSize) {
   EXPECT_EQ(kind_of("fifo"), core::Kind::kRecipe);
   EXPECT_EQ(kind_of("directory"), core::Kind::kRecipe);
   core::write_file_atomically(folder / "recipe/large", "");
-  std::filesystem::resize_file(folder / "recipe/large", (64ull << 20) + 1);
+  std::filesystem::resize_file(folder / "recipe/large", (16ull << 30) + 1);
   EXPECT_EQ(kind_of("large"), core::Kind::kUnsafe);
+  std::filesystem::resize_file(folder / "recipe/large", (64ull << 20) + 1);
+  EXPECT_EQ(kind_of("large, template: true"), core::Kind::kUnsafe);
 }
 
 TEST_F(HostileSources, KeysToo) {
@@ -273,7 +275,7 @@ TEST(HostileTemplates, NothingIsEvaluated) {
   const ResolvedRecipe recipe = resolved(
       "vars: { a: '{{ vars.b }} $(touch /tmp/x)', b: x }\n"
       "files: [{ path: /x, content: '${UNSET} `id` {{ vars.a }}' }]\n");
-  EXPECT_EQ(recipe.files.at(0).content, "${UNSET} `id` {{ vars.b }} $(touch /tmp/x)");
+  EXPECT_EQ(*recipe.files.at(0).content.text(), "${UNSET} `id` {{ vars.b }} $(touch /tmp/x)");
   refused_line("files: [{ path: /x, content: '{{ UNSET }}' }]", "unknown variable");
   refused_line("files: [{ path: /x, content: '{{ vars.a.b }}' }]", "unknown variable");
 }

@@ -158,11 +158,11 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(values(all.packages.add),
             (Words{"alpine-base", "chrony>4", "so:libc.musl-x86_64.so.1", "openssh=9.6_p1-r0"}));
   EXPECT_EQ(values(all.packages.remove), Words{"apk-tools"});
-  EXPECT_EQ(all.files.at(0).content, "hi there only\n");
+  EXPECT_EQ(*all.files.at(0).content.text(), "hi there only\n");
   EXPECT_EQ(all.files[0].mode, 0600U);
   EXPECT_EQ(all.files[0].owner, "www");
   EXPECT_EQ(all.files[0].group, "www-data");
-  EXPECT_EQ(all.files.at(1).content, "#!/bin/sh\necho v1.2.0\n");
+  EXPECT_EQ(*all.files.at(1).content.text(), "#!/bin/sh\necho v1.2.0\n");
   EXPECT_EQ(all.files[1].mode, 04755U);
   EXPECT_EQ(all.files[1].mark.line, 20);
   EXPECT_EQ(all.directories.at(0).mode, 0750U);
@@ -280,7 +280,7 @@ TEST(Profiles, ExtendAndOverride) {
   EXPECT_EQ(values(p.packages.add), (Words{"a", "c=2", "d"}));
   ASSERT_EQ(p.files.size(), 2U);
   EXPECT_EQ(p.files[0].path, "/a");
-  EXPECT_EQ(p.files[0].content, "p");
+  EXPECT_EQ(*p.files[0].content.text(), "p");
   EXPECT_EQ(p.files[1].path, "/c");
   EXPECT_EQ(p.sysctl, (std::map<std::string, std::string>{{"x", "1"}, {"y", "2"}, {"z", "2"}}));
   ASSERT_EQ(p.services.size(), 3U);

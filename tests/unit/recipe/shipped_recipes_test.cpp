@@ -22,7 +22,8 @@ TEST(ShippedRecipes, AllProfilesResolve) {
   EXPECT_EQ(boot.line(), "hello-boot");
   EXPECT_TRUE(std::holds_alternative<EmbeddedBase>(boot.base));
   EXPECT_EQ(boot.disk.size, core::mib(128));
-  EXPECT_NE(boot.files.at(1).content.find("hello world from hello-boot v19700101"), std::string::npos);
+  EXPECT_NE(boot.files.at(1).content.text()->find("hello world from hello-boot v19700101"),
+            std::string::npos);
 
   const Recipe unhinged = load_recipe(kRecipes / "unhinged-os.yaml");
   EXPECT_EQ(unhinged.profiles(), (std::vector<std::string>{"minimal", "server", "desktop", "dev", "custom"}));
@@ -57,7 +58,7 @@ TEST(ShippedRecipes, NoProfileStartsANetworkService) {
 /// The content of a file of a recipe; empty when it has none.
 std::string content_of(const ResolvedRecipe& recipe, std::string_view path) {
   for (const FileEntry& file : recipe.files) {
-    if (file.path == path) return file.content;
+    if (file.path == path) return *file.content.text();
   }
   return {};
 }

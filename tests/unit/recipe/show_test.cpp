@@ -34,7 +34,7 @@ TEST(Show, YamlIsARecipeThatMeansTheSame) {
   const ResolvedRecipe second = resolve(parsed(yaml), "", {});
   EXPECT_EQ(to_json(second), to_json(first)) << yaml;
   EXPECT_EQ(second.description, first.description);
-  EXPECT_EQ(second.files.at(0).content, "{{ x }}\n\ttab \\ \a\xC2\x9b \xC3\xA4\n");
+  EXPECT_EQ(*second.files.at(0).content.text(), "{{ x }}\n\ttab \\ \a\xC2\x9b \xC3\xA4\n");
   EXPECT_EQ(show_yaml(second), yaml);
   EXPECT_EQ(yaml.find('\a'), std::string::npos);
   EXPECT_EQ(yaml.find("\xC2\x9b"), std::string::npos);

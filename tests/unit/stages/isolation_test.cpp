@@ -33,20 +33,24 @@ guest::NamespaceProbe never() {
   return {};
 }
 
+AskAccelerator saying(const machine::AcceleratorVerdict& verdict) {
+  return [verdict] { return verdict; };
+}
+
 TEST(IsolationChoice, IsTheApplianceWhereVirtualisationWorks) {
-  const IsolationChoice choice = choose_isolation(IsolationWish::kAuto, kWithKvm, never);
+  const IsolationChoice choice = choose_isolation(IsolationWish::kAuto, saying(kWithKvm), never);
   EXPECT_EQ(choice.isolation, Isolation::kAppliance);
   EXPECT_EQ(choice.reason, "KVM works");
 }
 
 TEST(IsolationChoice, IsNamespacesWhereItDoesNot) {
-  const IsolationChoice choice = choose_isolation(IsolationWish::kAuto, kWithout, works);
+  const IsolationChoice choice = choose_isolation(IsolationWish::kAuto, saying(kWithout), works);
   EXPECT_EQ(choice.isolation, Isolation::kNamespaces);
   EXPECT_EQ(choice.reason, "this machine has no /dev/kvm");
 }
 
 TEST(IsolationChoice, IsTheEmulatedApplianceWhereNeitherDoesAndSaysWhyNot) {
-  const IsolationChoice choice = choose_isolation(IsolationWish::kAuto, kWithout, forbidden);
+  const IsolationChoice choice = choose_isolation(IsolationWish::kAuto, saying(kWithout), forbidden);
   EXPECT_EQ(choice.isolation, Isolation::kAppliance);
   EXPECT_EQ(
       choice.reason,
@@ -54,8 +58,16 @@ TEST(IsolationChoice, IsTheEmulatedApplianceWhereNeitherDoesAndSaysWhyNot) {
 }
 
 TEST(IsolationChoice, IsWhatTheUserSays) {
-  EXPECT_EQ(choose_isolation(IsolationWish::kAppliance, kWithout, never).isolation, Isolation::kAppliance);
-  EXPECT_EQ(choose_isolation(IsolationWish::kNamespaces, kWithKvm, never).isolation, Isolation::kNamespaces);
+  EXPECT_EQ(choose_isolation(IsolationWish::kAppliance, saying(kWithout), never).isolation,
+            Isolation::kAppliance);
+}
+
+TEST(IsolationChoice, OfNamespacesLeavesVirtualisationUntried) {
+  const auto unasked = []() -> machine::AcceleratorVerdict {
+    ADD_FAILURE() << "KVM was tried for nothing";
+    return {};
+  };
+  EXPECT_EQ(choose_isolation(IsolationWish::kNamespaces, unasked, never).isolation, Isolation::kNamespaces);
 }
 
 TEST(IsolationWishes, HaveTheWordsOfTheCommandLine) {

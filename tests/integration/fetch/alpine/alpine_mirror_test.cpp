@@ -4,6 +4,7 @@
 
 #include "builder/fetch/alpine/alpine_base.hpp"
 #include "builder/fetch/apk/apk_packages.hpp"
+#include "builder/fetch/apk/base_contents.hpp"
 #include "support/fetch_lab.hpp"
 #include "support/servers.hpp"
 
@@ -28,7 +29,7 @@ class AlpineMirrorTest : public ::testing::Test {
     return {.release = "3.19", .arch = "x86_64", .mirrors = {mirror_->url(prefix)}, .pin = {}, .lock = {}};
   }
   static PublicKeys keys(FetchLab& lab) {
-    PublicKeys keys = keys_of_base(fetch_base(lab.context, find_base(lab.context, base_request())));
+    PublicKeys keys = read_base(fetch_base(lab.context, find_base(lab.context, base_request()))).keys;
     add_key_files(keys, {mirror_->key()});
     return keys;
   }
@@ -87,7 +88,7 @@ TEST_F(AlpineMirrorTest, EveryPackageAndThenNothingButConditionalRequests) {
 
 TEST_F(AlpineMirrorTest, RealIndexesOfAlpine) {
   FetchLab lab;
-  const PublicKeys trusted = keys_of_base(fetch_base(lab.context, find_base(lab.context, base_request())));
+  const PublicKeys trusted = read_base(fetch_base(lab.context, find_base(lab.context, base_request()))).keys;
   const std::filesystem::path folder = testing::mirror_material() / "data" / "index";
   const auto load = [&](const char* name) {
     return load_index(core::read_text_file(folder / name, 64 << 20), trusted, "x86_64", name);
@@ -98,7 +99,7 @@ TEST_F(AlpineMirrorTest, RealIndexesOfAlpine) {
 
 TEST_F(AlpineMirrorTest, WithoutItsKeyTheIndexIsRefused) {
   FetchLab lab;
-  const PublicKeys alpine = keys_of_base(fetch_base(lab.context, find_base(lab.context, base_request())));
+  const PublicKeys alpine = read_base(fetch_base(lab.context, find_base(lab.context, base_request()))).keys;
   const core::Error error = error_of([&] { repositories(lab, alpine); });
   EXPECT_EQ(error.kind(), core::Kind::kSignature);
   EXPECT_NE(error.message().find("repository main"), std::string::npos) << error.message();
