@@ -236,6 +236,7 @@ Json to_json(const Manifest& manifest) {
   json["tool"] = {{"name", manifest.tool_name}, {"version", manifest.tool_version}};
   json["recipe"] = {{"sha256", manifest.recipe_sha256.hex()}};
   if (manifest.derived_from) json["derived_from"] = to_json(*manifest.derived_from);
+  if (manifest.is_draft) json["draft"] = true;
   const ManifestBase& base = manifest.base;
   json["base"] = {{"kind", base.kind},
                   {"release", base.release},
@@ -264,6 +265,7 @@ void read_groups(JsonObject& root, Manifest& manifest) {
   manifest.recipe_sha256 = recipe.digest("sha256", HashAlgorithm::kSha256);
   recipe.finish();
   if (root.has("derived_from")) manifest.derived_from = read_derivation(root.object("derived_from"));
+  if (root.has("draft")) manifest.is_draft = root.truth("draft");
   manifest.base = read_base(root.object("base"));
   JsonObject kernel = root.object("kernel");
   manifest.kernel_release = kernel.text("release");

@@ -141,6 +141,8 @@ struct Manifest {
   core::Digest recipe_sha256;
   /// The member is there only when it says something: programs that do not know it refuse such a release.
   std::optional<ManifestDerivation> derived_from;
+  /// Packed in a hurry: never current, never exported. Like derived_from, there only when it is so.
+  bool is_draft = false;
   ManifestBase base;
   std::vector<ManifestPackage> packages;
   std::vector<ManifestModel> models;  ///< like derived_from, there only when there are some

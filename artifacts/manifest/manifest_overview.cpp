@@ -55,6 +55,7 @@ const std::unordered_map<std::string_view, Place>& places() {
       {"/version", {Type::kText, [](M& m, V& v, const K&) { m.version = std::move(v.text); }}},
       {"/created", {Type::kText, [](M& m, V& v, const K&) { m.created = std::move(v.text); }}},
       {"/unsigned", {Type::kTruth, [](M& m, V& v, const K&) { m.is_unsigned = v.truth; }}},
+      {"/draft", {Type::kTruth, [](M& m, V& v, const K&) { m.is_draft = v.truth; }}},
       {"/derived_from/release",
        {Type::kText, [](M& m, V& v, const K&) { derivation(m).release = std::move(v.text); }}},
       {"/derived_from/operation",

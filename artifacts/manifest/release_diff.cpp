@@ -22,6 +22,7 @@ Values fields_of(const Manifest& manifest) {
                 {"imgforge", manifest.tool_version},
                 {"unsigned", manifest.is_unsigned ? "yes" : "no"},
                 {"insecure", core::join(manifest.insecure, ", ")}};
+  if (manifest.is_draft) fields["draft"] = "yes";
   if (manifest.derived_from)
     fields["derived from"] = manifest.derived_from->release + ", " + manifest.derived_from->operation;
   std::erase_if(fields, [](const auto& field) { return field.second.empty(); });

@@ -49,6 +49,11 @@ Manifest intact_release(const Store& store, std::string_view line, const Version
   if (manifest.line() != line || manifest.version != version.to_string()) {
     throw Error(Kind::kIntegrity, directory.native() + " holds the manifest of " + manifest.stem());
   }
+  if (manifest.is_draft) {
+    throw Error(Kind::kUsage,
+                manifest.line() + " " + manifest.version + " is a draft and does not become current")
+        .hint("build it without --draft");
+  }
   for (const CheckRow& row : check_files(directory, manifest)) {
     if (row.ok) continue;
     throw Error(row.kind.value_or(Kind::kIntegrity), (directory / row.subject).native() + ": " + row.detail)
@@ -85,8 +90,9 @@ Version before_current(const Store& store, const std::string& name) {
                                     [](const auto& row) { return row.state == ReleaseState::kCurrent; });
   // What was converted from another release is gone back to only from its like: it rarely was current.
   const auto derived = [](const InventoryRelease& row) { return row.manifest && row.manifest->derived_from; };
+  const auto draft = [](const InventoryRelease& row) { return row.manifest && row.manifest->is_draft; };
   const auto older = std::find_if(current, line->releases.end(), [&](const auto& row) {
-    return row.state == ReleaseState::kOld && (derived(*current) || !derived(row));
+    return row.state == ReleaseState::kOld && !draft(row) && (derived(*current) || !derived(row));
   });
   if (older == line->releases.end()) {
     throw refuse("has no release before " + *line->current).hint("imgforge list " + name);

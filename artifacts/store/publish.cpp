@@ -52,6 +52,7 @@ class Publication {
     manifest_.profile = request.profile;
     manifest_.is_unsigned = !request.signer;
     manifest_.derived_from = request.derived_from;
+    manifest_.is_draft = request_.is_draft;
   }
 
   PublishResult run() {
@@ -83,7 +84,7 @@ class Publication {
   }
 
  private:
-  bool turns() const { return request_.current == Current::kTurn; }
+  bool turns() const { return request_.current == Current::kTurn && !request_.is_draft; }
   fs::path staging() const { return store_.root() / ".staging"; }
   fs::path line_directory() const { return store_.line_directory(manifest_.line()); }
 
@@ -142,6 +143,7 @@ class Publication {
       if (!is_candidate(*version)) continue;
       try {
         Manifest existing = read_manifest(store_.release_directory(manifest_.line(), *version));
+        if (existing.is_draft && !request_.is_draft) continue;
         if (existing.derived_from == request_.derived_from) return std::pair(*version, std::move(existing));
       } catch (const Error&) {
         return std::nullopt;

@@ -57,6 +57,8 @@ struct PublishRequest {
   /// Stands in the manifest. A derived release is compared with others that were derived alike, never with
   /// what a recipe gave, and the other way round.
   std::optional<ManifestDerivation> derived_from = {};
+  /// Stands in the manifest. A draft does not become current, and no other release is answered with one.
+  bool is_draft = false;
   std::string command = "publish";  ///< for the journal
   std::vector<StagedArtifact> artifacts;
   /// Completes the manifest, in which name, profile, version, artifacts and is_unsigned are filled already,

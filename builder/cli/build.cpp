@@ -73,6 +73,7 @@ std::string table(const std::vector<ProfileOutcome>& outcomes) {
     for (const auto& [format, size] : sizes)
       text += fmt::format("  {} {}", format, core::Bytes{size}.human());
     text += outcome.manifest.is_unsigned ? "   unsigned" : "   signed";
+    if (outcome.manifest.is_draft) text += ", draft";
     for (const artifacts::ManifestBoot& boot : outcome.boots) {
       const double seconds =
           boot.markers.empty() ? 0 : static_cast<double>(boot.markers.back().second) / 1000;
@@ -138,6 +139,7 @@ int build(Context& context, const Arguments& arguments) {
     request.release.signer = make_signer(context, arguments.signing_key, arguments.passphrase);
   request.release.signature = trusting({}, request.release.signer.public_key());
   request.release.insecure = switched_off(*arguments.build);
+  request.release.is_draft = arguments.build->is_draft;
   // A store that cannot be written is told now, not after the work.
   artifacts::Store::create(request.release.output_dir);
   const auto earlier = arguments.rehash ? artifacts::Earlier::kForget : artifacts::Earlier::kBelieve;

@@ -62,6 +62,8 @@ std::shared_ptr<BuildArguments> declare(OptionSet& set, Choice choice) {
 std::shared_ptr<BuildArguments> declare_build_arguments(OptionSet& set) {
   auto arguments = declare(set, Choice::kOfUser);
   set.flag("--why", arguments->why, "say what changed since the last build of each step");
+  set.flag("--draft", arguments->is_draft,
+           "pack fast rather than small; the release does not become current and is not exported");
   declare_lock_choice(set, *arguments);
   set.option("--vendor", arguments->vendored,
              "folder made by imgforge vendor: take everything from it, use no network");

@@ -16,6 +16,7 @@ struct BuildArguments {
   bool offline = false;
   bool dry_run = false;
   bool why = false;
+  bool is_draft = false;
   bool locked = false;
   bool ignore_lock = false;
   std::filesystem::path vendored;

@@ -93,6 +93,7 @@ Runner declare_prune(OptionSet& set);
 Runner declare_remove(OptionSet& set);
 Runner declare_backup(OptionSet& set);
 Runner declare_clone(OptionSet& set);
+Runner declare_rebuild(OptionSet& set);
 Runner declare_gc(OptionSet& set);
 Runner declare_inspect(OptionSet& set);
 Runner declare_diff(OptionSet& set);

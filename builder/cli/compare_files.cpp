@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "artifacts/store/release_reference.hpp"
 #include "builder/cli/inspect_tools.hpp"
@@ -9,6 +10,7 @@
 #include "builder/compare/compare.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -36,6 +38,20 @@ std::vector<ComparedPair> paired_artifacts(const artifacts::Manifest& before, co
     if (twin != rest.end()) rest.erase(twin);
   }
   for (const auto& [suffix, file] : rest) pairs.push_back({after.line() + suffix, {}, file});
+  return pairs;
+}
+
+std::vector<ComparedPair> differing_artifacts(const artifacts::Manifest& before,
+                                              const fs::path& before_folder, const artifacts::Manifest& after,
+                                              const fs::path& after_folder) {
+  std::set<core::Digest> digests;
+  for (const artifacts::ManifestArtifact& artifact : after.artifacts) digests.insert(artifact.sha256);
+  std::set<std::string> same;
+  for (const artifacts::ManifestArtifact& artifact : before.artifacts) {
+    if (digests.contains(artifact.sha256)) same.insert(artifact.file);
+  }
+  std::vector<ComparedPair> pairs = paired_artifacts(before, before_folder, after, after_folder);
+  std::erase_if(pairs, [&](const ComparedPair& pair) { return same.contains(pair.before.filename()); });
   return pairs;
 }
 
@@ -96,6 +112,14 @@ core::Json comparison_json(const std::vector<compare::Node>& found) {
     files.back()["equal"] = node.empty();
   }
   return {{"schema", 1}, {"equal", all_equal(found)}, {"files", std::move(files)}};
+}
+
+std::string explain_pairs(Context& context, const std::vector<ComparedPair>& pairs) {
+  const std::vector<compare::Node> found = compare_pairs(context, pairs);
+  print(context.options.json ? core::print_json(comparison_json(found)) : comparison_text(found));
+  std::vector<std::string> names;
+  for (const ComparedPair& pair : pairs) names.push_back(pair.name);
+  return core::join(names, ", ");
 }
 
 }  // namespace imgforge::cli

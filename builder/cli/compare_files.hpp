@@ -29,6 +29,12 @@ std::vector<ComparedPair> paired_artifacts(const artifacts::Manifest& before,
                                            const artifacts::Manifest& after,
                                            const std::filesystem::path& after_folder);
 
+/// Those of them whose digests differ.
+std::vector<ComparedPair> differing_artifacts(const artifacts::Manifest& before,
+                                              const std::filesystem::path& before_folder,
+                                              const artifacts::Manifest& after,
+                                              const std::filesystem::path& after_folder);
+
 /// One node a pair; empty ones are equal.
 std::vector<compare::Node> compare_pairs(Context& context, const std::vector<ComparedPair>& pairs);
 bool all_equal(const std::vector<compare::Node>& found);
@@ -36,5 +42,7 @@ bool all_equal(const std::vector<compare::Node>& found);
 std::string comparison_text(const std::vector<compare::Node>& found);
 /// {"schema": 1, "equal": false, "files": [...]}
 core::Json comparison_json(const std::vector<compare::Node>& found);
+/// Prints where the pairs differ, as text or JSON. Returns their names for an error, with commas.
+std::string explain_pairs(Context& context, const std::vector<ComparedPair>& pairs);
 
 }  // namespace imgforge::cli

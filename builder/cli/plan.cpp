@@ -39,7 +39,7 @@ int print_plan(Context& context, const BuildArguments& arguments) {
   for (const recipe::ResolvedRecipe& recipe : profiles) {
     const auto locked = stages::usable_lock(lock ? &*lock : nullptr, recipe);
     text += fmt::format("{} {}\n", context.out.bold(recipe.line()), recipe.version);
-    for (const StepOutlook& row : steps::plan(tools.toolbox(), recipe, locked)) {
+    for (const StepOutlook& row : steps::plan(tools.toolbox(), recipe, locked, arguments.is_draft)) {
       runs += row.outlook == Outlook::kRun ? 1 : 0;
       text += row_text(row, arguments.why, context.out);
       rows.push_back(row_json(row));

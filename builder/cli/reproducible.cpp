@@ -70,22 +70,13 @@ std::vector<ProfileOutcome> second_build(Context& context, BuildArguments argume
   return steps::build(tools.toolbox(), request);
 }
 
-/// The artifacts whose digests differ.
 std::vector<ComparedPair> differing(const std::vector<ProfileOutcome>& first,
                                     const std::vector<ProfileOutcome>& second) {
   std::vector<ComparedPair> pairs;
   for (std::size_t i = 0; i < first.size(); ++i) {
-    std::set<core::Digest> digests;
-    for (const artifacts::ManifestArtifact& artifact : second[i].manifest.artifacts)
-      digests.insert(artifact.sha256);
-    std::set<std::string> same;
-    for (const artifacts::ManifestArtifact& artifact : first[i].manifest.artifacts) {
-      if (digests.contains(artifact.sha256)) same.insert(artifact.file);
-    }
     for (ComparedPair& pair :
-         paired_artifacts(first[i].manifest, first[i].directory, second[i].manifest, second[i].directory)) {
-      if (!same.contains(pair.before.filename())) pairs.push_back(std::move(pair));
-    }
+         differing_artifacts(first[i].manifest, first[i].directory, second[i].manifest, second[i].directory))
+      pairs.push_back(std::move(pair));
   }
   return pairs;
 }
@@ -108,12 +99,8 @@ std::vector<std::string> verify_reproducible(Context& context, const BuildArgume
   });
   const std::vector<ComparedPair> pairs = differing(first, second);
   if (pairs.empty()) return varied;
-  const std::vector<compare::Node> found = compare_pairs(context, pairs);
-  print(context.options.json ? core::print_json(comparison_json(found)) : comparison_text(found));
-  std::vector<std::string> names;
-  for (const ComparedPair& pair : pairs) names.push_back(pair.name);
   throw core::Error(core::Kind::kIntegrity,
-                    fmt::format("two builds gave different bytes: {}", core::join(names, ", ")))
+                    fmt::format("two builds gave different bytes: {}", explain_pairs(context, pairs)))
       .hint("nothing was published; varied was: " + core::join(varied, ", "));
 }
 

@@ -34,6 +34,8 @@ constexpr std::array kCommands{
     std::tuple{"show", "Recipe", "print a recipe with overrides applied, or a release", &declare_show},
     std::tuple{"verify", "Trust", "check signature, digests and structure of releases or files",
                &declare_verify},
+    std::tuple{"rebuild", "Trust", "build a release again out of what it keeps and compare the bytes",
+               &declare_rebuild},
     std::tuple{"key", "Trust", "make signing keys and choose whom to trust", &declare_key},
     std::tuple{"export", "Publish", "write the releases as a tree of static files for stock clients",
                &declare_export},

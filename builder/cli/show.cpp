@@ -53,6 +53,7 @@ std::string as_text(const InventoryRelease& release, const Manifest& manifest, c
   row("folder", release.directory.native());
   row("built", manifest.created + " with imgforge " + manifest.tool_version);
   row("signed by", signer);
+  row("draft", manifest.is_draft ? "packed fast, does not become current" : "");
   row("insecure", core::join(manifest.insecure, ", "));
   row("made in", manifest.isolation);
   row("base", fmt::format("{} {}", manifest.base.kind, manifest.base.release));

@@ -59,6 +59,7 @@ std::string render(const VerifyReport& report, const Style& style) {
           manifest.accelerator.empty() ? "" : ", " + core::escaped(manifest.accelerator),
           manifest.accelerator_reason.empty() ? "" : " (" + core::escaped(manifest.accelerator_reason) + ")");
     }
+    if (manifest.is_draft) out += fmt::format("  {}: not for publication\n", style.warn("draft"));
     if (!manifest.insecure.empty())
       out += fmt::format("  {}: made with {}\n", style.warn("insecure"),
                          core::escaped(core::join(manifest.insecure, ", ")));

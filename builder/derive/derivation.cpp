@@ -134,6 +134,7 @@ artifacts::PublishRequest Derivation::publish_request(engine::Context& context, 
     }
   }
   publish.derived_from = artifacts::ManifestDerivation{request_.source.reference(), operation, read};
+  publish.is_draft = source.is_draft;
   publish.signer = request_.signer;
   publish.signature = request_.identical_signature;
   publish.cancel = tools_.cancel;

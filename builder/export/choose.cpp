@@ -17,6 +17,7 @@ struct Found {
   Version version;
   std::string created;
   bool is_unsigned = false;
+  bool is_draft = false;
 };
 
 Found examine(const artifacts::Store& store, const std::string& line, const Version& version) {
@@ -24,7 +25,7 @@ Found examine(const artifacts::Store& store, const std::string& line, const Vers
   return core::while_doing("reading the release " + directory.native(), [&]() -> Found {
     const artifacts::Manifest manifest = artifacts::parse_manifest(
         core::read_text_file(directory / artifacts::kManifestFile, artifacts::kMaxManifestBytes));
-    return {version, manifest.created, manifest.is_unsigned};
+    return {version, manifest.created, manifest.is_unsigned, manifest.is_draft};
   });
 }
 
@@ -40,6 +41,7 @@ std::vector<Candidate> choose_releases(const artifacts::Store& store, std::size_
     for (const Version& version : store.versions(line)) {
       if (version == *current) continue;
       const Found other = examine(store, line, version);
+      if (other.is_draft) continue;
       if (std::tie(other.created, other.version) < std::tie(head.created, head.version))
         found.push_back(other);
     }

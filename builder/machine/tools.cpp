@@ -25,7 +25,7 @@ constexpr std::array kTools{
          "SOURCE_DATE_EPOCH"},
     Tool{"syslinux", "makes the EFI system partition boot on BIOS", "syslinux", "--version", "", ""},
     Tool{"mksquashfs", "hands packages to the appliance; makes the root of live images", "squashfs-tools",
-         "-version", "4.5", "reproducible images, sqfstar"},
+         "-version", "4.5", "reproducible images, tar archives read"},
     Tool{"xorriso", "writes and checks ISO images", "xorriso", "-version", "1.5.4",
          "appended GPT partitions"},
     Tool{"objcopy", "makes unified kernel images", "binutils", "--version", "2.35",

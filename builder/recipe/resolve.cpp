@@ -102,6 +102,21 @@ const std::string& Recipe::description_of(const std::string& profile) const {
   return own == nullptr ? description() : own->text();
 }
 
+std::vector<std::string> named_files(const Recipe& recipe) {
+  std::vector<std::string> names;
+  if (const Node* files = recipe.root().find("files")) {
+    for (const Node& file : files->items()) {
+      if (const Node* source = file.find("source")) names.push_back(source->text());
+    }
+  }
+  const Node* packages = recipe.root().find("packages");
+  const Node* keys = packages == nullptr ? nullptr : packages->find("keys");
+  if (keys != nullptr) {
+    for (const Node& key : keys->items()) names.push_back(key.text());
+  }
+  return names;
+}
+
 Recipe load_recipe(const std::filesystem::path& path) {
   return Recipe(Document::load(path), std::filesystem::absolute(path).parent_path());
 }

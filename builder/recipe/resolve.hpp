@@ -39,6 +39,10 @@ class Recipe {
   std::shared_ptr<CopiedFiles> copied_files_ = std::make_shared<CopiedFiles>();
 };
 
+/// The files that a recipe copies or trusts, as it names them: `files.source` and `packages.keys`, without
+/// profiles.
+std::vector<std::string> named_files(const Recipe& recipe);
+
 /// Reads and checks a recipe file. Throws kRecipe (kPermission when it cannot be read).
 Recipe load_recipe(const std::filesystem::path& path);
 /// The same for a text; `name` stands for the file in messages.

@@ -39,4 +39,9 @@ std::string show_json(const ResolvedRecipe& recipe);
 /// and sha256.
 std::string show_yaml(const ResolvedRecipe& recipe);
 
+/// A recipe with this one profile that means the same wherever it lies: what a release keeps. Contents that
+/// are no text, or more than 64 KiB, are sources that are called by their sha256 (`sources/<hex>`), and so
+/// are keys (`sources/<hex>/<name>`): who reads it puts them there.
+std::string portable_yaml(const ResolvedRecipe& recipe);
+
 }  // namespace imgforge::recipe

@@ -11,7 +11,8 @@ namespace {
 
 using core::Json;
 
-constexpr std::size_t kMaxInline = 4096;
+constexpr std::size_t kMaxShown = 4096;
+constexpr std::size_t kMaxPortable = 64 << 10;
 
 /// Plain where no YAML reader can take the text for anything else, else in double quotes.
 std::string yaml_text(std::string_view text) {
@@ -92,7 +93,7 @@ void write_value(std::string& out, const Json& value, std::size_t indent) {
 }
 
 /// The recipe's own spelling of what JSON says in another way.
-Json as_recipe(const ResolvedRecipe& recipe) {
+Json as_recipe(const ResolvedRecipe& recipe, std::size_t longest_content) {
   Json out = to_json(recipe);
   out.erase("profile");
   if (std::holds_alternative<EmbeddedBase>(recipe.base)) {
@@ -113,7 +114,7 @@ Json as_recipe(const ResolvedRecipe& recipe) {
   for (std::size_t i = 0; i < recipe.files.size(); ++i) {
     Json& entry = out["files"][i];
     const std::string* content = recipe.files[i].content.text();
-    if (content == nullptr || content->size() > kMaxInline || !core::is_utf8(*content)) continue;
+    if (content == nullptr || content->size() > longest_content || !core::is_utf8(*content)) continue;
     entry.erase("size");
     entry.erase("digest");
     entry["content"] = without_templates(*content);
@@ -147,10 +148,32 @@ std::string commented(const std::string& yaml) {
 
 std::string show_yaml(const ResolvedRecipe& recipe) {
   Json body{{"imgforge", 1}, {"description", recipe.description}};
-  body.update(as_recipe(recipe));
+  body.update(as_recipe(recipe, kMaxShown));
   std::string out = fmt::format("# {} {}, resolved\n", recipe.line(), recipe.version);
   write_members(out, body, 0, false);
   return commented(out);
+}
+
+std::string portable_yaml(const ResolvedRecipe& recipe) {
+  Json body{{"imgforge", 1}, {"description", recipe.description}};
+  body.update(as_recipe(recipe, kMaxPortable));
+  for (Json& entry : body["files"]) {
+    if (entry.contains("content")) continue;
+    const std::string digest = entry["digest"];
+    entry["source"] = "sources/" + digest.substr(digest.find(':') + 1);
+    entry.erase("size");
+    entry.erase("digest");
+  }
+  const Packages& packages = recipe.packages;
+  for (std::size_t i = 0; i < packages.keys.size(); ++i) {
+    const std::string name = std::filesystem::path(packages.keys[i].value).filename();
+    body["packages"]["keys"][i] = fmt::format("sources/{}/{}", packages.key_digests[i].hex(), name);
+  }
+  if (!recipe.profile.empty()) body["profiles"] = {{recipe.profile, Json::object()}};
+  std::string out =
+      fmt::format("# What {} {} was made from, with recipe.lock.json.\n", recipe.line(), recipe.version);
+  write_members(out, body, 0, false);
+  return out;
 }
 
 }  // namespace imgforge::recipe

@@ -13,6 +13,7 @@ namespace {
 
 ProfileOptions options_for(const BuildRequest& request, const recipe::ResolvedRecipe& recipe) {
   ProfileOptions options{.locked = stages::usable_lock(request.lock ? &*request.lock : nullptr, recipe)};
+  options.is_draft = request.release.is_draft;
   options.list_signer = {request.release.signer, request.release.build_time,
                          core::source_date_epoch().has_value()};
   return options;
@@ -72,8 +73,8 @@ std::vector<ProfileOutcome> build(Toolbox& tools, const BuildRequest& request) {
 }
 
 std::vector<engine::StepOutlook> plan(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
-                                      const std::optional<LockedSources>& locked) {
-  ProfileOptions options{.locked = locked};
+                                      const std::optional<LockedSources>& locked, bool is_draft) {
+  ProfileOptions options{.locked = locked, .is_draft = is_draft};
   Profile profile(tools, recipe, std::move(options));
   const ReleaseRequest request;
   engine::Graph graph;

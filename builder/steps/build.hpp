@@ -41,6 +41,6 @@ std::vector<ProfileOutcome> build(Toolbox& tools, const BuildRequest& request);
 /// What a build of the profile would do, found out without doing it: no request is made, no program of the
 /// image runs. What was last seen of mirrors and indexes stands for them.
 std::vector<engine::StepOutlook> plan(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
-                                      const std::optional<LockedSources>& locked);
+                                      const std::optional<LockedSources>& locked, bool is_draft = false);
 
 }  // namespace imgforge::steps

@@ -9,6 +9,7 @@
 #include "builder/fetch/http/url.hpp"
 #include "builder/lock/stale.hpp"
 #include "builder/stages/model_members.hpp"
+#include "builder/steps/lock_rows.hpp"
 #include "builder/steps/profile_graph.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
@@ -20,63 +21,9 @@ namespace {
 using core::Error;
 using core::Kind;
 
-/// Puts rows together that profiles share.
-class Writer {
- public:
-  explicit Writer(std::string recipe) { lock_.recipe = std::move(recipe); }
-
-  std::size_t add(const lock::LockedBase& base) {
-    const auto found = std::find(lock_.bases.begin(), lock_.bases.end(), base);
-    if (found != lock_.bases.end()) return static_cast<std::size_t>(found - lock_.bases.begin());
-    lock_.bases.push_back(base);
-    return lock_.bases.size() - 1;
-  }
-  void add(const lock::LockedIndex& index) {
-    if (std::find(lock_.indexes.begin(), lock_.indexes.end(), index) == lock_.indexes.end())
-      lock_.indexes.push_back(index);
-  }
-  void add(const lock::LockedPackage& package) { packages_.emplace(package.full_name(), package); }
-  void add(const lock::LockedModel& row) {
-    models_.insert_or_assign({row.model.name, row.model.source.text}, row);
-  }
-  void add(lock::LockedProfile profile) { lock_.profiles.push_back(std::move(profile)); }
-  void add_tools(const engine::Tools& versions) {
-    for (const auto& [name, version] : versions) lock_.tools[name] = version;
-  }
-
-  lock::Lock finish() {
-    for (auto& [key, model] : models_) lock_.models.push_back(std::move(model));
-    for (auto& [name, package] : packages_) lock_.packages.push_back(std::move(package));
-    return std::move(lock_);
-  }
-
- private:
-  lock::Lock lock_;
-  std::map<std::string, lock::LockedPackage> packages_;
-  std::map<std::pair<std::string, std::string>, lock::LockedModel> models_;
-};
-
-lock::LockedBase base_row(const fetch::BaseSource& source, const artifacts::VerifiedFile& file) {
-  return {source.flavor,       source.version, source.branch, source.arch,
-          source.urls.front(), file.digest(),  file.size()};
-}
-
-lock::LockedPackage package_row(const std::vector<fetch::Repository>& repositories,
-                                const fetch::FetchedPackage& package) {
-  return {package.entry.name,
-          package.entry.version,
-          package.entry.arch,
-          fetch::find_repository(repositories, package.entry.name, package.entry.version)->name,
-          package.url,
-          package.entry.identity,
-          package.file.digest(),
-          package.file.size(),
-          package.entry.build_time};
-}
-
 class ProfileLock {
  public:
-  ProfileLock(Toolbox& tools, const recipe::ResolvedRecipe& recipe, Writer& writer)
+  ProfileLock(Toolbox& tools, const recipe::ResolvedRecipe& recipe, LockWriter& writer)
       : tools_(tools), recipe_(recipe), writer_(writer) {
     row_.name = recipe.profile;
     row_.request = lock::request_of(recipe);
@@ -119,27 +66,19 @@ class ProfileLock {
     }
     engine::Engine engine(graph, environment_of(tools_, BlobCheck::kHashed));
     engine.run(targets);
-    row_.base =
-        writer_.add(base_row(*engine[steps.source].origin.alpine, profile.blob(engine[steps.base].sha256)));
-    if (!steps.packages) return;  // an ISO image brings its packages
-    for (const fetch::Repository& repository : engine[steps.packages->indexes].repositories) {
-      writer_.add({repository.name, fetch::redacted_url(repository.index_url), repository.arch,
-                   repository.file->digest()});
+    const lock::Lock* kept = old ? &old->lock : nullptr;
+    if (!steps.packages) {  // an ISO image brings its packages
+      add_alpine(writer_, row_, engine[steps.source], engine[steps.base], nullptr, kept);
+      return;
     }
-    for (const ChosenPackage& package : engine[steps.packages->choice].packages)
-      row_.steps.push_back({package.action, package.name, package.version, package.old_version});
-    const PackageFiles& files = engine[steps.packages->files];
-    for (const fetch::FetchedPackage& package : files.packages) {
-      lock::LockedPackage row = package_row(files.repositories, package);
-      // One that stays keeps its row, also when it comes from elsewhere today.
-      const auto* before = old ? old->lock.find_package(row.name, row.version) : nullptr;
-      writer_.add(before != nullptr && before->sha256 == row.sha256 ? *before : row);
-    }
+    const ChosenFiles chosen{engine[steps.packages->indexes], engine[steps.packages->choice],
+                             engine[steps.packages->files]};
+    add_alpine(writer_, row_, engine[steps.source], engine[steps.base], &chosen, kept);
   }
 
   Toolbox& tools_;
   const recipe::ResolvedRecipe& recipe_;
-  Writer& writer_;
+  LockWriter& writer_;
   lock::LockedProfile row_;
 };
 
@@ -195,7 +134,7 @@ lock::Lock make_lock(Toolbox& tools, const std::string& recipe,
                      const std::optional<Moving>& moving) {
   if (moving) require_locked(*moving);
   core::TempDir::reclaim(tools.scratch());
-  Writer writer(recipe);
+  LockWriter writer(recipe);
   for (const recipe::ResolvedRecipe& profile : profiles) {
     core::while_doing("locking " + profile.line(), [&] { ProfileLock(tools, profile, writer).run(moving); });
   }

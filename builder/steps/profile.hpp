@@ -34,6 +34,7 @@ struct ProfileOptions {
   std::optional<LockedSources> locked = {};  ///< made from exactly that
   std::optional<Keeping> keeping = {};       ///< the choice of packages is made anew for some of them
   stages::ListSigner list_signer = {};
+  bool is_draft = false;  ///< packed fast rather than small
 };
 
 struct Profile {

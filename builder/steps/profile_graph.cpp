@@ -15,6 +15,7 @@ ProfileSteps add_profile(engine::Graph& graph, Profile& profile, const ReleaseRe
   ReleaseParts parts{.source = out.source, .base = out.base};
   if (recipe.iso_base() != nullptr) {
     parts.medium = add_remaster(graph, profile, out.base);
+    parts.lock = add_release_lock(graph, profile, out.source, out.base, {}, {});
     out.release = add_release(graph, profile, request, parts);
     return out;
   }
@@ -51,6 +52,7 @@ ProfileSteps add_profile(engine::Graph& graph, Profile& profile, const ReleaseRe
           add_boot(graph, profile, format, paths, request.boot_test, artifact, *parts.boot_files));
     }
   }
+  parts.lock = add_release_lock(graph, profile, out.source, out.base, out.packages, out.models);
   out.release = add_release(graph, profile, request, parts);
   return out;
 }

@@ -58,6 +58,8 @@ class Release {
     publish.profile = recipe.profile;
     publish.version = release_version(recipe.version);
     publish.cancel = profile_.tools.cancel;
+    publish.is_draft = request_.is_draft;
+    if (request_.is_draft) publish.numbering = artifacts::Numbering::kNextRevision;
     publish.signer = request_.signer;
     publish.signature = request_.signature;
     publish.memory = &profile_.tools.blobs.memory();
@@ -65,7 +67,10 @@ class Release {
     if (parts_.medium) add_artifact(publish, "iso", context_[*parts_.medium].artifact);
     publish.finalise = [this](artifacts::Manifest& manifest) {
       complete(manifest);
-      return std::vector<artifacts::Document>{{std::string(stages::kSbomFile), stages::make_sbom(manifest)}};
+      return std::vector<artifacts::Document>{
+          {std::string(stages::kSbomFile), stages::make_sbom(manifest)},
+          {std::string(kReleasedRecipe), recipe::portable_yaml(profile_.recipe)},
+          {std::string(kReleasedLock), context_[parts_.lock].text}};
     };
     return publish;
   }
@@ -153,6 +158,7 @@ engine::Ref<ReleaseResult> add_release(engine::Graph& graph, Profile& profile, c
   for (const auto& [format, artifact] : parts.artifacts) step.inputs.push_back(engine::bytes_of(artifact));
   for (const auto& boot : parts.boots) step.inputs.push_back(engine::value_of(boot));
   if (parts.medium) step.inputs.push_back(engine::bytes_of(*parts.medium));
+  step.inputs.push_back(engine::value_of(parts.lock));
   step.make = [&profile, &request, parts](engine::Context& context) {
     return Release(context, profile, request, parts).run();
   };

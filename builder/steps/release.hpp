@@ -16,6 +16,7 @@
 #include "builder/steps/boot_files.hpp"
 #include "builder/steps/models.hpp"
 #include "builder/steps/profile.hpp"
+#include "builder/steps/release_lock.hpp"
 #include "builder/steps/remaster.hpp"
 #include "builder/steps/rootfs.hpp"
 #include "core/clock.hpp"
@@ -35,6 +36,8 @@ struct ReleaseRequest {
   signing::Signer signer = {};  ///< nobody: unsigned releases, which their manifests say
   /// As in artifacts::PublishRequest.
   artifacts::SignatureCheck signature = {};
+  /// Packed fast rather than small, never current.
+  bool is_draft = false;
   /// Checks that flags switched off, for the manifests.
   std::vector<std::string> insecure = {};
 };
@@ -56,6 +59,7 @@ struct ReleaseParts {
       {};  ///< by format, in the recipe's order
   std::vector<engine::Ref<BootResult>> boots = {};
   std::optional<engine::Ref<RemasterResult>> medium = {};
+  engine::Ref<ReleaseLock> lock = {};
 };
 
 /// `request` must outlive the graph.

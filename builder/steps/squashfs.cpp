@@ -5,9 +5,14 @@
 #include "builder/machine/tool_versions.hpp"
 #include "builder/steps/code_digests.hpp"
 #include "core/bytes.hpp"
+#include "core/json.hpp"
 
 namespace imgforge::steps {
 namespace {
+
+int level_of(const Profile& profile) {
+  return profile.options.is_draft ? image::kDraftSquashfsLevel : image::kSquashfsLevel;
+}
 
 SquashfsResult make(Profile& profile, const RootfsResult& rootfs, const ModelsResult* models) {
   const Toolbox& tools = profile.tools;
@@ -15,11 +20,11 @@ SquashfsResult make(Profile& profile, const RootfsResult& rootfs, const ModelsRe
   const image::RootTree tree = tree_of(profile, rootfs, models);
   std::filesystem::path tar = tree.tar;
   if (!tree.added.empty()) {
-    tar = folder / "rootfs.tar";  // sqfstar reads one tar
+    tar = folder / "rootfs.tar";  // mksquashfs reads one tar
     image::write_root_tar(tree, tar, tools.cancel);
   }
   const std::filesystem::path output = folder / "root.squashfs";
-  image::make_squashfs(tar, output, rootfs.epoch, tools.processes, tools.cancel);
+  image::make_squashfs(tar, output, rootfs.epoch, tools.processes, tools.cancel, level_of(profile));
   const auto file = profile.tools.blobs.adopt(output, {}, artifacts::Durability::kRemade);
   return {file.digest(), file.size()};
 }
@@ -33,6 +38,7 @@ engine::Ref<SquashfsResult> add_squashfs(engine::Graph& graph, Profile& profile,
   step.id = profile.id("squashfs");
   step.kind = "squashfs";
   step.summary = "root file system that is never written to";
+  step.parameters = core::Json{{"level", level_of(profile)}}.dump();
   step.inputs = {engine::bytes_of(rootfs)};
   if (models) step.inputs.push_back(engine::value_of(*models));
   step.tools = [&tools = profile.tools] {

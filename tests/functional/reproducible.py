@@ -4,6 +4,7 @@ what two builds in different surroundings made alike. Needs no mirror."""
 
 import json
 import pathlib
+import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -78,6 +79,82 @@ class Diff(Case):
         self.fails(2, "diff", "--bytes", HELLO, says="--bytes compares two")
         self.fails(2, "diff", "--bytes", HELLO, "hello-boot", says="is no file")
         self.fails(2, "diff", "--bytes", "--markdown", HELLO, HELLO, says="--markdown")
+
+
+class Again(Case):
+    """`rebuild`: a release out of nothing but what it keeps."""
+    WARM = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = cls.scratch / "recipe"
+        cls.folder.mkdir()
+        (cls.folder / "blob").write_bytes(bytes(range(256)))
+        recipe = HELLO.read_text() + "profiles:\n  small:\n    +files:\n      - { path: /usr/share/blob, source: blob }\n"
+        (cls.folder / "again.yaml").write_text(recipe)
+        cls.built = cls.run_imgforge("build", cls.folder / "again.yaml", "--format", "qcow2", "--format", "iso", "--unsigned",
+                                     "--isolation", "namespace", "--set", "name=again")
+
+    def setUp(self):
+        self.assert_exit(self.built, 0)
+
+    def rebuild(self, *words, code=0, release="again-small"):
+        return self.assert_exit(self.run_imgforge("rebuild", release, "--isolation", "namespace", *words), code)
+
+    def test_gives_the_same_bytes_without_recipe_and_cache(self):
+        again = self.rebuild("--sources", self.folder)
+        self.assertRegex(again.stdout, r"^again-small@v\d{8}: rebuilt, 2 files the same bytes\n$")
+        report = json.loads(self.rebuild("--sources", self.folder, "--json").stdout)
+        self.assertEqual([row["file"].rsplit(".", 1)[1] for row in report["files"]], ["qcow2", "iso"])
+        self.assertEqual(len(list((self.out / "releases" / "again-small").glob("v*"))), 1, "nothing is published")
+
+    def test_says_which_files_it_lacks(self):
+        refusal = self.rebuild(code=2).stderr
+        self.assertIn("40aff2e9d2d8922e47afd4648e6967497158785fbd1da870e7110266bf944880", refusal)
+        self.assertIn("--sources", refusal)
+
+    def test_tells_where_other_bytes_are(self):
+        built = self.run_imgforge("build", HELLO, "--format", "qcow2", "--unsigned", "--isolation", "namespace",
+                                  env={"SOURCE_DATE_EPOCH": "1000000000"}, output_dir=self.scratch / "other")
+        self.assert_exit(built, 0)
+        again = self.assert_exit(self.run_imgforge("rebuild", "hello-boot", "--isolation", "namespace", output_dir=self.scratch / "other"), 6)
+        self.assertIn("hello-boot.qcow2 (qcow2)", again.stdout)
+        self.assertIn("SOURCE_DATE_EPOCH", again.stderr)
+
+    def test_believes_the_manifest_alone(self):
+        release = self.scratch / "copy"
+        shutil.copytree(self.out, release, symlinks=True)
+        recipe = next((release / "releases" / "again-small").glob("v*/recipe.yaml"))
+        recipe.chmod(0o644)
+        recipe.write_text(recipe.read_text().replace("hello", "hallo"))
+        refusal = self.run_imgforge("rebuild", "again-small", "--sources", self.folder, output_dir=release)
+        self.assertNotEqual(refusal.returncode, 0)
+        self.assertIn("recipe.yaml is not what the manifest says", refusal.stderr)
+
+    def test_a_derived_release_names_its_source(self):
+        self.ok("convert", "again-small", "--to", "raw", "--unsigned", "--as-version", "1.0")
+        self.assertIn("rebuild that one", self.rebuild(release="again-small@1.0", code=2).stderr)
+
+
+class Draft(Case):
+    WARM = True
+
+    def test_is_packed_fast_and_never_current(self):
+        words = ("build", HELLO, "--format", "iso", "--unsigned", "--isolation", "namespace")
+        self.assertIn("unsigned, draft", self.ok(*words, "--draft").stdout)
+        line = self.out / "releases" / "hello-boot"
+        self.assertFalse((line / "current").exists())
+        draft = next(line.glob("v*"))
+        self.assertTrue(json.loads((draft / "manifest.json").read_text())["draft"])
+        self.fails(2, "promote", f"hello-boot@{draft.name}", says="is a draft")
+        self.ok(*words)
+        proper = (line / "current").resolve()
+        self.assertNotEqual(proper.name, draft.name)
+        self.assertNotIn("draft", json.loads((proper / "manifest.json").read_text()))
+        size = {folder: next(folder.glob("*-v*.iso")).stat().st_size for folder in (draft, proper)}
+        self.assertLess(size[proper], size[draft])
+        self.assertRegex(self.ok("rebuild", f"hello-boot@{draft.name}", "--isolation", "namespace").stdout, "rebuilt, 1 file")
 
 
 class Twice(Case):

@@ -12,7 +12,7 @@
 namespace imgforge::image {
 namespace {
 
-/// sqfstar passes over the member "." and takes the attributes of the root directory from its arguments.
+/// mksquashfs passes over the member "." and takes the attributes of the root directory from its arguments.
 std::vector<std::string> root_arguments(const std::filesystem::path& tar) {
   artifacts::TarReader reader(tar, rootfs_policy());
   artifacts::TarEntry entry;
@@ -28,13 +28,20 @@ std::vector<std::string> root_arguments(const std::filesystem::path& tar) {
 }  // namespace
 
 void make_squashfs(const std::filesystem::path& tar, const std::filesystem::path& output, std::int64_t epoch,
-                   core::ProcessRunner& processes, const core::CancelToken& cancel) {
+                   core::ProcessRunner& processes, const core::CancelToken& cancel, int level) {
   core::Command command;
-  command.program = "sqfstar";
-  command.args = {"-comp", "zstd", "-quiet", "-no-progress"};
+  command.program = "mksquashfs";  // sqfstar 4.5 writes the same and takes no level
+  command.args = {"-",
+                  std::filesystem::absolute(output).native(),
+                  "-tar",
+                  "-comp",
+                  "zstd",
+                  "-Xcompression-level",
+                  std::to_string(level),
+                  "-quiet",
+                  "-no-progress"};
   for (std::string& word : root_arguments(tar)) command.args.push_back(std::move(word));
-  command.args.push_back(std::filesystem::absolute(output).native());
-  // Also the time of the root directory, for which sqfstar 4.5 takes no notice of -root-time.
+  // Also the time of the root directory, for which version 4.5 takes no notice of -root-time.
   command.environment["SOURCE_DATE_EPOCH"] = std::to_string(epoch);
   command.input_file = tar;
   core::UnfinishedFile made(output);

@@ -55,6 +55,21 @@ TEST(ShippedRecipes, NoProfileStartsANetworkService) {
   }
 }
 
+TEST(ShippedRecipes, MeanTheSameAsReleasesKeepThem) {
+  for (const auto& entry : fs::directory_iterator(kRecipes)) {
+    if (entry.path().extension() != ".yaml") continue;
+    const Recipe recipe = load_recipe(entry.path());
+    for (const std::string& profile : recipe.profiles()) {
+      const ResolvedRecipe first = resolve(recipe, profile, {});
+      const std::string text = portable_yaml(first);
+      const Recipe kept = parse_recipe(text, "recipe.yaml", "/nowhere");
+      EXPECT_EQ(kept.profiles(), std::vector<std::string>{profile});
+      EXPECT_TRUE(named_files(kept).empty()) << first.line();
+      EXPECT_EQ(to_json(resolve(kept, profile, {})), to_json(first)) << text;
+    }
+  }
+}
+
 /// The content of a file of a recipe; empty when it has none.
 std::string content_of(const ResolvedRecipe& recipe, std::string_view path) {
   for (const FileEntry& file : recipe.files) {

@@ -59,6 +59,29 @@ TEST(Show, LargeContentsBecomeAComment) {
   EXPECT_LT(yaml.size(), 2000U);
 }
 
+TEST(Show, PortableRecipesNameFilesByTheirDigests) {
+  const core::TempDir folder(std::filesystem::temp_directory_path(), "portable");
+  const std::string binary("\0\xFF", 2);
+  const std::string long_text(70000, 'x');
+  core::write_file_atomically(folder / "binary", binary);
+  core::write_file_atomically(folder / "long", long_text);
+  const ResolvedRecipe first = resolved(
+      "files: [{ path: /b, source: binary, mode: '0755' }, { path: /l, source: long }, { path: /t, content: "
+      "t }]\n",
+      "", {}, folder.path());
+  const std::string yaml = portable_yaml(first);
+  EXPECT_EQ(yaml.find(folder.path().native()), std::string::npos) << "no paths of this machine";
+  const Recipe kept = parse_recipe(yaml, "recipe.yaml", folder.path());
+  const auto name_of = [](const std::string& text) {
+    return "sources/" + core::digest_of(core::HashAlgorithm::kSha256, text).hex();
+  };
+  EXPECT_EQ(named_files(kept), (std::vector{name_of(binary), name_of(long_text)}));
+  std::filesystem::create_directory(folder / "sources");
+  core::write_file_atomically(folder / name_of(binary), binary);
+  core::write_file_atomically(folder / name_of(long_text), long_text);
+  EXPECT_EQ(to_json(resolve(kept, "", {})), to_json(first)) << yaml;
+}
+
 TEST(Show, JsonIsCanonical) {
   const ResolvedRecipe one = resolved("description: one\nsysctl: { b: 1, a: 2 }\n# comment\n");
   const ResolvedRecipe two = resolved("sysctl: { a: 2, b: 1 }\ndescription: two\n", "", {}, "/other");

@@ -14,6 +14,7 @@
 namespace imgforge::steps {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -60,7 +61,7 @@ class ProfileGraphTest : public testing::StepsLab {
 
 TEST_F(ProfileGraphTest, AnAlpineProfileHasEveryStepInOrder) {
   EXPECT_THAT(ids(), ElementsAre("base source", "base", "indexes", "packages", "package files", "installed",
-                                 "rootfs", "boot files", "raw", "rootfs archive", "release"));
+                                 "rootfs", "boot files", "raw", "rootfs archive", "release lock", "release"));
 }
 
 TEST_F(ProfileGraphTest, EveryEdgeIsThere) {
@@ -75,8 +76,11 @@ TEST_F(ProfileGraphTest, EveryEdgeIsThere) {
   EXPECT_THAT(inputs("boot files"), ElementsAre("rootfs bytes"));
   EXPECT_THAT(inputs("raw"), ElementsAre("rootfs bytes", "boot files bytes"));
   EXPECT_THAT(inputs("rootfs archive"), ElementsAre("rootfs bytes"));
-  EXPECT_THAT(inputs("release"), ElementsAre("base source value", "base value", "rootfs value",
-                                             "boot files value", "raw bytes", "rootfs archive bytes"));
+  EXPECT_THAT(inputs("release lock"), ElementsAre("base source value", "base value", "packages value",
+                                                  "indexes when run", "package files when run"));
+  EXPECT_THAT(inputs("release"),
+              ElementsAre("base source value", "base value", "rootfs value", "boot files value", "raw bytes",
+                          "rootfs archive bytes", "release lock value"));
 }
 
 TEST_F(ProfileGraphTest, ModelsSquashfsKeysAndBootsHaveTheirEdges) {
@@ -94,17 +98,20 @@ TEST_F(ProfileGraphTest, ModelsSquashfsKeysAndBootsHaveTheirEdges) {
   EXPECT_THAT(inputs("oci"), ElementsAre("rootfs bytes", "models value"));
   EXPECT_THAT(inputs("boot raw"), ElementsAre("raw bytes", "boot files value"));
   EXPECT_THAT(inputs("boot iso"), ElementsAre("iso bytes", "boot files value"));
-  EXPECT_THAT(inputs("release"), ElementsAre("base source value", "base value", "models value",
-                                             "rootfs value", "boot files value", "raw bytes", "iso bytes",
-                                             "oci bytes", "boot raw value", "boot iso value"));
+  EXPECT_THAT(inputs("release"),
+              ElementsAre("base source value", "base value", "models value", "rootfs value",
+                          "boot files value", "raw bytes", "iso bytes", "oci bytes", "boot raw value",
+                          "boot iso value", "release lock value"));
+  EXPECT_THAT(inputs("release lock"), Contains("models value"));
 }
 
 TEST_F(ProfileGraphTest, AnIsoBaseIsOnlyRemastered) {
   std::get<recipe::AlpineBase>(recipe_.base).flavor = "virt-iso";
   recipe_.formats = {{"iso", {}}};
-  EXPECT_THAT(ids(), ElementsAre("base source", "base", "iso", "release"));
+  EXPECT_THAT(ids(), ElementsAre("base source", "base", "iso", "release lock", "release"));
   EXPECT_THAT(inputs("iso"), ElementsAre("base bytes"));
-  EXPECT_THAT(inputs("release"), ElementsAre("base source value", "base value", "iso bytes"));
+  EXPECT_THAT(inputs("release"),
+              ElementsAre("base source value", "base value", "iso bytes", "release lock value"));
   EXPECT_THAT(step("base").summary, HasSubstr("Alpine 3.22 x86_64 virt-iso"));
   const std::string before = parameters("iso");
   recipe_.packages.add.push_back({"chrony", {}});
@@ -119,8 +126,8 @@ TEST_F(ProfileGraphTest, AnIsoBaseIsOnlyRemastered) {
 
 TEST_F(ProfileGraphTest, TheEmbeddedBaseNeedsNoIndexesAndNoPackages) {
   recipe_.base = recipe::EmbeddedBase{};
-  EXPECT_THAT(ids(),
-              ElementsAre("base source", "base", "rootfs", "boot files", "raw", "rootfs archive", "release"));
+  EXPECT_THAT(ids(), ElementsAre("base source", "base", "rootfs", "boot files", "raw", "rootfs archive",
+                                 "release lock", "release"));
   EXPECT_THAT(inputs("rootfs"), ElementsAre("base bytes"));
 }
 
@@ -200,7 +207,7 @@ TEST_F(ProfileGraphTest, EveryStepThatMakesBytesNamesTheCodeThatShapesThem) {
     kinds.insert(step.kind);
   }
   EXPECT_EQ(kinds, (std::set<std::string>{"packages", "installed", "rootfs", "boot files", "squashfs",
-                                          "artifact", "boot"}));
+                                          "artifact", "boot", "release lock"}));
 }
 
 TEST(CodeDigests, AreOnesOfTheCodeThatIsThere) {
