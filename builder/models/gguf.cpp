@@ -20,7 +20,8 @@ constexpr std::uint64_t kMaxKeys = 16u << 20;  // bytes of all keys together
 constexpr std::uint64_t kMaxKept = 4096;       // longer texts are no names
 constexpr std::uint64_t kMaxTemplate = 1u << 20;
 constexpr std::uint64_t kMaxElements = 16u << 20;
-constexpr std::uint64_t kMaxTensorName = 63;
+constexpr std::uint64_t kMaxTensorName = 127;  // of diffusion models
+constexpr std::uint64_t kLongestOfLlama = 63;
 constexpr std::uint64_t kSmallestTensor = 24;
 constexpr std::uint64_t kSmallestPair = 13;
 
@@ -212,16 +213,17 @@ class Reader {
       throw source_.refused("tensor name",
                             fmt::format("has a length of {} bytes, not 1 to {}", length, kMaxTensorName));
     tensor.name = source_.text(length, "tensor name");
-    if (!all_of(tensor.name, "_.-"))
+    if (!is_name(tensor.name))
       throw source_.refused("tensor name",
                             core::escaped(tensor.name, 80) + " has a character that it cannot have");
+    if (length > kLongestOfLlama) will_not_load("names of tensors of more than 63 bytes");
     if (!names_.insert(tensor.name).second) throw source_.refused("tensor", tensor.name + " is there twice");
     const std::uint32_t dimensions = source_.u32("dimensions of " + tensor.name);
-    if (dimensions < 1 || dimensions > 4)
+    if (dimensions > 4)
       throw source_.refused("tensor " + tensor.name,
-                            fmt::format("has {} dimensions, not 1 to 4", dimensions));
+                            fmt::format("has {} dimensions, more than 4", dimensions));
     std::uint64_t elements = 1;
-    std::uint64_t row = 0;
+    std::uint64_t row = 1;  // a tensor without dimensions is one number
     for (std::uint32_t i = 0; i < dimensions; ++i) {
       const std::uint64_t extent = source_.u64("dimension of " + tensor.name);
       if (extent == 0 || extent > INT64_MAX || __builtin_mul_overflow(elements, extent, &elements) ||
@@ -238,14 +240,15 @@ class Reader {
   void measure(Tensor& tensor, std::uint32_t id, std::uint64_t elements, std::uint64_t row) {
     const GgufType* type = find_gguf_type(id);
     if (type == nullptr) {
-      if (id < kFirstUnknownType || id > kLastUnknownType)
+      if (id > kLastUnknownType)
         throw source_.refused("tensor " + tensor.name, fmt::format("has the impossible type {}", id));
       tensor.known = false;
       const std::string name = fmt::format("type {}", id);
       if (unknown_.insert(id).second)
-        summary_.warnings.push_back(fmt::format("type {} unknown: size not checked", id));
+        summary_.warnings.push_back(fmt::format("type {} is unknown here: its size was not checked", id));
       return count_tensor(summary_, name, elements, 0);
     }
+    if (is_removed_gguf_type(id)) will_not_load(fmt::format("type {}", type->name));
     if (row % type->block_elements != 0)
       throw source_.refused("tensor " + tensor.name,
                             fmt::format("has rows of {} elements, which {} cannot hold", row, type->name));
@@ -254,6 +257,18 @@ class Reader {
         tensor.bytes > source_.size())
       throw source_.refused("tensor " + tensor.name, "is larger than the file");
     count_tensor(summary_, type->name, elements, tensor.bytes);
+  }
+
+  /// Any text, as the format says, that can be shown.
+  static bool is_name(std::string_view name) {
+    return core::is_utf8(name) && core::escaped(std::string(name), name.size()) == name;
+  }
+
+  /// What the format allows and the program that most people load files with does not.
+  void will_not_load(const std::string& what) {
+    const std::string warning = "llama.cpp does not load " + what;
+    if (std::find(summary_.warnings.begin(), summary_.warnings.end(), warning) == summary_.warnings.end())
+      summary_.warnings.push_back(warning);
   }
 
   /// `value` rounded up to the alignment; sizes are below that of the file, so it cannot overflow.

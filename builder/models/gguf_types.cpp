@@ -16,7 +16,8 @@ constexpr std::array kTypes{
     GgufType{20, "IQ4_NL", 32, 18},   GgufType{21, "IQ3_S", 256, 110},  GgufType{22, "IQ2_S", 256, 82},
     GgufType{23, "IQ4_XS", 256, 136}, GgufType{24, "I8", 1, 1},         GgufType{25, "I16", 1, 2},
     GgufType{26, "I32", 1, 4},        GgufType{27, "I64", 1, 8},        GgufType{28, "F64", 1, 8},
-    GgufType{29, "IQ1_M", 256, 56},   GgufType{30, "BF16", 1, 2},       GgufType{34, "TQ1_0", 256, 54},
+    GgufType{29, "IQ1_M", 256, 56},   GgufType{30, "BF16", 1, 2},       GgufType{31, "Q4_0_4_4", 32, 18},
+    GgufType{32, "Q4_0_4_8", 32, 18}, GgufType{33, "Q4_0_8_8", 32, 18}, GgufType{34, "TQ1_0", 256, 54},
     GgufType{35, "TQ2_0", 256, 66},   GgufType{39, "MXFP4", 32, 17},
 };
 
@@ -34,6 +35,10 @@ const GgufType* find_gguf_type(std::uint32_t id) {
   const auto* found =
       std::find_if(kTypes.begin(), kTypes.end(), [&](const GgufType& type) { return type.id == id; });
   return found == kTypes.end() ? nullptr : found;
+}
+
+bool is_removed_gguf_type(std::uint32_t id) {
+  return id >= 31 && id <= 33;
 }
 
 std::string_view gguf_file_type(std::uint64_t id) {

@@ -19,16 +19,19 @@ constexpr std::size_t kMaxDimensions = 16;
 constexpr std::size_t kMaxNotes = 64;
 constexpr std::size_t kMaxNote = 4096;
 constexpr std::size_t kMaxName = 1024;
+constexpr std::size_t kMaxTypeName = 32;
 
 struct DataType {
   std::string_view name;
-  std::uint64_t bytes;
+  std::uint64_t bits;
 };
-constexpr std::array kTypes{DataType{"BOOL", 1},    DataType{"U8", 1},      DataType{"I8", 1},
-                            DataType{"F8_E5M2", 1}, DataType{"F8_E4M3", 1}, DataType{"I16", 2},
-                            DataType{"U16", 2},     DataType{"F16", 2},     DataType{"BF16", 2},
-                            DataType{"I32", 4},     DataType{"U32", 4},     DataType{"F32", 4},
-                            DataType{"I64", 8},     DataType{"U64", 8},     DataType{"F64", 8}};
+constexpr std::array kTypes{
+    DataType{"BOOL", 8},    DataType{"U8", 8},          DataType{"I8", 8},          DataType{"F4", 4},
+    DataType{"F6_E2M3", 6}, DataType{"F6_E3M2", 6},     DataType{"F8_E5M2", 8},     DataType{"F8_E4M3", 8},
+    DataType{"F8_E8M0", 8}, DataType{"F8_E5M2FNUZ", 8}, DataType{"F8_E4M3FNUZ", 8}, DataType{"I16", 16},
+    DataType{"U16", 16},    DataType{"F16", 16},        DataType{"BF16", 16},       DataType{"I32", 32},
+    DataType{"U32", 32},    DataType{"F32", 32},        DataType{"C64", 64},        DataType{"I64", 64},
+    DataType{"U64", 64},    DataType{"F64", 64}};
 
 /// The header's bytes as the JSON parser wants them: one after the other, without holding all of them.
 class HeaderIterator {
@@ -192,16 +195,26 @@ class Header : public nlohmann::json_sax<core::Json> {
       if (__builtin_mul_overflow(elements, extent, &elements))
         throw refused(name + " has an impossible shape");
     }
+    check_size(name, elements, end - begin);
+    count_tensor(summary_, tensor_.type, elements, end - begin);
+    ranges_.push_back({begin, end, name_});
+  }
+
+  /// A type that came after this program is no damage; only how much room it takes is not known.
+  void check_size(const std::string& name, std::uint64_t elements, std::uint64_t bytes) {
     const auto* type = std::find_if(kTypes.begin(), kTypes.end(),
                                     [&](const DataType& row) { return row.name == tensor_.type; });
-    if (type == kTypes.end())
-      throw refused(name + " has the unknown dtype " + core::escaped(tensor_.type, 20));
-    std::uint64_t bytes = 0;
-    if (__builtin_mul_overflow(elements, type->bytes, &bytes) || bytes != end - begin)
-      throw refused(
-          fmt::format("{} has {} bytes of data, its shape takes another number", name, end - begin));
-    count_tensor(summary_, type->name, elements, bytes);
-    ranges_.push_back({begin, end, name_});
+    if (type == kTypes.end()) {
+      if (tensor_.type.size() > kMaxTypeName)
+        throw refused(name + " has the impossible dtype " + core::escaped(tensor_.type, kMaxTypeName));
+      if (unknown_.insert(tensor_.type).second && summary_.warnings.size() < kMaxNotes)
+        summary_.warnings.push_back(fmt::format("type {} is unknown here: its size was not checked",
+                                                core::escaped(tensor_.type, kMaxTypeName)));
+      return;
+    }
+    std::uint64_t bits = 0;
+    if (__builtin_mul_overflow(elements, type->bits, &bits) || bits % 8 != 0 || bits / 8 != bytes)
+      throw refused(fmt::format("{} has {} bytes of data, its shape takes another number", name, bytes));
   }
 
   ByteSource& source_;
@@ -213,7 +226,7 @@ class Header : public nlohmann::json_sax<core::Json> {
   std::size_t tensors_ = 0;
   std::string name_, member_;
   Tensor tensor_;
-  std::unordered_set<std::string> names_, inner_;
+  std::unordered_set<std::string> names_, inner_, unknown_;
   std::vector<Range> ranges_;
 };
 

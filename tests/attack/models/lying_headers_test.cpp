@@ -125,7 +125,6 @@ TEST_F(Lying, GgufHeaders) {
          f.alignment = 0;
        }),
        "1000000000 dimensions"},
-      {"no dimension", with_tensors({tensor({})}), "0 dimensions"},
       {"negative dimension", with_tensors({tensor({~std::uint64_t{0}, 1})}), "impossible dimension"},
       {"dimension 0", with_tensors({tensor({0, 2})}), "impossible dimension"},
       {"product above 2^63", with_tensors({tensor({huge - 1, 2}, 24)}), "impossible dimension"},
@@ -134,7 +133,6 @@ TEST_F(Lying, GgufHeaders) {
        "larger than the file"},
       {"larger than the file", with_tensors({tensor({1152, (1ull << 42) + 1})}), "larger than the file"},
       {"half a block", with_tensors({tensor({33}, 2)}), "rows of 33 elements"},
-      {"removed type", with_tensors({tensor({4, 2}, 4)}), "impossible type 4"},
       {"type 999", with_tensors({tensor({4, 2}, 999)}), "impossible type 999"},
       {"offset not aligned", with_tensors({tensor({4, 2}, 0, 1)}, 64), "not aligned"},
       {"offset behind the end", with_tensors({tensor({4, 2}, 0, 1ull << 40)}), "begins at"},
@@ -147,8 +145,10 @@ TEST_F(Lying, GgufHeaders) {
       {"no data", with([](GgufFile& f) { f.data.clear(), f.alignment = 0; }), "data is missing"},
       {"something behind", GgufFile{}.bytes() + "PK\3\4evil", "trailing data"},
       {"something behind no tensors", with([](GgufFile& f) { f.tensors.clear(); }), "trailing data"},
-      {"name of 64", with_tensors({{std::string(64, 't'), {4, 2}, 0, 0}}), "tensor name has a length of 64"},
-      {"name that climbs", with_tensors({{"../../x", {4, 2}, 0, 0}}), "character"},
+      {"name of 128", with_tensors({{std::string(128, 't'), {4, 2}, 0, 0}}),
+       "tensor name has a length of 128"},
+      {"name that steers", with_tensors({{"a\x1b[2J", {4, 2}, 0, 0}}), "character"},
+      {"name that is no text", with_tensors({{"a\xff", {4, 2}, 0, 0}}), "character"},
   };
   for (const Case& row : cases) expect_refused(row, "m.gguf");
 }
@@ -194,7 +194,9 @@ TEST_F(Lying, SafetensorsHeaders) {
       {"negative shape", one(object(safetensors_tensor("t", 0, 16, "[-2,-2]"))), "negative"},
       {"17 dimensions", one(object(safetensors_tensor("t", 0, 16, "[4,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]"))),
        "more than 16"},
-      {"unknown dtype", one(object(safetensors_tensor("t", 0, 16, "[2,2]", "\"F128\""))), "dtype F128"},
+      {"impossible dtype",
+       one(object(safetensors_tensor("t", 0, 16, "[2,2]", "\"" + std::string(33, 'F') + "\""))),
+       "impossible dtype"},
       {"dtype is a number", one(object(safetensors_tensor("t", 0, 16, "[2,2]", "7"))), "number"},
       {"byte order mark", one("\xEF\xBB\xBF" + object(t(0, 16))), "does not begin with {"},
       {"blanks first", one("   " + object(t(0, 16))), "does not begin with {"},

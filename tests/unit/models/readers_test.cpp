@@ -75,7 +75,78 @@ TEST_F(Readers, LetNewTensorTypesPassWithAWarning) {
   file.data = std::string(96, '\0');
   const Summary summary = inspect(file.bytes(), "a.gguf");
   ASSERT_EQ(summary.warnings.size(), 1U);
-  EXPECT_EQ(summary.warnings[0], "type 41 unknown: size not checked");
+  EXPECT_EQ(summary.warnings[0], "type 41 is unknown here: its size was not checked");
+}
+
+TEST_F(Readers, TakeTypesThatModelsUsedOrForksHave) {
+  GgufFile file;
+  file.tensors = {{"a", {32, 2}, 31, 0}, {"b", {4}, 0, 64}};
+  file.data = std::string(64 + 16, '\0');
+  const Summary removed = inspect(file.bytes(), "a.gguf");
+  EXPECT_EQ(removed.types.front().name, "Q4_0_4_4");
+  EXPECT_EQ(removed.warnings, std::vector<std::string>{"llama.cpp does not load type Q4_0_4_4"});
+  for (const std::uint32_t id : {4, 36, 38}) {
+    file.tensors = {{"a", {128, 2}, id, 0}, {"b", {4}, 0, 64}};
+    EXPECT_EQ(inspect(file.bytes(), "a.gguf").warnings,
+              std::vector<std::string>{"type " + std::to_string(id) +
+                                       " is unknown here: its size was not checked"});
+  }
+}
+
+TEST_F(Readers, TakeNamesAndShapesThatGgufAllows) {
+  GgufFile file;
+  const std::string longest(127, 'n');
+  file.tensors = {{"model/diffusion:0 \xC3\xA4", {}, 0, 0}, {longest, {4, 2}, 0, 32}};
+  file.data = std::string(64, '\0');
+  const Summary summary = inspect(file.bytes(), "a.gguf");
+  EXPECT_EQ(summary.parameters, 9U) << "no dimensions: one number";
+  EXPECT_EQ(summary.warnings,
+            std::vector<std::string>{"llama.cpp does not load names of tensors of more than 63 bytes"});
+}
+
+TEST_F(Readers, TakeTheFirstPartOfASplitModelWithoutTensorsAndOthersWithoutArchitecture) {
+  GgufFile first;
+  first.pairs.push_back(gguf_pair("split.count", kGgufU32, le(2, 4)));
+  first.pairs.push_back(gguf_pair("split.no", kGgufU32, le(0, 4)));
+  first.tensors.clear();
+  first.data.clear();
+  EXPECT_EQ(inspect(first.bytes(), "m-00001-of-00002.gguf").notes.at("shard"), "1 of 2");
+  GgufFile second;
+  second.pairs = {gguf_pair("split.count", kGgufU32, le(2, 4)), gguf_pair("split.no", kGgufU32, le(1, 4))};
+  EXPECT_EQ(inspect(second.bytes(), "m-00002-of-00002.gguf").notes.at("shard"), "2 of 2");
+}
+
+TEST_F(Readers, KnowTheTypesOfSafetensorsByTheirBits) {
+  struct Row {
+    const char* type;
+    const char* shape;
+    std::uint64_t bytes;
+  };
+  for (const Row& row :
+       {Row{"F4", "[2,3]", 3}, Row{"F6_E2M3", "[4]", 3}, Row{"F6_E3M2", "[8]", 6}, Row{"F8_E8M0", "[5]", 5},
+        Row{"F8_E4M3FNUZ", "[5]", 5}, Row{"F8_E5M2FNUZ", "[5]", 5}, Row{"C64", "[2]", 16}}) {
+    const auto file = [&](std::uint64_t bytes) {
+      const std::string type = std::string("\"") + row.type + "\"";
+      return safetensors_file("{" + safetensors_tensor("t", 0, bytes, row.shape, type) + "}",
+                              std::string(bytes, '\1'));
+    };
+    const Summary summary = inspect(file(row.bytes), "m.safetensors");
+    EXPECT_EQ(summary.quantization, row.type);
+    EXPECT_TRUE(summary.warnings.empty());
+    EXPECT_THROW(inspect(file(row.bytes + 1), "m.safetensors"), core::Error) << row.type;
+  }
+  EXPECT_THROW(inspect(safetensors_file("{" + safetensors_tensor("t", 0, 2, "[3]", "\"F4\"") + "}", "ab"),
+                       "m.safetensors"),
+               core::Error)
+      << "half a byte";
+}
+
+TEST_F(Readers, LetNewTypesOfSafetensorsPassWithAWarning) {
+  const std::string header = "{" + safetensors_tensor("a", 0, 5, "[9]", "\"F99\"") + "," +
+                             safetensors_tensor("b", 5, 9, "[9]", "\"F99\"") + "}";
+  const Summary summary = inspect(safetensors_file(header, std::string(9, '\1')), "m.safetensors");
+  EXPECT_EQ(summary.warnings, std::vector<std::string>{"type F99 is unknown here: its size was not checked"});
+  EXPECT_EQ(summary.parameters, 18U);
 }
 
 TEST_F(Readers, TellWhatASafetensorsFileHolds) {
