@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "builder/guest/clean.hpp"
 #include "builder/guest/operations.hpp"
 #include "core/new_file.hpp"
 #include "core/text.hpp"
@@ -43,12 +47,19 @@ void run_step(Sandbox& guest, const recipe::RunStep& step, std::size_t number, s
 
 }  // namespace
 
-void customize(Sandbox& guest, const recipe::ResolvedRecipe& recipe, const CustomizeOptions& options) {
+std::vector<std::string> customize(Sandbox& guest, const recipe::ResolvedRecipe& recipe,
+                                   const CustomizeOptions& options) {
   apply_operations(guest, recipe, options.epoch);
+  if (recipe.run.empty()) return {};
+  const std::vector<std::string> before = find_traces(guest, recipe);
   for (std::size_t i = 0; i < recipe.run.size(); ++i) {
     if (options.on_step) options.on_step(i + 1, recipe.run.size());
     run_step(guest, recipe.run[i], i + 1, recipe.run.size(), options);
   }
+  const std::vector<std::string> after = find_traces(guest, recipe);
+  std::vector<std::string> written;
+  std::set_difference(after.begin(), after.end(), before.begin(), before.end(), std::back_inserter(written));
+  return written;
 }
 
 }  // namespace imgforge::guest

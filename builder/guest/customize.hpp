@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "builder/guest/sandbox.hpp"
 #include "builder/recipe/recipe.hpp"
@@ -17,8 +19,10 @@ struct CustomizeOptions {
   std::function<void(std::size_t, std::size_t)> on_step;
 };
 
-/// Applies all operations and run steps. Throws kCustomize with the place in the recipe; a failed run step is
-/// quoted with its exit code and last lines, one that does not end is kTimeout.
-void customize(Sandbox& guest, const recipe::ResolvedRecipe& recipe, const CustomizeOptions& options);
+/// Applies all operations and run steps. Returns what run steps wrote that cleaning will take away
+/// (clean.hpp). Throws kCustomize with the place in the recipe; a failed run step is quoted with its exit
+/// code and last lines, one that does not end is kTimeout.
+std::vector<std::string> customize(Sandbox& guest, const recipe::ResolvedRecipe& recipe,
+                                   const CustomizeOptions& options);
 
 }  // namespace imgforge::guest

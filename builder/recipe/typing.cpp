@@ -287,6 +287,17 @@ void read_secure_boot(const Node& top, ResolvedRecipe& out) {
   }
 }
 
+/// What is written there is never seen again: these are mounted over or emptied at each start.
+void refuse_vanishing(const std::string& path, const core::Mark& mark) {
+  for (const std::string_view folder : {"/run", "/tmp", "/proc", "/dev", "/sys", "/var/run", "/var/lock"}) {
+    if (!path.starts_with(folder) || path.size() == folder.size() || path[folder.size()] != '/') continue;
+    throw core::Error(core::Kind::kRecipe, fmt::format("{} would never be seen: {} is empty at each start",
+                                                       core::escaped(path), folder))
+        .at(mark)
+        .hint("write it where it stays, such as /etc or /var/lib, or make it in a service at the start");
+  }
+}
+
 /// Refuses two entries at one path, and entries below a file or a link.
 void check_paths(const ResolvedRecipe& recipe) {
   struct Taken {
@@ -295,6 +306,7 @@ void check_paths(const ResolvedRecipe& recipe) {
   };
   std::map<std::string, Taken> taken;
   const auto take = [&](const std::string& path, const core::Mark& mark, bool directory) {
+    refuse_vanishing(path, mark);
     const auto [first, is_new] = taken.emplace(path, Taken{&mark, directory});
     if (is_new) return;
     throw core::Error(core::Kind::kRecipe, fmt::format("{} is made twice, first on line {}",

@@ -14,6 +14,7 @@
 #include "core/bytes.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::steps {
 namespace {
@@ -34,8 +35,14 @@ RootfsResult make(engine::Context& context, Profile& profile, engine::Ref<BaseRe
   options.on_step = [&](std::size_t step, std::size_t count) {
     context.say(fmt::format("run step {} of {}", step, count));
   };
-  context.phase("customise", [&] { guest::customize(sandbox, profile.recipe, options); });
-  context.phase("clean", [&] { guest::clean_identity(sandbox); });
+  const auto written =
+      context.phase("customise", [&] { return guest::customize(sandbox, profile.recipe, options); });
+  if (!written.empty()) {
+    context.progress().warn(
+        fmt::format("{}: run steps wrote what images do not carry, and it goes: {}; what `files` name stays",
+                    profile.recipe.line(), core::escaped(core::join(written, ", "), 300)));
+  }
+  context.phase("clean", [&] { guest::clean_identity(sandbox, profile.recipe); });
   RootfsResult result;
   static_cast<RootTar&>(result) = export_root(context, profile, sandbox, epoch);
   const guest::SandboxKind kind = sandbox.kind();

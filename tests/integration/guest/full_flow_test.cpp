@@ -113,7 +113,7 @@ void run_flow(Sandbox& guest, const std::filesystem::path& mirror, const std::fi
   customize(guest, recipe_with_everything(), customize_options);
   watch.lap("customise");
   EXPECT_EQ(steps, 2U);
-  clean_identity(guest);
+  clean_identity(guest, recipe_with_everything());
   watch.lap("clean");
   const artifacts::NormaliseResult result = export_rootfs(guest, target, kEpoch, guest.scratch());
   watch.lap("export");
