@@ -28,6 +28,8 @@ enum class Trust { kSignatures, kHost };
 /// What the package manager is to reach.
 struct World {
   std::vector<Repository> repositories;
+  std::vector<std::string>
+      image_repositories;  ///< stand in the image's /etc/apk/repositories in place of these
   Trust trust = Trust::kSignatures;
   std::vector<std::filesystem::path> keys;  ///< public keys on the host, added to the image's /etc/apk/keys
   std::vector<recipe::Marked> add;          ///< apk world syntax

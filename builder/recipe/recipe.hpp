@@ -34,6 +34,8 @@ struct AlpineBase {
   std::string flavor = "minirootfs";  ///< or "virt-iso", "standard-iso", ...
   std::string arch = "x86_64";
   std::vector<std::string> mirrors;  ///< https, http or file URLs, tried in order; never empty once resolved
+  /// The recipe's own ones, whatever this build fetches from: those of the image.
+  std::vector<std::string> image_mirrors;
   std::optional<core::Digest> digest;  ///< pin of the recipe (sha256 or sha512)
   core::Mark mark;
 
@@ -62,6 +64,8 @@ struct Packages {
   std::vector<core::Digest> key_digests;  ///< sha256 of each of `keys`, in their order
   std::vector<Marked> add;  ///< apk world syntax: name, name=version, name<version, name@tag is refused
   std::vector<Marked> remove;
+  /// Lines of the image's /etc/apk/repositories. Empty: `repositories` at the recipe's first mirror.
+  std::vector<Marked> image_repositories;
 };
 
 /// A file of the image. `content` is final: templates are expanded.

@@ -110,6 +110,14 @@ constexpr std::array kFields{
           .description = "Repositories: names below the base's mirror and branch, or URLs.",
           .fallback = "main, community",
           .example = "repositories: [main, community]"},
+    Field{.path = "packages.image_repositories",
+          .shape = Shape::kList,
+          .type = Type::kUrl,
+          .description =
+              "URLs of the repositories that the image takes packages from, where these are others: "
+              "as a rule `repositories` at the first of the recipe's mirrors, whatever mirror, lock or "
+              "cache the build fetched from.",
+          .example = "image_repositories: [https://packages.example.org/alpine/v3.22/main]"},
     Field{.path = "packages.keys",
           .shape = Shape::kList,
           .type = Type::kKeyFile,

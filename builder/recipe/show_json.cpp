@@ -71,6 +71,7 @@ Json packages_json(const Packages& packages) {
     keys.push_back(std::move(key));
   }
   return Json{{"repositories", values(packages.repositories)},
+              {"image_repositories", values(packages.image_repositories)},
               {"keys", std::move(keys)},
               {"add", values(packages.add)},
               {"remove", values(packages.remove)}};

@@ -64,6 +64,7 @@ Base read_base(const Node& base) {
     alpine.mirrors.push_back(without_trailing_slash(mirror.text()));
   if (alpine.mirrors.empty())
     throw recipe_error(at(node, "mirrors"), "base.alpine.mirrors needs at least one mirror");
+  alpine.image_mirrors = alpine.mirrors;
   const Node* sha256 = node.find("sha256");
   const Node* sha512 = node.find("sha512");
   if (sha256 != nullptr && sha512 != nullptr) {
@@ -79,6 +80,8 @@ Packages read_packages(const Node& node, const std::filesystem::path& folder) {
   for (Marked& repository : packages.repositories = marked(node, "repositories")) {
     repository.value = without_trailing_slash(std::move(repository.value));
   }
+  for (Marked& repository : packages.image_repositories = marked(node, "image_repositories"))
+    repository.value = without_trailing_slash(std::move(repository.value));
   packages.add = marked(node, "add");
   packages.remove = marked(node, "remove");
   for (const Node& key : items_of(node, "keys")) {

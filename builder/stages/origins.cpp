@@ -29,6 +29,12 @@ std::optional<fetch::BaseLock> base_lock(const LockedSources& locked) {
   return fetch::BaseLock{base.version, base.branch, base.url, base.sha256, base.size};
 }
 
+/// The repository at the recipe's own first mirror.
+std::string image_url(const std::string& entry, const recipe::AlpineBase& alpine,
+                      const fetch::BaseSource& source) {
+  return fetch::repository_urls(entry, alpine.image_mirrors, source.branch).front();
+}
+
 fetch::IndexEntry entry_of(const lock::LockedPackage& package) {
   fetch::IndexEntry entry;
   entry.name = package.name;
@@ -83,8 +89,11 @@ std::vector<fetch::Repository> load_indexes(Toolbox& tools, const recipe::Resolv
   fetch::add_key_files(keys, files);
   std::vector<std::string> entries;
   for (const recipe::Marked& entry : recipe.packages.repositories) entries.push_back(entry.value);
-  return fetch::load_repositories(tools.fetch_context(), entries, alpine.mirrors, origin.alpine->branch,
-                                  alpine.arch, keys);
+  std::vector<fetch::Repository> repositories = fetch::load_repositories(
+      tools.fetch_context(), entries, alpine.mirrors, origin.alpine->branch, alpine.arch, keys);
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    repositories[i].image_url = image_url(entries[i], alpine, *origin.alpine);
+  return repositories;
 }
 
 std::vector<fetch::Repository> locked_repositories(const recipe::ResolvedRecipe& recipe,
@@ -103,7 +112,8 @@ std::vector<fetch::Repository> locked_repositories(const recipe::ResolvedRecipe&
                             .urls = fetch::repository_urls(name.value, alpine.mirrors, origin.alpine->branch),
                             .index_url = "",
                             .file = {},
-                            .index = fetch::Index(std::move(entries[shown]), "the lock")});
+                            .index = fetch::Index(std::move(entries[shown]), "the lock"),
+                            .image_url = image_url(name.value, alpine, *origin.alpine)});
   }
   return repositories;
 }

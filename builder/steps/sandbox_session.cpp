@@ -41,11 +41,13 @@ guest::World world_of(const std::vector<fetch::Repository>& repositories,
                       const recipe::ResolvedRecipe& recipe) {
   guest::World world;
   for (const fetch::Repository& repository : repositories) {
-    world.repositories.push_back({repository.urls.front(),
+    world.repositories.push_back({repository.image_url,
                                   repository.file ? repository.file->path() : std::filesystem::path(),
                                   repository.arch});
     if (!repository.file) world.trust = guest::Trust::kHost;
   }
+  for (const recipe::Marked& row : recipe.packages.image_repositories)
+    world.image_repositories.push_back(row.value);
   for (const recipe::Marked& key : recipe.packages.keys) world.keys.emplace_back(key.value);
   world.add = recipe.packages.add;
   world.remove = recipe.packages.remove;

@@ -59,6 +59,27 @@ class Spine(Case):
         self.assertEqual((self.out / "images" / f"{LINE}-{release.name}.qcow2").resolve(), self.manifest_image())
         self.assert_nothing_left()
 
+    def test_01_image_names_the_repositories_of_the_recipe(self):
+        aside = Mirror(self.scratch / "aside", copy_of=self.mirror)
+        self.addCleanup(aside.close)
+
+        def rootfs(name, mirror, *words):
+            out = self.scratch / f"from-{name}"
+            self.ok(*self.build_words("--format", "rootfs", *words, mirror=mirror), output_dir=out,
+                    env={"XDG_CACHE_HOME": str(self.scratch / f"cache-{name}")})
+            return next(self.release(out).glob("*.rootfs.tar.zst"))
+
+        def repositories(file):
+            return subprocess.run(["tar", "--zstd", "-xOf", file, "./etc/apk/repositories"], check=True, capture_output=True,
+                                  text=True).stdout
+
+        files = [rootfs("one", self.mirror.url()), rootfs("two", aside.url()), rootfs("three", f"file://{aside.folder}")]
+        self.assertEqual(repositories(files[0]), "".join(
+            f"https://dl-cdn.alpinelinux.org/alpine/v{RELEASE}/{name}\n" for name in ("main", "community")))
+        self.assertEqual(len({file.read_bytes() for file in files}), 1, "equal packages from three mirrors")
+        chosen = rootfs("four", self.mirror.url(), "--set", "packages.image_repositories=https://packages.example.org/main")
+        self.assertEqual(repositories(chosen), "https://packages.example.org/main\n")
+
     def test_02_verify_passes_and_stock_tools_agree(self):
         result = self.ok("verify")
         self.assertIn("verified", result.stdout)

@@ -22,6 +22,7 @@ struct Repository {
   std::string index_url;                        ///< where the index came from
   std::optional<artifacts::VerifiedFile> file;  ///< APKINDEX.tar.gz as it was signed; none: out of a lock
   Index index;
+  std::string image_url = {};  ///< of the repository as images name it
 };
 
 /// URLs of a repository entry: a name ("main", "community") below each mirror's branch, or one full URL.
