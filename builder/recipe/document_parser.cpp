@@ -254,10 +254,24 @@ core::Error translated(const YAML::Exception& error, const Source& source) {
 
 }  // namespace
 
+namespace {
+
+/// A line end of Windows is a line end and no content, wherever it stands (YAML 1.2.2, 5.4).
+std::string with_plain_line_ends(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\r' || i + 1 == text.size() || text[i + 1] != '\n') out += text[i];
+  }
+  return out;
+}
+
+}  // namespace
+
 Document Document::parse(std::string_view text, std::string name, TopLevel top) {
   constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
-  const auto source = std::make_shared<const SourceText>(std::move(name), std::string(text));
+  const auto source = std::make_shared<const SourceText>(std::move(name), with_plain_line_ends(text));
   check_characters(source);
   Builder builder(source);
   try {

@@ -141,6 +141,17 @@ TEST(HostileValues, ImagePaths) {
   refused_line("files: [{ path: /x, content: a, owner: 'a:b:c' }]");
 }
 
+TEST(HostileValues, WhatWouldVanish) {
+  for (const char* path :
+       {"/run/app.conf", "/tmp/x", "/proc/x", "/dev/x", "/sys/x", "/var/run/x", "/var/lock/x"}) {
+    refused_line(fmt::format("files: [{{ path: {}, content: x }}]", path), "empty at each start");
+    refused_line(fmt::format("directories: [{{ path: {} }}]", path), "empty at each start");
+    refused_line(fmt::format("links: [{{ path: {}, target: x }}]", path), "empty at each start");
+  }
+  EXPECT_NO_THROW(
+      resolved("directories: [{ path: /tmp, mode: '1777' }, { path: /running }, { path: /var/tmp/x }]\n"));
+}
+
 TEST(HostileValues, TwoThingsAtOnePath) {
   refused_line("files: [{ path: /x, content: a }, { path: /x, content: b }]", "listed twice");
   expect_refused(

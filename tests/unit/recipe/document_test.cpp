@@ -68,6 +68,13 @@ TEST(Document, ColumnsCountCharactersAndLinesEndWithCrLf) {
             "x");
 }
 
+TEST(Document, LineEndsOfWindowsAreNoContent) {
+  const Node root = parse("a: |\r\n  #!/bin/sh\r\n  true\r\nb: \"x\\r\\n\"\r\nc: 'one\r\n  two'\r\n");
+  EXPECT_EQ(root.find("a")->text(), "#!/bin/sh\ntrue\n");
+  EXPECT_EQ(root.find("b")->text(), "x\r\n") << "what was escaped was meant";
+  EXPECT_EQ(root.find("c")->text(), "one two");
+}
+
 TEST(Document, DistinguishesNothingFromEmptyText) {
   const Node root = parse("a:\nb: ~\nc: null\nd: \"\"\ne: 'null'\n");
   EXPECT_TRUE(root.find("a")->is_missing());
