@@ -43,13 +43,17 @@ std::string read_bounded(const fs::path& file, std::uint64_t limit) {
 /// Collects rows; the only one that makes a SignedManifest.
 class Verifier {
  public:
-  Verifier(fs::path directory, const VerifyOptions& options)
-      : directory_(std::move(directory)), options_(options) {}
+  /// `asked` is what a person named, links and all; `directory` is what that led to.
+  Verifier(const fs::path& asked, fs::path directory, const VerifyOptions& options)
+      : asked_(fs::absolute(asked).lexically_normal()), directory_(std::move(directory)), options_(options) {
+    if (!asked_.has_filename()) asked_ = asked_.parent_path();
+  }
 
   VerifyReport release() && {
     const std::optional<Manifest> manifest = read_manifest(directory_ / kManifestFile);
     if (manifest) {
       check_directory_name(*manifest);
+      check_asked_line(*manifest);
       if (options_.contents == Contents::kHash) {
         for (CheckRow& row : check_files(directory_, *manifest)) report_.rows.push_back(std::move(row));
       }
@@ -74,6 +78,7 @@ class Verifier {
       });
       return std::move(report_);
     }
+    check_asked_name(*manifest, *artifact);
     const bool packed = artifact->file != name;
     report_.rows.push_back(packed ? check_stored_file(path.parent_path(), artifact->file, artifact->size,
                                                       artifact->sha256, artifact->sha512)
@@ -182,6 +187,27 @@ class Verifier {
     });
   }
 
+  /// `releases/demo/current` that leads to a release of another line is not what was asked for.
+  void check_asked_line(const Manifest& manifest) {
+    const fs::path line = asked_.parent_path();
+    if (asked_ == directory_ || line.parent_path().filename() != "releases" ||
+        line.filename() == manifest.line())
+      return;
+    attempt(asked_.native(), "name", [&]() -> std::string {
+      throw Error(Kind::kIntegrity, "leads to a release of another line: " + manifest.stem());
+    });
+  }
+
+  /// A name that leads to an artifact is that artifact's own, with version or without; a link called like
+  /// another image makes whoever flashes it take the wrong one. Names with other endings promise nothing.
+  void check_asked_name(const Manifest& manifest, const ManifestArtifact& artifact) {
+    const std::string asked = asked_.filename();
+    const std::string suffix = artifact.file.substr(manifest.stem().size());
+    if (!asked.ends_with(suffix) || asked == artifact.file || asked == manifest.line() + suffix) return;
+    attempt(core::escaped(asked, 200), "name",
+            [&]() -> std::string { throw Error(Kind::kIntegrity, "leads to " + artifact.file); });
+  }
+
   void check_format(const fs::path& file, const ManifestArtifact& artifact) {
     // What is packed in the archive is looked into when it is restored.
     if (!options_.format || is_packed(stored_path(file.parent_path(), file.filename()), file.filename()))
@@ -249,6 +275,7 @@ class Verifier {
     }
   }
 
+  fs::path asked_;
   fs::path directory_;
   const VerifyOptions& options_;
   VerifyReport report_;
@@ -264,10 +291,10 @@ VerifyReport verify_release(const fs::path& directory, const VerifyOptions& opti
   std::error_code error;
   const fs::path resolved = fs::canonical(directory, error);
   if (error || !fs::is_directory(resolved, error)) {
-    return Verifier(directory, options)
+    return Verifier(directory, directory, options)
         .fail(core::escaped(directory.native()), "directory", Error(Kind::kStore, "not a directory"));
   }
-  return Verifier(resolved, options).release();
+  return Verifier(directory, resolved, options).release();
 }
 
 Manifest trusted_manifest(const fs::path& directory, const SignatureCheck& signature) {
@@ -291,7 +318,7 @@ VerifyReport verify_file(const fs::path& path, const VerifyOptions& options,
   std::error_code error;
   const fs::path resolved = fs::canonical(path, error);
   if (error) {
-    return Verifier({}, options)
+    return Verifier(path, {}, options)
         .fail(core::escaped(path.native()), "file", Error(Kind::kIntegrity, error.message()));
   }
   fs::path manifest_path = manifest.value_or(resolved.parent_path() / kManifestFile);
@@ -299,7 +326,7 @@ VerifyReport verify_file(const fs::path& path, const VerifyOptions& options,
     const fs::path beside = fs::absolute(path).parent_path() / kManifestFile;
     if (fs::exists(fs::symlink_status(beside, error))) manifest_path = beside;
   }
-  return Verifier(resolved.parent_path(), options)
+  return Verifier(path, resolved.parent_path(), options)
       .file(resolved, resolved.filename().native(), manifest_path);
 }
 

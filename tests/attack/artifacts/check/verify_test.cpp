@@ -61,6 +61,37 @@ TEST_F(Verify, AFlippedByteAnywhereIsSeen) {
   EXPECT_TRUE(verify_release(directory_, strict_options()).ok());
 }
 
+TEST_F(Verify, AFileUnderTheNameOfAnother) {
+  const auto verified = [&](const std::string& name) {
+    const fs::path link = folder_ / name;
+    fs::create_symlink(directory_ / image_, link);
+    const VerifyReport report = verify_file(link, strict_options());
+    const CheckRow* row = failure(report, name);
+    EXPECT_EQ(row == nullptr, report.ok()) << name;
+    if (row != nullptr) EXPECT_THAT(row->detail, HasSubstr("leads to " + image_));
+    return report.ok();
+  };
+  EXPECT_TRUE(verified(image_));
+  EXPECT_TRUE(verified("hello-minimal.qcow2"));
+  EXPECT_TRUE(verified("disk.img")) << "a name of somebody's own";
+  EXPECT_FALSE(verified("hello.qcow2"));
+  EXPECT_FALSE(verified("hello-minimal-v20261121.qcow2"));
+  EXPECT_FALSE(verified("other-minimal.qcow2"));
+}
+
+TEST_F(Verify, ALineThatLeadsToAnother) {
+  const fs::path other = out_ / "releases/other";
+  fs::create_directory(other);
+  fs::create_directory_symlink(directory_, other / "current");
+  const VerifyReport report = verify_release(other / "current", strict_options());
+  EXPECT_FALSE(report.ok());
+  const CheckRow* row = failure(report, (other / "current").native());
+  ASSERT_NE(row, nullptr);
+  EXPECT_THAT(row->detail, HasSubstr("another line"));
+  EXPECT_TRUE(verify_release(out_ / "releases/hello-minimal/current", strict_options()).ok());
+  EXPECT_TRUE(verify_release(out_ / "releases/hello-minimal/current/", strict_options()).ok());
+}
+
 TEST_F(Verify, ChangedFiles) {
   const std::string good = core::read_text_file(directory_ / image_);
   write(directory_ / image_, good + "x");
