@@ -16,6 +16,8 @@ Bytes Bytes::parse(std::string_view text) {
     return Error(Kind::kUsage, fmt::format("\"{}\" is not a size", escaped(text, 60)))
         .hint("write a whole number with K, M, G or T, such as 512M or 2G");
   };
+  // 010 is eight to some and ten to others.
+  if (text.size() > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9') throw bad();
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{}) throw bad();
