@@ -43,8 +43,8 @@ TEST(Bytes, ReadsWhatPeopleWrite) {
 }
 
 TEST(Bytes, RefusesEverythingElse) {
-  for (const char* text :
-       {"", "10Q", "-1", "1e3", "1.5G", "18446744073709551616", "99999999999T", "1G ", "GG", "0x10"}) {
+  for (const char* text : {"", "010", "0100M", "00", "10Q", "-1", "1e3", "1.5G", "18446744073709551616",
+                           "99999999999T", "1G ", "GG", "0x10"}) {
     EXPECT_EQ(kind_of([&] { Bytes::parse(text); }), Kind::kUsage) << text;
   }
 }
