@@ -39,6 +39,17 @@ std::string ask(const Tool& tool, const fs::path& program, core::ProcessRunner& 
   return version_in(result.out + result.err);
 }
 
+/// A cache that can only be read is no reason to fail: the programs are asked again next time.
+void remember(const fs::path& file, const core::Json& known) {
+  try {
+    fs::create_directories(file.parent_path());
+    core::write_file_atomically(file, core::print_json(known));
+  } catch (const core::Error& error) {
+    if (error.kind() != core::Kind::kIo && error.kind() != core::Kind::kPermission) throw;
+  } catch (const fs::filesystem_error&) {
+  }
+}
+
 }  // namespace
 
 core::Json tool_versions(std::span<const std::string_view> names, core::ProcessRunner& processes,
@@ -61,10 +72,7 @@ core::Json tool_versions(std::span<const std::string_view> names, core::ProcessR
     }
     versions[std::string(name)] = known.at(identity);
   }
-  if (learnt) {
-    fs::create_directories(cache_dir);
-    core::write_file_atomically(file, core::print_json(known));
-  }
+  if (learnt) remember(file, known);
   return versions;
 }
 
