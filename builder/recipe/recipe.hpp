@@ -34,11 +34,15 @@ struct AlpineBase {
   std::string flavor = "minirootfs";  ///< or "virt-iso", "standard-iso", ...
   std::string arch = "x86_64";
   std::vector<std::string> mirrors;  ///< https, http or file URLs, tried in order; never empty once resolved
-  /// The recipe's own ones, whatever this build fetches from: those of the image.
-  std::vector<std::string> image_mirrors;
+  /// The recipe's own ones, where this build fetches from others; else empty.
+  std::vector<std::string> replaced_mirrors;
   std::optional<core::Digest> digest;  ///< pin of the recipe (sha256 or sha512)
   core::Mark mark;
 
+  /// Those of the image, whatever this build fetches from.
+  const std::vector<std::string>& image_mirrors() const {
+    return replaced_mirrors.empty() ? mirrors : replaced_mirrors;
+  }
   /// An ISO image is remastered; no root file system is built.
   bool is_iso() const { return flavor.ends_with(kIsoSuffix); }
   /// What the mirror calls the flavor: "minirootfs", "virt".

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "builder/recipe/layers.hpp"
 #include "builder/recipe/schema.hpp"
@@ -51,7 +52,7 @@ const Node* find_profile(const Recipe& recipe, const std::string& profile) {
 void use_mirrors(ResolvedRecipe& resolved, const std::vector<std::string>& mirrors) {
   auto* alpine = std::get_if<AlpineBase>(&resolved.base);
   if (alpine == nullptr || mirrors.empty()) return;
-  alpine->mirrors.clear();
+  alpine->replaced_mirrors = std::exchange(alpine->mirrors, {});
   for (const std::string& mirror : mirrors) {
     const std::string fault = url_fault(mirror);
     if (!fault.empty()) {

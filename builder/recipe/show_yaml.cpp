@@ -171,7 +171,7 @@ std::string portable_yaml(const ResolvedRecipe& recipe) {
   }
   // A mirror of the build is nobody's business; the lock has the addresses.
   if (const auto* alpine = std::get_if<AlpineBase>(&recipe.base))
-    body["base"]["alpine"]["mirrors"] = alpine->image_mirrors;
+    body["base"]["alpine"]["mirrors"] = alpine->image_mirrors();
   if (!recipe.profile.empty()) body["profiles"] = {{recipe.profile, Json::object()}};
   std::string out =
       fmt::format("# What {} {} was made from, with recipe.lock.json.\n", recipe.line(), recipe.version);

@@ -64,7 +64,6 @@ Base read_base(const Node& base) {
     alpine.mirrors.push_back(without_trailing_slash(mirror.text()));
   if (alpine.mirrors.empty())
     throw recipe_error(at(node, "mirrors"), "base.alpine.mirrors needs at least one mirror");
-  alpine.image_mirrors = alpine.mirrors;
   const Node* sha256 = node.find("sha256");
   const Node* sha512 = node.find("sha512");
   if (sha256 != nullptr && sha512 != nullptr) {

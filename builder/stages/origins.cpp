@@ -32,7 +32,7 @@ std::optional<fetch::BaseLock> base_lock(const LockedSources& locked) {
 /// The repository at the recipe's own first mirror.
 std::string image_url(const std::string& entry, const recipe::AlpineBase& alpine,
                       const fetch::BaseSource& source) {
-  return fetch::repository_urls(entry, alpine.image_mirrors, source.branch).front();
+  return fetch::repository_urls(entry, alpine.image_mirrors(), source.branch).front();
 }
 
 fetch::IndexEntry entry_of(const lock::LockedPackage& package) {

@@ -38,7 +38,7 @@ std::vector<guest::PackageFile> files_of(const PackageFiles& files) {
 /// All that the recipe says to packages: also what changes no choice stands in the image, in apk's files.
 std::string parameters_of(const Profile& profile) {
   const core::Json& all = profile.canonical.json();
-  core::Json out{{"mirrors", std::get<recipe::AlpineBase>(profile.recipe.base).image_mirrors},
+  core::Json out{{"mirrors", std::get<recipe::AlpineBase>(profile.recipe.base).image_mirrors()},
                  {"packages", all.at("packages")},
                  {"kernel", all.at("kernel").value("package", "")}};
   if (const auto epoch = core::source_date_epoch()) out["source_date_epoch"] = *epoch;

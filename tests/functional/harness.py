@@ -275,7 +275,11 @@ def children_of(pid):
     """Process ids of all living descendants."""
     found = []
     for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
+        try:
+            children = task.read_text().split()
+        except OSError:  # it has ended
+            continue
+        for child in children:
             found += [int(child), *children_of(int(child))]
     return found
 

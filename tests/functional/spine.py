@@ -70,7 +70,7 @@ class Spine(Case):
             return next(self.release(out).glob("*.rootfs.tar.zst"))
 
         def repositories(file):
-            return subprocess.run(["tar", "--zstd", "-xOf", file, "./etc/apk/repositories"], check=True, capture_output=True,
+            return subprocess.run(["tar", "--zstd", "-xOf", file, "etc/apk/repositories"], check=True, capture_output=True,
                                   text=True).stdout
 
         files = [rootfs("one", self.mirror.url()), rootfs("two", aside.url()), rootfs("three", f"file://{aside.folder}")]

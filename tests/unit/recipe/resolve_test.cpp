@@ -60,6 +60,7 @@ base:
     sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 packages:
   repositories: [main, https://repo.example/x/]
+  image_repositories: [https://repo.example/v3/main/]
   keys: [keys/team.rsa.pub]
   add: [alpine-base, "chrony>4", so:libc.musl-x86_64.so.1, openssh=9.6_p1-r0]
   remove: [apk-tools]
@@ -153,6 +154,7 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(alpine.mirrors, (Words{"http://mirror.example/alpine", "file:///srv/alpine"}));
   EXPECT_EQ(alpine.digest->to_string().substr(0, 11), "sha256:0123");
   EXPECT_EQ(values(all.packages.repositories), (Words{"main", "https://repo.example/x"}));
+  EXPECT_EQ(values(all.packages.image_repositories), Words{"https://repo.example/v3/main"});
   EXPECT_EQ(all.packages.keys.at(0).value, (folder / "keys/team.rsa.pub").native());
   EXPECT_EQ(all.packages.key_digests.at(0), core::digest_of(core::HashAlgorithm::kSha256, "key\n"));
   EXPECT_EQ(values(all.packages.add),
@@ -164,7 +166,7 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(all.files[0].group, "www-data");
   EXPECT_EQ(*all.files.at(1).content.text(), "#!/bin/sh\necho v1.2.0\n");
   EXPECT_EQ(all.files[1].mode, 04755U);
-  EXPECT_EQ(all.files[1].mark.line, 20);
+  EXPECT_EQ(all.files[1].mark.line, 21);
   EXPECT_EQ(all.directories.at(0).mode, 0750U);
   EXPECT_EQ(all.links.at(0).target, "../../bin/busybox");
   EXPECT_EQ(all.groups.at(0).gid, 2000U);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <regex>
 #include <set>
+#include <utility>
 
 #include "artifacts/manifest/formats.hpp"
 #include "builder/engine/fingerprint.hpp"
@@ -143,7 +144,8 @@ TEST_F(ProfileGraphTest, NoTwoStepsOfAllFormatsHaveTheSameId) {
 
 TEST_F(ProfileGraphTest, WhatDoesNotShapeTheRootFileSystemIsNotInItsFingerprint) {
   const std::string before = rootfs_text();
-  std::get<recipe::AlpineBase>(recipe_.base).mirrors = {"file:///elsewhere"};
+  auto& alpine = std::get<recipe::AlpineBase>(recipe_.base);
+  alpine.replaced_mirrors = std::exchange(alpine.mirrors, {"file:///elsewhere"});  // as --mirror does
   recipe_.folder = "/another/place";
   recipe_.description = "words";
   recipe_.disk.size = core::gib(4);

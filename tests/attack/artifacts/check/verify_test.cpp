@@ -68,7 +68,9 @@ TEST_F(Verify, AFileUnderTheNameOfAnother) {
     const VerifyReport report = verify_file(link, strict_options());
     const CheckRow* row = failure(report, name);
     EXPECT_EQ(row == nullptr, report.ok()) << name;
-    if (row != nullptr) EXPECT_THAT(row->detail, HasSubstr("leads to " + image_));
+    if (row != nullptr) {
+      EXPECT_THAT(row->detail, HasSubstr("leads to " + image_));
+    }
     return report.ok();
   };
   EXPECT_TRUE(verified(image_));
