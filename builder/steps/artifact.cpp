@@ -164,6 +164,12 @@ engine::Tools format_tools(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
   return machine::tool_versions(names, tools.processes, tools.cache_dir, tools.cancel).get<engine::Tools>();
 }
 
+engine::Tools format_tools(Toolbox& tools, const recipe::ResolvedRecipe& recipe) {
+  engine::Tools all;
+  for (const recipe::Marked& format : recipe.formats) all.merge(format_tools(tools, recipe, format.value));
+  return all;
+}
+
 std::string artifact_words(const ArtifactResult& result) {
   std::uint64_t size = 0;
   for (const ArtifactFile& file : result.files_of_format) size += file.size;

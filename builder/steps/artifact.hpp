@@ -87,6 +87,8 @@ engine::Ref<ArtifactResult> add_artifact(engine::Graph& graph, Profile& profile,
 
 /// Versions of the programs that write a format.
 engine::Tools format_tools(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const std::string& format);
+/// The same for all formats of the recipe.
+engine::Tools format_tools(Toolbox& tools, const recipe::ResolvedRecipe& recipe);
 
 /// "29.4 MB for a disk of 128M".
 std::string artifact_words(const ArtifactResult& result);

@@ -40,8 +40,7 @@ class ProfileLock {
     Profile profile(tools_, recipe_, std::move(options));
     if (profile.is_alpine()) lock_alpine(profile, old);
     for (const recipe::Model& model : recipe_.models) lock_model(model, old, moving);
-    for (const recipe::Marked& format : recipe_.formats)
-      writer_.add_tools(format_tools(tools_, recipe_, format.value));
+    writer_.add_tools(format_tools(tools_, recipe_));
     writer_.add(std::move(row_));
   }
 

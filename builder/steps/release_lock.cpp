@@ -1,7 +1,5 @@
 #include "builder/steps/release_lock.hpp"
 
-#include <algorithm>
-
 #include "builder/engine/result.hpp"
 #include "builder/lock/stale.hpp"
 #include "builder/stages/model_members.hpp"
@@ -12,8 +10,8 @@
 namespace imgforge::steps {
 namespace {
 
-/// What a lock says of one of its profiles.
-lock::Lock part_of(const LockedSources& locked) {
+/// What a lock says of one of its profiles. Its models are those of all profiles.
+lock::Lock part_of(const LockedSources& locked, const recipe::ResolvedRecipe& recipe) {
   LockWriter writer{std::string(kReleasedRecipe)};
   lock::LockedProfile row = locked.profile;
   if (row.base) row.base = writer.add(locked.lock.bases.at(*row.base));
@@ -22,6 +20,9 @@ lock::Lock part_of(const LockedSources& locked) {
   }
   for (const lock::LockedStep& step : row.steps) {
     if (const auto* package = locked.lock.find_package(step.name, step.version)) writer.add(*package);
+  }
+  for (const recipe::Model& model : recipe.models) {
+    if (const auto* found = locked.lock.find_model(model.name, model.source.text)) writer.add(*found);
   }
   writer.add_tools(locked.lock.tools);
   writer.add(std::move(row));
@@ -38,27 +39,9 @@ lock::Lock lock_of(engine::Context& context, Profile& profile, const BaseSource&
   if (profile.is_alpine()) add_alpine(writer, row, source, base, chosen, nullptr);
   Toolbox tools = profile.tools_for(context);
   for (const recipe::Model& model : recipe.models) writer.add(stages::obtain_for_lock(tools, recipe, model));
-  for (const recipe::Marked& format : recipe.formats)
-    writer.add_tools(format_tools(profile.tools, recipe, format.value));
+  writer.add_tools(format_tools(profile.tools, recipe));
   writer.add(std::move(row));
   return writer.finish();
-}
-
-/// Models of a lock are those of the recipe that it was made for, of all profiles.
-void add_models(lock::Lock& lock, const LockedSources& locked, const recipe::ResolvedRecipe& recipe) {
-  LockWriter writer{""};
-  for (const recipe::Model& model : recipe.models) {
-    if (const auto* found = locked.lock.find_model(model.name, model.source.text)) writer.add(*found);
-  }
-  lock.models = writer.finish().models;
-}
-
-engine::Tools tools_of(Profile& profile) {
-  engine::Tools tools;
-  for (const recipe::Marked& format : profile.recipe.formats)
-    tools.merge(format_tools(profile.tools, profile.recipe, format.value));
-  tools.merge(code_of({"builder/lock"}));
-  return tools;
 }
 
 }  // namespace
@@ -70,15 +53,14 @@ engine::Ref<ReleaseLock> add_release_lock(engine::Graph& graph, Profile& profile
   engine::Step<ReleaseLock> step;
   step.id = profile.id("release lock");
   step.kind = "release lock";
-  step.parameters = recipe::picked(profile.canonical.json(), {"base", "packages", "models"}).dump();
+  step.parameters =
+      recipe::picked(profile.canonical.json(), {"profile", "base", "packages", "models"}).dump();
   step.is_shown = false;
   step.lane = kNetworkLane;
   if (const auto& locked = profile.options.locked) {
     step.freshness = engine::Freshness::kGiven;
     step.make = [&profile, &locked = *locked](engine::Context&) {
-      lock::Lock lock = part_of(locked);
-      add_models(lock, locked, profile.recipe);
-      return ReleaseLock{lock::print_lock(lock)};
+      return ReleaseLock{lock::print_lock(part_of(locked, profile.recipe))};
     };
     return graph.add(std::move(step), engine::recorded<ReleaseLock>());
   }
@@ -89,7 +71,11 @@ engine::Ref<ReleaseLock> add_release_lock(engine::Graph& graph, Profile& profile
     step.inputs.push_back(engine::when_run(packages->files));
   }
   if (models) step.inputs.push_back(engine::value_of(*models));
-  step.tools = [&profile] { return tools_of(profile); };
+  step.tools = [&profile] {
+    engine::Tools tools = format_tools(profile.tools, profile.recipe);
+    tools.merge(code_of({"builder/lock"}));
+    return tools;
+  };
   step.make = [&profile, source, base, packages](engine::Context& context) {
     std::optional<ChosenFiles> chosen;
     if (packages)

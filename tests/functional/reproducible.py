@@ -90,10 +90,12 @@ class Again(Case):
         super().setUpClass()
         cls.folder = cls.scratch / "recipe"
         cls.folder.mkdir()
+        shutil.copytree(HELLO.parent / "files" / "hello-boot", cls.folder / "files" / "hello-boot")
         (cls.folder / "blob").write_bytes(bytes(range(256)))
-        recipe = HELLO.read_text() + "profiles:\n  small:\n    +files:\n      - { path: /usr/share/blob, source: blob }\n"
+        recipe = HELLO.read_text() + "profiles:\n  small:\n    +files:\n      - { path: /usr/share/blob, source: blob }\n  plain: {}\n"
         (cls.folder / "again.yaml").write_text(recipe)
-        cls.built = cls.run_imgforge("build", cls.folder / "again.yaml", "--format", "qcow2", "--format", "iso", "--unsigned",
+        cls.run_imgforge("key", "generate", "again@test", "--no-passphrase")
+        cls.built = cls.run_imgforge("build", cls.folder / "again.yaml", "--format", "qcow2", "--format", "iso",
                                      "--isolation", "namespace", "--set", "name=again")
 
     def setUp(self):
@@ -109,6 +111,9 @@ class Again(Case):
         self.assertEqual([row["file"].rsplit(".", 1)[1] for row in report["files"]], ["qcow2", "iso"])
         self.assertEqual(len(list((self.out / "releases" / "again-small").glob("v*"))), 1, "nothing is published")
 
+    def test_each_profile_keeps_a_lock_of_its_own(self):
+        self.assertIn("again-plain@", self.rebuild(release="again-plain").stdout)
+
     def test_says_which_files_it_lacks(self):
         refusal = self.rebuild(code=2).stderr
         self.assertIn("40aff2e9d2d8922e47afd4648e6967497158785fbd1da870e7110266bf944880", refusal)
@@ -118,7 +123,7 @@ class Again(Case):
         built = self.run_imgforge("build", HELLO, "--format", "qcow2", "--unsigned", "--isolation", "namespace",
                                   env={"SOURCE_DATE_EPOCH": "1000000000"}, output_dir=self.scratch / "other")
         self.assert_exit(built, 0)
-        again = self.assert_exit(self.run_imgforge("rebuild", "hello-boot", "--isolation", "namespace", output_dir=self.scratch / "other"), 6)
+        again = self.assert_exit(self.run_imgforge("rebuild", "hello-boot", "--isolation", "namespace", output_dir=self.scratch / "other"), 3)
         self.assertIn("hello-boot.qcow2 (qcow2)", again.stdout)
         self.assertIn("SOURCE_DATE_EPOCH", again.stderr)
 
@@ -133,7 +138,7 @@ class Again(Case):
         self.assertIn("recipe.yaml is not what the manifest says", refusal.stderr)
 
     def test_a_derived_release_names_its_source(self):
-        self.ok("convert", "again-small", "--to", "raw", "--unsigned", "--as-version", "1.0")
+        self.ok("convert", "again-small", "--to", "raw", "--as-version", "1.0")
         self.assertIn("rebuild that one", self.rebuild(release="again-small@1.0", code=2).stderr)
 
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""What makes functional tests slow or dependent on each other: a file of tests that imports another one, and sleep outside of a loop
-that looks for something or kills at several moments. tests/functional/harness.py has wait_for, and CopyCase for tests that change
-what all of them need."""
+"""What makes functional tests slow, dependent on each other or never run: a file of tests that imports another one, sleep outside of
+a loop that looks for something or kills at several moments, and tests that no line of tests/CMakeLists.txt names.
+tests/functional/harness.py has wait_for, and CopyCase for tests that change what all of them need."""
 
 import ast
 import pathlib
+import re
 import sys
 
 FOLDER = pathlib.Path(sys.argv[1]) / "tests" / "functional"
@@ -33,12 +34,25 @@ def sleeps(node, loop=None):
         yield from sleeps(child, type(child) if isinstance(child, (ast.For, ast.While)) else loop)
 
 
+def never_run(name, tree, lists):
+    """Classes of tests that no test of ctest runs, in a file of which it runs chosen classes or nothing."""
+    chosen = [words.split() for words in re.findall(rf"^imgforge_functional\({name}\b([^)]*)\)", lists, re.MULTILINE)]
+    if any("CLASSES" not in words for words in chosen):
+        return
+    named = {word for words in chosen for word in words}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and has_tests(node) and node.name not in named:
+            yield node.lineno, node.name
+
+
 def main():
+    lists = (FOLDER.parent / "CMakeLists.txt").read_text()
     trees = {path.stem: ast.parse(path.read_text()) for path in sorted(FOLDER.glob("*.py"))}
     tests = {name for name, tree in trees.items() if has_tests(tree)}
     problems = []
     for name, tree in trees.items():
         problems += [f"{name}.py:{line}: imports the tests of {module}.py" for line, module in imported(tree) if module in tests]
+        problems += [f"{name}.py:{line}: no test in tests/CMakeLists.txt runs {found}" for line, found in never_run(name, tree, lists)]
         problems += [f"{name}.py:{line}: sleeps for a fixed time: wait_for what it waits for" for line in sleeps(tree)]
     print("\n".join(problems) or f"{len(tests)} files of functional tests stand on their own")
     return 1 if problems or not tests else 0

@@ -106,6 +106,12 @@ TEST_F(ProfileGraphTest, ModelsSquashfsKeysAndBootsHaveTheirEdges) {
   EXPECT_THAT(inputs("release lock"), Contains("models value"));
 }
 
+TEST_F(ProfileGraphTest, EachProfileHasALockOfItsOwn) {
+  const std::string before = parameters("release lock");
+  recipe_.profile = "other";
+  EXPECT_NE(parameters("release lock"), before);
+}
+
 TEST_F(ProfileGraphTest, AnIsoBaseIsOnlyRemastered) {
   std::get<recipe::AlpineBase>(recipe_.base).flavor = "virt-iso";
   recipe_.formats = {{"iso", {}}};
