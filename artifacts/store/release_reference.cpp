@@ -151,6 +151,13 @@ ReleaseLocation find_release(const Store& store, std::string_view reference) {
   throw unknown(store, "release", text);
 }
 
+ReleaseLocation find_release_in_place(const Store& store, std::string_view text) {
+  ReleaseLocation location = find_release(store, text);
+  if (!location.archived) return location;
+  throw Error(Kind::kStore, location.reference() + " is archived")
+      .hint("imgforge restore " + location.reference());
+}
+
 std::string find_line(const Store& store, std::string_view name) {
   std::string line(name);
   if (is_file_name(line) && is_folder(store.line_directory(line))) return line;

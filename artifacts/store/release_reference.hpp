@@ -23,6 +23,8 @@ struct ReleaseLocation {
 /// Throws kUsage, with the nearest name as a hint, when the text names no release or more than one, and
 /// kStore when it names a line without usable `current`. Names are tried before paths unless there is a '/'.
 ReleaseLocation find_release(const Store& store, std::string_view text);
+/// The same for one whose files are used as they lie there. Throws kStore for an archived one.
+ReleaseLocation find_release_in_place(const Store& store, std::string_view text);
 /// The line of that name. Throws kUsage with the nearest name.
 std::string find_line(const Store& store, std::string_view name);
 

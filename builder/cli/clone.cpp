@@ -22,11 +22,7 @@ struct Arguments {
 
 int clone(Context& context, const Arguments& arguments) {
   const artifacts::Store store = open_store(context);
-  const artifacts::ReleaseLocation location = artifacts::find_release(store, arguments.reference);
-  if (location.archived) {
-    throw core::Error(core::Kind::kStore, location.reference() + " is archived")
-        .hint("imgforge restore " + location.reference());
-  }
+  const artifacts::ReleaseLocation location = artifacts::find_release_in_place(store, arguments.reference);
   artifacts::CloneRequest request;
   request.line = location.line;
   request.version = location.version;

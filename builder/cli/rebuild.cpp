@@ -96,10 +96,7 @@ std::string other_tools(stages::Toolbox& tools, const recipe::ResolvedRecipe& re
   std::vector<std::string> words;
   if (manifest.tool_version != IMGFORGE_VERSION)
     words.push_back(fmt::format("imgforge {}, here " IMGFORGE_VERSION, manifest.tool_version));
-  engine::Tools here;
-  for (const recipe::Marked& format : recipe.formats)
-    here.merge(steps::format_tools(tools, recipe, format.value));
-  for (const auto& [name, version] : here) {
+  for (const auto& [name, version] : steps::format_tools(tools, recipe)) {
     const auto then = lock.tools.find(name);
     if (then == lock.tools.end() || then->second == version) continue;
     words.push_back(fmt::format("{} {}, here {}", name, core::escaped(then->second, 60), version));
@@ -109,11 +106,7 @@ std::string other_tools(stages::Toolbox& tools, const recipe::ResolvedRecipe& re
 
 int rebuild(Context& context, Arguments& arguments) {
   const artifacts::Store store = open_store(context);
-  const artifacts::ReleaseLocation location = artifacts::find_release(store, arguments.release);
-  if (location.archived) {
-    throw Error(Kind::kStore, location.reference() + " is archived")
-        .hint("imgforge restore " + location.reference());
-  }
+  const artifacts::ReleaseLocation location = artifacts::find_release_in_place(store, arguments.release);
   const artifacts::SignatureCheck signature = trusting(*arguments.public_keys);
   const artifacts::Manifest published = artifacts::trusted_manifest(location.directory, signature);
   const core::TempDir folder(fs::absolute(context.options.cache_dir) / "tmp", "rebuild");

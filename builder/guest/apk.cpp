@@ -221,8 +221,6 @@ std::vector<std::string> world_without(std::string_view kernel, const std::vecto
 std::string repositories_file(const World& world) {
   std::string text;
   for (const std::string& url : world.image_repositories) text += url + "\n";
-  if (!text.empty()) return text;
-  for (const Repository& repository : world.repositories) text += repository.url + "\n";
   return text;
 }
 

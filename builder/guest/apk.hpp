@@ -16,7 +16,6 @@ namespace imgforge::guest {
 
 /// A repository as the host knows it.
 struct Repository {
-  std::string url;              ///< stands in the image's /etc/apk/repositories afterwards
   std::filesystem::path index;  ///< APKINDEX.tar.gz on the host; empty: apk makes one of the packages given
   std::string arch = "x86_64";
 };
@@ -28,8 +27,7 @@ enum class Trust { kSignatures, kHost };
 /// What the package manager is to reach.
 struct World {
   std::vector<Repository> repositories;
-  std::vector<std::string>
-      image_repositories;  ///< stand in the image's /etc/apk/repositories in place of these
+  std::vector<std::string> image_repositories;  ///< lines of the image's /etc/apk/repositories
   Trust trust = Trust::kSignatures;
   std::vector<std::filesystem::path> keys;  ///< public keys on the host, added to the image's /etc/apk/keys
   std::vector<recipe::Marked> add;          ///< apk world syntax

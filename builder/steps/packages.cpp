@@ -143,7 +143,7 @@ PackageChoice resolve(engine::Context& context, Profile& profile, const artifact
   }
   if (!kept.empty()) {
     world.trust = guest::Trust::kHost;
-    world.repositories.push_back({"", {}, indexes.repositories.front().arch});
+    world.repositories.push_back({{}, indexes.repositories.front().arch});
   }
   const auto planned = context.phase("resolve", [&] { return guest::resolve(sandbox, world, files); });
   return choice_of(planned, offered(profile, source, indexes));

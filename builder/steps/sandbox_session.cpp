@@ -41,9 +41,9 @@ guest::World world_of(const std::vector<fetch::Repository>& repositories,
                       const recipe::ResolvedRecipe& recipe) {
   guest::World world;
   for (const fetch::Repository& repository : repositories) {
-    world.repositories.push_back({repository.image_url,
-                                  repository.file ? repository.file->path() : std::filesystem::path(),
-                                  repository.arch});
+    world.repositories.push_back(
+        {repository.file ? repository.file->path() : std::filesystem::path(), repository.arch});
+    if (recipe.packages.image_repositories.empty()) world.image_repositories.push_back(repository.image_url);
     if (!repository.file) world.trust = guest::Trust::kHost;
   }
   for (const recipe::Marked& row : recipe.packages.image_repositories)

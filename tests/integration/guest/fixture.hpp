@@ -172,8 +172,8 @@ inline std::map<std::string, Member> read_tar(const std::filesystem::path& file)
 inline World world_of(const std::filesystem::path& mirror, const std::vector<std::string>& add) {
   World world;
   for (const char* name : {"main", "community"}) {
-    world.repositories.push_back({fmt::format("https://alpine.example/v3.19/{}", name),
-                                  mirror / "v3.19" / name / "x86_64" / "APKINDEX.tar.gz"});
+    world.repositories.push_back({mirror / "v3.19" / name / "x86_64" / "APKINDEX.tar.gz"});
+    world.image_repositories.push_back(fmt::format("https://alpine.example/v3.19/{}", name));
   }
   world.keys = {mirror / "keys/imgforge-test.rsa.pub"};
   int line = 10;
