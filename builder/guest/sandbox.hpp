@@ -80,6 +80,10 @@ class Sandbox {
   virtual std::string query(std::string_view script) = 0;
   virtual void remove_private_folder() = 0;
 
+  /// True after an error when the root file system lay in memory and took more of it than it may: in a
+  /// sandbox that has its root file system on a disk the same can be done.
+  virtual bool outgrew_memory() const { return false; }
+
   /// Ends the sandbox in good order. What went wrong and was not told yet is thrown.
   virtual void finish() = 0;
 };
@@ -96,6 +100,7 @@ class PendingSandbox {
 struct SandboxRequest {
   std::filesystem::path work_dir;  ///< takes its files; outlives it
   std::string line;                ///< names the log below the cache
+  bool may_use_memory = true;      ///< its root file system may lie in memory
 };
 
 }  // namespace imgforge::guest

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "builder/engine/result.hpp"
 #include "builder/image/boot/boot_files.hpp"
 #include "builder/image/boot/early_program.hpp"
@@ -16,14 +18,24 @@ std::string digest(std::string_view bytes) {
   return core::digest_of(core::HashAlgorithm::kSha256, bytes).hex();
 }
 
-BootFilesResult make(Profile& profile, const RootfsResult& rootfs) {
+/// Whether all that boot files are made from (below /boot and the folders of programs and libraries) is as the
+/// packages left it.
+bool packages_decide(const recipe::ResolvedRecipe& recipe) {
+  const auto in_etc = [](const auto& rows) {
+    return std::all_of(rows.begin(), rows.end(), [](const auto& row) { return row.path.starts_with("/etc/"); });
+  };
+  return recipe.run.empty() && !recipe.first_boot && recipe.links.empty() && in_etc(recipe.files) &&
+         in_etc(recipe.directories);
+}
+
+BootFilesResult make(Profile& profile, const core::Digest& root) {
   constexpr auto kRemade = artifacts::Durability::kRemade;
   const core::TempDir folder(profile.work.path(), "boot");
   image::InitramfsOptions options;
   options.extra_modules = profile.recipe.kernel.initramfs_modules;
   BootFilesResult result;
   for (const image::BootKernel& row :
-       image::make_boot_files(profile.blob(rootfs.sha256).path(), options, folder.path()).kernels) {
+       image::make_boot_files(profile.blob(root).path(), options, folder.path()).kernels) {
     const auto kernel = profile.tools.blobs.adopt(row.kernel, {}, kRemade);
     const auto initramfs = profile.tools.blobs.adopt(row.initramfs, {}, kRemade);
     result.kernels.push_back(
@@ -44,19 +56,23 @@ std::vector<core::Digest> BootFilesResult::files() const {
 }
 
 engine::Ref<BootFilesResult> add_boot_files(engine::Graph& graph, Profile& profile,
-                                            engine::Ref<RootfsResult> rootfs) {
+                                            engine::Ref<RootfsResult> rootfs,
+                                            const std::optional<PackageSteps>& packages) {
   engine::Step<BootFilesResult> step;
   step.id = profile.id("boot files");
   step.kind = "boot files";
   step.summary = "kernel and initramfs";
   step.parameters = recipe::picked(profile.canonical.json().at("kernel"), {"initramfs_modules"}).dump();
-  step.inputs = {engine::bytes_of(rootfs)};
+  const bool from_packages = packages && packages_decide(profile.recipe);
+  step.inputs = {from_packages ? engine::bytes_of(packages->installed) : engine::bytes_of(rootfs)};
   step.tools = [] {
     engine::Tools tools = code_of({"artifacts/codec", "artifacts/tar", "builder/image"});
     tools["early"] = digest(image::early_program());
     return tools;
   };
-  step.make = [&profile, rootfs](engine::Context& context) { return make(profile, context[rootfs]); };
+  step.make = [&profile, rootfs, packages, from_packages](engine::Context& context) {
+    return make(profile, from_packages ? context[packages->installed].sha256 : context[rootfs].sha256);
+  };
   step.words = [](const BootFilesResult& result) {
     const KernelResult& newest = result.kernels.front();
     return fmt::format("{} · initramfs {} with {} modules{}", newest.release,

@@ -42,8 +42,11 @@ struct BootFilesResult {
   }
 };
 
+/// They are made from the root file system as the packages left it where the recipe then changes nothing that
+/// they are made from: profiles of equal packages share them.
 engine::Ref<BootFilesResult> add_boot_files(engine::Graph& graph, Profile& profile,
-                                            engine::Ref<RootfsResult> rootfs);
+                                            engine::Ref<RootfsResult> rootfs,
+                                            const std::optional<PackageSteps>& packages);
 
 /// The files as image makers take them.
 image::BootFiles boot_files_of(const Profile& profile, const BootFilesResult& result);

@@ -45,6 +45,29 @@ std::string parameters_of(const Profile& profile) {
   return out.dump();
 }
 
+InstalledResult make(engine::Context& context, Profile& profile, engine::Ref<BaseResult> base,
+                     engine::Ref<Indexes> indexes, engine::Ref<PackageChoice> choice,
+                     engine::Ref<PackageFiles> files) {
+  const std::vector<fetch::Repository>& repositories = context[indexes].repositories;
+  const std::int64_t epoch = epoch_of(std::max(context[base].newest, context[choice].newest()));
+  guest::Sandbox& sandbox = profile.sandbox.with_root(context, profile.blob(context[base].sha256));
+  InstalledResult result;
+  if (!repositories.empty()) {
+    context.say(fmt::format("installing {} packages", context[files].packages.size()));
+    guest::InstallOptions options;
+    options.kernel_package = profile.recipe.kernel.package;
+    options.epoch = epoch;
+    context.phase("install", [&] {
+      guest::install(sandbox, world_of(repositories, profile.recipe), context[choice].planned(),
+                     files_of(context[files]), options);
+    });
+    for (const fetch::FetchedPackage& package : context[files].packages)
+      result.packages.push_back(row_of(package));
+  }
+  static_cast<RootTar&>(result) = export_root(context, profile, sandbox, epoch);
+  return result;
+}
+
 }  // namespace
 
 engine::Ref<InstalledResult> add_installed(engine::Graph& graph, Profile& profile,
@@ -63,24 +86,7 @@ engine::Ref<InstalledResult> add_installed(engine::Graph& graph, Profile& profil
   step.holder = profile.recipe.line();
   step.prepare = [&profile] { profile.sandbox.start(); };
   step.make = [&profile, base, indexes, choice, files](engine::Context& context) {
-    const std::vector<fetch::Repository>& repositories = context[indexes].repositories;
-    const std::int64_t epoch = epoch_of(std::max(context[base].newest, context[choice].newest()));
-    guest::Sandbox& sandbox = profile.sandbox.with_root(context, profile.blob(context[base].sha256));
-    InstalledResult result;
-    if (!repositories.empty()) {
-      context.say(fmt::format("installing {} packages", context[files].packages.size()));
-      guest::InstallOptions options;
-      options.kernel_package = profile.recipe.kernel.package;
-      options.epoch = epoch;
-      context.phase("install", [&] {
-        guest::install(sandbox, world_of(repositories, profile.recipe), context[choice].planned(),
-                       files_of(context[files]), options);
-      });
-      for (const fetch::FetchedPackage& package : context[files].packages)
-        result.packages.push_back(row_of(package));
-    }
-    static_cast<RootTar&>(result) = export_root(context, profile, sandbox, epoch);
-    return result;
+    return profile.sandbox.within([&] { return make(context, profile, base, indexes, choice, files); });
   };
   step.words = [](const InstalledResult& result) {
     return fmt::format("{} packages · {}", result.packages.size(), core::Bytes{result.size}.human());

@@ -229,7 +229,9 @@ engine::Ref<PackageChoice> add_packages(engine::Graph& graph, Profile& profile, 
   step.lane = kSandboxLane;
   step.holder = profile.recipe.line();
   step.make = [&profile, base, source, indexes](engine::Context& context) {
-    return resolve(context, profile, profile.blob(context[base].sha256), context[source], context[indexes]);
+    return profile.sandbox.within([&] {
+      return resolve(context, profile, profile.blob(context[base].sha256), context[source], context[indexes]);
+    });
   };
   step.words = [](const PackageChoice& result) { return fmt::format("{} packages", result.packages.size()); };
   return graph.add(std::move(step), engine::recorded<PackageChoice>());

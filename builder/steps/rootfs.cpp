@@ -94,7 +94,7 @@ engine::Ref<RootfsResult> add_rootfs(engine::Graph& graph, Profile& profile, eng
   step.holder = profile.recipe.line();
   step.prepare = [&profile] { profile.sandbox.start(); };
   step.make = [&profile, base, packages](engine::Context& context) {
-    return make(context, profile, base, packages);
+    return profile.sandbox.within([&] { return make(context, profile, base, packages); });
   };
   step.words = [](const RootfsResult& result) {
     return fmt::format("{} packages · {}", result.packages.size(), core::Bytes{result.size}.human());

@@ -11,7 +11,7 @@ SandboxSession::SandboxSession(stages::Toolbox& tools, std::filesystem::path wor
 void SandboxSession::start() {
   const std::lock_guard lock(mutex_);
   if (pending_ || sandbox_) return;
-  const guest::SandboxRequest request{work_, line_};
+  const guest::SandboxRequest request{work_, line_, may_use_memory_};
   pending_ = start_sandbox(tools_, request);
 }
 
@@ -28,6 +28,14 @@ guest::Sandbox& SandboxSession::with_root(engine::Context& context, const artifa
     holds_ = root.digest();
   }
   return *sandbox_;
+}
+
+bool SandboxSession::moves_to_disk() {
+  if (!sandbox_ || !sandbox_->outgrew_memory()) return false;
+  may_use_memory_ = false;
+  sandbox_.reset();
+  holds_.reset();
+  return true;
 }
 
 void SandboxSession::finish() {

@@ -16,6 +16,7 @@
 #include "builder/guest/sandbox.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/toolbox.hpp"
+#include "core/error.hpp"
 
 namespace imgforge::steps {
 
@@ -31,16 +32,30 @@ class SandboxSession {
   guest::Sandbox& with_root(engine::Context& context, const artifacts::VerifiedFile& root);
   /// Says what it has become: the root file system of the archive with that digest.
   void holds(const core::Digest& root) { holds_ = root; }
+  /// Does `work`, which asks for the sandbox; again, in one on a disk, when its root file system outgrew the
+  /// memory that it may take.
+  template <class Work>
+  auto within(Work work) {
+    try {
+      return work();
+    } catch (const core::Error&) {
+      if (!moves_to_disk()) throw;
+    }
+    return work();
+  }
   /// Ends it in good order; one that only began to start is given up.
   void finish();
 
  private:
+  bool moves_to_disk();
+
   stages::Toolbox& tools_;
   std::filesystem::path work_;
   std::string line_;
   std::mutex mutex_;
   std::unique_ptr<guest::PendingSandbox> pending_;
   std::unique_ptr<guest::Sandbox> sandbox_;
+  bool may_use_memory_ = true;
   std::optional<core::Digest> holds_;  ///< archive of its root; nothing: it is empty
 };
 

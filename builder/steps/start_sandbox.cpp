@@ -6,6 +6,7 @@
 #include "builder/guest/guest.hpp"
 #include "builder/guest/namespaces/namespace_sandbox.hpp"
 #include "builder/guest/namespaces/probe.hpp"
+#include "builder/machine/memory.hpp"
 
 namespace imgforge::steps {
 namespace {
@@ -53,6 +54,16 @@ class PendingAppliance : public guest::PendingSandbox {
   guest::PendingGuest pending_;
 };
 
+/// What a root file system may take of memory: there its many small files are made and removed in half the
+/// time that they take on a disk. Half of what is free, shared by the sandboxes that may run at a time; none
+/// where that would hold no root file system worth it.
+core::Bytes memory_for_root() {
+  constexpr core::Bytes kLeast = core::mib(256);
+  const unsigned sandboxes = 2 * std::max(1U, std::thread::hardware_concurrency());
+  const core::Bytes share{machine::available_memory().value / 2 / sandboxes};
+  return share.value < kLeast.value ? core::Bytes{} : share;
+}
+
 guest::NamespaceOptions namespace_options(const stages::Toolbox& tools, const guest::SandboxRequest& request,
                                           std::string reason) {
   guest::NamespaceOptions options;
@@ -61,6 +72,7 @@ guest::NamespaceOptions namespace_options(const stages::Toolbox& tools, const gu
   options.cancel = tools.cancel;
   options.reason = std::move(reason);
   options.ids = tools.ids;
+  if (request.may_use_memory) options.memory = memory_for_root();
   return options;
 }
 

@@ -31,6 +31,8 @@ struct SandboxScript {
   std::function<guest::ScriptResult(std::string_view script)> on_run;
   /// May change the root before it is exported.
   std::function<void(const std::filesystem::path& root)> before_export;
+  /// A root file system in memory is full when a script runs.
+  bool outgrows_memory = false;
 
   std::mutex mutex = {};           ///< of the calls, which profiles make side by side
   std::vector<std::string> calls;  ///< "start", "tar_in /", "run", "tar_out", "finish"
@@ -40,8 +42,11 @@ struct SandboxScript {
 
 class FakeSandbox : public guest::Sandbox {
  public:
-  FakeSandbox(SandboxScript& script, core::CancelToken cancel, const std::filesystem::path& work)
-      : script_(script), cancel_(std::move(cancel)), folder_(work, "fake-sandbox") {
+  FakeSandbox(SandboxScript& script, core::CancelToken cancel, const guest::SandboxRequest& request)
+      : script_(script),
+        cancel_(std::move(cancel)),
+        folder_(request.work_dir, "fake-sandbox"),
+        outgrows_memory_(script.outgrows_memory && request.may_use_memory) {
     std::filesystem::create_directories(root());
     std::filesystem::create_directories(scratch_);
   }
@@ -79,10 +84,12 @@ class FakeSandbox : public guest::Sandbox {
   guest::ScriptResult run(std::string_view script, guest::Seconds) override {
     note("run");
     cancel_.check();
+    if (outgrows_memory_) throw core::Error(core::Kind::kImage, "the root file system is full");
     return script_.on_run ? script_.on_run(script) : guest::ScriptResult{0, script_.apk_output, false};
   }
   std::string query(std::string_view) override { return {}; }
   void remove_private_folder() override { std::filesystem::remove_all(root() + std::string(kPrivate)); }
+  bool outgrew_memory() const override { return outgrows_memory_; }
   void finish() override { note("finish"); }
 
  private:
@@ -102,23 +109,24 @@ class FakeSandbox : public guest::Sandbox {
   core::CancelToken cancel_;
   core::TempDir folder_;
   std::filesystem::path scratch_ = folder_ / "scratch";
+  bool outgrows_memory_;
 };
 
 class PendingFake : public guest::PendingSandbox {
  public:
-  PendingFake(SandboxScript& script, core::CancelToken cancel, std::filesystem::path work)
-      : script_(script), cancel_(std::move(cancel)), work_(std::move(work)) {
+  PendingFake(SandboxScript& script, core::CancelToken cancel, guest::SandboxRequest request)
+      : script_(script), cancel_(std::move(cancel)), request_(std::move(request)) {
     const std::lock_guard lock(script_.mutex);
     script_.calls.emplace_back("start");
   }
   std::unique_ptr<guest::Sandbox> get() override {
-    return std::make_unique<FakeSandbox>(script_, cancel_, work_);
+    return std::make_unique<FakeSandbox>(script_, cancel_, request_);
   }
 
  private:
   SandboxScript& script_;
   core::CancelToken cancel_;
-  std::filesystem::path work_;
+  guest::SandboxRequest request_;
 };
 
 }  // namespace imgforge::testing

@@ -69,7 +69,7 @@ void become_root(Ids ids) {
   require(::setresuid(0, 0, 0), Step::kBecomeRoot);
 }
 
-[[noreturn]] void run_init(const StageParts& parts, core::Bytes disk, Ids ids) {
+[[noreturn]] void run_init(const StageParts& parts, RootLimits limits, Ids ids) {
   int code = 1;
   try {
     // The keeper may be gone already: then so is the other end of everything.
@@ -77,10 +77,12 @@ void become_root(Ids ids) {
     ::prctl(PR_SET_DUMPABLE, 0);
     ::prctl(PR_SET_NAME, "imgforge-init");
     ::close(kLifeline);
-    enter_stage(parts);
+    // Owners with one id are remembered by inodes' generations, which a tmpfs does not tell.
+    if (ids == Ids::kNotify) limits.memory = {};
+    enter_stage(parts, limits);
     require(::sethostname(kHostName, std::char_traits<char>::length(kHostName)), Step::kPivot);
-    send_message(kSocket, {"ready"});
-    serve(kSocket, disk, ids);
+    send_message(kSocket, {"ready", limits.memory.value != 0 ? "memory" : "disk"});
+    serve(kSocket, limits, ids);
   } catch (const StepFailure& failure) {
     send_message(kSocket, {"failed", std::to_string(static_cast<int>(failure.step)),
                            std::to_string(failure.error_number)});
@@ -115,7 +117,7 @@ void keep(const ContainerRequest& request) {
   if (!request.abandoned.empty()) core::TempDir::reclaim(request.abandoned);
   // Init has the mounts of the host in a namespace of its own, out of which it moves them.
   const pid_t init = require(clone_process(CLONE_NEWNS), Step::kFork);
-  if (init == 0) run_init(parts, request.disk, ids);
+  if (init == 0) run_init(parts, request.limits, ids);
   ::close(kSocket);
   parts = {};
   wait_for_end(init);
@@ -144,10 +146,10 @@ void keep(const ContainerRequest& request) {
 // --- imgforge's side
 
 /// The next word of a sandbox that starts.
-void expect(int socket, std::string_view word) {
-  const std::optional<Message> message = receive_message(socket);
+Message expect(int socket, std::string_view word) {
+  std::optional<Message> message = receive_message(socket);
   if (!message) throw StepFailure{Step::kFork, ECHILD, "see what the kernel's log says"};
-  if (message->field(0) == word) return;
+  if (message->field(0) == word) return std::move(*message);
   throw StepFailure{static_cast<Step>(message->number(1)), static_cast<int>(message->number(2))};
 }
 
@@ -175,7 +177,7 @@ void Container::start(const ContainerRequest& request) {
   expect(socket_.get(), "unshared");
   ids_ = map_ids(keeper_, request.ids, request.cancel);
   send_message(socket_.get(), {"mapped", std::string(name_of(ids_))});
-  expect(socket_.get(), "ready");
+  in_memory_ = expect(socket_.get(), "ready").field(1) == "memory";
 }
 
 Container::~Container() {

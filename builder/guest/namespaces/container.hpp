@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "builder/guest/namespaces/id_map.hpp"
-#include "core/bytes.hpp"
+#include "builder/guest/namespaces/mounts.hpp"
 #include "core/cancel.hpp"
 #include "core/fd.hpp"
 
@@ -21,7 +21,7 @@ constexpr const char* kIncomingFolder = "incoming";  ///< files handed over
 struct ContainerRequest {
   std::filesystem::path folder;     ///< holds the folders kRootFolder, which is empty, and kIncomingFolder
   std::filesystem::path abandoned;  ///< sandboxes of killed runs are removed from here; empty: nowhere
-  core::Bytes disk;
+  RootLimits limits;
   Ids ids = Ids::kAutomatic;
   core::CancelToken cancel;
 };
@@ -39,6 +39,8 @@ class Container {
   int socket() const { return socket_.get(); }
   /// The way in which it has owners.
   Ids ids() const { return ids_; }
+  /// Whether its root file system lies in memory.
+  bool in_memory() const { return in_memory_; }
   /// Ends it, but does not wait. A call that waits for an answer gets none. For any thread.
   void kill() noexcept;
   /// False when it has ended.
@@ -52,6 +54,7 @@ class Container {
   core::Fd lifeline_;  ///< the keeper ends when this is closed
   pid_t keeper_ = -1;
   Ids ids_ = Ids::kAutomatic;
+  bool in_memory_ = false;
 };
 
 }  // namespace imgforge::guest

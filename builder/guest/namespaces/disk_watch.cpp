@@ -12,8 +12,6 @@
 namespace imgforge::guest {
 namespace {
 
-constexpr std::uint64_t kBytesPerFile = 16 << 10;
-
 std::uint64_t less(std::uint64_t from, std::uint64_t by) {
   return from > by ? from - by : 0;
 }

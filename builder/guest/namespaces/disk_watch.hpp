@@ -12,12 +12,13 @@
 
 namespace imgforge::guest {
 
+/// As in ext4 a name may be had for each so many bytes.
+inline constexpr std::uint64_t kBytesPerFile = 16 << 10;
+
 class DiskWatch {
  public:
-  /// As ext4 does, a name may be had for each 16 KiB of `size`.
   DiskWatch(std::filesystem::path folder, core::Bytes size);
 
-  core::Bytes size() const { return size_; }
   /// kImage when the folder takes more than its size; kNoSpace when the file system is full.
   std::optional<core::Error> check();
 

@@ -103,7 +103,11 @@ std::string shaped(std::string text) {
 
 class Init {
  public:
-  Init(int socket, core::Bytes disk, Ids ids) : socket_(socket), disk_(kStageRoot, disk), ids_(ids) {
+  Init(int socket, const RootLimits& limits, Ids ids)
+      : socket_(socket),
+        disk_(kStageRoot, limits.memory.value != 0 ? limits.memory : limits.disk),
+        largest_file_(limits.disk),
+        ids_(ids) {
     ::mkdir((kStageRoot + std::string(Sandbox::kPrivate)).c_str(), 0755);
   }
 
@@ -194,7 +198,7 @@ class Init {
 
   // --- scripts
 
-  ScriptCall call_for(Fields words) const { return {std::move(words), media_, disk_.size(), ids_}; }
+  ScriptCall call_for(Fields words) const { return {std::move(words), media_, largest_file_, ids_}; }
 
   /// Throws what kept the script from starting or killed it.
   static void check(const RunningScript& script, const End& end) {
@@ -362,6 +366,7 @@ class Init {
 
   int socket_;
   DiskWatch disk_;
+  core::Bytes largest_file_;
   Ids ids_;
   Owners owners_;  ///< with one id; who packs has a copy
   std::string media_;
@@ -370,10 +375,10 @@ class Init {
 
 }  // namespace
 
-void serve(int socket, core::Bytes disk, Ids ids) {
+void serve(int socket, const RootLimits& limits, Ids ids) {
   int code = 1;
   try {
-    Init(socket, disk, ids).serve_all();
+    Init(socket, limits, ids).serve_all();
     code = 0;
   } catch (const std::exception&) {
     // The other side sees the end.

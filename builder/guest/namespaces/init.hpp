@@ -3,7 +3,7 @@
 #pragma once
 
 #include "builder/guest/namespaces/id_map.hpp"
-#include "core/bytes.hpp"
+#include "builder/guest/namespaces/mounts.hpp"
 
 namespace imgforge::guest {
 
@@ -22,7 +22,6 @@ constexpr const char* kAbort = "abort";    ///< while something else is done: no
 }  // namespace request
 
 /// Serves requests from `socket` until its other side is closed. Answers are "ok" with results or an error.
-/// `disk`: what the root file system may take.
-[[noreturn]] void serve(int socket, core::Bytes disk, Ids ids);
+[[noreturn]] void serve(int socket, const RootLimits& limits, Ids ids);
 
 }  // namespace imgforge::guest

@@ -5,11 +5,15 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
-#include <string_view>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "builder/guest/namespaces/disk_watch.hpp"
 #include "builder/guest/namespaces/steps.hpp"
 #include "builder/guest/sandbox.hpp"
 
@@ -18,14 +22,32 @@ namespace {
 
 constexpr std::array kDevices{"null", "zero", "full", "random", "urandom", "tty"};
 
+using MountOptions = std::vector<std::pair<const char*, std::string>>;
+
 /// A mount of a new file system that is not attached yet.
-core::Fd new_mount(const char* type, unsigned attributes, Step step) {
+core::Fd new_mount(const char* type, unsigned attributes, Step step, const MountOptions& options = {}) {
   const core::Fd context(require(::fsopen(type, FSOPEN_CLOEXEC), step));
-  // In a folder that all may write to, the kernel guards the devices of others against being opened by ">".
-  const bool has_mode = std::string_view(type) == "tmpfs";
-  if (has_mode) require(::fsconfig(context.get(), FSCONFIG_SET_STRING, "mode", "0755", 0), step);
+  for (const auto& [key, value] : options)
+    require(::fsconfig(context.get(), FSCONFIG_SET_STRING, key, value.c_str(), 0), step);
   require(::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0), step);
   return core::Fd(require(::fsmount(context.get(), FSMOUNT_CLOEXEC, attributes), step));
+}
+
+/// In a folder that all may write to, the kernel guards the devices of others against being opened by ">".
+const MountOptions kNotForAll{{"mode", "0755"}};
+
+/// An empty root file system in memory; none where it would lack what packages may hold. What it takes is
+/// watched (disk_watch): it is larger than it may become, so that the watch finds that and not a script.
+core::Fd root_in_memory(core::Bytes disk) {
+  MountOptions options = kNotForAll;
+  options.emplace_back("size", std::to_string(disk.value));
+  options.emplace_back("nr_inodes", std::to_string(disk.value / kBytesPerFile));
+  core::Fd root = new_mount("tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, Step::kMountRoot, options);
+  constexpr const char* kName = "user.imgforge";
+  const core::Fd readable(::openat(root.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!readable || ::fsetxattr(readable.get(), kName, "1", 1, 0) != 0) return {};
+  ::fremovexattr(readable.get(), kName);
+  return root;
 }
 
 /// Another mount of a folder or file, not attached yet.
@@ -60,7 +82,7 @@ void pivot_here() {
 /// The six devices of the host, and links as on any system.
 void make_devices(int stage) {
   constexpr Step step = Step::kMountTmpfs;
-  const core::Fd dev = new_mount("tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, step);
+  const core::Fd dev = new_mount("tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, step, kNotForAll);
   make_folder(stage, "dev");
   attach(dev, stage, "dev", step);
   for (const char* name : kDevices) {
@@ -99,11 +121,15 @@ StageParts take_parts(const std::filesystem::path& root, const std::filesystem::
   return parts;
 }
 
-void enter_stage(const StageParts& parts) {
-  const core::Fd stage = new_mount("tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, Step::kMountTmpfs);
+void enter_stage(const StageParts& parts, RootLimits& limits) {
+  const core::Fd stage =
+      new_mount("tmpfs", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, Step::kMountTmpfs, kNotForAll);
   attach(stage, AT_FDCWD, "", Step::kMountTmpfs);
   for (const char* name : {"root", "incoming", "proc"}) make_folder(stage.get(), name);
-  attach(parts.root, stage.get(), "root", Step::kMountRoot);
+  core::Fd memory;
+  if (limits.memory.value != 0) memory = root_in_memory(limits.disk);
+  if (!memory) limits.memory = {};
+  attach(memory ? memory : parts.root, stage.get(), "root", Step::kMountRoot);
   attach(parts.incoming, stage.get(), "incoming", Step::kMountRoot);
   make_devices(stage.get());
   // The kernel lets a script mount its /proc only where another whole one is to be seen.

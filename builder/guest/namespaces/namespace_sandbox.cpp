@@ -68,8 +68,8 @@ struct NamespaceSandbox::State {
     make_folder(incoming());
     make_folder(folder / kRootFolder);
     give_to_root(folder / kRootFolder);
-    container.emplace(
-        ContainerRequest{folder.path(), options.abandoned, options.disk, options.ids, options.cancel});
+    container.emplace(ContainerRequest{
+        folder.path(), options.abandoned, {options.disk, options.memory}, options.ids, options.cancel});
     watchdog.emplace(
         folder.path(), [token = options.cancel] { return token.cancelled(); }, [this] { container->kill(); });
   }
@@ -95,7 +95,11 @@ struct NamespaceSandbox::State {
     }
     if (std::optional<core::Error> verdict = watchdog->verdict()) throw std::move(*verdict);
     if (!answer) throw core::Error(core::Kind::kAppliance, fmt::format("the sandbox died ({})", doing));
-    if (is_error(*answer)) throw std::move(error_of(*answer).context(doing));
+    if (is_error(*answer)) {
+      core::Error error = error_of(*answer);
+      outgrew_memory = container->in_memory() && error.kind() == core::Kind::kImage;
+      throw std::move(error.context(doing));
+    }
     return std::move(*answer);
   }
 
@@ -104,6 +108,7 @@ struct NamespaceSandbox::State {
   std::filesystem::path scratch;
   unsigned handed_over = 0;  ///< folders below `incoming`; the last is shown
   bool media_shown = false;
+  bool outgrew_memory = false;
   std::mutex sending;
   std::optional<Container> container;
   std::optional<Watchdog> watchdog;
@@ -204,6 +209,10 @@ std::string NamespaceSandbox::query(std::string_view script) {
 void NamespaceSandbox::remove_private_folder() {
   remove_media();
   state_->call("removing the private folder", {request::kRemove, std::string(kPrivate)});
+}
+
+bool NamespaceSandbox::outgrew_memory() const {
+  return state_->outgrew_memory;
 }
 
 void NamespaceSandbox::finish() {

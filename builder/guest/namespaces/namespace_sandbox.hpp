@@ -22,6 +22,7 @@ struct NamespaceOptions {
   /// removed. Empty: nothing is.
   std::filesystem::path abandoned = {};
   core::Bytes disk = core::gib(8);  ///< what the root file system may take
+  core::Bytes memory = {};          ///< it lies in memory, and may take less; 0: in `work_dir`
   Seconds call_timeout{300};        ///< for calls that are not given one
   Ids ids = Ids::kAutomatic;        ///< how it has owners
   core::CancelToken cancel;
@@ -52,6 +53,7 @@ class NamespaceSandbox final : public Sandbox {
   ScriptResult run(std::string_view script, Seconds limit) override;
   std::string query(std::string_view script) override;
   void remove_private_folder() override;
+  bool outgrew_memory() const override;
   void finish() override;
 
  private:

@@ -19,7 +19,7 @@ Ids try_it(const std::filesystem::path& folder, Ids ids) {
   const core::TempDir files(folder, "namespaces-probe");
   for (const char* name : {kRootFolder, kIncomingFolder}) std::filesystem::create_directory(files / name);
   give_to_root(files / kRootFolder);
-  const Container container({files.path(), {}, core::mib(64), ids, {}});
+  const Container container({files.path(), {}, {core::mib(64), {}}, ids, {}});
   send_message(container.socket(), {request::kTry});
   const std::optional<Message> answer = receive_message(container.socket());
   if (!answer) throw core::Error(core::Kind::kAppliance, "the sandbox died");

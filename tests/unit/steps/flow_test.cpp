@@ -264,7 +264,7 @@ TEST_F(Flow, APlanSaysWhatABuildThenDoes) {
   agree();
   recipe_.hostname = "other";
   recipe_.version = "v20261122";
-  EXPECT_EQ(outlooks().at("demo-minimal/raw").why, "it depends on rootfs and boot files");
+  EXPECT_EQ(outlooks().at("demo-minimal/raw").why, "it depends on rootfs");
   agree();
 }
 

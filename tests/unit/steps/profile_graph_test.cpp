@@ -74,7 +74,7 @@ TEST_F(ProfileGraphTest, EveryEdgeIsThere) {
   EXPECT_THAT(inputs("installed"),
               ElementsAre("base bytes", "packages value", "indexes when run", "package files when run"));
   EXPECT_THAT(inputs("rootfs"), ElementsAre("installed bytes", "packages value"));
-  EXPECT_THAT(inputs("boot files"), ElementsAre("rootfs bytes"));
+  EXPECT_THAT(inputs("boot files"), ElementsAre("installed bytes"));
   EXPECT_THAT(inputs("raw"), ElementsAre("rootfs bytes", "boot files bytes"));
   EXPECT_THAT(inputs("rootfs archive"), ElementsAre("rootfs bytes"));
   EXPECT_THAT(inputs("release lock"), ElementsAre("base source value", "base value", "packages value",
@@ -82,6 +82,29 @@ TEST_F(ProfileGraphTest, EveryEdgeIsThere) {
   EXPECT_THAT(inputs("release"),
               ElementsAre("base source value", "base value", "rootfs value", "boot files value", "raw bytes",
                           "rootfs archive bytes", "release lock value"));
+}
+
+TEST_F(ProfileGraphTest, BootFilesFollowTheRootfsOnlyWhereTheRecipeMayChangeWhatTheyAreMadeFrom) {
+  const auto source = [this] { return inputs("boot files"); };
+  recipe_.files.emplace_back().path = "/etc/motd";
+  recipe_.directories.emplace_back().path = "/etc/app";
+  EXPECT_THAT(source(), ElementsAre("installed bytes"));
+  for (const char* path : {"/boot/vmlinuz-own", "/lib/modules/x/y.ko", "/usr/bin/busybox.static", "/etcetera"}) {
+    recipe_.files.back().path = path;
+    EXPECT_THAT(source(), ElementsAre("rootfs bytes")) << path;
+  }
+  recipe_.files.clear();
+  recipe_.directories.back().path = "/lib/modules/x";
+  EXPECT_THAT(source(), ElementsAre("rootfs bytes"));
+  recipe_.directories.clear();
+  recipe_.links.emplace_back().path = "/etc/x";
+  EXPECT_THAT(source(), ElementsAre("rootfs bytes"));
+  recipe_.links.clear();
+  recipe_.run.emplace_back();
+  EXPECT_THAT(source(), ElementsAre("rootfs bytes"));
+  recipe_.run.clear();
+  recipe_.first_boot.emplace();
+  EXPECT_THAT(source(), ElementsAre("rootfs bytes"));
 }
 
 TEST_F(ProfileGraphTest, ModelsSquashfsKeysAndBootsHaveTheirEdges) {

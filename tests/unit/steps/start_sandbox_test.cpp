@@ -43,5 +43,25 @@ TEST_F(SandboxOfABuild, OfNamespacesIsCancelledWithIt) {
   EXPECT_EQ(error_of([&] { sandbox->write("/file", "content"); }).kind(), core::Kind::kInterrupted);
 }
 
+class RootInMemory : public StepsLab {
+ protected:
+  RootInMemory() { recipe_ = small_recipe(mirror_.url()); }
+  SmallAlpine mirror_;
+};
+
+TEST_F(RootInMemory, ThatIsFullIsLeftForADisk) {
+  script_.outgrows_memory = true;
+  EXPECT_EQ(run().outcome, artifacts::PublishOutcome::kPublished);
+  EXPECT_EQ(script_.count("start"), 2);
+  EXPECT_EQ(script_.count("finish"), 1);
+}
+
+TEST_F(RootInMemory, IsNoReasonToTryAgainWhatFailsElsewise) {
+  script_.on_run = [](std::string_view) -> guest::ScriptResult { return {1, "no\n", false}; };
+  failure();
+  EXPECT_EQ(script_.count("run"), 1);
+  EXPECT_EQ(script_.count("start"), 1);
+}
+
 }  // namespace
 }  // namespace imgforge::steps::testing

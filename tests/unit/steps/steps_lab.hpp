@@ -135,7 +135,7 @@ class StepsLab : public ::testing::Test {
   StepsLab() {
     script_.apk_output = "(1/1) Installing hello (1.0-r0)\nOK\n";
     tools_.start_sandbox = [this](const guest::SandboxRequest& request) {
-      return std::make_unique<imgforge::testing::PendingFake>(script_, tools_.cancel, request.work_dir);
+      return std::make_unique<imgforge::testing::PendingFake>(script_, tools_.cancel, request);
     };
     tools_.jobs = 2;
   }

@@ -115,6 +115,15 @@ TEST_F(Unchanged, ALieAboutAnImageIsBelievedByTheBuildAndNotByVerify) {
   EXPECT_EQ(build_once(Earlier::kForget).outcome, PublishOutcome::kPublished);
 }
 
+TEST_F(Unchanged, PackagesGiveAProfileWithAnotherFileItsBootFiles) {
+  build_once();
+  recipe_.profile = "twin";
+  recipe_.hostname = "twin";
+  build_once();
+  EXPECT_EQ(progress_.ends["demo-twin/rootfs"], "made");
+  EXPECT_EQ(progress_.ends["demo-twin/boot files"], "known");
+}
+
 TEST_F(Unchanged, WhatAnotherProfileMadeStartsNoSandboxInFurtherBuilds) {
   build_once();
   recipe_.profile = "twin";
