@@ -32,6 +32,11 @@ CancelToken CancelToken::from_signals() {
   return token;
 }
 
+void CancelToken::check_signals() {
+  if (g_signal_state != nullptr && g_signal_state->load() != 0)
+    throw Error(Kind::kInterrupted, "interrupted");
+}
+
 void CancelToken::check() const {
   if (cancelled()) throw Error(Kind::kInterrupted, "interrupted");
 }

@@ -19,6 +19,9 @@ class CancelToken {
   int signal_number() const { return state_->load(); }
   /// Throws kInterrupted when cancelled.
   void check() const;
+  /// check() of the token of from_signals(), when that was ever asked for: for loops over the bytes of files,
+  /// which stand too deep for a token of their own.
+  static void check_signals();
 
  private:
   std::shared_ptr<std::atomic<int>> state_;

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/text.hpp"
+
 namespace imgforge::core {
 namespace {
 
@@ -73,7 +75,7 @@ Error system_error(int error_number, std::string_view action, std::string_view o
   return Error(kind, std::string(action) + " " + std::string(object) + ": " + std::strerror(error_number));
 }
 
-Error::Error(Kind kind, std::string message) : kind_(kind), message_(std::move(message)) {}
+Error::Error(Kind kind, std::string message) : kind_(kind), message_(masked_urls(std::move(message))) {}
 Error::Error(const Error&) = default;
 Error::Error(Error&&) noexcept = default;
 Error& Error::operator=(const Error&) = default;
@@ -81,12 +83,14 @@ Error& Error::operator=(Error&&) noexcept = default;
 Error::~Error() = default;
 
 Error& Error::hint(std::string text) {
-  hint_ = std::move(text);
+  hint_ = masked_urls(std::move(text));
   return *this;
 }
 
 Error& Error::at(Mark mark) {
-  if (!mark_) mark_ = std::move(mark);
+  if (mark_) return *this;
+  mark_ = std::move(mark);
+  mark_->text = masked_urls(std::move(mark_->text));
   return *this;
 }
 
@@ -96,7 +100,7 @@ Error& Error::context(std::string step) {
 }
 
 Error& Error::quote(std::string lines) {
-  quote_ = std::move(lines);
+  quote_ = masked_urls(std::move(lines));
   return *this;
 }
 

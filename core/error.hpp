@@ -1,7 +1,8 @@
 // The one exception type of imgforge. An Error says what failed (kind + message), where in the
 // user's file (mark), during what (context chain, inner first) and what to do next (hint). It is
 // thrown where the fault is known, given context at step boundaries, and caught by the command
-// dispatcher alone; adapters translate third-party errors into it.
+// dispatcher alone; adapters translate third-party errors into it. No text of it carries what URLs must not
+// show: user names, passwords, queries.
 #pragma once
 
 #include <exception>

@@ -16,6 +16,9 @@ Json parse_json(std::string_view text, std::string_view what, JsonLimits limits)
   };
   if (text.size() > limits.bytes) throw refuse("is larger than " + std::to_string(limits.bytes) + " bytes");
   if (!is_utf8(text)) throw refuse("is not UTF-8");
+  // The parser ends at the one and passes over the other: bytes that are signed must have one reading.
+  if (text.find('\0') != std::string_view::npos) throw refuse("has a NUL byte");
+  if (text.starts_with("\xEF\xBB\xBF")) throw refuse("begins with a byte order mark");
   std::vector<std::set<std::string>> keys;
   const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
     if (depth > limits.depth) throw refuse("is nested deeper than " + std::to_string(limits.depth));

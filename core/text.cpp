@@ -94,6 +94,39 @@ std::string nearest_word(std::string_view word, const std::vector<std::string>& 
   return best;
 }
 
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\r') continue;
+    if (c == '\n' || c == '\t' || (byte >= 0x20 && byte != 0x7F)) {
+      out += c;
+    } else {
+      out += fmt::format("\\x{:02X}", byte);
+    }
+  }
+  return out;
+}
+
+std::string masked_urls(std::string text) {
+  constexpr std::string_view kEnds = " \t\n\"'<>`";
+  const auto mask = [&](std::size_t begin, std::size_t end) {
+    std::fill_n(text.begin() + static_cast<std::ptrdiff_t>(begin), end - begin, '*');
+  };
+  for (auto at = text.find("://"); at != std::string::npos; at = text.find("://", at + 3)) {
+    const std::string_view before = std::string_view(text).substr(0, at);
+    if (!before.ends_with("http") && !before.ends_with("https") && !before.ends_with("ftp")) continue;
+    const std::size_t begin = at + 3;
+    const std::size_t end = std::min(text.find_first_of(kEnds, begin), text.size());
+    const std::string_view url = std::string_view(text).substr(begin, end - begin);
+    const std::size_t path = std::min(url.find_first_of("/?#"), url.size());
+    if (const auto user = url.substr(0, path).rfind('@'); user != std::string_view::npos)
+      mask(begin, begin + user);
+    if (const auto query = url.find('?'); query != std::string_view::npos) mask(begin + query + 1, end);
+  }
+  return text;
+}
+
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
   while (true) {

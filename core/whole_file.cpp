@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "core/cancel.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 
@@ -20,6 +21,7 @@ using Take = std::function<void(std::span<const std::byte>)>;
 void take_zeros(std::uint64_t count, const Take& take) {
   static const std::array<std::byte, 64 << 10> zeros{};
   while (count > 0) {
+    CancelToken::check_signals();
     const std::uint64_t part = std::min<std::uint64_t>(zeros.size(), count);
     take(std::span(zeros).first(part));
     count -= part;
@@ -51,6 +53,7 @@ std::uint64_t read_whole(int fd, std::string_view name, const Take& take) {
     const std::uint64_t hole = next_hole(fd, at);
     if (::lseek(fd, static_cast<off_t>(at), SEEK_SET) < 0) throw system_error(errno, "cannot seek in", name);
     while (at < hole) {
+      CancelToken::check_signals();
       const std::uint64_t want = std::min<std::uint64_t>(buffer.size(), hole - at);
       const std::size_t n = read_some(fd, std::span(buffer).first(want), name);
       if (n == 0) return at;

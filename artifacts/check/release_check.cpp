@@ -71,6 +71,7 @@ CheckRow check_file(const std::filesystem::path& file, std::uint64_t size, const
     row.detail = "sha256:" + sha256.hex();
     if (status.st_nlink > 1) row.detail += " (has further hard links)";
   } catch (const Error& error) {
+    if (error.kind() == Kind::kInterrupted) throw;
     row.detail = error.message();
     row.kind = error.kind();
   }
@@ -90,6 +91,7 @@ CheckRow check_stored_file(const std::filesystem::path& directory, const std::st
     row.ok = true;
     row.detail = "sha256:" + sha256.hex() + ", unpacked from " + path.filename().native();
   } catch (const Error& error) {
+    if (error.kind() == Kind::kInterrupted) throw;
     row.detail = path.filename().native() + ": " + error.message();
     row.kind = error.kind();
   }

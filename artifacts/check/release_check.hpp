@@ -31,7 +31,7 @@ struct CheckRow {
 enum class Digests { kBoth, kSha256 };
 
 /// Size, sha256 and sha512 of a regular file (no symlink, no FIFO) against the promise, over one descriptor.
-/// A file of another size is not read. Never throws core::Error.
+/// A file of another size is not read. Throws no core::Error but kInterrupted.
 CheckRow check_file(const std::filesystem::path& file, std::uint64_t size, const core::Digest& sha256,
                     const core::Digest& sha512, Digests digests = Digests::kBoth);
 /// The same for a file of a release, which in an archived release may be packed (packed_file.hpp): then size

@@ -1,5 +1,6 @@
-// Verification of published releases and single artifacts. Every doubt is a failed row and all rows are
-// always reported; only a manifest whose signature was accepted becomes a SignedManifest.
+// Verification of published releases and single artifacts. Every doubt is a failed row. Only a manifest whose
+// signature was accepted becomes a SignedManifest; what a manifest that nobody vouches for lists is not
+// looked at.
 #pragma once
 
 #include <filesystem>

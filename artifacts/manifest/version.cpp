@@ -15,7 +15,37 @@ bool is_alphanumeric(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/// Runs of digits by their value, all else by its bytes.
+std::strong_ordering natural_order(std::string_view a, std::string_view b) {
+  const auto take_number = [](std::string_view& text) {
+    const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+    std::string_view digits = text.substr(0, end);
+    text.remove_prefix(end);
+    digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
+    return digits;
+  };
+  while (!a.empty() && !b.empty()) {
+    if (is_digit(a.front()) && is_digit(b.front())) {
+      const std::string_view x = take_number(a), y = take_number(b);
+      if (x.size() != y.size()) return x.size() <=> y.size();
+      if (x != y) return x <=> y;
+    } else {
+      if (a.front() != b.front()) return a.front() <=> b.front();
+      a.remove_prefix(1);
+      b.remove_prefix(1);
+    }
+  }
+  return a.size() <=> b.size();
+}
+
 }  // namespace
+
+std::strong_ordering Version::operator<=>(const Version& other) const {
+  if (date != other.date) return date <=> other.date;
+  if (revision != other.revision) return revision <=> other.revision;
+  const std::strong_ordering order = natural_order(chosen, other.chosen);
+  return order != 0 ? order : chosen <=> other.chosen;  // "1.0" and "1.00" are two
+}
 
 std::string Version::to_string() const {
   if (!chosen.empty()) return chosen;

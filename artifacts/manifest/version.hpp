@@ -9,7 +9,8 @@
 
 namespace imgforge::artifacts {
 
-/// Chosen versions order before dated ones and among themselves by text: `current` never depends on order.
+/// Chosen versions order before dated ones, and among themselves as people count: "1.9" before "1.10".
+/// `current` never depends on order.
 struct Version {
   std::string date;       ///< eight digits, as core::compact_date prints; empty for a chosen version
   unsigned revision = 0;  ///< 0 for the first release of the day
@@ -17,7 +18,8 @@ struct Version {
   std::string to_string() const;
   /// Nothing unless `text` is exactly what to_string prints for some version.
   static std::optional<Version> parse(std::string_view text);
-  auto operator<=>(const Version&) const = default;
+  std::strong_ordering operator<=>(const Version& other) const;
+  bool operator==(const Version&) const = default;
 };
 
 /// True for `[A-Za-z0-9][A-Za-z0-9._+-]*` of at most 200 bytes: no separators, nothing hidden, no "..".

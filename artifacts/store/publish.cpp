@@ -31,6 +31,8 @@ using core::Error;
 using core::Kind;
 namespace fs = std::filesystem;
 
+/// Takes what was published and is not whole any more.
+constexpr const char* kDamagedFolder = ".damaged";
 constexpr std::string_view kStagingPrefix = "publish";
 
 fs::file_type type_of(const fs::path& path) {
@@ -80,7 +82,7 @@ class Publication {
       name_version(store_, manifest_);
     }
     return {PublishOutcome::kPublished, version_, store_.release_directory(manifest_.line(), version_),
-            manifest_, note("done")};
+            manifest_, noted()};
   }
 
  private:
@@ -203,6 +205,14 @@ class Publication {
     return warning.empty() ? std::vector<std::string>{} : std::vector{std::move(warning)};
   }
 
+  std::vector<std::string> noted() const {
+    if (!replaces_wreck_) return note("done");
+    std::vector<std::string> warnings = note("done, in place of a damaged release");
+    warnings.push_back("the damaged release of that version was put aside, in " +
+                       (store_.root() / kDamagedFolder).native());
+    return warnings;
+  }
+
   bool same_content(const Manifest& existing) const {
     if (existing.is_unsigned != manifest_.is_unsigned) return false;
     std::map<std::string, core::Digest> published;
@@ -224,6 +234,29 @@ class Publication {
     return false;
   }
 
+  /// Whether the release folder of that version is what a power cut leaves: names without their bytes. Its
+  /// manifest cannot be read, or promises just what is published now, and files are not as it says.
+  bool is_wreck(const Version& version) const {
+    const fs::path directory = store_.release_directory(manifest_.line(), version);
+    if (type_of(directory) != fs::file_type::directory) return false;
+    try {
+      const Manifest existing = read_manifest(directory);
+      return same_content(existing) && find_damage(directory, existing, request_.memory);
+    } catch (const Error& error) {
+      return error.kind() == Kind::kIntegrity || error.kind() == Kind::kIo;
+    }
+  }
+
+  Error taken() const {
+    const std::string release = manifest_.line() + "@" + version_.to_string();
+    return std::move(
+        Error(Kind::kStore, manifest_.line() + " " + version_.to_string() +
+                                " was published already with different content; releases are never replaced")
+            .hint((request_.derived_from ? "choose another --version" : "raise `version` in the recipe") +
+                  std::string("; imgforge verify ") + release +
+                  " tells whether it is whole, imgforge remove " + release + " makes room"));
+  }
+
   void choose_version() {
     version_ = request_.version;
     if (request_.numbering == Numbering::kNextRevision && !version_.chosen.empty()) {
@@ -231,15 +264,13 @@ class Publication {
         version_.chosen = request_.version.chosen + "." + std::to_string(revision);
     }
     if (!version_.chosen.empty() && is_taken(version_)) {
-      throw Error(Kind::kStore,
-                  manifest_.line() + " " + version_.to_string() +
-                      " was published already with different content; releases are never replaced")
-          .hint(request_.derived_from ? "choose another --version" : "raise `version` in the recipe");
+      replaces_wreck_ = is_wreck(version_);
+      if (!replaces_wreck_) throw taken();
     }
     for (const Version& version : store_.versions(manifest_.line())) {
       if (version_.chosen.empty() && is_candidate(version)) version_.revision = version.revision + 1;
     }
-    while (is_taken(version_)) ++version_.revision;
+    while (!replaces_wreck_ && is_taken(version_)) ++version_.revision;
     manifest_.version = version_.to_string();
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       const StagedArtifact& staged = request_.artifacts[i];
@@ -377,9 +408,22 @@ class Publication {
       write_synced(directory / (file + kSignatureSuffix), request_.signer.sign(file, content));
   }
 
+  /// In one step with the new release: names that lead to it always lead somewhere.
+  void change_places(const fs::path& directory, const fs::path& target) const {
+    if (::renameat2(AT_FDCWD, directory.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) != 0)
+      throw core::system_error(errno, "cannot move the release to", target.native());
+    make_folder(store_.root() / kDamagedFolder);
+    fs::path aside = store_.root() / kDamagedFolder / manifest_.stem();
+    for (int number = 2; type_of(aside) != fs::file_type::not_found; ++number)
+      aside = store_.root() / kDamagedFolder / (manifest_.stem() + "." + std::to_string(number));
+    fs::rename(directory, aside);
+  }
+
   void move_into_place(const fs::path& directory) const {
     const fs::path target = store_.release_directory(manifest_.line(), version_);
-    if (::renameat2(AT_FDCWD, directory.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
+    if (replaces_wreck_) {
+      change_places(directory, target);
+    } else if (::renameat2(AT_FDCWD, directory.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
       if (errno == EEXIST)
         throw Error(Kind::kStore, target.native() + " exists already; releases are never replaced");
       throw core::system_error(errno, "cannot move the release to", target.native());
@@ -393,6 +437,7 @@ class Publication {
   std::vector<core::Digest> sources_;      ///< sha256 of each
   std::vector<core::FileDigests> staged_;  ///< what is in the copies
   Version version_;
+  bool replaces_wreck_ = false;
   Manifest manifest_;
   std::map<std::string, std::string> documents_;
   std::optional<Version> before_;  ///< current until now

@@ -126,6 +126,7 @@ int build(Context& context, const Arguments& arguments) {
   if (arguments.verify_reproducible)
     arguments.build->recipe->file = std::filesystem::absolute(arguments.build->recipe->file);
   request.profiles = resolve_profiles(*arguments.build->recipe, request.release.build_time);
+  warn_of(context, request.profiles);
   request.release.output_dir = context.options.output_dir;
   request.release.recipe_sha256 =
       core::digest_of_file(core::HashAlgorithm::kSha256, arguments.build->recipe->file);

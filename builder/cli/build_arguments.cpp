@@ -46,6 +46,11 @@ void declare_older_index(OptionSet& set, BuildArguments& arguments) {
            "take a package index older than the last one: a mirror was set back on purpose");
 }
 
+void declare_host_files(OptionSet& set, BuildArguments& arguments) {
+  set.flag("--allow-host-files", arguments.allow_host_files,
+           "take models from files outside of the recipe's folder, too");
+}
+
 namespace {
 
 std::shared_ptr<BuildArguments> declare(OptionSet& set, Choice choice) {
@@ -54,6 +59,7 @@ std::shared_ptr<BuildArguments> declare(OptionSet& set, Choice choice) {
   declare_network(set, *arguments);
   declare_isolation(set, arguments->isolation);
   declare_older_index(set, *arguments);
+  declare_host_files(set, *arguments);
   return arguments;
 }
 
@@ -150,6 +156,7 @@ BuildTools::BuildTools(Context& context, const BuildArguments& arguments, CacheU
           keys_folder()} {
   if (const char* flags = std::getenv("MAKEFLAGS")) toolbox_.job_server = engine::JobServer::find(flags);
   if (arguments.allow_older_index) toolbox_.older_index = fetch::OlderIndex::kAllow;
+  if (arguments.allow_host_files) toolbox_.host_files = models::HostFiles::kAllow;
 }
 
 }  // namespace imgforge::cli

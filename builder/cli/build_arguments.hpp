@@ -22,6 +22,7 @@ struct BuildArguments {
   std::filesystem::path vendored;
   std::string limit_rate;  ///< a size per second; empty: no limit
   bool allow_older_index = false;
+  bool allow_host_files = false;
   std::string isolation = "auto";
 };
 
@@ -33,6 +34,8 @@ void declare_isolation(OptionSet& set, std::string& isolation);
 void declare_lock_choice(OptionSet& set, BuildArguments& arguments);
 /// Declares --allow-older-index.
 void declare_older_index(OptionSet& set, BuildArguments& arguments);
+/// Declares --allow-host-files.
+void declare_host_files(OptionSet& set, BuildArguments& arguments);
 /// Declares what declare_network does, the recipe's flags and those about its lock.
 std::shared_ptr<BuildArguments> declare_build_arguments(OptionSet& set);
 /// Declares what declare_network does and the recipe's flags for commands that work on the lock itself.

@@ -110,6 +110,11 @@ int export_releases(Context& context, const ExportArguments& arguments) {
   context.progress.note(fmt::format("{} files, {} · {} · next: imgforge serve {}", result.files,
                                     core::Bytes{result.bytes}.human(), how_linked(result.links),
                                     arguments.target.native()));
+  if (arguments.keep_last == 1) {
+    context.progress.note(
+        "who still holds an older index may ask for the release before the newest, which is not there: "
+        "--keep-last 2 keeps it");
+  }
   print(context.options.json ? core::print_json(as_json(result, request)) : table(result));
   return 0;
 }

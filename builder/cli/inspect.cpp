@@ -22,6 +22,7 @@ using artifacts::ManifestArtifact;
 struct Arguments {
   std::string subject;
   bool deep = false;
+  bool checksum = false;
 };
 
 /// Lines of a name and a value.
@@ -91,6 +92,7 @@ int tell_manifest(Context& context, const NamedArtifact& named) {
 }
 
 core::Json as_json(const fs::path& file, const inspect::Inspection& inspection) {
+  const core::Json sha256 = inspection.sha256 ? core::Json(inspection.sha256->hex()) : core::Json();
   core::Json partitions = core::Json::array();
   for (const inspect::FoundPartition& partition : inspection.artifact.partitions) {
     partitions.push_back({{"name", partition.entry.name},
@@ -107,7 +109,7 @@ core::Json as_json(const fs::path& file, const inspect::Inspection& inspection) 
           {"format", inspection.artifact.format},
           {"size", inspection.size},
           {"virtual_size", inspection.artifact.virtual_size},
-          {"sha256", inspection.sha256.hex()},
+          {"sha256", sha256},
           {"disk_uuid", inspection.artifact.disk_uuid},
           {"partitions", partitions},
           {"boot_entries", inspection.artifact.boot_entries},
@@ -126,7 +128,7 @@ std::string as_text(const fs::path& file, const inspect::Inspection& inspection,
       "size",
       core::Bytes{inspection.size}.human() +
           (artifact.virtual_size == 0 ? "" : ", disk of " + core::Bytes{artifact.virtual_size}.to_string()));
-  sheet.row("sha256", inspection.sha256.hex());
+  if (inspection.sha256) sheet.row("sha256", inspection.sha256->hex());
   for (const inspect::FoundPartition& partition : artifact.partitions) {
     sheet.row("partition",
               fmt::format("{} · {} · {} at {} · {}", partition.entry.name,
@@ -150,7 +152,9 @@ int inspect(Context& context, const Arguments& arguments) {
   const NamedArtifact named = find_artifact(context, arguments.subject);
   if (named.manifest && !arguments.deep) return tell_manifest(context, named);
   const InspectFolder folder(context);
-  const inspect::Inspection inspection = inspect::inspect_file(named.file, named.format, folder.tools());
+  const inspect::Inspection inspection =
+      inspect::inspect_file(named.file, named.format, folder.tools(),
+                            arguments.checksum ? inspect::Checksum::kYes : inspect::Checksum::kNo);
   print(context.options.json ? core::print_json(as_json(named.file, inspection))
                              : as_text(named.file, inspection, context.out));
   return 0;
@@ -164,6 +168,7 @@ Runner declare_inspect(OptionSet& set) {
                  "a file, or a release: LINE, LINE@VERSION, LINE-VERSION or a path")
       .required();
   set.flag("--deep", arguments->deep, "read the file even when a manifest describes it");
+  set.flag("--checksum", arguments->checksum, "and all of its bytes, for the sha256");
   set.set_footer(
       "What a manifest describes is told from there; other files are read: partitions, boot menu, system, "
       "kernels,\n"

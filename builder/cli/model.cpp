@@ -76,7 +76,7 @@ int fetch(Context& context, const ModelArguments& arguments) {
       core::Activity activity = context.progress.begin("model " + wanted.name);
       toolbox.activity = &activity;
       const fetch::Context step = toolbox.fetch_context();
-      models::Obtainer obtainer(step, {recipe.folder, models::hugging_face_endpoint()});
+      models::Obtainer obtainer(step, {recipe.folder, toolbox.host_files, models::hugging_face_endpoint()});
       const models::Model model = obtainer.fetch(wanted);
       activity.done(model_facts(model));
       rows.push_back(models::to_json(model));
@@ -94,7 +94,7 @@ int add(Context& context, const ModelArguments& arguments) {
   wanted.source = recipe::parse_model_source(arguments.source);
   wanted.format = arguments.format;
   wanted.allow_pickle = arguments.allow_pickle;
-  if (!models::is_clean_path(wanted.name) || wanted.name.find('/') != std::string::npos ||
+  if (!models::is_clean_path(wanted.name) || wanted.name.find_first_of("/ \"") != std::string::npos ||
       wanted.name.front() == '.')
     throw Error(Kind::kUsage,
                 fmt::format("{} cannot be the name of a model", core::escaped(wanted.name, 80)));
@@ -109,7 +109,8 @@ int add(Context& context, const ModelArguments& arguments) {
   core::Activity activity = context.progress.begin("model " + wanted.name);
   tools.toolbox().activity = &activity;
   const fetch::Context step = tools.toolbox().fetch_context();
-  models::Obtainer obtainer(step, {fs::current_path(), models::hugging_face_endpoint()});
+  models::Obtainer obtainer(step,
+                            {fs::current_path(), models::HostFiles::kAllow, models::hugging_face_endpoint()});
   const models::Model model = obtainer.fetch(wanted, models::Unpinned::kFirst);
   activity.done(model_facts(model));
   for (const std::string& warning : model.summary.warnings)
@@ -243,6 +244,7 @@ Runner declare_model(OptionSet& set) {
       declare_one(set, arguments, "fetch", "fetch the models of a recipe into the cache, verified", &fetch);
   arguments->build->recipe = declare_recipe(fetching);
   fetching.flag("--offline", arguments->build->offline, "use no network: everything must be cached");
+  declare_host_files(fetching, *arguments->build);
   OptionSet& adding =
       declare_one(set, arguments, "add", "fetch a model and print its lines for a recipe", &add);
   adding.positional("name", arguments->name, "name for it").required();

@@ -35,6 +35,7 @@ int print_plan(Context& context, const BuildArguments& arguments) {
   core::Json rows = core::Json::array();
   std::size_t runs = 0;
   const auto profiles = resolve_profiles(*arguments.recipe, core::build_time(context.clock));
+  warn_of(context, profiles);
   const auto lock = lock_to_use(context, arguments, profiles, tools.toolbox());
   for (const recipe::ResolvedRecipe& recipe : profiles) {
     const auto locked = stages::usable_lock(lock ? &*lock : nullptr, recipe);

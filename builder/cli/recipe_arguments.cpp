@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "builder/recipe/advice.hpp"
 #include "builder/recipe/resolve.hpp"
 #include "core/text.hpp"
 
@@ -44,6 +45,22 @@ std::vector<recipe::ResolvedRecipe> resolve_profiles(const RecipeArguments& argu
   std::vector<recipe::ResolvedRecipe> resolved;
   for (const std::string& profile : chosen) resolved.push_back(recipe::resolve(recipe, profile, options));
   return resolved;
+}
+
+std::vector<std::string> warn_of(Context& context, const std::vector<recipe::ResolvedRecipe>& profiles) {
+  std::vector<std::string> texts;
+  for (const recipe::ResolvedRecipe& profile : profiles) {
+    for (const recipe::Advice& advice : recipe::advise(profile)) {
+      const std::string place =
+          advice.mark.line == 0 ? ""
+                                : fmt::format("{}:{}: ", core::escaped(advice.mark.file), advice.mark.line);
+      std::string text = place + core::escaped(advice.text) + "; " + core::escaped(advice.hint);
+      if (std::find(texts.begin(), texts.end(), text) != texts.end()) continue;
+      context.progress.warn(text);
+      texts.push_back(std::move(text));
+    }
+  }
+  return texts;
 }
 
 }  // namespace imgforge::cli

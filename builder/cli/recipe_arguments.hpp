@@ -31,5 +31,7 @@ std::shared_ptr<RecipeArguments> declare_recipe(OptionSet& set, Choice choice = 
 /// The chosen profiles (all when none was named), in the recipe's order, with overrides applied.
 std::vector<recipe::ResolvedRecipe> resolve_profiles(const RecipeArguments& arguments,
                                                      core::UnixTime build_time);
+/// What recipe::advise has to say of them, each once, as warnings. For JSON: the texts.
+std::vector<std::string> warn_of(Context& context, const std::vector<recipe::ResolvedRecipe>& profiles);
 
 }  // namespace imgforge::cli

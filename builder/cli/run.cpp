@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -123,6 +124,7 @@ void print(std::string_view text) {
 }
 
 int run(int argc, const char* const* argv) {
+  ::umask(::umask(S_IWOTH) | S_IWOTH);  // nothing that is made here is for all to write to
   open_standard_streams();
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);

@@ -22,6 +22,10 @@ bool is_set(const char* name) {
 
 void append_mark(std::string& out, const core::Error& error, const Style& style) {
   const core::Mark& mark = *error.mark();
+  if (mark.line == 0) {
+    out += fmt::format("{} {}\n", style.bad("error:"), error.message());
+    return;
+  }
   out += fmt::format("{}:{}:{}: {} {}\n", core::escaped(mark.file), mark.line, mark.column,
                      style.bad("error:"), error.message());
   if (mark.text.empty()) return;

@@ -58,7 +58,7 @@ MadeFile zstd_file(const Derivation& work, const ManifestArtifact& artifact, int
                    const std::filesystem::path& folder) {
   MadeFile made;
   made.path = folder / "made.zst";
-  artifacts::compress_zstd(work.source().file_of(artifact), made.path, level, artifacts::LongMode::kOn,
+  artifacts::compress_zstd(work.source().take(artifact).path(), made.path, level, artifacts::LongMode::kOn,
                            work.tools().cancel);
   made.virtual_size = artifact.virtual_size == 0 ? artifact.size : artifact.virtual_size;
   made.suffix =

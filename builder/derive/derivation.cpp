@@ -55,7 +55,10 @@ std::string size_text(const fs::path& file) {
 }  // namespace
 
 Derivation::Derivation(stages::Toolbox& tools, const DeriveRequest& request)
-    : tools_(tools), request_(request), work_(tools.scratch(), "derive"), source_(tools, request) {}
+    : tools_(tools),
+      request_(request),
+      work_(tools.scratch(), "derive"),
+      source_(tools, request, work_.path()) {}
 
 void Derivation::add(const ManifestArtifact& origin, const std::string& format, const std::string& parameters,
                      std::vector<std::string_view> programs,
@@ -89,10 +92,10 @@ void Derivation::add(const ManifestArtifact& origin, const std::string& format, 
 
 void Derivation::unpack(const ManifestArtifact& artifact, const fs::path& raw) const {
   if (artifacts::is_packed(artifact)) {
-    artifacts::decompress_zstd(source_.file_of(artifact), raw, core::Bytes{unpacked_size(artifact)},
+    artifacts::decompress_zstd(source_.take(artifact).path(), raw, core::Bytes{unpacked_size(artifact)},
                                tools_.cancel);
   } else {
-    image::unpack_disk(source_.file_of(artifact), artifact.format, raw, tools_.processes, tools_.cancel);
+    image::unpack_disk(source_.take(artifact).path(), artifact.format, raw, tools_.processes, tools_.cancel);
   }
 }
 
@@ -124,12 +127,14 @@ artifacts::PublishRequest Derivation::publish_request(engine::Context& context, 
   std::vector<core::Digest> read;
   for (const Made& row : made_) {
     const DerivedFile& file = context[row.step];
-    publish.artifacts.push_back(
-        {tools_.blob(file.sha256).path(), file.suffix, row.format, file.virtual_size, file.media});
+    publish.artifacts.push_back({tools_.blob(file.sha256).path(), file.suffix, row.format, file.virtual_size,
+                                 file.media, file.sha256});
     read.push_back(row.origin);
     for (const ManifestArtifact* artifact : row.companions) {
-      publish.artifacts.push_back({source_.file_of(*artifact), artifact->file.substr(source.stem().size()),
-                                   artifact->format, artifact->virtual_size, artifact->media});
+      const TakenFile taken = source_.take(*artifact);
+      publish.artifacts.push_back({taken.path(), artifact->file.substr(source.stem().size()),
+                                   artifact->format, artifact->virtual_size, artifact->media,
+                                   taken.sha256()});
       read.push_back(artifact->sha256);
     }
   }

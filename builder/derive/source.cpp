@@ -7,6 +7,7 @@
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/verify.hpp"
 #include "artifacts/manifest/formats.hpp"
+#include "core/fd.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::derive {
@@ -38,10 +39,26 @@ Manifest verified(const DeriveRequest& request) {
 
 }  // namespace
 
-Source::Source(stages::Toolbox& tools, const DeriveRequest& request) : directory_(request.source.directory) {
+Source::Source(stages::Toolbox& tools, const DeriveRequest& request, std::filesystem::path folder)
+    : reference_(request.source.reference()),
+      directory_(request.source.directory),
+      folder_(std::move(folder)) {
   core::Activity activity = tools.progress.begin(request.source.line + "/source");
   manifest_ = verified(request);
   activity.done(manifest_.stem() + " · signature and digests agree");
+}
+
+TakenFile Source::take(const ManifestArtifact& artifact) const {
+  const std::filesystem::path copy = folder_ / ("taken." + artifact.file);
+  if (!exists(copy)) core::clone_file(directory_ / artifact.file, copy);
+  const core::Digest found = core::digest_of_file(core::HashAlgorithm::kSha256, copy);
+  if (found != artifact.sha256) {
+    std::filesystem::remove(copy);
+    throw Error(Kind::kIntegrity, fmt::format("{} is not used: digest {}: sha256 is {}, the manifest says {}",
+                                              reference_, artifact.file, found.hex(), artifact.sha256.hex()))
+        .hint("it changed after it was verified");
+  }
+  return {copy, found};
 }
 
 const ManifestArtifact* Source::find(std::string_view format) const {

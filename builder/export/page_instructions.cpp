@@ -20,6 +20,22 @@ std::string command_line(std::string_view text) {
   return escape_html(text) + "\n";
 }
 
+/// Any image of the catalogue, as an example.
+std::string some_file(const Catalogue& catalogue) {
+  for (const Line& line : catalogue.lines) {
+    for (const Release& release : line.releases) {
+      if (!release.manifest.artifacts.empty()) return release.manifest.artifacts.front().file;
+    }
+  }
+  return "IMAGE";
+}
+
+/// Checks one downloaded file with what GNU, busybox and macOS have, and fails when it is not listed.
+std::string check_one(const Catalogue& catalogue) {
+  return command_line("file=" + some_file(catalogue)) +
+         command_line("grep \"  $file\\$\" SHA256SUMS | $(command -v sha256sum || echo shasum -a 256) -c -");
+}
+
 /// The commands for one downloaded image, once for each key that signed.
 std::string print_one_image(const Catalogue& catalogue) {
   std::map<std::string, std::string> signers;  // key and name
@@ -30,13 +46,12 @@ std::string print_one_image(const Catalogue& catalogue) {
   }
   if (signers.empty()) {
     return "<p>These releases are not signed. The sums tell a damaged download, not a forged one.</p>\n" +
-           commands(command_line("sha256sum --ignore-missing -c SHA256SUMS"));
+           commands(check_one(catalogue));
   }
   std::string text;
   for (const auto& [key, name] : signers) {
     if (signers.size() > 1) text += fmt::format("<p>Releases signed by {}:</p>\n", escape_html(name));
-    text += commands(command_line("minisign -Vm SHA256SUMS -P " + key) +
-                     command_line("sha256sum --ignore-missing -c SHA256SUMS"));
+    text += commands(command_line("minisign -Vm SHA256SUMS -P " + key) + check_one(catalogue));
   }
   return text;
 }

@@ -29,6 +29,12 @@ struct MadeFormat {
   std::vector<std::string> cmdline;  ///< of the kernel, first entry; empty when the format does not boot
 };
 
+/// What a look into a finished file found.
+struct FoundFile {
+  std::string words;               ///< about it, a few
+  std::uint64_t virtual_size = 0;  ///< bytes that a machine sees; 0: the same as the file
+};
+
 struct Format {
   std::string_view name;
   /// Programs whose version shapes the bytes, by their names in machine::tools().
@@ -39,9 +45,9 @@ struct Format {
   /// Makes the files in `folder`. Formats of a profile are made at the same time, each in a folder of its
   /// own.
   MadeFormat (*make)(Intermediates& parts, const std::filesystem::path& folder);
-  /// Looks into a finished file; returns a few words about it. Throws kImage for damage.
-  std::string (*check)(const std::filesystem::path& file, std::string_view role,
-                       core::ProcessRunner& processes, const core::CancelToken& cancel);
+  /// Looks into a finished file. Throws kImage for damage.
+  FoundFile (*check)(const std::filesystem::path& file, std::string_view role, core::ProcessRunner& processes,
+                     const core::CancelToken& cancel);
 };
 
 /// Formats that this program makes, in the order of artifacts::formats().

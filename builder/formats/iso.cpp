@@ -28,14 +28,14 @@ MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
   return {{{"image", output, 0, {{"volume_id", spec.volume_id}}}}, iso.cmdline};
 }
 
-std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner& processes,
-                  const core::CancelToken& cancel) {
+FoundFile check(const std::filesystem::path& file, std::string_view, core::ProcessRunner& processes,
+                const core::CancelToken& cancel) {
   const image::IsoFacts facts = image::check_iso(file, processes, cancel);
   if (!facts.bios || !facts.uefi) {
     throw core::Error(core::Kind::kImage,
                       fmt::format("{} does not start on both BIOS and UEFI", file.native()));
   }
-  return fmt::format("ISO 9660 \"{}\", El Torito for BIOS and UEFI", facts.volume_id);
+  return {fmt::format("ISO 9660 \"{}\", El Torito for BIOS and UEFI", facts.volume_id)};
 }
 
 }  // namespace

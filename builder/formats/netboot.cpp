@@ -38,18 +38,18 @@ MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
           script.cmdline};
 }
 
-std::string check(const std::filesystem::path& file, std::string_view role, core::ProcessRunner& processes,
-                  const core::CancelToken& cancel) {
+FoundFile check(const std::filesystem::path& file, std::string_view role, core::ProcessRunner& processes,
+                const core::CancelToken& cancel) {
   if (role == "root")
-    return fmt::format("squashfs, {} files", image::check_squashfs(file, processes, cancel));
+    return {fmt::format("squashfs, {} files", image::check_squashfs(file, processes, cancel))};
   if (role == "kernel") {
-    return "Linux " + image::kernel_release(core::read_text_file(file, 256u << 20), file.native());
+    return {"Linux " + image::kernel_release(core::read_text_file(file, 256u << 20), file.native())};
   }
   if (role == "script") {
     image::netboot_cmdline(core::read_text_file(file, 1u << 20));
-    return "iPXE script";
+    return {"iPXE script"};
   }
-  return "initramfs";
+  return {"initramfs"};
 }
 
 }  // namespace

@@ -22,10 +22,10 @@ MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
   return {{{"image", output, 0, {{"manifest", manifest.to_string()}}}}, {}};
 }
 
-std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
-                  const core::CancelToken& cancel) {
+FoundFile check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
+                const core::CancelToken& cancel) {
   const std::size_t layers = image::check_oci(file, cancel);
-  return fmt::format("OCI layout, {} layer{}", layers, layers == 1 ? "" : "s");
+  return {fmt::format("OCI layout, {} layer{}", layers, layers == 1 ? "" : "s")};
 }
 
 }  // namespace

@@ -35,10 +35,11 @@ MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
   return {{write_qcow2_file(parts, folder / "artifact.qcow2")}, disk.layout.cmdline};
 }
 
-std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner& processes,
-                  const core::CancelToken& cancel) {
+FoundFile check(const std::filesystem::path& file, std::string_view, core::ProcessRunner& processes,
+                const core::CancelToken& cancel) {
   const image::Qcow2Facts facts = image::check_qcow2(file, processes, cancel);
-  return fmt::format("qcow2, {} disk, no errors found", facts.virtual_size.to_string());
+  return {fmt::format("qcow2, {} disk, no errors found", facts.virtual_size.to_string()),
+          facts.virtual_size.value};
 }
 
 }  // namespace

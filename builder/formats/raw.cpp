@@ -15,9 +15,9 @@ MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
   return {{{"image", output, parts.recipe().disk.size.value}}, disk.layout.cmdline};
 }
 
-std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
-                  const core::CancelToken&) {
-  return fmt::format("GPT, {} partitions", image::check_gpt(file));
+FoundFile check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
+                const core::CancelToken&) {
+  return {fmt::format("GPT, {} partitions", image::check_gpt(file))};
 }
 
 }  // namespace

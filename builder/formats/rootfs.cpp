@@ -17,10 +17,10 @@ MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
   return {{{"image", output, 0, {{"compression", "zstd"}, {"tar_sha256", packed.tar.hex()}}}}, {}};
 }
 
-std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
-                  const core::CancelToken& cancel) {
-  return fmt::format("zstd, unpacks to {}",
-                     core::Bytes{artifacts::test_zstd(file, kLargestTar, cancel)}.human());
+FoundFile check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
+                const core::CancelToken& cancel) {
+  return {fmt::format("zstd, unpacks to {}",
+                      core::Bytes{artifacts::test_zstd(file, kLargestTar, cancel)}.human())};
 }
 
 }  // namespace

@@ -29,14 +29,14 @@ MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
   return {{{"image", output}, {"bmap", bmap}}, layout.cmdline};
 }
 
-std::string check(const std::filesystem::path& file, std::string_view role, core::ProcessRunner&,
-                  const core::CancelToken& cancel) {
-  if (role != "bmap") return fmt::format("GPT, {} partitions", image::check_gpt(file));
+FoundFile check(const std::filesystem::path& file, std::string_view role, core::ProcessRunner&,
+                const core::CancelToken& cancel) {
+  if (role != "bmap") return {fmt::format("GPT, {} partitions", image::check_gpt(file))};
   std::filesystem::path image = file;
   image.replace_extension();
   const std::uint64_t blocks = image::check_bmap(file, image, cancel);
-  return fmt::format("block map of {}, every range agrees with the image",
-                     core::Bytes{blocks * 4096}.human());
+  return {
+      fmt::format("block map of {}, every range agrees with the image", core::Bytes{blocks * 4096}.human())};
 }
 
 }  // namespace

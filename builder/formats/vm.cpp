@@ -42,11 +42,12 @@ MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
   return {{{"image", output, disk.virtual_size, disk.media}}, parts.disk().layout.cmdline};
 }
 
-std::string check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
-                  const core::CancelToken& cancel) {
+FoundFile check(const std::filesystem::path& file, std::string_view, core::ProcessRunner&,
+                const core::CancelToken& cancel) {
   const image::VmFacts facts = image::check_vm_bundle(file, cancel);
-  return fmt::format("virtual machine, {} memory, {} processor{}, {} disk", facts.memory.to_string(),
-                     facts.cpus, facts.cpus == 1 ? "" : "s", facts.disk_size.to_string());
+  return {fmt::format("virtual machine, {} memory, {} processor{}, {} disk", facts.memory.to_string(),
+                      facts.cpus, facts.cpus == 1 ? "" : "s", facts.disk_size.to_string()),
+          facts.disk_size.value};
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ void ApplianceLog::receive(guestfs_h*, void* self, std::uint64_t event, int, int
   // A log that cannot be written (full disk) must not stop the build; the watchdog sees the full disk.
   std::string line(text, length);
   if (event != GUESTFS_EVENT_APPLIANCE) line += '\n';
-  if (::write(log.file_.get(), line.data(), line.size()) < 0) errno = 0;
+  const std::string shown = core::printable(line);
+  if (::write(log.file_.get(), shown.data(), shown.size()) < 0) errno = 0;
   if (event == GUESTFS_EVENT_TRACE || event == GUESTFS_EVENT_LIBRARY) return;
   log.console_ += line;
   if (log.console_.size() > 2 * kConsoleKept) log.console_.erase(0, log.console_.size() - kConsoleKept);

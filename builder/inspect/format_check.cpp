@@ -27,6 +27,15 @@ std::string check_packed(const std::filesystem::path& file, const artifacts::Man
   return fmt::format("zstd, unpacks to {} as the manifest says", expected.to_string());
 }
 
+/// Where one of both says 0, a machine sees as much as the file has.
+void check_virtual_size(const formats::FoundFile& found, const artifacts::ManifestArtifact& artifact) {
+  const auto seen = [&](std::uint64_t size) { return core::Bytes{size == 0 ? artifact.size : size}; };
+  if (seen(found.virtual_size) != seen(artifact.virtual_size))
+    throw core::Error(core::Kind::kIntegrity, fmt::format("holds a disk of {}, the manifest says {}",
+                                                          seen(found.virtual_size).to_string(),
+                                                          seen(artifact.virtual_size).to_string()));
+}
+
 }  // namespace
 
 artifacts::FormatCheck format_check(core::ProcessRunner& processes, const core::CancelToken& cancel) {
@@ -36,7 +45,9 @@ artifacts::FormatCheck format_check(core::ProcessRunner& processes, const core::
     if (artifacts::is_packed(artifact)) return check_packed(file, artifact, cancel);
     if (role == "bmap" && !exists(image_of(file)))
       return "block map of an image that is published compressed";
-    return formats::find(artifact.format).check(file, role, processes, cancel);
+    formats::FoundFile found = formats::find(artifact.format).check(file, role, processes, cancel);
+    check_virtual_size(found, artifact);
+    return std::move(found.words);
   };
 }
 

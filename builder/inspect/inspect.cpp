@@ -88,11 +88,12 @@ std::string format_of(const fs::path& file) {
   return vm::detect_format(file);
 }
 
-Inspection inspect_file(const fs::path& file, const std::string& format, const InspectTools& tools) {
+Inspection inspect_file(const fs::path& file, const std::string& format, const InspectTools& tools,
+                        Checksum checksum) {
   Inspection inspection;
-  const core::FileDigests digests = core::file_digests(file);
-  inspection.size = digests.size;
-  inspection.sha256 = digests.sha256;
+  inspection.size = fs::file_size(file);
+  if (checksum == Checksum::kYes)
+    inspection.sha256 = core::digest_of_file(core::HashAlgorithm::kSha256, file);
   inspection.artifact = find_root(unpacked(file, tools), format, tools);
   inspection.root = read_root_facts(inspection.artifact.root, tools);
   return inspection;

@@ -28,8 +28,17 @@ bool is_hex(const std::string& text, std::size_t length) {
   return text.size() == length && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+/// As one part of a URL's path: the hub wants a revision "refs/pr/1" so.
+std::string encoded_part(const std::string& text) {
+  std::string out;
+  for (const std::string& part : core::split(text, '/'))
+    out += (out.empty() ? "" : "%2F") + encoded_path(part);
+  return out;
+}
+
 struct Listing {
   std::string commit;
+  std::string name;  ///< of the repository, today
   std::string licence;
   std::map<std::string, ModelFile> files;
 };
@@ -71,6 +80,7 @@ Listing read_listing(const std::string& text, const std::string& what) {
     Listing listing;
     listing.commit = json.at("sha").get<std::string>();
     if (!is_hex(listing.commit, 40)) throw Error(Kind::kIntegrity, what + ": it names no commit");
+    if (json.contains("id") && json.at("id").is_string()) listing.name = json.at("id").get<std::string>();
     listing.licence = core::escaped(licence_of(json), 80);
     for (const Json& row : json.at("siblings")) {
       const std::string path = row.at("rfilename").get<std::string>();
@@ -91,6 +101,9 @@ class Repository {
   void resolve(Model& model) {
     ask();
     model.revision = listing_.commit;
+    if (!listing_.name.empty() && listing_.name != source_.location)
+      context_.progress.warn(fmt::format("the model {}: the hub calls {} {} today", wanted_.name,
+                                         source_.location, core::escaped(listing_.name, 200)));
     if (model.licence.empty()) model.licence = listing_.licence;
     const std::string folder = folder_of(source_.path);
     const std::string name = name_of(source_.path);
@@ -115,7 +128,7 @@ class Repository {
  private:
   void ask() {
     const std::string url = fmt::format("{}/api/models/{}/revision/{}?blobs=true", endpoint_,
-                                        source_.location, encoded_path(source_.reference));
+                                        source_.location, encoded_part(source_.reference));
     try {
       const std::string what = fmt::format("{} on {}", source_.location, fetch::redacted_url(endpoint_));
       const fetch::CachedFile answer = fetch::HttpCache(context_).get(

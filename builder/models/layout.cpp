@@ -171,6 +171,12 @@ std::string first_boot_rows(const std::vector<Model>& models) {
   std::string out = "# name, version, file, size, sha256, URLs\n";
   for (const Model& model : models) {
     for (const ModelFile& file : model.files) {
+      if (file.path.find_first_of(" \"") != std::string::npos)
+        throw Error(Kind::kRecipe,
+                    fmt::format("the model {}: a first start fetches no file with blanks or quotes "
+                                "in its name: \"{}\"",
+                                model.name, core::escaped(file.path, 100)))
+            .hint("take it while the image is built: when: build");
       out += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", model.name, model.version, file.path, *file.size,
                          file.sha256->hex(), file.urls.empty() ? "-" : core::join(file.urls, " "));
     }

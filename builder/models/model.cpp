@@ -178,7 +178,7 @@ Model model_from_json(const Json& json, std::string_view what) {
 bool is_clean_path(std::string_view path) {
   if (path.empty() || path.size() > kMaxPath || !core::is_utf8(path)) return false;
   for (const char c : path) {
-    if (static_cast<unsigned char>(c) <= ' ' || c == 0x7F || c == '\\' || c == '"') return false;
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7F || c == '\\') return false;
   }
   const std::vector<std::string> parts = core::split(path, '/');
   return std::none_of(parts.begin(), parts.end(), [](const std::string& part) {

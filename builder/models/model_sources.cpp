@@ -8,6 +8,7 @@
 #include "builder/fetch/http/http_cache.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/models/shards.hpp"
+#include "builder/recipe/source_files.hpp"
 #include "builder/recipe/types.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -44,7 +45,7 @@ void resolve_url(const fetch::Context& context, const recipe::Model& wanted, Mod
     return;
   }
   const fetch::CachedFile index = fetch::HttpCache(context).get(
-      {.what = "index of " + wanted.name, .urls = {url}, .limit = kMaxIndexBytes});
+      {.what = "index of " + wanted.name, .urls = {url + wanted.source.query}, .limit = kMaxIndexBytes});
   file.role = "index";
   file.sha256 = core::digest_of(core::HashAlgorithm::kSha256, index.content);
   file.size = index.content.size();
@@ -53,38 +54,61 @@ void resolve_url(const fetch::Context& context, const recipe::Model& wanted, Mod
     model.files.push_back({.path = part, .urls = {folder_of(url) + encoded_path(part)}});
 }
 
-ModelFile local_file(const fs::path& path, const recipe::Model& wanted) {
-  std::error_code error;
-  const std::uint64_t size = fs::file_size(path, error);
-  if (error) {
-    throw Error(Kind::kRecipe, fmt::format("the model {}: \"{}\": {}", wanted.name,
-                                           core::escaped(path.native()), error.message()))
-        .at(wanted.source_mark);
-  }
-  return {.path = path.filename().native(), .urls = {file_url(path)}, .size = size};
-}
+/// Files of this machine: a recipe can name those below its folder, and whoever builds can allow it others.
+class LocalFiles {
+ public:
+  LocalFiles(const recipe::Model& wanted, const Places& places) : wanted_(wanted), places_(places) {}
 
-void resolve_file(const recipe::Model& wanted, const Places& places, Model& model) {
-  const fs::path path = (places.folder / wanted.source.location).lexically_normal();
-  ModelFile file = local_file(path, wanted);
-  if (is_index_name(file.path)) {
-    file.role = "index";
-    model.files.push_back(file);
-    for (const std::string& part : parts_of_index(core::read_text_file(path, kMaxIndexBytes), path.native()))
-      model.files.push_back(local_file(path.parent_path() / part, wanted));
-    return;
+  void resolve(Model& model) {
+    const fs::path path = (places_.folder / wanted_.source.location).lexically_normal();
+    ModelFile file = find(path);
+    if (is_index_name(file.path)) {
+      file.role = "index";
+      model.files.push_back(file);
+      for (const std::string& part :
+           parts_of_index(core::read_text_file(path, kMaxIndexBytes), path.native()))
+        model.files.push_back(find(path.parent_path() / part));
+      return;
+    }
+    const std::vector<std::string> parts = gguf_parts(file.path);
+    if (parts.size() > 1) {
+      for (const std::string& part : parts) model.files.push_back(find(path.parent_path() / part));
+      return;
+    }
+    const std::uint64_t size = *file.size;
+    pin(wanted_, file);
+    if (!file.size) file.size = size;
+    model.files.push_back(std::move(file));
   }
-  const std::vector<std::string> parts = gguf_parts(file.path);
-  if (parts.size() > 1) {
-    for (const std::string& part : parts)
-      model.files.push_back(local_file(path.parent_path() / part, wanted));
-    return;
+
+ private:
+  Error refused(Kind kind, const fs::path& path, const std::string& why) const {
+    return std::move(
+        Error(kind, fmt::format("the model {}: \"{}\" {}", wanted_.name, core::escaped(path.native()), why))
+            .at(wanted_.source_mark));
   }
-  const std::uint64_t size = *file.size;
-  pin(wanted, file);
-  if (!file.size) file.size = size;
-  model.files.push_back(std::move(file));
-}
+
+  ModelFile find(const fs::path& path) const {
+    std::error_code error;
+    const fs::path file = fs::canonical(path, error);
+    if (places_.host_files == HostFiles::kRefuse) check_place(path, file, error);
+    if (error) throw refused(Kind::kRecipe, path, error.message());
+    if (!fs::is_regular_file(file, error)) throw refused(Kind::kRecipe, path, "is not a regular file");
+    return {.path = path.filename().native(), .urls = {file_url(file)}, .size = fs::file_size(file)};
+  }
+
+  /// Says nothing of a file elsewhere, also not whether there is one.
+  void check_place(const fs::path& path, const fs::path& file, const std::error_code& error) const {
+    if (fs::path(wanted_.source.location).is_absolute())
+      throw std::move(refused(Kind::kUnsafe, path, "is not below the recipe's folder")
+                          .hint("--allow-host-files lets this recipe name files of this machine"));
+    if (!error && !recipe::is_beneath(file, places_.folder))
+      throw refused(Kind::kUnsafe, path, "leads out of the recipe's folder by a symbolic link");
+  }
+
+  const recipe::Model& wanted_;
+  const Places& places_;
+};
 
 }  // namespace
 
@@ -109,7 +133,7 @@ Model resolve_source(const fetch::Context& context, const recipe::Model& wanted,
       resolve_url(context, wanted, model);
       break;
     case recipe::SourceKind::kFile:
-      resolve_file(wanted, places, model);
+      LocalFiles(wanted, places).resolve(model);
       break;
     case recipe::SourceKind::kHuggingFace:
       resolve_hugging_face(context, wanted, places, model);

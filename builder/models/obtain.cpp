@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "builder/fetch/download/downloader.hpp"
+#include "builder/fetch/http/url.hpp"
 #include "builder/models/content.hpp"
 #include "builder/models/registry_http.hpp"
 #include "builder/models/shards.hpp"
@@ -199,6 +200,10 @@ void Obtainer::download(Model& model, const recipe::Model& wanted, bool all) {
     fetch::Download download;
     download.name = fmt::format("{} of the model {}", file.path, model.name);
     download.urls = file.urls;
+    for (std::string& url : download.urls) {
+      if (wanted.source.kind == recipe::SourceKind::kUrl && url == wanted.source.location)
+        url += wanted.source.query;
+    }
     if (file.sha256) download.promises.push_back({*file.sha256, file.by.empty() ? "its index" : file.by});
     download.size = file.size;
     download.limit = file.size.value_or(kLargestFile);
@@ -286,11 +291,22 @@ void name_version(Model& model, const recipe::Model& wanted) {
   model.version = wanted.version.empty() ? model.digest().hex().substr(0, kVersionDigits) : wanted.version;
 }
 
+/// Of a file of this machine all is known before a byte of it is copied.
+void hash_in_place(Model& model, const recipe::Model& wanted) {
+  if (wanted.source.kind != recipe::SourceKind::kFile) return;
+  for (ModelFile& file : model.files) {
+    if (file.sha256 || file.urls.empty()) continue;
+    file.sha256 = core::digest_of_file(core::HashAlgorithm::kSha256, fetch::file_url_path(file.urls.front()));
+  }
+}
+
 }  // namespace
 
 Model Obtainer::fetch(const recipe::Model& wanted, Model resolved, Unpinned unpinned) {
   Model model = std::move(resolved);
   const bool promised = is_promised(model);
+  hash_in_place(model, wanted);
+  if (all_digests(model)) check_promise(model, wanted, promised, unpinned);
   download(model, wanted, true);
   check_promise(model, wanted, promised, unpinned);
   name_version(model, wanted);
@@ -302,6 +318,7 @@ Model Obtainer::fetch(const recipe::Model& wanted, Model resolved, Unpinned unpi
 Model Obtainer::describe(const recipe::Model& wanted, Model resolved) {
   Model model = std::move(resolved);
   const bool promised = is_promised(model);
+  hash_in_place(model, wanted);
   download(model, wanted, false);
   check_promise(model, wanted, promised, Unpinned::kRefuse);
   name_version(model, wanted);

@@ -2,6 +2,7 @@
 // artifacts that ORAS and others push, and Ollama's library, whose manifests have types of their own.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "builder/fetch/http/url.hpp"
@@ -46,6 +47,21 @@ constexpr Kinds kOllamaKinds[] = {
     {"adapter", "adapter", "adapter.gguf"}, {"license", "license", "LICENSE"},
     {"template", "template", "template"},   {"system", "system", "system"},
     {"params", "params", "params.json"},    {"messages", "messages", "messages.json"}};
+
+/// What other kinds of layer say of themselves in their media types (Docker's `application/vnd.docker.ai.`,
+/// CNCF ModelPack's `application/vnd.cncf.model.`, what ORAS pushes); the first that is found. Without a name
+/// of its own a file gets this one.
+constexpr Kinds kKinds[] = {{"license", "license", "LICENSE"},
+                            {"gguf.v3.lora", "adapter", "adapter.gguf"},
+                            {"gguf.v3.mmproj", "projector", "projector.gguf"},
+                            {"mmproj", "projector", "projector.gguf"},
+                            {"chat.template", "template", "chat_template.jinja"},
+                            {"weight.config", "config", ""},
+                            {"model.doc", "doc", ""},
+                            {"model.code", "code", ""},
+                            {"model.dataset", "dataset", ""},
+                            {"gguf", "model", "model.gguf"},
+                            {"safetensors", "model", "model.safetensors"}};
 
 class Registry {
  public:
@@ -108,16 +124,32 @@ class Registry {
                                                : "it has no layers");
     if (json.at("layers").size() > kMaxLayers) throw refused("it has too many layers");
     const bool ollama = wanted_.source.kind == recipe::SourceKind::kOllama;
-    std::set<std::string> paths;
+    std::vector<ModelFile> files;
+    std::string left_out;
     for (const Json& layer : json.at("layers")) {
       ModelFile file = read_blob(layer);
       name(file, layer);
+      const std::string type = text_at(layer, "mediaType");
+      if (type.find(".tar") != std::string::npos || type.ends_with("+gzip")) {
+        left_out = file.path;
+      } else {
+        files.push_back(std::move(file));
+      }
+    }
+    const bool has_weights =
+        std::any_of(files.begin(), files.end(), [](const ModelFile& file) { return file.role == "model"; });
+    if (!left_out.empty() && !has_weights)
+      throw refused("the layer " + core::escaped(left_out, 80) +
+                    " is a tar archive; only plain files are read");
+    if (!left_out.empty())
+      context_.progress.warn(fmt::format("the model {}: the archive {} beside its weights is left out",
+                                         wanted_.name, core::escaped(left_out, 80)));
+    number(files);
+    std::set<std::string> paths;
+    for (ModelFile& file : files) {
       if (!is_clean_path(file.path))
         throw refused("a layer has the name \"" + core::escaped(file.path, 80) + "\"");
       if (!paths.insert(file.path).second) file.path += "." + file.sha256->hex().substr(0, 12);
-      if (text_at(layer, "mediaType").find(".tar") != std::string::npos)
-        throw refused("the layer " + core::escaped(file.path, 80) +
-                      " is a tar archive; only plain files are read");
       model.files.push_back(std::move(file));
     }
     if (model.files.empty()) throw refused("it has no layers");
@@ -158,14 +190,31 @@ class Registry {
       }
       return;
     }
-    file.path = annotation(layer, "org.opencontainers.image.title");
-    if (file.path.empty()) file.path = annotation(layer, "org.cncf.model.filepath");
-    if (file.media_type.find("license") != std::string::npos) file.role = "license";
-    if (!file.path.empty()) return;
-    file.path = file.role == "license"                                     ? "LICENSE"
-                : file.media_type.find("gguf") != std::string::npos        ? "model.gguf"
-                : file.media_type.find("safetensors") != std::string::npos ? "model.safetensors"
-                                                                           : file.sha256->hex().substr(0, 12);
+    for (const char* key : {"org.opencontainers.image.title", "org.cncf.model.filepath"}) {
+      if (file.path.empty()) file.path = annotation(layer, key);
+    }
+    const bool has_name = !file.path.empty();
+    for (const Kinds& kind : kKinds) {
+      if (file.media_type.find(kind.type) == std::string::npos) continue;
+      file.role = kind.role;
+      if (!has_name) file.path = kind.name;
+      break;
+    }
+    if (file.path.empty()) file.path = file.sha256->hex().substr(0, 12);
+  }
+
+  /// Weights in several layers without names are the parts of one set, in their order.
+  static void number(std::vector<ModelFile>& files) {
+    for (const std::string_view name : {"model.gguf", "model.safetensors"}) {
+      const auto is_one = [&](const ModelFile& file) { return file.path == name; };
+      const auto all = std::count_if(files.begin(), files.end(), is_one);
+      const auto dot = name.find('.');
+      int part = 0;
+      for (ModelFile& file : files) {
+        if (all > 1 && is_one(file))
+          file.path = fmt::format("model-{:05}-of-{:05}{}", ++part, all, name.substr(dot));
+      }
+    }
   }
 
   const fetch::Context& context_;

@@ -49,6 +49,8 @@ TokenRequest parse_challenge(std::string_view challenge) {
 }
 
 std::string registry_url(const std::string& host) {
+  // What Docker's own client does with the name that people write.
+  if (host == "docker.io" || host == "index.docker.io") return "https://registry-1.docker.io";
   const std::string name = host.substr(0, host.find(':'));
   const bool local = name == "localhost" || name == "127.0.0.1";
   return (local ? "http://" : "https://") + host;

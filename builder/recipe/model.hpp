@@ -23,8 +23,10 @@ enum class SourceKind { kUrl, kFile, kHuggingFace, kOci, kOllama };
 /// Where a model comes from, taken apart.
 struct ModelSource {
   SourceKind kind = SourceKind::kUrl;
-  std::string text;       ///< as written
-  std::string location;   ///< the URL; the path of a file; "org/repo"; the repository in a registry
+  std::string text;      ///< as written, but for the query of a URL
+  std::string location;  ///< the URL; the path of a file; "org/repo"; the repository in a registry
+  std::string query =
+      {};  ///< of a URL, with its "?": may be a secret, so it is sent and never written anywhere
   std::string host = {};  ///< registry, with port: "ghcr.io", "127.0.0.1:5000"
   std::string reference;  ///< revision, tag, or "sha256:<hex>"
   std::string path = {};  ///< kHuggingFace: of the file in its repository

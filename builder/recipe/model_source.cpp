@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <regex>
 
 #include "builder/recipe/model.hpp"
@@ -34,9 +35,7 @@ struct Parser {
     const std::string scheme = scheme_end == std::string::npos ? "" : all.substr(0, scheme_end);
     const std::string rest = scheme_end == std::string::npos ? all : all.substr(scheme_end + 3);
     if (scheme == "https" || scheme == "http") {
-      source.kind = SourceKind::kUrl;
-      source.location = all;
-      fault = url_fault(all);
+      url(all);
     } else if (scheme == "hf") {
       hugging_face(rest);
     } else if (scheme == "oci") {
@@ -50,22 +49,70 @@ struct Parser {
     }
   }
 
+  void url(const std::string& all) {
+    const std::size_t query = std::min(all.find('?'), all.size());
+    source.kind = SourceKind::kUrl;
+    source.location = source.text = all.substr(0, query);
+    source.query = all.substr(query);
+    // A query may hold all that a path may, and further question marks.
+    std::string as_path = source.query;
+    std::replace(as_path.begin(), as_path.end(), '?', '/');
+    fault = url_fault(source.location + as_path);
+    std::smatch page;
+    if (fault.empty() &&
+        matches(source.location,
+                "https://(www\\.)?(huggingface\\.co|hf\\.co)/([^/]+/[^/]+)/blob/([^/]+)/(.+)", &page))
+      fault = fmt::format("is the page about a file: the file itself is hf://{}@{}/{}", page[3].str(),
+                          page[4].str(), page[5].str());
+  }
+
+  /// hf://[ORGANISATION/]REPOSITORY[@REVISION]/PATH. Names of files are as people gave them, with blanks,
+  /// brackets and quotes, and as browsers show them, with % escapes.
   void hugging_face(const std::string& rest) {
     source.kind = SourceKind::kHuggingFace;
+    constexpr const char* kName = "[A-Za-z0-9][A-Za-z0-9._-]{0,95}";
+    constexpr const char* kRevision =
+        "refs(?:/|%2[Ff])(?:pr|convert)(?:/|%2[Ff])[A-Za-z0-9._-]{1,128}|[A-Za-z0-9._-]{1,128}";
     std::smatch found;
-    if (!matches(
-            rest,
-            "([A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95})(@([A-Za-z0-9._-]{1,128}))?"
-            "/([A-Za-z0-9._+=,()~/-]{1,512})",
-            &found)) {
-      fault = "must be written as hf://ORGANISATION/REPOSITORY@REVISION/PATH";
+    const bool with_revision =
+        matches(rest, fmt::format("({0}(?:/{0})?)@({1})/(.+)", kName, kRevision).c_str(), &found);
+    if (!with_revision && !matches(rest, fmt::format("({0}/{0})()/(.+)", kName).c_str(), &found)) {
+      fault =
+          "must be written as hf://ORGANISATION/REPOSITORY@REVISION/PATH, or hf://REPOSITORY@REVISION/PATH";
       return;
     }
     source.location = found[1];
-    source.reference = found[3].matched ? found[3].str() : "main";
-    source.path = found[4];
-    if (climbs(source.path) || climbs(source.location) || source.reference == ".." || source.reference == ".")
+    source.reference = with_revision ? unescaped(found[2]) : "main";
+    source.path = unescaped(found[3]);
+    if (!fault.empty()) return;
+    if (climbs(source.path) || climbs(source.location) || climbs(source.reference)) {
       fault = "has an empty part, \".\" or \"..\" in its path";
+    } else if (source.path.size() > 512) {
+      fault = "has a path of more than 512 bytes";
+    } else if (found[3].str().find_first_of("?\\") != std::string::npos) {
+      fault =
+          "has a \"?\" or \"\\\" in its path: a query is of no use here, and %3F stands for the character";
+    }
+  }
+
+  /// % escapes replaced by what they stand for; a lone % stands for itself.
+  std::string unescaped(const std::string& text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      unsigned value = 0;
+      const char* digits = text.data() + i + 1;
+      if (text[i] == '%' && i + 2 < text.size() &&
+          std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2) {
+        out += static_cast<char>(value);
+        i += 2;
+      } else {
+        out += text[i];
+      }
+    }
+    const bool odd = std::any_of(out.begin(), out.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+    if (odd || !core::is_utf8(out)) fault = "has control characters or no UTF-8 in its path";
+    return out;
   }
 
   void oci(const std::string& rest) {
@@ -82,6 +129,9 @@ struct Parser {
     source.location = found[3];
     source.reference = found[6].matched ? found[6].str() : found[7].matched ? found[7].str() : "latest";
     if (climbs(source.location)) fault = "has an empty part, \".\" or \"..\" in its path";
+    const bool is_docker_hub = source.host == "docker.io" || source.host == "index.docker.io";
+    if (is_docker_hub && source.location.find('/') == std::string::npos)
+      source.location = "library/" + source.location;
   }
 
   void ollama(const std::string& rest) {

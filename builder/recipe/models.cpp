@@ -53,6 +53,10 @@ void check_layout(const Node& item, const Model& model) {
     throw refused(item, "source",
                   "registries ask for a token, which the first start cannot get: use a URL or hf://")
         .hint("or take the model while the image is built: when: build");
+  if (!model.source.query.empty())
+    throw refused(
+        item, "source",
+        "the list of a first start can be read by all who have the image: a URL in it must have no query");
   if (is_one_file(model) && (!model.size || !model.sha256))
     throw refused(item, "source",
                   "a model of the first start needs sha256 and size: nothing else could check it")

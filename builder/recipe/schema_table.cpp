@@ -324,14 +324,16 @@ constexpr std::array kFields{
           .example = "models: [{ name: tiny, source: \"hf://org/repo@main/tiny.gguf\", licence: MIT }]",
           .identity = "name"},
     Field{.path = "models.name", .type = Type::kName, .description = "Name of the model.", .required = true},
-    Field{.path = "models.source",
-          .type = Type::kModelSource,
-          .description =
-              "Where it comes from: a URL, a file (absolute or below the recipe's folder), "
-              "`hf://ORG/REPO@REVISION/PATH`, `oci://REGISTRY/REPO:TAG` or `ollama://NAME:TAG`. A file that "
-              "ends in `.index.json` brings the parts that it names; of a GGUF file `-00001-of-0000N` all N.",
-          .example = "source: hf://org/repo@main/model.safetensors.index.json",
-          .required = true},
+    Field{
+        .path = "models.source",
+        .type = Type::kModelSource,
+        .description =
+            "Where it comes from: a URL (its query is sent and written nowhere), a file below the recipe's "
+            "folder (elsewhere with `--allow-host-files`), `hf://[ORG/]REPO@REVISION/PATH` with names as "
+            "they are or with % escapes, `oci://REGISTRY/REPO:TAG` or `ollama://NAME:TAG`. A file that ends "
+            "in `.index.json` brings the parts that it names; of a GGUF file `-00001-of-0000N` all N.",
+        .example = "source: hf://org/repo@main/model.safetensors.index.json",
+        .required = true},
     Field{.path = "models.mirrors",
           .shape = Shape::kList,
           .type = Type::kUrl,

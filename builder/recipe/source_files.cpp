@@ -42,19 +42,21 @@ std::filesystem::path find_source(const Node& name, const std::filesystem::path&
         name, fmt::format("\"{}\" cannot be found: {}", core::escaped(name.text(), 100), error.message()))
         .hint(fmt::format("it is looked up in {}", core::escaped(folder.native())));
   }
-  if (fs::path(name.text()).is_relative()) {
-    const fs::path root = fs::canonical(folder);
-    if (std::mismatch(root.begin(), root.end(), file.begin(), file.end()).first != root.end()) {
-      throw core::Error(core::Kind::kUnsafe,
-                        fmt::format("\"{}\" leads out of the recipe's folder by a symbolic link",
-                                    core::escaped(name.text(), 100)))
-          .at(name.mark());
-    }
+  if (fs::path(name.text()).is_relative() && !is_beneath(file, folder)) {
+    throw core::Error(core::Kind::kUnsafe,
+                      fmt::format("\"{}\" leads out of the recipe's folder by a symbolic link",
+                                  core::escaped(name.text(), 100)))
+        .at(name.mark());
   }
   if (!fs::is_regular_file(file, error)) {
     throw recipe_error(name, fmt::format("\"{}\" is not a regular file", core::escaped(name.text(), 100)));
   }
   return file;
+}
+
+bool is_beneath(const std::filesystem::path& file, const std::filesystem::path& folder) {
+  const std::filesystem::path root = std::filesystem::canonical(folder);
+  return std::mismatch(root.begin(), root.end(), file.begin(), file.end()).first == root.end();
 }
 
 std::string read_source(const Node& name, const std::filesystem::path& file) {

@@ -19,6 +19,9 @@ constexpr std::uint64_t kMaxCopiedBytes = 16ull << 30;
 /// symbolic link leads out of the folder, kRecipe when there is no such regular file.
 std::filesystem::path find_source(const Node& name, const std::filesystem::path& folder);
 
+/// Whether the canonical path `file` lies in `folder`.
+bool is_beneath(const std::filesystem::path& file, const std::filesystem::path& folder);
+
 /// Text of a file found by `find_source`. Throws at the node: kUnsafe when it is too large, kPermission, kIo.
 std::string read_source(const Node& name, const std::filesystem::path& file);
 

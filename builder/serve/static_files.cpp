@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <tuple>
 #include <utility>
 
@@ -51,6 +52,19 @@ core::Fd open_beneath(int root, const std::string& path) {
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   const char* name = path.empty() ? "." : path.c_str();
   return core::Fd(static_cast<int>(::syscall(SYS_openat2, root, name, &how, sizeof how)));
+}
+
+/// Where a descriptor leads, links followed.
+std::string place_of(int fd) {
+  std::string text(PATH_MAX, '\0');
+  const ssize_t size = ::readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), text.data(), text.size());
+  text.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+  return text;
+}
+
+/// Whether a part of the path below the root begins with a dot, also when links hid that.
+bool is_hidden(int root, int file) {
+  return place_of(file).find("/.", place_of(root).size()) != std::string::npos;
 }
 
 std::string text_of(int fd, std::uint64_t limit) {
@@ -114,7 +128,7 @@ Lookup StaticFiles::open(const std::string& path, OpenFile& file) {
   if (!fd && errno == ENOSYS)
     throw core::Error(core::Kind::kMachine, "the kernel has no openat2: Linux 5.6 or later is needed");
   struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) != 0) return Lookup::kMissing;
+  if (!fd || ::fstat(fd.get(), &status) != 0 || is_hidden(root.get(), fd.get())) return Lookup::kMissing;
   if (S_ISDIR(status.st_mode)) return Lookup::kFolder;
   if (!S_ISREG(status.st_mode)) return Lookup::kMissing;
   read_sums(root.get());

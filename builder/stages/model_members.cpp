@@ -24,6 +24,10 @@ using recipe::ModelTime;
 /// What boot loader, kernel and the file system itself take of a disk at least.
 constexpr core::Bytes kOverhead = core::mib(48);
 
+models::Places places_of(const Toolbox& tools, const recipe::ResolvedRecipe& recipe) {
+  return {recipe.folder, tools.host_files, models::hugging_face_endpoint()};
+}
+
 class Gatherer {
  public:
   Gatherer(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const ListSigner& signer,
@@ -33,7 +37,7 @@ class Gatherer {
         signer_(signer),
         locked_(locked),
         context_(tools.fetch_context()),
-        obtainer_(context_, {recipe.folder, models::hugging_face_endpoint()}) {}
+        obtainer_(context_, places_of(tools, recipe)) {}
 
   ModelMembers run() {
     for (const recipe::Model& wanted : recipe_.models) models_.push_back(resolve(wanted));
@@ -234,7 +238,7 @@ class Gatherer {
 lock::LockedModel obtain_for_lock(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
                                   const recipe::Model& wanted) {
   const fetch::Context context = tools.fetch_context();
-  models::Obtainer obtainer(context, {recipe.folder, models::hugging_face_endpoint()});
+  models::Obtainer obtainer(context, places_of(tools, recipe));
   lock::LockedModel row;
   row.is_in_image = wanted.when == ModelTime::kBuild;
   row.model = row.is_in_image ? obtainer.fetch(wanted) : obtainer.describe(wanted, obtainer.resolve(wanted));

@@ -11,6 +11,7 @@
 #include "builder/fetch/http/context.hpp"
 #include "builder/fetch/http/http.hpp"
 #include "builder/guest/sandbox.hpp"
+#include "builder/models/model_sources.hpp"
 #include "builder/stages/host_facts.hpp"
 #include "core/cancel.hpp"
 #include "core/clock.hpp"
@@ -38,6 +39,7 @@ struct Toolbox {
   /// Begins to start a sandbox and returns at once; empty: what `host` says.
   std::function<std::unique_ptr<guest::PendingSandbox>(const guest::SandboxRequest&)> start_sandbox = {};
   guest::Ids ids = guest::Ids::kAutomatic;  ///< of the host, that sandboxes of namespaces have
+  models::HostFiles host_files = models::HostFiles::kRefuse;  ///< that models of recipes may be
 
   std::shared_ptr<engine::JobServer> job_server = {};  ///< of a make that runs this; null: none
   const core::Activity* activity = nullptr;  ///< what downloads are parts of; null: they stand alone

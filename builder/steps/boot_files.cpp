@@ -18,11 +18,12 @@ std::string digest(std::string_view bytes) {
   return core::digest_of(core::HashAlgorithm::kSha256, bytes).hex();
 }
 
-/// Whether all that boot files are made from (below /boot and the folders of programs and libraries) is as the
-/// packages left it.
+/// Whether all that boot files are made from (below /boot and the folders of programs and libraries) is as
+/// the packages left it.
 bool packages_decide(const recipe::ResolvedRecipe& recipe) {
   const auto in_etc = [](const auto& rows) {
-    return std::all_of(rows.begin(), rows.end(), [](const auto& row) { return row.path.starts_with("/etc/"); });
+    return std::all_of(rows.begin(), rows.end(),
+                       [](const auto& row) { return row.path.starts_with("/etc/"); });
   };
   return recipe.run.empty() && !recipe.first_boot && recipe.links.empty() && in_etc(recipe.files) &&
          in_etc(recipe.directories);

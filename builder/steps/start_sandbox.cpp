@@ -1,5 +1,7 @@
 #include "builder/steps/start_sandbox.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -7,6 +9,7 @@
 #include "builder/guest/namespaces/namespace_sandbox.hpp"
 #include "builder/guest/namespaces/probe.hpp"
 #include "builder/machine/memory.hpp"
+#include "core/fd.hpp"
 
 namespace imgforge::steps {
 namespace {
@@ -17,6 +20,7 @@ std::filesystem::path fresh_log(const stages::Toolbox& tools, const std::string&
   std::filesystem::create_directories(folder);
   const std::filesystem::path log = folder / (line + ".log");
   std::filesystem::remove(log);
+  core::open_file(log, O_WRONLY | O_CREAT | O_EXCL, 0600);  // it may show what a recipe's scripts print
   return log;
 }
 

@@ -235,9 +235,10 @@ class Convert(Case):
         self.assertIn("convert@test", told["signer"])
         copy = self.scratch / "a,b:c 'copy'.qcow2"
         shutil.copy(self.out / "images" / f"{LINE}.qcow2", copy)
-        read = json.loads(self.ok("inspect", copy, "--json").stdout)
+        read = json.loads(self.ok("inspect", copy, "--json", "--checksum").stdout)
         self.assertEqual((read["source"], read["format"], read["virtual_size"]), ("file", "qcow2", 128 << 20))
         self.assertEqual(read["sha256"], hashlib.sha256(copy.read_bytes()).hexdigest())
+        self.assertIsNone(json.loads(self.ok("inspect", copy, "--json").stdout)["sha256"])
         self.assertEqual([(p["name"], p["file_system"]) for p in read["partitions"]], [("boot", "vfat"), ("root", "ext4")])
         self.assertTrue(read["boot_entries"])
         self.assertEqual(read["cmdline"], told["kernel"]["cmdline"])

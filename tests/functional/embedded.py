@@ -124,6 +124,17 @@ class Embedded(CopyCase):
         self.assertIn("hostname", why)
         self.assertEqual(self.snapshot(), before)
 
+    def test_disks_of_other_lines_and_sizes_have_other_identifiers(self):
+        recipe = self.recipe("imgforge: 1\nname: twins\nbase: embedded\nformats: [vdi]\nprofiles:\n"
+                             "  one: { disk: { size: 128M } }\n  two: { disk: { size: 128M } }\n  big: { disk: { size: 160M } }\n")
+        self.ok("build", recipe)
+        identifiers = set()
+        for profile in ("one", "two", "big"):
+            with open(self.out / "images" / f"twins-{profile}.vdi", "rb") as file:
+                file.seek(392)  # uuidCreate of VirtualBox's header
+                identifiers.add(file.read(16))
+        self.assertEqual(len(identifiers), 3)
+
     def test_a_second_different_build_of_a_day_gets_a_number(self):
         first = os.readlink(self.out / "releases" / "hello-boot" / "current")
         self.ok("build", HELLO, "--set", "disk.size=160M")

@@ -4,6 +4,7 @@ curl, a browser) make of an exported tree."""
 
 import concurrent.futures
 import hashlib
+import html
 import json
 import os
 import pathlib
@@ -85,6 +86,29 @@ class Export(Case):
         others = {p.relative_to(self.web).as_posix() for p in self.web.rglob("*") if p.is_file()} - listed
         self.assertEqual({n for n in others if not n.endswith((".minisig", ".asc", ".sjson"))},
                          {"SHA256SUMS", ".imgforge-export"})
+
+    def test_01_the_page_checks_one_file_with_any_system(self):
+        page = html.unescape((self.web / "index.html").read_text())
+        script = re.search(r"(?m)^file=.*\n.*-c -$", page).group()
+        name = re.match("file=(.*)", script).group(1)
+        folder = next(self.web.glob(f"releases/*/*/{name}")).parent
+        for tool, shell in (("sha256sum", ["sh", "-c"]), ("busybox", ["busybox", "sh", "-c"]), ("shasum", ["sh", "-c"])):
+            download, programs = self.scratch / f"one-{tool}", self.scratch / f"path-{tool}"
+            download.mkdir()
+            programs.mkdir()
+            for program in ("grep", "sha256sum") if tool == "busybox" else ("grep", tool, "perl"):
+                (programs / program).symlink_to(shutil.which("busybox" if tool == "busybox" else program))
+            for file in (name, "SHA256SUMS"):
+                shutil.copy(folder / file, download)
+
+            def run(text):
+                words = [shutil.which(shell[0]), *shell[1:], text]
+                return subprocess.run(words, cwd=download, env={"PATH": str(programs)}, capture_output=True, text=True)
+            good = run(script)
+            self.assertEqual((good.returncode, good.stdout), (0, f"{name}: OK\n"), (tool, good.stderr))
+            self.assertNotEqual(run(script.replace(name, "other.img")).returncode, 0, tool)
+            flip_byte(download / name, 4096)
+            self.assertNotEqual(run(script).returncode, 0, tool)
 
     def test_02_virt_builder_reads_the_signed_index(self):
         source = ["--source", f"file://{self.web}/index.asc", "--fingerprint", self.fingerprint]

@@ -76,6 +76,32 @@ class Sources(FreshCase):
         self.assert_no_secret(result)
         self.ok("model", "verify", "tiny")
 
+    def test_the_query_of_a_url_is_sent_and_written_nowhere(self):
+        url = self.content.url(self.gguf)
+        recipe = self.models(f"name: tiny, source: '{url}', sha256: {sha256(self.gguf)}")
+        self.assert_no_secret(self.ok("-v", "model", "fetch", recipe))
+        self.assertIn("S3cretSignature", self.content.paths()[0])
+        self.assert_no_secret(self.ok("lock", recipe))
+        self.assert_no_secret(self.ok("show", recipe))
+        lock = recipe.with_suffix(".lock.json").read_text()
+        self.assertIn(sha256(self.gguf), lock)
+        self.assertNotIn("S3cretSignature", lock)
+        wrong = self.models(f"name: tiny, source: '{url}', sha256: {'0' * 64}", name="wrong.yaml")
+        self.assert_no_secret(self.fails(3, "model", "fetch", wrong))
+
+    def test_a_recipe_names_files_elsewhere_only_when_that_is_allowed(self):
+        secret = self.scratch / "elsewhere" / "secret.gguf"
+        secret.parent.mkdir()
+        secret.write_bytes(self.gguf)
+        recipe = self.models(f"name: tiny, source: {secret}, sha256: {sha256(self.gguf)}")
+        self.fails(3, "model", "fetch", recipe, says=["not below the recipe's folder", "--allow-host-files"])
+        self.assertFalse(self.blob(self.gguf).exists())
+        unpinned = self.models(f"name: tiny, source: {secret}", name="unpinned.yaml")
+        self.fails(2, "model", "fetch", unpinned, "--allow-host-files", says="no sha256")
+        self.assertFalse(self.blob(self.gguf).exists(), "copied before anybody promised it")
+        self.ok("model", "fetch", recipe, "--allow-host-files")
+        self.assertTrue(self.blob(self.gguf).exists())
+
     def test_without_its_token_a_hub_says_no(self):
         recipe = self.models("name: tiny, source: hf://org/repo@main/tiny.gguf")
         self.token_file.write_text("another.example secret\n")

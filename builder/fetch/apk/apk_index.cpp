@@ -49,6 +49,10 @@ bool looks_like_gzip(std::string_view bytes) {
 
 /// Takes the file apart. The control part is not looked into before its signature was checked.
 SignedIndex split_index(std::string_view bytes, std::string_view what) {
+  if (is_apk_v3(bytes)) {
+    throw refused(core::Kind::kPackage, what, "apk v3 index: imgforge reads v2; this repository has none")
+        .hint("name a repository for apk-tools 2");
+  }
   if (!looks_like_gzip(bytes)) {
     throw refused(core::Kind::kPackage, what, "not an index")
         .hint("the mirror sent something else; is its URL right?");

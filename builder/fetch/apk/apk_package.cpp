@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <map>
+#include <utility>
 
 #include "artifacts/tar/tar.hpp"
 #include "builder/fetch/apk/gzip_members.hpp"
@@ -18,11 +19,12 @@
 namespace imgforge::fetch {
 namespace {
 
-enum Part : std::size_t { kSignaturePart, kControlPart, kDataPart, kParts };
-
 /// Most bytes that the parts may unpack to.
-constexpr std::array<std::uint64_t, kParts> kPartLimits{std::uint64_t{128} << 10, std::uint64_t{8} << 20,
-                                                        std::uint64_t{8} << 30};
+constexpr std::uint64_t kSignatureLimit = std::uint64_t{128} << 10;
+constexpr std::uint64_t kControlLimit = std::uint64_t{8} << 20;
+constexpr std::uint64_t kDataLimit = std::uint64_t{8} << 30;
+/// Of the members of a file, whose first may be the signature or the control part.
+constexpr std::array<std::uint64_t, 3> kMemberLimits{kControlLimit, kDataLimit, kDataLimit};
 constexpr std::size_t kPkginfoLimit = 64 << 10;
 
 core::Error refused(core::Kind kind, const IndexEntry& entry, const std::string& why) {
@@ -32,30 +34,53 @@ core::Error refused(core::Kind kind, const IndexEntry& entry, const std::string&
 /// What one pass over the file tells.
 struct Parts {
   std::vector<GzipMember> members;
+  bool is_signed = false;
   std::string signature;  ///< unpacked
   std::string control;    ///< unpacked
   core::Digest control_sha1;
   core::Digest data_sha256;
+  std::size_t control_member() const { return is_signed ? 1 : 0; }
+  std::uint64_t data_offset() const { return members[control_member() + 1].offset; }
 };
+
+bool holds_signatures(const std::string& segment, const std::string& name) {
+  const std::vector<SegmentFile> files = read_tar_segment(segment, name + ": first part");
+  return !files.empty() && std::all_of(files.begin(), files.end(), [](const SegmentFile& file) {
+    return file.name.starts_with(".SIGN.") && file.name.find('/') == std::string::npos;
+  });
+}
 
 Parts read_parts(int fd, const std::string& name) {
   Parts parts;
-  core::Hasher control(core::HashAlgorithm::kSha1);
+  std::string first;
+  core::Hasher first_sha1(core::HashAlgorithm::kSha1);
+  core::Hasher second_sha1(core::HashAlgorithm::kSha1);
   core::Hasher data(core::HashAlgorithm::kSha256);
   const auto watch = [&](std::size_t member, std::span<const std::byte> raw,
                          std::span<const std::byte> content) {
     const std::string_view text(reinterpret_cast<const char*>(content.data()), content.size());
-    if (member == kSignaturePart) {
-      parts.signature += text;
-    } else if (member == kControlPart) {
-      control.update(raw);
-      parts.control += text;
-    } else {
+    if (member == 0) {
+      first_sha1.update(raw);
+      first += text;
+      return;
+    }
+    if (!first.empty()) {
+      parts.is_signed = holds_signatures(first, name);
+      (parts.is_signed ? parts.signature : parts.control) = std::exchange(first, {});
+    }
+    if (member != parts.control_member()) {
       data.update(raw);
+      return;
+    }
+    second_sha1.update(raw);
+    parts.control += text;
+    if (parts.control.size() > kControlLimit) {
+      throw core::Error(core::Kind::kUnsafe, fmt::format("{}: its control part unpacks to more than {} bytes",
+                                                         name, kControlLimit));
     }
   };
-  parts.members = split_gzip(gzip_source(fd, name), name, kPartLimits, watch);
-  parts.control_sha1 = control.finish();
+  parts.members = split_gzip(gzip_source(fd, name), name, kMemberLimits, watch);
+  parts.control_sha1 = (parts.is_signed ? second_sha1 : first_sha1).finish();
   parts.data_sha256 = data.finish();
   return parts;
 }
@@ -91,15 +116,6 @@ std::string pkginfo_of(const Parts& parts, const IndexEntry& entry) {
   return text;
 }
 
-void check_signature_part(const Parts& parts, const IndexEntry& entry) {
-  const std::vector<SegmentFile> files =
-      read_tar_segment(parts.signature, entry.full_name() + ": signature part");
-  const bool proper = !files.empty() && std::all_of(files.begin(), files.end(), [](const SegmentFile& file) {
-    return file.name.starts_with(".SIGN.") && file.name.find('/') == std::string::npos;
-  });
-  if (!proper) throw refused(core::Kind::kPackage, entry, "the first part is not a signature");
-}
-
 void check_pkginfo(const Parts& parts, const IndexEntry& entry) {
   std::map<std::string, std::string> info = parse_pkginfo(pkginfo_of(parts, entry), entry);
   // An index may list a package of arch noarch under its own architecture (apk index --rewrite-arch).
@@ -123,10 +139,10 @@ void check_pkginfo(const Parts& parts, const IndexEntry& entry) {
 using Visitor = std::function<void(const artifacts::TarEntry&, artifacts::TarReader&)>;
 
 void visit_files(int fd, const Parts& parts, const IndexEntry& entry, const Visitor& see) {
-  if (::lseek(fd, static_cast<off_t>(parts.members[kDataPart].offset), SEEK_SET) < 0) {
+  if (::lseek(fd, static_cast<off_t>(parts.data_offset()), SEEK_SET) < 0) {
     throw core::system_error(errno, "cannot seek in", entry.file_name());
   }
-  const artifacts::TarPolicy policy{.total = {kPartLimits[kDataPart]}, .entries = 500'000};
+  const artifacts::TarPolicy policy{.total = {kDataLimit}, .entries = 500'000};
   try {
     artifacts::TarReader reader(fd, entry.full_name(), policy);
     artifacts::TarEntry member;
@@ -138,18 +154,30 @@ void visit_files(int fd, const Parts& parts, const IndexEntry& entry, const Visi
   }
 }
 
+void check_format(int fd, const IndexEntry& entry) {
+  std::array<char, 4> magic{};
+  const ssize_t size = ::pread(fd, magic.data(), magic.size(), 0);
+  if (size > 0 && is_apk_v3({magic.data(), static_cast<std::size_t>(size)}))
+    throw refused(core::Kind::kPackage, entry, "apk v3 package: imgforge reads v2");
+}
+
 /// Everything but the data's files.
 Parts checked_parts(const core::Fd& fd, const std::filesystem::path& file, const IndexEntry& entry) {
   const std::uint64_t size = core::file_size(fd.get(), file.native());
   if (size != entry.size) {
     throw refused(core::Kind::kIntegrity, entry, fmt::format("expected {} bytes, got {}", entry.size, size));
   }
+  check_format(fd.get(), entry);
   Parts parts = read_parts(fd.get(), entry.full_name());
-  if (parts.members.size() != kParts) {
+  if (parts.members.size() != parts.control_member() + 2) {
     throw refused(core::Kind::kPackage, entry,
-                  fmt::format("{} parts instead of signature, control and data", parts.members.size()));
+                  fmt::format("{} parts instead of signature (there need be none), control and data",
+                              parts.members.size()));
   }
-  check_signature_part(parts, entry);
+  if (parts.signature.size() > kSignatureLimit) {
+    throw refused(core::Kind::kUnsafe, entry,
+                  fmt::format("a signature part larger than {} KiB", kSignatureLimit >> 10));
+  }
   if (parts.control_sha1 != entry.identity) {
     throw refused(core::Kind::kIntegrity, entry,
                   fmt::format("identity mismatch: the index means {}, this is {}", entry.identity.to_string(),

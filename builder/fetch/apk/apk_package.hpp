@@ -1,7 +1,8 @@
 // A downloaded package against the verified index: it must be the very package that the index means (size and
 // control checksum), its data must be what its control part promises (datahash), and its files must keep the
-// path rules, signed or not. Package signatures are not looked at: the index, whose signature was verified,
-// already names these bytes. Format: Alpine's apk v2, gzip members signature, control, data.
+// path rules, signed or not. Package signatures are not looked at, and as with apk there need be none: the
+// index, whose signature was verified, already names these bytes. Format: Alpine's apk v2, gzip members
+// signature, control, data.
 #pragma once
 
 #include <filesystem>

@@ -85,6 +85,24 @@ TEST(Text, EscapesWhatCouldSteerATerminal) {
   EXPECT_EQ(escaped("grün"), "grün");
 }
 
+TEST(Text, UrlsShowNoSecrets) {
+  EXPECT_EQ(masked_urls("at https://user:pass@h/x?token=1 and http://h/a?b"),
+            "at https://*********@h/x?******* and http://h/a?*");
+  EXPECT_EQ(masked_urls("- \"https://u@h/\""), "- \"https://*@h/\"");
+  EXPECT_EQ(masked_urls("hf://gpt2@main/x, https://h/a@b, is it so?"),
+            "hf://gpt2@main/x, https://h/a@b, is it so?");
+  Error error(Kind::kUsage, "http://u:p@h/");
+  error.at({"r.yaml", 1, 3, 4, "m: http://u:p@h/?q"}).hint("http://u:p@h/").quote("http://u:p@h/");
+  for (const std::string& text : {error.message(), error.hint(), error.quote(), error.mark()->text})
+    EXPECT_EQ(text.find("u:p"), std::string::npos) << text;
+  EXPECT_EQ(error.mark()->text.size(), std::string("m: http://u:p@h/?q").size())
+      << "the mark points elsewhere";
+}
+
+TEST(Text, PrintableLeavesLinesAndNothingThatSteersATerminal) {
+  EXPECT_EQ(printable("a\tb\r\n\x1B[2Jc\x07"), "a\tb\n\\x1B[2Jc\\x07");
+}
+
 TEST(Text, NearestWord) {
   EXPECT_EQ(nearest_word("sevices", {"services", "version"}), "services");
   EXPECT_EQ(nearest_word("zzz", {"services", "version"}), "");
@@ -94,6 +112,9 @@ TEST(Json, RefusesDuplicateKeysAndDepth) {
   EXPECT_EQ(kind_of([] { parse_json(R"({"a":1,"a":2})", "x"); }), Kind::kIntegrity);
   EXPECT_EQ(kind_of([] { parse_json(std::string(40, '[') + std::string(40, ']'), "x"); }), Kind::kIntegrity);
   EXPECT_EQ(kind_of([] { parse_json("{} trailing", "x"); }), Kind::kIntegrity);
+  EXPECT_EQ(kind_of([] { parse_json(std::string("{}\0garbage", 10), "x"); }), Kind::kIntegrity);
+  EXPECT_EQ(kind_of([] { parse_json(std::string("{}\0", 3), "x"); }), Kind::kIntegrity);
+  EXPECT_EQ(kind_of([] { parse_json("\xEF\xBB\xBF{}", "x"); }), Kind::kIntegrity);
   EXPECT_EQ(parse_json(R"({"a":{"b":1},"c":{"b":2}})", "x")["c"]["b"], 2);
 }
 

@@ -36,6 +36,30 @@ TEST(ModelSource, IsTakenApart) {
   EXPECT_EQ(parse_model_source("https://h/a.gguf").location, "https://h/a.gguf");
 }
 
+TEST(ModelSource, NamesOnTheHubAreTakenAsPeopleHaveThem) {
+  const auto parts = [](const char* text) {
+    const ModelSource source = parse_model_source(text);
+    return source.location + " " + source.reference + " " + source.path;
+  };
+  EXPECT_EQ(parts("hf://a/b@main/Text Encoder/m.safetensors"), "a/b main Text Encoder/m.safetensors");
+  EXPECT_EQ(parts("hf://a/b@main/Text%20Encoder/m.safetensors"), "a/b main Text Encoder/m.safetensors");
+  EXPECT_EQ(parts("hf://a/b@refs/pr/1/m.gguf"), "a/b refs/pr/1 m.gguf");
+  EXPECT_EQ(parts("hf://a/b@refs%2Fpr%2F1/m.gguf"), "a/b refs/pr/1 m.gguf");
+  EXPECT_EQ(parts("hf://a/b@refs/convert/parquet/m.gguf"), "a/b refs/convert/parquet m.gguf");
+  EXPECT_EQ(parts("hf://gpt2@main/model.safetensors"), "gpt2 main model.safetensors");
+  EXPECT_EQ(parts("hf://o/r@main/it's [v2] #3 & 50%/m@2.gguf"), "o/r main it's [v2] #3 & 50%/m@2.gguf");
+  EXPECT_EQ(parts("hf://o/r/m@2.gguf"), "o/r main m@2.gguf");
+}
+
+TEST(ModelSource, AQueryIsNoPartOfWhatIsShown) {
+  const ModelSource source = parse_model_source("https://c.example/api/1?type=Model&format=SafeTensor");
+  EXPECT_EQ(source.text, "https://c.example/api/1");
+  EXPECT_EQ(source.location, "https://c.example/api/1");
+  EXPECT_EQ(source.query, "?type=Model&format=SafeTensor");
+  const std::string fault = model_source_fault("https://huggingface.co/o/r/blob/main/sub/m.gguf?x=1");
+  EXPECT_NE(fault.find("hf://o/r@main/sub/m.gguf"), std::string::npos) << fault;
+}
+
 TEST(ModelSource, RefusesWhatCouldLeadElsewhere) {
   for (const char* text : {"hf://org/repo@main/../../etc/passwd",
                            "hf://org/repo@main/a//b",
@@ -45,7 +69,10 @@ TEST(ModelSource, RefusesWhatCouldLeadElsewhere) {
                            "hf://org/..@main/a",
                            "hf://o rg/repo@main/a",
                            "hf://org/repo@../a/b",
-                           "hf://org/repo@main/a%2e%2e",
+                           "hf://org/repo@main/%2e%2e/a",
+                           "hf://org/repo@main/a%0ab",
+                           "hf://org/repo@main/a%ff",
+                           "hf://gpt2/model.safetensors",
                            "hf://org/repo@main/a?b",
                            "oci://ghcr.io",
                            "oci://ghcr.io/UPPER:tag",
@@ -63,7 +90,9 @@ TEST(ModelSource, RefusesWhatCouldLeadElsewhere) {
                            "file:../a",
                            "https://h/../../x",
                            "https://user:pass@h/x",
-                           "https://h/x?token=1",
+                           "https://h/x?token=1 2",
+                           "https://h/x?token=%zz",
+                           "https://h/x?a#b",
                            "s3://b/k"}) {
     EXPECT_FALSE(model_source_fault(text).empty()) << text;
     EXPECT_THROW(parse_model_source(text), core::Error) << text;
@@ -85,6 +114,7 @@ TEST(Models, MistakesAreShownAtTheirPlace) {
   expect_refused(one("source: a.gguf, license: MIT"), 5, 32, "\"licence\"");
   expect_refused(one("source: a.gguf, layout: huggingface"), 5, 40, "hf://");
   expect_refused(one("source: a.gguf, when: first-boot"), 5, 24, "cannot read this file");
+  expect_refused(one("source: \"https://h/a.gguf?x=1\", when: first-boot"), 5, 24, "must have no query");
   expect_refused(one("source: \"oci://h.io/x:y\", when: first-boot"), 5, 24, "token");
   expect_refused(one("source: \"https://h/a.gguf\", when: first-boot, sha256: " + sha), 5, 24,
                  "sha256 and size");

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "builder/serve/answer.hpp"
+#include "core/atomic_file.hpp"
 #include "core/temp_dir.hpp"
 
 namespace imgforge::serve {
@@ -180,6 +181,16 @@ TEST_F(AnswerTest, NoLinkLeadsOut) {
   EXPECT_EQ(get("/relative").status, 404);
   EXPECT_EQ(get("/up/secret").status, 404);
   EXPECT_EQ(get("/inside").status, 200);
+}
+
+TEST_F(AnswerTest, NoLinkLeadsToAHiddenFile) {
+  fs::create_directory(root_ / ".git");
+  core::write_file_atomically(root_ / ".git/config", "secret");
+  core::write_file_atomically(root_ / ".env", "secret");
+  fs::create_symlink(".git/config", root_ / "config");
+  fs::create_directory_symlink(".git", root_ / "folder");
+  fs::create_symlink(".env", root_ / "env");
+  for (const char* path : {"/config", "/folder/config", "/env"}) EXPECT_EQ(get(path).status, 404) << path;
 }
 
 TEST_F(AnswerTest, WhatIsNoFile) {

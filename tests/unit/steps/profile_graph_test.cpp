@@ -89,7 +89,8 @@ TEST_F(ProfileGraphTest, BootFilesFollowTheRootfsOnlyWhereTheRecipeMayChangeWhat
   recipe_.files.emplace_back().path = "/etc/motd";
   recipe_.directories.emplace_back().path = "/etc/app";
   EXPECT_THAT(source(), ElementsAre("installed bytes"));
-  for (const char* path : {"/boot/vmlinuz-own", "/lib/modules/x/y.ko", "/usr/bin/busybox.static", "/etcetera"}) {
+  for (const char* path :
+       {"/boot/vmlinuz-own", "/lib/modules/x/y.ko", "/usr/bin/busybox.static", "/etcetera"}) {
     recipe_.files.back().path = path;
     EXPECT_THAT(source(), ElementsAre("rootfs bytes")) << path;
   }

@@ -168,6 +168,15 @@ TEST_F(ApkPackageAttack, GoodOnesPass) {
   verify(other, noarch, other.size());
 }
 
+TEST_F(ApkPackageAttack, ASignedIndexVouchesForAPackageWithoutSignatureAndForNoOther) {
+  const ApkParts good;
+  const std::string bytes = good.control_member() + good.data_member();
+  verify(bytes, good, bytes.size());
+  ApkParts other;
+  other.pkginfo_more = "pkgdesc = other\n";
+  EXPECT_EQ(refusal(other.control_member() + other.data_member(), good).kind(), core::Kind::kIntegrity);
+}
+
 TEST_F(ApkPackageAttack, AnotherPackageByTheSameKey) {
   ApkParts other;
   other.pkginfo_more = "pkgdesc = other\n";
@@ -234,7 +243,9 @@ TEST_F(ApkPackageAttack, MembersMissingAddedOrSwapped) {
   const std::string control = good.control_member();
   const std::string signature =
       signed_member(control, key()).substr(0, signed_member(control, key()).size() - control.size());
-  EXPECT_EQ(refusal(control + good.data_member(), good).kind(), core::Kind::kPackage);
+  EXPECT_EQ(refusal(control, good).kind(), core::Kind::kPackage);
+  EXPECT_EQ(refusal(signature + control, good).kind(), core::Kind::kPackage);
+  EXPECT_EQ(refusal(good.data_member(), good).kind(), core::Kind::kPackage);
   EXPECT_EQ(refusal(control + signature + good.data_member(), good).kind(), core::Kind::kPackage);
   ApkParts half;
   half.data = gzip(half.data_tar.substr(0, 512)) + gzip(half.data_tar.substr(512));

@@ -74,6 +74,23 @@ TEST_F(Trust, PromoteRefusesAManifestThatWasChanged) {
   expect_refused(Kind::kSignature, "bad toy signature", [&] { clone_first(); });
 }
 
+TEST_F(Trust, VerifyLooksAtNoFileThatNobodyVouchesFor) {
+  publish("one");
+  const fs::path folder = release("v20261120");
+  forge(folder);
+  int looked = 0;
+  VerifyOptions options;
+  options.signature = trusting().signature;
+  options.format = [&](const fs::path&, const ManifestArtifact&) {
+    ++looked;
+    return std::string();
+  };
+  const VerifyReport report = verify_release(folder, options);
+  EXPECT_FALSE(report.ok());
+  EXPECT_EQ(looked, 0);
+  for (const CheckRow& row : report.rows) EXPECT_NE(row.check, "digest") << row.subject;
+}
+
 TEST_F(Trust, PromoteRefusesASignatureThatIsGone) {
   publish("one");
   publish("two");

@@ -169,6 +169,18 @@ TEST(ManifestText, NamesTheIsolationWhereItIsKnown) {
   EXPECT_EQ(parse_manifest(print_manifest(manifest)).isolation, "namespaces");
 }
 
+TEST(Versions, OrderAsPeopleCount) {
+  const std::vector<std::string> ordered{"1.4.2",     "1.4.9",       "1.4.10",       "1.10",     "1.a",
+                                         "v20261120", "v20261120.2", "v20261120.10", "v20261121"};
+  for (std::size_t i = 0; i < ordered.size(); ++i) {
+    for (std::size_t j = 0; j < ordered.size(); ++j)
+      EXPECT_EQ(*Version::parse(ordered[i]) < *Version::parse(ordered[j]), i < j)
+          << ordered[i] << " " << ordered[j];
+  }
+  EXPECT_NE(*Version::parse("1.0"), *Version::parse("1.00"));
+  EXPECT_NE(*Version::parse("1.0") <=> *Version::parse("1.00"), std::strong_ordering::equal);
+}
+
 TEST(Versions, ParseOnlyWhatTheyPrint) {
   for (const char* good : {"v20261120", "v20261120.1", "v20261120.10"})
     EXPECT_EQ(Version::parse(good)->to_string(), good);

@@ -294,5 +294,59 @@ TEST_F(StorePublish, ForeignFilesAndLiveStagingStay) {
   EXPECT_FALSE(fs::exists(dead));
 }
 
+class Wreck : public StoreTest {
+ protected:
+  PublishResult publish_chosen(std::string_view content) {
+    PublishRequest request = request_for(folder_.path(), content);
+    request.version = *Version::parse("v1.0");
+    return Store::create(out_).publish(request);
+  }
+  fs::path image() const { return release("v1.0") / "hello-minimal-v1.0.qcow2"; }
+  /// What a power cut leaves: the name and the size, not the bytes.
+  static void zero(const fs::path& file) {
+    const auto size = fs::file_size(file);
+    fs::permissions(file, fs::perms::owner_write, fs::perm_options::add);
+    fs::resize_file(file, 0);
+    fs::resize_file(file, size);
+  }
+  std::size_t put_aside() const {
+    const fs::path folder = out_ / ".damaged";
+    if (!fs::exists(folder)) return 0;
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+  }
+};
+
+TEST_F(Wreck, OfTheVersionThatIsBuiltAgainIsPutAside) {
+  publish_chosen("one");
+  for (const fs::path& file : {image(), release("v1.0") / kManifestFile}) {
+    const std::size_t before = put_aside();
+    zero(file);
+    const PublishResult result = publish_chosen("one");
+    EXPECT_EQ(result.outcome, PublishOutcome::kPublished);
+    ASSERT_FALSE(result.warnings.empty());
+    EXPECT_THAT(result.warnings.back(), testing::HasSubstr(".damaged"));
+    EXPECT_EQ(put_aside(), before + 1);
+    EXPECT_TRUE(verify_release(release("v1.0"), strict_options()).ok());
+    EXPECT_TRUE(staging_is_empty());
+  }
+  EXPECT_EQ(publish_chosen("one").outcome, PublishOutcome::kIdentical);
+}
+
+TEST_F(Wreck, IsNoReasonToReplaceAReleaseOfOtherContent) {
+  publish_chosen("one");
+  for (const bool damaged : {false, true}) {
+    if (damaged) zero(image());
+    const std::string before = listing();
+    try {
+      publish_chosen("two");
+      ADD_FAILURE() << "replaced";
+    } catch (const core::Error& error) {
+      EXPECT_EQ(error.kind(), core::Kind::kStore);
+      EXPECT_THAT(error.hint(), testing::HasSubstr("imgforge remove hello-minimal@v1.0"));
+    }
+    EXPECT_EQ(listing(), before);
+  }
+}
+
 }  // namespace
 }  // namespace imgforge::artifacts
