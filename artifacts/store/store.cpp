@@ -134,14 +134,23 @@ std::string Store::flat_folder(std::string_view format) {
   throw Error(Kind::kStore, "no folder for artifacts of the format " + core::escaped(format));
 }
 
+void Store::require_own(std::string_view line) const {
+  if (!std::filesystem::is_symlink(std::filesystem::symlink_status(line_directory(line)))) return;
+  throw core::Error(core::Kind::kStore, line_directory(line).native() +
+                                            " is a symbolic link, but a store holds its releases itself")
+      .hint(
+          "move what it leads to in its place, or keep the whole store elsewhere: --output-dir may be a "
+          "link");
+}
+
 std::vector<std::string> Store::lines() const {
   std::vector<std::string> result;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(releases(), error)) {
     const std::string name = entry.path().filename().native();
-    if (is_file_name(name) && entry.symlink_status().type() == std::filesystem::file_type::directory) {
-      result.push_back(name);
-    }
+    if (!is_file_name(name)) continue;
+    if (entry.is_directory()) require_own(name);
+    if (entry.symlink_status().type() == std::filesystem::file_type::directory) result.push_back(name);
   }
   if (error && error != std::errc::no_such_file_or_directory) {
     throw core::system_error(error.value(), "cannot list", releases().native());

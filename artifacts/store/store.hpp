@@ -131,6 +131,9 @@ class Store {
 
   /// Names under releases/, sorted.
   std::vector<std::string> lines() const;
+  /// kStore when the folder of that line is a symbolic link: half of what is done in a store would not follow
+  /// it.
+  void require_own(std::string_view line) const;
   /// Versions of a line, oldest first. Other files there are ignored.
   std::vector<Version> versions(std::string_view line) const;
   /// What `current` points at; nothing when there is no such link yet. kStore when it is not a link to a

@@ -1,5 +1,6 @@
 #include "builder/cli/build_arguments.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -115,7 +116,14 @@ fetch::HttpOptions http_options(const BuildArguments& arguments) {
 
 namespace {
 
+/// A new one is for its owner alone: it holds copies of files that only he may read, and root file systems
+/// with their password hashes.
 std::filesystem::path checked_cache(const std::filesystem::path& cache, CacheUse use) {
+  if (use == CacheUse::kWrite && !exists(cache)) {
+    std::error_code ignored;  // what fails here is told below, or by the first who writes
+    if (cache.has_parent_path()) std::filesystem::create_directories(cache.parent_path(), ignored);
+    ::mkdir(cache.c_str(), 0700);
+  }
   if (use == CacheUse::kRead || ::access(cache.c_str(), W_OK) == 0 || errno == ENOENT) return cache;
   throw core::system_error(errno, "cannot write to the cache", cache.native())
       .hint(

@@ -2,16 +2,28 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "builder/formats/records.hpp"
 
 namespace imgforge::formats {
 namespace {
 
+/// What podman calls the image when it loads the archive: images of other lines and other content lie beside
+/// each other. Equal roots are one image, so the version, which they may share, is no part of it.
+std::string name_of(std::string line, const core::Digest& root) {
+  constexpr std::size_t kDigits = 12;
+  std::transform(line.begin(), line.end(), line.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return line + ":" + root.hex().substr(0, kDigits);
+}
+
 MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
   const recipe::ResolvedRecipe& recipe = parts.recipe();
   image::OciSpec spec;
-  spec.name = recipe.profile.empty() ? recipe.name : recipe.profile;
   const Intermediates::PackedRoot& packed = parts.packed_rootfs();
+  spec.name = name_of(recipe.line(), packed.tar);
   spec.rootfs = packed.tar;
   spec.epoch = parts.epoch();
   spec.annotations = {{"org.opencontainers.image.title", recipe.line()}};

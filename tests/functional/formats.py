@@ -104,6 +104,13 @@ class Formats(Case):
         for place in (f"oci:{layout}", f"oci-archive:{self.file('.oci.tar').resolve()}"):
             shown = json.loads(tool("skopeo", "inspect", place))
             self.assertEqual((shown["Architecture"], shown["Os"], len(shown["Layers"])), ("amd64", "linux", 1))
+        index = json.loads((layout / "index.json").read_text())
+        name = index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"]
+        self.assertRegex(name, r"^[a-z0-9._-]+:[0-9a-f]{12}$")
+        # As README says it for docker.
+        docker = self.scratch / "docker.tar"
+        tool("skopeo", "copy", f"oci-archive:{self.file('.oci.tar').resolve()}", f"docker-archive:{docker}:{name}")
+        self.assertEqual(json.loads(tool("tar", "-xOf", docker, "manifest.json"))[0]["RepoTags"], [f"docker.io/library/{name}"])
         tool("skopeo", "copy", f"oci:{layout}", f"dir:{self.scratch / 'copied'}")
 
     def test_06_equal_inputs_give_equal_bytes(self):
@@ -121,6 +128,18 @@ class Formats(Case):
         self.assertEqual([row["path"] for row in json.loads(result.stdout)["boots"]], ["cd BIOS", "cd UEFI"])
         result = self.ok("boot", self.file(".ipxe"), "--path", "kernel", "--path", "network", "--json")
         self.assertEqual([row["path"] for row in json.loads(result.stdout)["boots"]], ["kernel", "network"])
+
+    def test_07_the_files_of_the_iso_start_from_a_fat_stick(self):
+        # As Rufus copies them, and whoever drags them to a stick.
+        tree, stick = self.scratch / "tree", self.scratch / "fat.img"
+        tool("xorriso", "-osirrox", "on", "-indev", self.file(".iso").resolve(), "-extract", "/", tree)
+        tool("chmod", "-R", "u+w", tree)
+        tool("truncate", "-s", "300M", stick)
+        tool("mkfs.vfat", "-F32", stick)
+        tool("mcopy", "-s", "-i", stick, *tree.iterdir(), "::")
+        boot = self.ok("boot", stick, "--path", "disk UEFI", "--expect", "hello world", "--memory", "512M", "--json", "--run",
+                       "cat /proc/mounts")
+        self.assertIn(" vfat ", json.loads(boot.stdout)["boots"][0]["commands"][0]["output"])
 
     def test_08_a_stick_grows_to_its_end(self):
         stick = self.scratch / "large-usb.img"

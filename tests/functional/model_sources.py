@@ -100,6 +100,7 @@ class Sources(FreshCase):
         self.fails(2, "model", "fetch", unpinned, "--allow-host-files", says="no sha256")
         self.assertFalse(self.blob(self.gguf).exists(), "copied before anybody promised it")
         self.ok("model", "fetch", recipe, "--allow-host-files")
+        self.assertEqual(self.cache.stat().st_mode & 0o777, 0o700, "others could read the copy")
         self.assertTrue(self.blob(self.gguf).exists())
 
     def test_without_its_token_a_hub_says_no(self):

@@ -195,7 +195,7 @@ std::optional<Transfer> DownloadTask::start(Mirror& mirror, ByteRange range) {
     request.range->unless_changed = validator_of(mirror);
     if (range.begin > partial_->file().ranges().frontier()) partial_->scatter();
   }
-  if (mirror.url != last_url_ && partial_->file().total() > 0) mixed_ = true;
+  if (partial_->file().total() > 0 && (mirror.url != last_url_ || range.begin > 0)) mixed_ = true;
   last_url_ = mirror.url;
   ++mirror.active;
   active_.push_back(std::make_unique<Segment>(*this, mirror, range));

@@ -96,7 +96,8 @@ class DownloadTask {
   std::uint64_t present_ = 0;  ///< room that an earlier run's part takes on disk
   bool waited_ = false;        ///< another process has the part
   bool ranges_offered_ = false;
-  bool mixed_ = false;  ///< bytes of an earlier run, or of several mirrors, are among what is there
+  /// Bytes of an earlier run, of several mirrors, or of several answers are among what is there.
+  bool mixed_ = false;
   bool one_stream_ = false;
   int restarts_ = 0;
   int repairs_ = 0;

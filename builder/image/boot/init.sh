@@ -88,12 +88,15 @@ device_of() {
   esac
 }
 
-# find_medium ID: mounts the ISO 9660 medium that has the file imgforge/ID.
+# find_medium ID: mounts the medium that has the file imgforge/ID: ISO 9660, or FAT where a program copied the
+# files to a stick.
 find_medium() {
   for name in $(block_devices); do
-    mount -t iso9660 -o ro "/dev/$name" /medium 2>/dev/null || continue
-    [ ! -f "/medium/imgforge/$1" ] || return 0
-    umount /medium
+    for kind in iso9660 vfat; do
+      mount -t "$kind" -o ro "/dev/$name" /medium 2>/dev/null || continue
+      [ ! -f "/medium/imgforge/$1" ] || return 0
+      umount /medium
+    done
   done
   return 1
 }
@@ -135,7 +138,10 @@ look_for_root() {
       ;;
   esac
   case "$root" in
-    medium:*) load_modules iso9660 ;;
+    medium:*)
+      load_modules iso9660
+      load_modules vfat
+      ;;
   esac
   # Virtio disks are there at once; what stands on slower buses is waited for once all drivers are loaded.
   for step in virtio:3 disk:5 usb:70; do

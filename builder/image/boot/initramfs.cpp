@@ -32,6 +32,7 @@ std::vector<ModuleGroup> module_groups(const InitramfsOptions& options) {
       {"ext4", {"crc32c_generic", "crc32c_intel", "ext4"}},
       {"squashfs", {"squashfs"}},
       {"iso9660", {"isofs"}},
+      {"vfat", {"vfat", "nls_cp437", "nls_iso8859_1", "nls_ascii", "nls_utf8"}},
       {"loop", {"loop"}},
       {"overlay", {"overlay"}},
       {"virtio", {"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "sd_mod", "sr_mod"}},

@@ -68,7 +68,10 @@ std::vector<MediumFile> tree_of(const fs::path& squashfs, const BootFiles& boot,
       {"imgforge/" + id, work_dir / "medium"},
       {std::string(kMediumRoot), squashfs}};
   for (MediumFile& file : syslinux_menu_modules(menu, "isolinux")) files.push_back(std::move(file));
-  for (MediumFile& file : menu_files(boot)) files.push_back(std::move(file));
+  // What firmware needs where a program copies the files to a stick of its own: the El Torito image stays
+  // behind.
+  for (MediumFile& file : boot_partition_files(boot, menu, BiosBoot::kNo, work_dir))
+    files.push_back(std::move(file));
   return files;
 }
 

@@ -294,6 +294,38 @@ TEST_F(StorePublish, ForeignFilesAndLiveStagingStay) {
   EXPECT_FALSE(fs::exists(dead));
 }
 
+TEST_F(StoreTest, ALineBehindALinkIsRefusedAtOnceAndAStoreBehindOneWorks) {
+  publish("one");
+  fs::rename(out_, folder_ / "real");
+  fs::create_directory_symlink("real", out_);
+  EXPECT_EQ(Store::open(out_).lines(), std::vector<std::string>{"hello-minimal"});
+  publish("two");
+  const fs::path line = out_ / "releases/hello-minimal";
+  fs::rename(line, folder_ / "elsewhere");
+  fs::create_directory_symlink(folder_ / "elsewhere", line);
+  const std::string before = listing();
+  for (const bool publishes : {false, true}) {
+    try {
+      publishes ? static_cast<void>(publish("three")) : static_cast<void>(Store::open(out_).lines());
+      ADD_FAILURE() << "accepted";
+    } catch (const core::Error& error) {
+      EXPECT_EQ(error.kind(), core::Kind::kStore);
+      EXPECT_THAT(error.message(), testing::HasSubstr("is a symbolic link"));
+    }
+  }
+  EXPECT_EQ(listing(), before);
+}
+
+TEST_F(StoreTest, TwelveBuildsOfADayAreInTheOrderOfTheirNumbers) {
+  for (int number = 0; number < 12; ++number) publish("build " + std::to_string(number));
+  std::vector<std::string> names;
+  for (const Version& version : Store::open(out_).versions("hello-minimal"))
+    names.push_back(version.to_string());
+  std::vector<std::string> expected{"v20261120"};
+  for (int number = 1; number < 12; ++number) expected.push_back("v20261120." + std::to_string(number));
+  EXPECT_EQ(names, expected);
+}
+
 class Wreck : public StoreTest {
  protected:
   PublishResult publish_chosen(std::string_view content) {

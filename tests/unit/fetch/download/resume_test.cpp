@@ -148,6 +148,12 @@ TEST_F(ResumeTest, WrongBytesInARightPartAreFoundAndFetchedAnew) {
   EXPECT_NE(lab_.progress.warnings[0].find("fetching it anew"), std::string::npos);
 }
 
+TEST_F(ResumeTest, WrongBytesInARightPartOfTheSameRunCostOneMoreDownload) {
+  const std::size_t before = server_.requests().size();
+  expect_good(download("/x/part-wrong/data", content_), content_);
+  EXPECT_EQ(ranges_since(before), (std::vector<std::string>{"", "bytes=5000-9999", ""}));
+}
+
 TEST_F(ResumeTest, AFileThatChangedOnTheServerBeginsAnew) {
   // No digest is promised: only the validator says whether the bytes belong together.
   Download wanted{.name = "thing", .urls = {server_.url("/x/halves/data")}};
