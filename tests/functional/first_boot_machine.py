@@ -77,7 +77,8 @@ class Machine(Case):
         update = f"  update: [{cls.plain.url('models.list', HOST)}]\n  longest_wait: 1\n"
         cls.shipped.write_text(cls.text.replace("first_boot:\n", f"{models}files:\n{entries}first_boot:\n{update}"))
         words = [*more, *(word for name in formats for word in ("--format", name))]
-        done = cls.run_imgforge("build", cls.shipped, "--profile", "headless", "--mirror", cls.mirror.url(), "--set",
+        done = cls.run_imgforge("build", cls.shipped, "--allow-host-files", "--profile", "headless",
+                                "--mirror", cls.mirror.url(), "--set",
                                 f"base.alpine.release={RELEASE}", "--set", f"packages.keys={cls.mirror.key}", *words,
                                 output_dir=output_dir, timeout=600)
         if done.returncode != 0:

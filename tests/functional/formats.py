@@ -108,8 +108,10 @@ class Formats(Case):
         name = index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"]
         self.assertRegex(name, r"^[a-z0-9._-]+:[0-9a-f]{12}$")
         # As README says it for docker.
-        docker = self.scratch / "docker.tar"
-        tool("skopeo", "copy", f"oci-archive:{self.file('.oci.tar').resolve()}", f"docker-archive:{docker}:{name}")
+        packed, docker = self.scratch / "gzip.oci.tar", self.scratch / "docker.tar"
+        tool("skopeo", "copy", "--dest-compress-format", "gzip", f"oci-archive:{self.file('.oci.tar').resolve()}",
+             f"oci-archive:{packed}")
+        tool("skopeo", "copy", f"oci-archive:{packed}", f"docker-archive:{docker}:{name}")
         self.assertEqual(json.loads(tool("tar", "-xOf", docker, "manifest.json"))[0]["RepoTags"], [f"docker.io/library/{name}"])
         tool("skopeo", "copy", f"oci:{layout}", f"dir:{self.scratch / 'copied'}")
 
