@@ -28,6 +28,16 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+/// Length of the character at the beginning that a terminal only shows; 0 for what is no UTF-8 or may steer
+/// it.
+std::size_t shown_length(std::string_view text) {
+  const auto byte = static_cast<unsigned char>(text.front());
+  const std::size_t length = utf8_length(text);
+  // C1 controls (U+0080..U+009F) steer terminals too.
+  const bool c1 = length == 2 && byte == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
+  return c1 || byte < 0x20 || byte == 0x7F ? 0 : length;
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -49,24 +59,15 @@ std::string escaped(std::string_view text, std::size_t limit) {
   std::string out;
   while (!text.empty()) {
     if (out.size() >= limit) return out + "...";
-    const auto byte = static_cast<unsigned char>(text.front());
-    const std::size_t length = utf8_length(text);
-    // C1 controls (U+0080..U+009F) steer terminals too.
-    const bool c1 = length == 2 && byte == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
+    const std::size_t length = shown_length(text);
     if (text.front() == '\n') {
       out += "\\n";
-      text.remove_prefix(1);
-    } else if (length == 0 || c1 || byte < 0x20 || byte == 0x7F) {
-      out += fmt::format("\\x{:02x}", byte);
-      text.remove_prefix(1);
-      if (c1) {
-        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
-        text.remove_prefix(1);
-      }
+    } else if (length == 0) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
     } else {
       out += text.substr(0, length);
-      text.remove_prefix(length);
     }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return out;
 }
@@ -96,14 +97,15 @@ std::string nearest_word(std::string_view word, const std::vector<std::string>& 
 
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\r') continue;
-    if (c == '\n' || c == '\t' || (byte >= 0x20 && byte != 0x7F)) {
-      out += c;
-    } else {
-      out += fmt::format("\\x{:02X}", byte);
+  while (!text.empty()) {
+    const char c = text.front();
+    const std::size_t length = shown_length(text);
+    if (length > 0 || c == '\n' || c == '\t') {
+      out += text.substr(0, std::max<std::size_t>(length, 1));
+    } else if (c != '\r') {
+      out += fmt::format("\\x{:02X}", static_cast<unsigned char>(c));
     }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return out;
 }

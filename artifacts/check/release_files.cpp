@@ -77,4 +77,11 @@ void move_into_place(const fs::path& from, const fs::path& to) {
   core::sync_directory(from.parent_path());
 }
 
+void change_places(const fs::path& from, const fs::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0)
+    throw core::system_error(errno, "cannot replace", to.native());
+  core::sync_directory(to.parent_path());
+  core::sync_directory(from.parent_path());
+}
+
 }  // namespace imgforge::artifacts

@@ -33,4 +33,8 @@ void require_intact(const std::filesystem::path& directory, const Manifest& mani
 /// Renames a finished folder to a name that must be free, then syncs both parents. kStore when it is not.
 void move_into_place(const std::filesystem::path& from, const std::filesystem::path& to);
 
+/// Exchanges a finished folder with the one that has its name, in one step, so that what leads there always
+/// leads somewhere; then syncs both parents.
+void change_places(const std::filesystem::path& from, const std::filesystem::path& to);
+
 }  // namespace imgforge::artifacts

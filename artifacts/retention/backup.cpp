@@ -179,9 +179,7 @@ class Backup {
     core::sync_directory(fresh);
     if (!is_there(place)) return move_into_place(fresh, place);
     // A damaged copy: the two change places in one step, and the old one goes with the staging folder.
-    if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, place.c_str(), RENAME_EXCHANGE) != 0)
-      throw core::system_error(errno, "cannot replace", place.native());
-    core::sync_directory(place.parent_path());
+    change_places(fresh, place);
   }
 
   /// Flat names of all releases that were copied, and `current`: as in the store after a whole backup, else

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "artifacts/manifest/version.hpp"
+#include "artifacts/store/flat_names.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"
@@ -37,14 +38,6 @@ bool is_there(const fs::path& target, const VerifiedFile& file) {
     throw in_the_way(target, "expected " + file.digest().to_string() + ", it has " + found.to_string());
   }
   return true;
-}
-
-void make_folder(const fs::path& folder) {
-  if (::mkdir(folder.c_str(), 0755) == 0) {
-    core::sync_directory(folder.parent_path());
-  } else if (errno != EEXIST || !fs::is_directory(folder)) {
-    throw core::system_error(errno == EEXIST ? ENOTDIR : errno, "cannot create", folder.native());
-  }
 }
 
 }  // namespace

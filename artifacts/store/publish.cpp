@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "artifacts/check/release_check.hpp"
+#include "artifacts/check/release_files.hpp"
 #include "artifacts/check/verify.hpp"
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/journal.hpp"
@@ -409,22 +410,21 @@ class Publication {
       write_synced(directory / (file + kSignatureSuffix), request_.signer.sign(file, content));
   }
 
-  /// In one step with the new release: names that lead to it always lead somewhere.
-  void change_places(const fs::path& directory, const fs::path& target) const {
-    if (::renameat2(AT_FDCWD, directory.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) != 0)
-      throw core::system_error(errno, "cannot move the release to", target.native());
+  void put_aside(const fs::path& wreck) const {
     make_folder(store_.root() / kDamagedFolder);
     fs::path aside = store_.root() / kDamagedFolder / manifest_.stem();
     for (int number = 2; type_of(aside) != fs::file_type::not_found; ++number)
       aside = store_.root() / kDamagedFolder / (manifest_.stem() + "." + std::to_string(number));
-    fs::rename(directory, aside);
+    fs::rename(wreck, aside);
   }
 
   void move_into_place(const fs::path& directory) const {
     const fs::path target = store_.release_directory(manifest_.line(), version_);
     if (replaces_wreck_) {
       change_places(directory, target);
-    } else if (::renameat2(AT_FDCWD, directory.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
+      return put_aside(directory);
+    }
+    if (::renameat2(AT_FDCWD, directory.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
       if (errno == EEXIST)
         throw Error(Kind::kStore, target.native() + " exists already; releases are never replaced");
       throw core::system_error(errno, "cannot move the release to", target.native());

@@ -1,11 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <optional>
 #include <regex>
 
 #include "builder/recipe/model.hpp"
 #include "builder/recipe/types.hpp"
+#include "core/percent.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::recipe {
@@ -99,15 +100,9 @@ struct Parser {
   std::string unescaped(const std::string& text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
-      unsigned value = 0;
-      const char* digits = text.data() + i + 1;
-      if (text[i] == '%' && i + 2 < text.size() &&
-          std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2) {
-        out += static_cast<char>(value);
-        i += 2;
-      } else {
-        out += text[i];
-      }
+      const std::optional<char> byte = core::escaped_byte(text, i);
+      out += byte.value_or(text[i]);
+      if (byte) i += 2;
     }
     const bool odd = std::any_of(out.begin(), out.end(),
                                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });

@@ -6,10 +6,12 @@
 #include <array>
 #include <charconv>
 #include <map>
+#include <optional>
 #include <regex>
 
 #include "builder/recipe/model.hpp"
 #include "core/pattern.hpp"
+#include "core/percent.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::recipe {
@@ -268,11 +270,10 @@ std::string url_fault(std::string_view url) {
   if (std::any_of(url.begin(), url.end(), strange)) return "contains a character that a URL cannot have";
   if (url.find_first_of("?#") != std::string_view::npos) return "must have no query (?) and no fragment (#)";
   for (std::size_t i = url.find('%'); i != std::string_view::npos; i = url.find('%', i + 1)) {
-    unsigned value = 0;
-    const std::string_view digits = url.substr(i + 1, 2);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
-    if (error != std::errc{} || digits.size() != 2 || end != digits.data() + 2) return "has a bad % escape";
-    if (value < 0x20 || value == 0x7F) return "contains an escaped control character";
+    const std::optional<char> byte = core::escaped_byte(url, i);
+    if (!byte) return "has a bad % escape";
+    if (static_cast<unsigned char>(*byte) < 0x20 || *byte == 0x7F)
+      return "contains an escaped control character";
   }
   const std::string_view rest = url.substr(scheme_end + 3);
   const std::string_view host = rest.substr(0, rest.find('/'));

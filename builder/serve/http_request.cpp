@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
 
+#include "core/percent.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::serve {
@@ -42,13 +44,6 @@ void parse_first_line(std::string_view line, HttpRequest& request) {
   request.keep_alive = version == "HTTP/1.1";
 }
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  throw BadRequest{400};
-}
-
 std::string percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -56,8 +51,9 @@ std::string percent_decoded(std::string_view text) {
       out += text[i];
       continue;
     }
-    if (i + 2 >= text.size()) throw BadRequest{400};
-    out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
+    const std::optional<char> byte = core::escaped_byte(text, i);
+    if (!byte) throw BadRequest{400};
+    out += *byte;
     i += 2;
   }
   if (out.find('\0') != std::string::npos) throw BadRequest{400};

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "builder/machine/memory.hpp"
+#include "builder/steps/start_sandbox.hpp"
 
 namespace imgforge::steps {
 
@@ -67,7 +68,7 @@ constexpr core::Bytes kApplianceMemory = core::mib(1024);
 unsigned sandboxes(const Toolbox& tools, unsigned jobs) {
   const bool is_appliance =
       !tools.start_sandbox && tools.host->isolation().isolation == stages::Isolation::kAppliance;
-  if (!is_appliance) return 2 * jobs;  // one works while another one waits for its packages
+  if (!is_appliance) return kNamespacesPerJob * jobs;
   const auto room = static_cast<unsigned>(machine::available_memory().value / kApplianceMemory.value);
   return std::clamp(room, 1U, jobs);
 }

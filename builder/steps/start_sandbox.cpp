@@ -63,7 +63,7 @@ class PendingAppliance : public guest::PendingSandbox {
 /// where that would hold no root file system worth it.
 core::Bytes memory_for_root() {
   constexpr core::Bytes kLeast = core::mib(256);
-  const unsigned sandboxes = 2 * std::max(1U, std::thread::hardware_concurrency());
+  const unsigned sandboxes = kNamespacesPerJob * std::max(1U, std::thread::hardware_concurrency());
   const core::Bytes share{machine::available_memory().value / 2 / sandboxes};
   return share.value < kLeast.value ? core::Bytes{} : share;
 }

@@ -8,6 +8,9 @@
 
 namespace imgforge::steps {
 
+/// Sandboxes of namespaces for each step that may run: one works while another waits for its packages.
+inline constexpr unsigned kNamespacesPerJob = 2;
+
 /// Begins to start the one that HostFacts::isolation() names (or the toolbox makes) and returns at once. The
 /// log of an appliance is <cache>/logs/<line>.log, of the last start. Sandboxes of namespaces that killed
 /// builds have left in the cache go.

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
 
 #include "core/error.hpp"
+#include "core/percent.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::fetch {
@@ -11,13 +13,6 @@ namespace {
 
 core::Error bad_url(std::string_view url, const std::string& why) {
   return core::Error(core::Kind::kFetch, redacted_url(url) + ": " + why);
-}
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 /// What stands between "://" and the path: user information, host, port.
@@ -92,10 +87,9 @@ std::filesystem::path file_url_path(std::string_view url) {
       path += rest[i];
       continue;
     }
-    const int high = i + 2 < rest.size() ? hex_value(rest[i + 1]) : -1;
-    const int low = i + 2 < rest.size() ? hex_value(rest[i + 2]) : -1;
-    if (high < 0 || low < 0 || high * 16 + low == 0) throw bad_url(url, "malformed percent-encoding");
-    path += static_cast<char>(high * 16 + low);
+    const std::optional<char> byte = core::escaped_byte(rest, i);
+    if (!byte || *byte == '\0') throw bad_url(url, "malformed percent-encoding");
+    path += *byte;
     i += 2;
   }
   return path;

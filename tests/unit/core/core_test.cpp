@@ -101,6 +101,8 @@ TEST(Text, UrlsShowNoSecrets) {
 
 TEST(Text, PrintableLeavesLinesAndNothingThatSteersATerminal) {
   EXPECT_EQ(printable("a\tb\r\n\x1B[2Jc\x07"), "a\tb\n\\x1B[2Jc\\x07");
+  EXPECT_EQ(printable("\xC3\xBC \x9B \xC2\x9B"), "\xC3\xBC \\x9B \\xC2\\x9B")
+      << "controls of one and of two bytes";
 }
 
 TEST(Text, NearestWord) {
