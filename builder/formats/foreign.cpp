@@ -12,8 +12,7 @@ namespace {
 /// VirtualBox refuses a second disk with the identifiers of the first, so images of other lines, sizes and
 /// command lines have others, however equal their root is.
 std::string identity_of(Intermediates& parts) {
-  const recipe::ResolvedRecipe& recipe = parts.recipe();
-  return fmt::format("{} {} {} {}", parts.identity(), recipe.line(), recipe.disk.size.value,
+  return fmt::format("{} {}", parts.medium_identity(parts.recipe().disk.size),
                      core::join(parts.disk().layout.cmdline, " "));
 }
 

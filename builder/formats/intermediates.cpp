@@ -28,6 +28,11 @@ std::string Intermediates::identity() const {
   return parts_.added.empty() ? root : root + " " + parts_.added_identity.hex();
 }
 
+std::string Intermediates::medium_identity(core::Bytes size) const {
+  return fmt::format("{} {} {}", identity(), size.value,
+                     image::syslinux_config(image::make_menu(boot(), menu(), {})));
+}
+
 image::MenuOptions Intermediates::menu() const {
   const recipe::BootMenu& wanted = recipe().boot_menu;
   image::MenuOptions menu;
@@ -53,9 +58,9 @@ image::DiskLayout Intermediates::make_plain_disk(const std::filesystem::path& ou
   const core::TempDir folder(parts_.work, "disk");
   image::DiskSpec spec;
   spec.size = recipe().disk.size;
-  spec.identity = identity();
-  spec.root_access = recipe().disk.root_mode == recipe::RootMode::kReadOnly ? image::RootAccess::kReadOnly
-                                                                            : image::RootAccess::kWritable;
+  const bool read_only = recipe().disk.root_mode == recipe::RootMode::kReadOnly;
+  spec.identity = fmt::format("{} {}", medium_identity(spec.size), read_only ? "read-only" : "writable");
+  spec.root_access = read_only ? image::RootAccess::kReadOnly : image::RootAccess::kWritable;
   spec.menu = menu();
   spec.epoch = epoch();
   return image::make_disk(tree(), boot(), spec, output, folder.path(), processes(), cancel());
@@ -66,7 +71,7 @@ image::DiskLayout Intermediates::make_signed_disk(const std::filesystem::path& o
   const core::TempDir folder(parts_.work, "disk");
   image::SecureDiskSpec spec;
   spec.size = recipe().disk.size;
-  spec.identity = identity();
+  spec.identity = medium_identity(spec.size);
   spec.menu = menu();
   spec.epoch = epoch();
   spec.keys = parts_.secure_boot_keys;

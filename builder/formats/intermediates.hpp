@@ -52,6 +52,9 @@ class Intermediates {
   const std::filesystem::path& squashfs() const;
   /// Text that identifiers inside images derive from: the line and the rootfs.
   std::string identity() const;
+  /// The same for a medium of `size`: with its size and its boot menu, so that two releases of one line, or
+  /// two builds with other settings, are told apart when both are plugged in.
+  std::string medium_identity(core::Bytes size) const;
   image::MenuOptions menu() const;
   /// The raw disk, made when first asked for; shared, so nobody may change it.
   struct Disk {

@@ -17,8 +17,8 @@ namespace {
 MadeFormat make(Intermediates& parts, const std::filesystem::path& folder) {
   require_modules(parts.boot(), kLiveModules, "usb");
   image::UsbSpec spec;
-  spec.identity = parts.identity();
   spec.data_size = parts.recipe().usb_data_size;
+  spec.identity = parts.medium_identity(spec.data_size);
   spec.menu = parts.menu();
   spec.epoch = parts.epoch();
   const std::filesystem::path output = folder / "artifact-usb.img";

@@ -420,7 +420,8 @@ constexpr std::array kFields{
           .choices = kFileSystems},
     Field{.path = "disk.root",
           .type = Type::kChoice,
-          .description = "`read-only`: changes live in memory until the next start. `writable`: they stay.",
+          .description = "`read-only`: changes live in memory until the next start. `writable`: they stay, "
+                         "and root takes the room of a disk that was made larger.",
           .fallback = "read-only",
           .choices = kRootModes},
     Field{.path = "requirements",

@@ -2,7 +2,8 @@
 # imgforge's first program: finds the root file system, mounts it, starts its init.
 #
 # Words of the kernel command line that it understands:
-#   root=UUID=...|LABEL=...|PARTLABEL=...|/dev/...   the block device that holds root
+#   root=PARTLABEL=...|UUID=...|LABEL=...|/dev/...   the block device that holds root; partitions of that name
+#                                      on two disks stop the start, UUID= and LABEL= take the first
 #   root=medium:ID                     the squashfs on the ISO 9660 medium that has the file imgforge/ID
 #   root=file:/root.squashfs           a squashfs in this initramfs
 #   rootfstype=ext4                    its type
@@ -11,8 +12,11 @@
 #   imgforge.verity=ROOTHASH           root must be what this hash of dm-verity was made of
 #   imgforge.verity_device=...         where the hash tree is, written as root= is
 #   ro | rw                            how to mount it when there is no overlay
+#   imgforge.disk=NAME                 the disk that root and data are on (vda, sdb), where two carry this system
 #   imgforge.overlay=tmpfs|none|PARTLABEL=...   tmpfs: root stays read-only, changes live in memory;
-#                                      a partition: changes are kept there, it grows to the end of its disk
+#                                      a partition beside root: changes are kept there
+#   imgforge.grow=no                   a writable root, or the partition of the changes, keeps its size when its
+#                                      disk has become larger
 #   imgforge.overlay_size=50%          bound of that memory
 #   init=/sbin/init                    what to start
 #   imgforge.shell                     a shell before root is looked for, and when something fails
@@ -66,26 +70,41 @@ block_devices() {
   done
 }
 
-# partition_named NAME: the device of the GPT partition of that name.
-partition_named() {
+# partitions_named NAME: the devices of the GPT partitions of that name, on root's disk once that is known.
+partitions_named() {
   for name in $(block_devices); do
+    [ -z "$disk" ] || [ -e "/sys/class/block/$disk/$name" ] || continue
     while read -r line; do
-      if [ "$line" = "PARTNAME=$1" ]; then
-        echo "/dev/$name"
-        return 0
-      fi
+      [ "$line" != "PARTNAME=$1" ] || echo "/dev/$name"
     done < "/sys/class/block/$name/uevent"
   done
-  return 1
 }
 
-# device_of SPEC: the block device that a root= or imgforge.overlay= means.
-device_of() {
+# disk_of PARTITION: the kernel's name of the disk that it lies on.
+disk_of() {
+  link=$(readlink -f "/sys/class/block/${1##*/}")
+  link=${link%/*}
+  echo "${link##*/}"
+}
+
+# devices_of SPEC: the block devices that a root= or imgforge.overlay= can mean.
+devices_of() {
   case "$1" in
-    PARTLABEL=*) partition_named "${1#PARTLABEL=}" ;;
+    PARTLABEL=*) partitions_named "${1#PARTLABEL=}" ;;
     UUID=* | LABEL=*) findfs "$1" 2>/dev/null ;;
     *) echo "$1" ;;
   esac
+}
+
+# Copies of a disk, and sticks of one release, have equal identifiers. Which of them the boot loader was read from is
+# not known here, and the data of another one must not be touched.
+refuse_a_choice() {
+  [ "$#" -gt 1 ] || return 0
+  disks=''
+  for device in "$@"; do
+    disks="$disks $(disk_of "$device")"
+  done
+  give_up "these disks carry the same system:$disks; detach all but one, or name one with imgforge.disk="
 }
 
 # find_medium ID: mounts the medium that has the file imgforge/ID: ISO 9660, or FAT where a program copied the
@@ -112,8 +131,11 @@ find_root() {
       [ -f "$device" ]
       ;;
     *)
-      device=$(device_of "$root")
-      [ -b "$device" ]
+      devices=$(devices_of "$root")
+      for device in $devices; do
+        [ ! -b "$device" ] || return 0
+      done
+      return 1
       ;;
   esac
 }
@@ -126,6 +148,43 @@ wait_for_root() {
     tenths=$((tenths - 1))
     sleep 0.1
   done
+}
+
+# waits_for_driver CLASS: whether there is a PCI device of that class (hexadecimal digits) without a driver.
+waits_for_driver() (
+  set +f
+  for entry in /sys/bus/pci/devices/*; do
+    [ ! -e "$entry/driver" ] && read -r class < "$entry/class" || continue
+    case "$class" in 0x"$1"*) exit 0 ;; esac
+  done
+  exit 1
+)
+
+# Gives the sticks that the bus knows half a second to be seen, and then 3 seconds to become disks.
+settle_usb() (
+  set +f
+  [ -e /sys/bus/usb/devices/usb1 ] || exit 0
+  sleep 0.5
+  tenths=30
+  while [ "$tenths" -gt 0 ]; do
+    waiting=''
+    for entry in /sys/bus/usb/devices/*:*; do
+      read -r class 2>/dev/null < "$entry/bInterfaceClass" && [ "$class" = 08 ] || continue
+      set -- "$entry"/host*/target*/*/block/*
+      [ -e "$1" ] || waiting=yes
+    done
+    [ -n "$waiting" ] || exit 0
+    tenths=$((tenths - 1))
+    sleep 0.1
+  done
+)
+
+# Disks on other buses may carry the same system as the one that was found first.
+look_at_other_disks() {
+  [ -z "$disk" ] || return 0
+  ! waits_for_driver 01 || load_modules disk
+  ! waits_for_driver 0c03 || load_modules usb
+  settle_usb
 }
 
 look_for_root() {
@@ -157,13 +216,29 @@ look_for_root() {
   return 1
 }
 
+# Root, and the disk that everything else is taken from.
+choose_root() {
+  look_for_root || give_up "$root did not appear within $wait seconds"
+  case "$root" in
+    PARTLABEL=*)
+      look_at_other_disks
+      find_root || give_up "$root is gone"
+      refuse_a_choice $devices
+      disk=$(disk_of "$device")
+      ;;
+  esac
+}
+
 # grow_partition DEVICE: lets the partition reach the end of its disk.
 grow_partition() {
-  [ -x /bin/early ] || return 0
-  read -r number < "/sys/class/block/${1##*/}/partition" || return 0
-  link=$(readlink -f "/sys/class/block/${1##*/}")
-  disk=${link%/*}
-  early grow "/dev/${disk##*/}" "$number" || say "the data partition does not grow"
+  [ "$grow" = yes ] && [ -x /bin/early ] && read -r number 2>/dev/null < "/sys/class/block/${1##*/}/partition" || return 0
+  early grow "/dev/$(disk_of "$1")" "$number" || say "$1 does not grow"
+}
+
+# grow_file_system MOUNT_POINT DEVICE: lets it have the size of its partition.
+grow_file_system() {
+  [ "$grow" = yes ] && [ -x /bin/early ] || return 0
+  early resize "$1" "$2" || say "the file system on $2 does not grow"
 }
 
 # mount_changes: what the overlay is written to, at /overlay.
@@ -172,11 +247,12 @@ mount_changes() {
     tmpfs) ;;
     *)
       load_modules ext4
-      changes=$(device_of "$overlay")
+      changes=$(devices_of "$overlay")
+      refuse_a_choice $changes
       if [ -b "$changes" ]; then
         grow_partition "$changes"
         if mount -t ext4 "$changes" /overlay; then
-          [ ! -x /bin/early ] || early resize /overlay "$changes" || say "the data file system does not grow"
+          grow_file_system /overlay "$changes"
           return
         fi
       fi
@@ -198,7 +274,9 @@ open_verity() {
 
 mount_root() {
   if [ "$overlay" = none ]; then
+    [ "$access$type" != rwext4 ] || grow_partition "$device"
     mount -t "$type" -o "$access$flags" "$device" /sysroot || give_up "cannot mount $device ($type) as root"
+    [ "$access$type" != rwext4 ] || grow_file_system /sysroot "$device"
     return
   fi
   load_modules overlay
@@ -233,7 +311,7 @@ mount -t proc -o nosuid,nodev,noexec proc /proc
 mount -t sysfs -o nosuid,nodev,noexec sys /sys
 exec < /dev/console > /dev/console 2>&1
 
-root='' type=ext4 flags='' access=ro overlay=none overlay_size=50% init=/sbin/init wait=20 shell='' verity='' verity_device=''
+root='' type=ext4 flags='' access=ro overlay=none overlay_size=50% init=/sbin/init wait=20 disk='' grow=yes shell='' verity='' verity_device=''
 for word in $(cat /proc/cmdline); do
   case "$word" in
     root=*) root=${word#root=} ;;
@@ -241,6 +319,8 @@ for word in $(cat /proc/cmdline); do
     rootflags=*) flags=,${word#rootflags=} ;;
     rootwait=*) wait=${word#rootwait=} ;;
     ro | rw) access=$word ;;
+    imgforge.disk=*) disk=${word#imgforge.disk=} ;;
+    imgforge.grow=*) grow=${word#imgforge.grow=} ;;
     imgforge.overlay=*) overlay=${word#imgforge.overlay=} ;;
     imgforge.overlay_size=*) overlay_size=${word#imgforge.overlay_size=} ;;
     imgforge.verity=*) verity=${word#imgforge.verity=} ;;
@@ -258,7 +338,7 @@ case "$overlay" in
   *) give_up "imgforge.overlay=$overlay is neither tmpfs nor none nor a partition" ;;
 esac
 deadline=$(($(seconds_up) + wait))
-look_for_root || give_up "$root did not appear within $wait seconds"
+choose_root
 open_verity
 mount_root
 hand_over "$@"

@@ -21,9 +21,9 @@ using core::Kind;
 constexpr const char* kGptBootCode = "/usr/lib/syslinux/mbr/gptmbr.bin";
 constexpr std::uint64_t kSmallestRoot = 16 * kMebibyte;
 
-std::vector<std::string> root_words(const DiskSpec& spec, const std::string& root_uuid) {
+std::vector<std::string> root_words(const DiskSpec& spec, const std::string& root_name) {
   const bool read_only = spec.root_access == RootAccess::kReadOnly;
-  return {"root=UUID=" + root_uuid, "rootfstype=ext4", read_only ? "ro" : "rw",
+  return {"root=PARTLABEL=" + root_name, "rootfstype=ext4", read_only ? "ro" : "rw",
           read_only ? "imgforge.overlay=tmpfs" : "imgforge.overlay=none"};
 }
 
@@ -33,6 +33,8 @@ DiskLayout plan_layout(const DiskSpec& spec, std::uint64_t disk_size, std::uint6
   layout.esp_uuid = core::derived_uuid("imgforge esp " + spec.identity);
   layout.root_uuid = core::derived_uuid("imgforge root partition " + spec.identity);
   layout.root_filesystem_uuid = core::derived_uuid("imgforge root file system " + spec.identity);
+  // By the name that the kernel tells, the initramfs sees every disk that carries this system.
+  layout.root_name = "root-" + layout.root_uuid.substr(0, 8);
   layout.esp_start = kMebibyte;
   layout.esp_size = esp;
   layout.root_start = layout.esp_start + esp;
@@ -60,7 +62,7 @@ DiskLayout make_disk(const RootTree& root, const BootFiles& boot, const DiskSpec
   const std::uint64_t disk_size = round_up(spec.size.value, kMebibyte);
   const std::string boot_code = gpt_boot_code();
   DiskLayout layout = plan_layout(spec, disk_size, 0);
-  const BootMenu menu = make_menu(boot, spec.menu, root_words(spec, layout.root_filesystem_uuid));
+  const BootMenu menu = make_menu(boot, spec.menu, root_words(spec, layout.root_name));
   const std::vector<MediumFile> files = boot_partition_files(boot, menu, BiosBoot::kYes, work_dir);
   layout = plan_layout(spec, disk_size, esp_size(files));
   layout.cmdline = menu.entries.front().cmdline;
@@ -68,7 +70,8 @@ DiskLayout make_disk(const RootTree& root, const BootFiles& boot, const DiskSpec
   RawImage image(path, core::Bytes{disk_size});
   write_gpt(path, layout.disk_uuid,
             {{"boot", kEspType, layout.esp_uuid, layout.esp_start, layout.esp_size, LegacyBoot::kYes},
-             {"root", kRootX86Type, layout.root_uuid, layout.root_start, layout.root_size, LegacyBoot::kNo}},
+             {layout.root_name, kRootX86Type, layout.root_uuid, layout.root_start, layout.root_size,
+              LegacyBoot::kNo}},
             boot_code);
   const EspOptions esp{"IMGFORGE", fat_volume_id(layout.esp_uuid), layout.esp_start, layout.esp_size,
                        spec.epoch};

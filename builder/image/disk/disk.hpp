@@ -32,6 +32,7 @@ struct DiskLayout {
   std::string disk_uuid;
   std::string esp_uuid;   ///< of the partition
   std::string root_uuid;  ///< of the partition
+  std::string root_name;  ///< of the partition
   std::string root_filesystem_uuid;
   std::uint64_t esp_start = 0;  ///< bytes
   std::uint64_t esp_size = 0;

@@ -131,8 +131,8 @@ TEST_F(DiskTest, EveryPartOfTheDiskPassesItsOwnChecker) {
   const std::string entry = run("mtype", {"-i", "esp.img", "::/loader/entries/imgforge.conf"});
   const std::string syslinux = run("mtype", {"-i", "esp.img", "::/syslinux/syslinux.cfg"});
   for (const std::string& text : {entry, syslinux}) {
-    EXPECT_THAT(text, HasSubstr("root=UUID=" + layout.root_filesystem_uuid +
-                                " rootfstype=ext4 ro imgforge.overlay=tmpfs"));
+    EXPECT_THAT(
+        text, HasSubstr("root=PARTLABEL=" + layout.root_name + " rootfstype=ext4 ro imgforge.overlay=tmpfs"));
     EXPECT_THAT(text, HasSubstr(" quiet\n"));
     EXPECT_THAT(text, HasSubstr("/imgforge/vmlinuz\n"));
   }
