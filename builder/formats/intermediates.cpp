@@ -107,6 +107,31 @@ const Intermediates::PackedRoot& Intermediates::packed_rootfs() {
   return packed_.emplace(PackedRoot{output, core::digest_of_file(core::HashAlgorithm::kSha256, whole)});
 }
 
+std::string missing_disk_drivers(const image::BootFiles& boot, std::string_view format) {
+  struct Machine {
+    std::string_view format;
+    std::string_view name;
+    std::vector<std::string_view> drivers;  ///< any of them is enough
+  };
+  static const std::vector<Machine> kMachines{
+      {"qcow2", "QEMU's virtio, SATA, IDE and NVMe", {"virtio_blk", "ahci", "ata_piix", "nvme"}},
+      {"raw", "virtio, SATA, IDE and NVMe", {"virtio_blk", "ahci", "ata_piix", "nvme"}},
+      {"vm", "QEMU's virtio", {"virtio_blk"}},
+      {"vmdk", "VMware's SCSI, SATA, IDE and NVMe", {"vmw_pvscsi", "mptspi", "ahci", "ata_piix", "nvme"}},
+      {"vdi", "VirtualBox's SATA, SCSI and IDE", {"ahci", "mptspi", "ata_piix"}},
+      {"vhdx", "Hyper-V's", {"hv_storvsc", "ata_piix"}}};
+  const auto machine = std::find_if(kMachines.begin(), kMachines.end(),
+                                    [&](const Machine& row) { return row.format == format; });
+  if (machine == kMachines.end()) return {};
+  const std::vector<std::string>& lacks = boot.kernels.front().lacks;
+  const bool none = std::all_of(
+      machine->drivers.begin(), machine->drivers.end(),
+      [&](std::string_view driver) { return std::find(lacks.begin(), lacks.end(), driver) != lacks.end(); });
+  if (!none) return {};
+  return fmt::format("the kernel {} has no driver for {} disks ({}): {} will not find its root there",
+                     boot.kernels.front().release, machine->name, fmt::join(machine->drivers, ", "), format);
+}
+
 void require_modules(const image::BootFiles& boot, std::span<const std::string_view> modules,
                      std::string_view format) {
   const image::BootKernel& kernel = boot.kernels.front();

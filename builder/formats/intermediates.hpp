@@ -79,6 +79,9 @@ class Intermediates {
   std::optional<PackedRoot> packed_;
 };
 
+/// What to tell people when the first kernel has no driver for any disk controller of the machines that
+/// `format` is for; empty when it has one.
+std::string missing_disk_drivers(const image::BootFiles& boot, std::string_view format);
 /// Throws kImage when the first kernel lacks one of the modules that `format` needs to start.
 void require_modules(const image::BootFiles& boot, std::span<const std::string_view> modules,
                      std::string_view format);

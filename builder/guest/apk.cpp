@@ -198,20 +198,21 @@ std::string list_installed(const World& world) {
   return fmt::format("$apk info -e {} | sed 's/^/installed: /'\n", core::shell_words(names));
 }
 
-/// The world in which all of `plan` but the kernel is installed, so that the kernel alone is left for the
+/// The world in which all of `plan` but the kernels is installed, so that they alone are left for the
 /// transaction without scripts.
-std::vector<std::string> world_without(std::string_view kernel, const std::vector<std::string>& world,
+std::vector<std::string> world_without(const std::set<std::string, std::less<>>& kernels,
+                                       const std::vector<std::string>& world,
                                        const std::vector<PlannedPackage>& plan) {
   std::vector<std::string> names;
   std::vector<std::string> out;
   for (const std::string& entry : world) {
-    if (name_of_constraint(entry) == kernel) continue;
+    if (kernels.contains(name_of_constraint(entry))) continue;
     names.push_back(name_of_constraint(entry));
     out.push_back(entry);
   }
   for (const PlannedPackage& package : plan) {
     const bool known = std::find(names.begin(), names.end(), package.name) != names.end();
-    if (installs(package.action) && package.name != kernel && !known) {
+    if (installs(package.action) && !kernels.contains(package.name) && !known) {
       out.push_back(fmt::format("{}={}", package.name, package.version));
     }
   }
@@ -266,14 +267,14 @@ void install(Sandbox& guest, const World& world, const std::vector<PlannedPackag
              const std::vector<PackageFile>& files, const InstallOptions& options) {
   const std::vector<std::string> next = next_world(original_world(guest), world.add, world.remove);
   const bool with_kernel = std::any_of(plan.begin(), plan.end(), [&](const PlannedPackage& package) {
-    return installs(package.action) && package.name == options.kernel_package;
+    return installs(package.action) && options.kernels.contains(package.name);
   });
   add_keys(guest, world);
   std::string script = present_repositories(guest, world, repositories_of(files), files) +
                        fmt::format("export SOURCE_DATE_EPOCH={}\n", options.epoch);
   if (with_kernel) {
-    script += write_world(world_without(options.kernel_package, next, plan)) + "$apk add\n" +
-              write_world(next) + "$apk add --no-scripts\n";
+    script += write_world(world_without(options.kernels, next, plan)) + "$apk add\n" + write_world(next) +
+              "$apk add --no-scripts\n";
   } else {
     script += write_world(next) + "$apk add\n";
   }

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,9 +57,9 @@ struct PackageFile {
 };
 
 struct InstallOptions {
-  /// Installed without its scripts and without triggers: imgforge makes its own initramfs, and the package
-  /// brings modules.dep. Empty: none.
-  std::string kernel_package;
+  /// Installed without their scripts and without triggers: imgforge makes its own initramfs, and the packages
+  /// bring modules.dep. May name packages that the plan has not.
+  std::set<std::string, std::less<>> kernels;
   std::int64_t epoch = 0;  ///< SOURCE_DATE_EPOCH for scripts
   Seconds limit{600};
 };

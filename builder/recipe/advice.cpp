@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "artifacts/manifest/formats.hpp"
+#include "builder/recipe/kernel_packages.hpp"
 #include "builder/recipe/types.hpp"
 
 namespace imgforge::recipe {
@@ -88,7 +89,7 @@ void advise_on_kernel(const ResolvedRecipe& recipe, std::vector<Advice>& out) {
   });
   const auto is_kernel = [&](const Marked& package) {
     const std::string_view name = package_name(package.value);
-    return name.starts_with("linux-") && !name.starts_with("linux-firmware") && name != "linux-pam";
+    return is_kernel_package(name) || name == recipe.kernel.package;
   };
   const std::vector<Marked>& added = recipe.packages.add;
   if (starts == recipe.formats.end() || std::any_of(added.begin(), added.end(), is_kernel)) return;

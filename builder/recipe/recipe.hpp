@@ -122,7 +122,7 @@ struct Service {
 };
 
 struct Kernel {
-  std::string package;                         ///< Alpine: "linux-virt"; embedded: ignored
+  std::string package;  ///< whose kernel boots: "linux-lts"; empty: the newest; embedded: ignored
   std::vector<std::string> cmdline;            ///< words added to the kernel command line
   std::vector<std::string> initramfs_modules;  ///< loaded before the root file system is looked for
 };

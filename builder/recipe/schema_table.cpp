@@ -296,8 +296,11 @@ constexpr std::array kFields{
     Field{.path = "kernel", .shape = Shape::kRecord, .description = "The kernel.", .fallback = "{}"},
     Field{.path = "kernel.package",
           .type = Type::kPackageName,
-          .description = "Package that brings the kernel. An embedded base ignores it.",
-          .fallback = "linux-virt"},
+          .description =
+              "Package whose kernel boots; `packages.add` names it as well. A second kernel is in the "
+              "boot menu. An embedded base ignores it.",
+          .fallback_note = "the newest kernel installed",
+          .example = "package: linux-lts"},
     Field{.path = "kernel.cmdline",
           .shape = Shape::kList,
           .type = Type::kWord,

@@ -176,9 +176,9 @@ Json to_json(const ResolvedRecipe& recipe) {
   out["modules"] = recipe.modules;
   out["sysctl"] = Json::object();
   for (const auto& [key, value] : recipe.sysctl) out["sysctl"][key] = value;
-  out["kernel"] = Json{{"package", recipe.kernel.package},
-                       {"cmdline", recipe.kernel.cmdline},
-                       {"initramfs_modules", recipe.kernel.initramfs_modules}};
+  out["kernel"] =
+      Json{{"cmdline", recipe.kernel.cmdline}, {"initramfs_modules", recipe.kernel.initramfs_modules}};
+  if (!recipe.kernel.package.empty()) out["kernel"]["package"] = recipe.kernel.package;
   out["run"] = Json::array();
   for (const RunStep& step : recipe.run) out["run"].push_back(step.script);
   out["models"] = models_json(recipe);

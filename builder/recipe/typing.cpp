@@ -217,7 +217,8 @@ void read_vm(const Node& vm, ResolvedRecipe& out) {
 }
 
 void read_machine(const Node& top, ResolvedRecipe& out) {
-  out.kernel = {at(at(top, "kernel"), "package").text(), texts(at(top, "kernel"), "cmdline"),
+  const Node* package = at(top, "kernel").find("package");
+  out.kernel = {package == nullptr ? std::string() : package->text(), texts(at(top, "kernel"), "cmdline"),
                 texts(at(top, "kernel"), "initramfs_modules")};
   const Node& disk = at(top, "disk");
   out.disk.size = read_size(at(disk, "size"));

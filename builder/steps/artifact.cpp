@@ -150,7 +150,12 @@ engine::Ref<ArtifactResult> add_artifact(engine::Graph& graph, Profile& profile,
     return tools;
   };
   step.make = [&profile, format, parts, workshop](engine::Context& context) {
-    return make(profile, workshop->intermediates(context, profile, parts), format);
+    formats::Intermediates& all = workshop->intermediates(context, profile, parts);
+    if (parts.boot_files) {
+      const std::string warning = formats::missing_disk_drivers(all.boot(), format);
+      if (!warning.empty()) context.progress().warn(warning);
+    }
+    return make(profile, all, format);
   };
   step.words = artifact_words;
   return graph.add(std::move(step), engine::recorded<ArtifactResult>());

@@ -34,6 +34,8 @@ BootFilesResult make(Profile& profile, const core::Digest& root) {
   const core::TempDir folder(profile.work.path(), "boot");
   image::InitramfsOptions options;
   options.extra_modules = profile.recipe.kernel.initramfs_modules;
+  if (std::holds_alternative<recipe::AlpineBase>(profile.recipe.base))
+    options.kernel_package = profile.recipe.kernel.package;
   BootFilesResult result;
   for (const image::BootKernel& row :
        image::make_boot_files(profile.blob(root).path(), options, folder.path()).kernels) {
@@ -63,7 +65,8 @@ engine::Ref<BootFilesResult> add_boot_files(engine::Graph& graph, Profile& profi
   step.id = profile.id("boot files");
   step.kind = "boot files";
   step.summary = "kernel and initramfs";
-  step.parameters = recipe::picked(profile.canonical.json().at("kernel"), {"initramfs_modules"}).dump();
+  step.parameters =
+      recipe::picked(profile.canonical.json().at("kernel"), {"package", "initramfs_modules"}).dump();
   const bool from_packages = packages && packages_decide(profile.recipe);
   step.inputs = {from_packages ? engine::bytes_of(packages->installed) : engine::bytes_of(rootfs)};
   step.tools = [] {
@@ -75,10 +78,11 @@ engine::Ref<BootFilesResult> add_boot_files(engine::Graph& graph, Profile& profi
     return make(profile, from_packages ? context[packages->installed].sha256 : context[rootfs].sha256);
   };
   step.words = [](const BootFilesResult& result) {
-    const KernelResult& newest = result.kernels.front();
-    return fmt::format("{} · initramfs {} with {} modules{}", newest.release,
-                       core::Bytes{newest.initramfs_size}.human(), newest.modules,
-                       result.kernels.size() > 1 ? " · and the kernel before it" : "");
+    const KernelResult& first = result.kernels.front();
+    return fmt::format(
+        "{} · initramfs {} with {} modules{}", first.release, core::Bytes{first.initramfs_size}.human(),
+        first.modules,
+        result.kernels.size() > 1 ? fmt::format(" · {} in the menu", result.kernels[1].release) : "");
   };
   return graph.add(std::move(step), engine::recorded<BootFilesResult>());
 }

@@ -32,7 +32,7 @@ struct KernelResult {
   }
 };
 
-/// Newest first; never empty.
+/// The one that boots first; never empty.
 struct BootFilesResult {
   std::vector<KernelResult> kernels;
   std::vector<core::Digest> files() const;

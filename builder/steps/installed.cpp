@@ -6,6 +6,7 @@
 
 #include "builder/engine/result.hpp"
 #include "builder/fetch/http/url.hpp"
+#include "builder/recipe/kernel_packages.hpp"
 #include "builder/recipe/show.hpp"
 #include "builder/steps/code_digests.hpp"
 #include "core/bytes.hpp"
@@ -55,7 +56,10 @@ InstalledResult make(engine::Context& context, Profile& profile, engine::Ref<Bas
   if (!repositories.empty()) {
     context.say(fmt::format("installing {} packages", context[files].packages.size()));
     guest::InstallOptions options;
-    options.kernel_package = profile.recipe.kernel.package;
+    options.kernels.insert(profile.recipe.kernel.package);
+    for (const guest::PlannedPackage& package : context[choice].planned()) {
+      if (recipe::is_kernel_package(package.name)) options.kernels.insert(package.name);
+    }
     options.epoch = epoch;
     context.phase("install", [&] {
       guest::install(sandbox, world_of(repositories, profile.recipe), context[choice].planned(),

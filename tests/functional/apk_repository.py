@@ -47,10 +47,12 @@ class Repository:
         return subprocess.run(["openssl", "dgst", "-sha1", "-sign", self.secret], input=content, check=True,
                               capture_output=True).stdout
 
-    def make(self, name, version, depends=""):
-        """Writes one package that puts its version into /usr/bin/NAME; returns its record for the index."""
-        folders = [("usr", None), ("usr/bin", None)]
-        data = member(tar_of([*folders, (f"usr/bin/{name}", f"#!/bin/sh\necho {name} {version}\n".encode())], end=True))
+    def make(self, name, version, depends="", files=None):
+        """Writes one package that puts its version into /usr/bin/NAME, or `files` ({path: bytes}) in its place; returns its record
+        for the index."""
+        files = files or {f"usr/bin/{name}": f"#!/bin/sh\necho {name} {version}\n".encode()}
+        folders = sorted({str(parent) for path in files for parent in pathlib.PurePath(path).parents} - {"."})
+        data = member(tar_of([*((folder, None) for folder in folders), *files.items()], end=True))
         fields = {"pkgname": name, "pkgver": version, "pkgdesc": f"test package {name}", "url": "https://example.org/",
                   "builddate": "1700000000", "size": "512", "arch": "x86_64", "origin": name, "license": "MIT"}
         info = "".join(f"{key} = {value}\n" for key, value in fields.items())
@@ -66,7 +68,7 @@ class Repository:
         return record + (f"D:{depends}\n" if depends else "")
 
     def publish(self, *packages):
-        """Makes the repository consist of these (name, version[, depends]) and nothing else; a day later than before."""
+        """Makes the repository consist of these (name, version[, depends[, files]]) and nothing else; a day later than before."""
         for old in self.packages.glob("*"):
             old.unlink()
         index = "\n".join(self.make(*package) for package in packages) + "\n"

@@ -10,16 +10,10 @@ namespace imgforge::image {
 
 BootFiles make_boot_files(const std::filesystem::path& rootfs_tar, const InitramfsOptions& options,
                           const std::filesystem::path& work_dir) {
-  constexpr std::size_t kMostKernels = 2;  // the newest and the one before it
+  constexpr std::size_t kMostKernels = 2;  // the one that boots, and another in the menu
   const RootfsArchive rootfs(rootfs_tar);
-  std::vector<KernelFiles> kernels{find_kernel(rootfs)};
-  for (const std::string& release : kernel_releases(rootfs)) {
-    if (kernels.size() < kMostKernels && release != kernels.front().release) {
-      kernels.push_back(find_kernel(rootfs, release));
-    }
-  }
   BootFiles boot;
-  for (const KernelFiles& kernel : kernels) {
+  for (const KernelFiles& kernel : find_kernels(rootfs, options.kernel_package, kMostKernels)) {
     const Initramfs initramfs = make_initramfs(rootfs, kernel, options);
     const std::string number = boot.kernels.empty() ? "" : fmt::format("-{}", boot.kernels.size());
     BootKernel made{kernel.release,

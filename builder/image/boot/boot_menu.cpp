@@ -20,7 +20,7 @@ std::string one_line(std::string text) {
   return text;
 }
 
-/// "", "-1", "-2": tells the files of older kernels apart.
+/// "", "-1", "-2": tells the files of kernels apart.
 std::string number_suffix(std::size_t number) {
   return number == 0 ? "" : fmt::format("-{}", number);
 }

@@ -20,7 +20,8 @@ struct BootKernel {
   std::vector<std::string> lacks;  ///< modules that some formats need and this kernel does not have
 };
 
-/// What a boot loader loads: the kernels of a root file system, newest first; never empty when in use.
+/// What a boot loader loads: the kernels of a root file system, the one that boots first; never empty when in
+/// use.
 struct BootFiles {
   std::vector<BootKernel> kernels;
 };
@@ -40,7 +41,7 @@ struct MenuOptions {
 };
 
 struct BootEntry {
-  std::string id;         ///< "imgforge", "imgforge-recovery", "imgforge-previous"
+  std::string id;         ///< "imgforge", "imgforge-1", "imgforge-recovery"
   std::string title;      ///< one line for people
   std::string version;    ///< kernel release
   std::string kernel;     ///< path from the root of the medium, without a leading slash: "imgforge/vmlinuz"
@@ -60,8 +61,8 @@ struct MediumFile {
   std::filesystem::path source;
 };
 
-/// Entries for the newest kernel, for older ones, and recovery. `root` is what tells the initramfs where the
-/// root file system is, such as {"root=UUID=...", "rootfstype=ext4"}.
+/// Entries for the first kernel, for others, and recovery. `root` is what tells the initramfs where the
+/// root file system is, such as {"root=PARTLABEL=...", "rootfstype=ext4"}.
 BootMenu make_menu(const BootFiles& boot, const MenuOptions& options, const std::vector<std::string>& root);
 
 /// The kernels and initramfs files that the entries name.

@@ -38,14 +38,38 @@ std::vector<ModuleGroup> module_groups(const InitramfsOptions& options) {
       {"virtio", {"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "sd_mod", "sr_mod"}},
       {"verity", {"sha256_ssse3", "dm_mod", "dm_verity"}},
       {"disk",
-       {"ata_piix", "ata_generic", "ahci", "nvme", "sd_mod", "sr_mod", "vmw_pvscsi", "hv_storvsc",
-        "xen_blkfront"}},
+       {"ata_piix", "ata_generic", "ahci", "nvme", "sd_mod", "sr_mod", "vmw_pvscsi", "mptspi", "mptsas",
+        "sym53c8xx", "hv_storvsc", "xen_blkfront", "sdhci_pci", "sdhci_acpi", "mmc_block"}},
       {"usb", {"xhci_pci", "ehci_pci", "ohci_pci", "uhci_hcd", "usb_storage", "uas", "sd_mod"}},
   };
 }
 
+/// Modules that formats and boot paths ask for.
+constexpr const char* kAskedFor[] = {"ext4",      "squashfs",    "isofs",    "loop",       "overlay",
+                                     "dm_verity", "usb_storage", "xhci_hcd", "virtio_blk", "ata_piix",
+                                     "ahci",      "nvme",        "mptspi",   "vmw_pvscsi", "hv_storvsc"};
+
 bool can(const KernelFiles& kernel, std::string_view module) {
   return kernel.modules.has(module) || kernel.modules.is_builtin(module);
+}
+
+/// A depmod that cannot unpack a module leaves it out of modules.dep without a word, and the image would not
+/// find its disk.
+void require_listed_modules(const RootfsArchive& rootfs, const KernelFiles& kernel,
+                            const InitramfsOptions& options) {
+  std::set<std::string> missing;
+  for (const ModuleGroup& group : module_groups(options)) {
+    for (const std::string& name : group.wanted) {
+      if (!can(kernel, name)) missing.insert(name);
+    }
+  }
+  if (missing.empty()) return;
+  for (const std::string& path : rootfs.files_below(kernel.modules_folder)) {
+    if (path.find(".ko") == std::string::npos || !missing.contains(module_name(path))) continue;
+    throw Error(Kind::kImage, fmt::format("{}/modules.dep leaves out {}, which the initramfs needs",
+                                          kernel.modules_folder, core::escaped(path)))
+        .hint("make it again with a depmod that can unpack such modules");
+  }
 }
 
 /// What init_script() calls.
@@ -184,6 +208,7 @@ class Builder {
 
 Initramfs make_initramfs(const RootfsArchive& rootfs, const KernelFiles& kernel,
                          const InitramfsOptions& options) {
+  require_listed_modules(rootfs, kernel, options);
   if (!can(kernel, "ext4") && !can(kernel, "squashfs")) {
     throw Error(Kind::kImage,
                 fmt::format("the kernel {} can read neither ext4 nor squashfs", kernel.release));
@@ -200,7 +225,7 @@ Initramfs make_initramfs(const RootfsArchive& rootfs, const KernelFiles& kernel,
   builder.add_busybox();
   Initramfs initramfs;
   initramfs.modules = builder.add_modules(kernel, options);
-  for (const char* name : {"ext4", "squashfs", "isofs", "loop", "overlay", "usb_storage", "xhci_hcd"}) {
+  for (const char* name : kAskedFor) {
     if (!can(kernel, name)) initramfs.lacks.emplace_back(name);
   }
   const std::string archive = builder.finish();

@@ -17,6 +17,8 @@ namespace imgforge::image {
 struct InitramfsOptions {
   /// Modules that are loaded before any device is looked for; the kernel must have them.
   std::vector<std::string> extra_modules;
+  /// Package whose kernel boots; empty: the newest.
+  std::string kernel_package;
 };
 
 struct Initramfs {

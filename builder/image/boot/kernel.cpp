@@ -46,6 +46,16 @@ std::vector<Candidate> candidates_of(const RootfsArchive& rootfs) {
   return candidates;
 }
 
+/// "-lts" for linux-lts: what Alpine's packages add to the names of their kernels.
+std::string flavor_of(std::string_view package) {
+  const std::size_t dash = package.find('-');
+  return dash == std::string_view::npos ? std::string() : std::string(package.substr(dash));
+}
+
+bool is_of(const Candidate& kernel, std::string_view flavor) {
+  return !flavor.empty() && (kernel.suffix == flavor || kernel.release.ends_with(flavor));
+}
+
 std::string config_of(const RootfsArchive& rootfs, const Candidate& kernel) {
   for (const std::string& path : {"boot/config" + kernel.suffix, "boot/config-" + kernel.release,
                                   "lib/modules/" + kernel.release + "/config"}) {
@@ -95,40 +105,41 @@ std::string kernel_release(std::string_view image, std::string_view name) {
   return release;
 }
 
-std::vector<std::string> kernel_releases(const RootfsArchive& rootfs) {
-  std::vector<std::string> releases;
-  for (const Candidate& candidate : candidates_of(rootfs)) {
-    if (rootfs.resolve("lib/modules/" + candidate.release + "/modules.dep"))
-      releases.push_back(candidate.release);
-  }
-  std::sort(releases.begin(), releases.end(), [](const std::string& a, const std::string& b) {
-    return ::strverscmp(a.c_str(), b.c_str()) > 0;
-  });
-  return releases;
-}
-
-KernelFiles find_kernel(const RootfsArchive& rootfs, std::string_view release) {
-  std::optional<Candidate> best;
-  std::vector<std::string> without_modules;
-  for (Candidate& candidate : candidates_of(rootfs)) {
-    if (!release.empty() && candidate.release != release) continue;
-    if (!rootfs.resolve("lib/modules/" + candidate.release + "/modules.dep")) {
-      without_modules.push_back(candidate.release);
-    } else if (!best || ::strverscmp(best->release.c_str(), candidate.release.c_str()) < 0) {
-      best = std::move(candidate);
-    }
-  }
-  if (!best && !without_modules.empty()) {
+std::vector<KernelFiles> find_kernels(const RootfsArchive& rootfs, std::string_view package,
+                                      std::size_t most) {
+  std::vector<Candidate> candidates = candidates_of(rootfs);
+  const auto without_modules =
+      std::stable_partition(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
+        return rootfs.resolve("lib/modules/" + candidate.release + "/modules.dep").has_value();
+      });
+  if (without_modules == candidates.begin()) {
     throw Error(
         Kind::kImage,
         fmt::format("the rootfs holds the kernel {0} but not its modules (lib/modules/{0}/modules.dep)",
-                    without_modules.front()))
+                    candidates.front().release))
         .hint("kernel and modules must come from one package");
   }
-  if (!best) throw Error(Kind::kImage, fmt::format("the rootfs holds no kernel {}", core::escaped(release)));
-  const std::string folder = rootfs.resolve("lib/modules/" + best->release).value();
-  std::string config = config_of(rootfs, *best);
-  return {best->release, std::move(best->image), std::move(config), folder, module_table_of(rootfs, folder)};
+  candidates.erase(without_modules, candidates.end());
+  const std::string flavor = flavor_of(package);
+  std::sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
+    if (is_of(a, flavor) != is_of(b, flavor)) return is_of(a, flavor);
+    return ::strverscmp(a.release.c_str(), b.release.c_str()) > 0;
+  });
+  if (!flavor.empty() && !is_of(candidates.front(), flavor)) {
+    throw Error(Kind::kImage, fmt::format("the rootfs holds no kernel of {} (boot/vmlinuz{}), but {}",
+                                          package, flavor, candidates.front().release))
+        .hint(fmt::format("packages.add: {}, or leave kernel.package out", package));
+  }
+  if (candidates.size() > most)
+    candidates.erase(candidates.begin() + static_cast<std::ptrdiff_t>(most), candidates.end());
+  std::vector<KernelFiles> kernels;
+  for (Candidate& candidate : candidates) {
+    const std::string folder = rootfs.resolve("lib/modules/" + candidate.release).value();
+    std::string config = config_of(rootfs, candidate);
+    kernels.push_back({candidate.release, std::move(candidate.image), std::move(config), folder,
+                       module_table_of(rootfs, folder)});
+  }
+  return kernels;
 }
 
 }  // namespace imgforge::image

@@ -1,4 +1,4 @@
-// Finds the kernel in a root file system. Distributions name it differently (Alpine: vmlinuz-virt, Debian:
+// Finds the kernels in a root file system. Distributions name them differently (Alpine: vmlinuz-virt, Debian:
 // vmlinuz-<release>), so the release is read out of the kernel image itself and matched with lib/modules.
 #pragma once
 
@@ -24,12 +24,11 @@ struct KernelFiles {
   InitramfsCompression initramfs_compression() const;
 };
 
-/// The kernel with that `release`, or, when empty, the one with the newest release that has its modules.
-/// Throws kImage when the rootfs has no kernel or no modules for it.
-KernelFiles find_kernel(const RootfsArchive& rootfs, std::string_view release = {});
-
-/// Releases of the kernels that have their modules, newest first.
-std::vector<std::string> kernel_releases(const RootfsArchive& rootfs);
+/// At most `most` of the kernels that have their modules: the one of the package named `package` first
+/// ("linux-lts" is boot/vmlinuz-lts, or a release that ends in "-lts"), then the newest. An empty name
+/// prefers none. Throws kImage when there is none, or none of that package.
+std::vector<KernelFiles> find_kernels(const RootfsArchive& rootfs, std::string_view package,
+                                      std::size_t most);
 
 /// Release text inside an x86 kernel image (Linux x86 boot protocol, field kernel_version). Throws kImage.
 std::string kernel_release(std::string_view image, std::string_view name);

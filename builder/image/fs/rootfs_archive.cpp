@@ -76,6 +76,16 @@ std::vector<std::string> RootfsArchive::list(std::string_view directory) const {
   return names;
 }
 
+std::vector<std::string> RootfsArchive::files_below(std::string_view directory) const {
+  const std::string prefix = std::string(directory) + "/";
+  std::vector<std::string> paths;
+  for (auto node = nodes_.lower_bound(prefix); node != nodes_.end() && node->first.starts_with(prefix);
+       ++node) {
+    if (node->second.type == artifacts::EntryType::kFile) paths.push_back(node->first);
+  }
+  return paths;
+}
+
 std::map<std::string, std::string> RootfsArchive::read(const std::set<std::string>& paths,
                                                        std::uint64_t limit) const {
   std::map<std::string, std::string> contents;

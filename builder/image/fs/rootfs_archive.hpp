@@ -28,6 +28,8 @@ class RootfsArchive {
   std::optional<std::string> resolve(std::string_view path) const;
   /// Names directly inside a directory (links followed), sorted.
   std::vector<std::string> list(std::string_view directory) const;
+  /// Resolved paths of all files below a resolved directory, sorted.
+  std::vector<std::string> files_below(std::string_view directory) const;
   /// Contents of resolved paths of files. More than `limit` bytes in one file is kImage.
   std::map<std::string, std::string> read(const std::set<std::string>& paths,
                                           std::uint64_t limit = 256u << 20) const;

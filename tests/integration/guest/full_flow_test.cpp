@@ -104,7 +104,7 @@ void run_flow(Sandbox& guest, const std::filesystem::path& mirror, const std::fi
   EXPECT_GT(plan.size(), 8U);
   EXPECT_EQ(plan, resolve(guest, world)) << "resolving twice differs";
   watch.lap("resolve again");
-  install(guest, world, plan, files_of(world, plan), {"linux-virt", kEpoch, Seconds(300)});
+  install(guest, world, plan, files_of(world, plan), {{"linux-virt"}, kEpoch, Seconds(300)});
   watch.lap("install");
   std::size_t steps = 0;
   CustomizeOptions customize_options;

@@ -35,6 +35,21 @@ TEST(FormatTable, SuffixesTellAllFilesOfAReleaseApart) {
   }
 }
 
+TEST(FormatTable, DisksThatAKernelCannotDriveAreNamed) {
+  image::BootFiles boot;
+  boot.kernels.push_back(
+      {"6.6.1-small", {}, {}, {}, 1, {"vmw_pvscsi", "mptspi", "ahci", "ata_piix", "nvme"}});
+  for (const char* format : {"qcow2", "raw", "vm", "vhdx", "iso", "usb", "rootfs"})
+    EXPECT_EQ(missing_disk_drivers(boot, format), "") << format;
+  EXPECT_EQ(missing_disk_drivers(boot, "vdi"),
+            "the kernel 6.6.1-small has no driver for VirtualBox's SATA, SCSI and IDE disks (ahci, mptspi, "
+            "ata_piix): "
+            "vdi will not find its root there");
+  EXPECT_NE(missing_disk_drivers(boot, "vmdk"), "");
+  boot.kernels.front().lacks.pop_back();
+  EXPECT_EQ(missing_disk_drivers(boot, "vmdk"), "");
+}
+
 TEST(FormatTable, ToolsAreInTheToolTable) {
   for (const Format* format : all()) {
     for (const std::string_view tool : format->tools) {

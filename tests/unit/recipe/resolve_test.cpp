@@ -35,7 +35,7 @@ TEST(Resolve, DefaultsAreThere) {
   EXPECT_EQ(recipe.hostname, "demo");
   EXPECT_EQ(recipe.timezone, "UTC");
   EXPECT_EQ(values(recipe.packages.repositories), (Words{"main", "community"}));
-  EXPECT_EQ(recipe.kernel.package, "linux-virt");
+  EXPECT_EQ(recipe.kernel.package, "");
   EXPECT_EQ(values(recipe.formats), Words{"qcow2"});
   EXPECT_EQ(recipe.disk.size, core::gib(1));
   EXPECT_EQ(recipe.disk.root_filesystem, "ext4");
