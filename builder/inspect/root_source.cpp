@@ -24,7 +24,6 @@ using core::Kind;
 namespace fs = std::filesystem;
 
 constexpr std::string_view kOsRelease = "etc/os-release";
-constexpr std::string_view kInstalled = "lib/apk/db/installed";
 constexpr std::string_view kModules = "lib/modules";
 constexpr std::uint64_t kMaxFacts = 64u << 20;
 constexpr std::uint64_t kMaxEntry = 64u << 10;
@@ -98,7 +97,10 @@ RootFacts facts_of_tar(const fs::path& tar) {
   const image::RootfsArchive archive(tar);
   std::set<std::string> paths;
   const auto release = archive.resolve(kOsRelease);
-  const auto installed = archive.resolve(kInstalled);
+  std::optional<std::string> installed;
+  for (const std::string_view place : image::kPackageDatabases) {
+    if (!installed) installed = archive.resolve(place);
+  }
   if (release) paths.insert(*release);
   if (installed) paths.insert(*installed);
   const auto texts = archive.read(paths, kMaxFacts);
@@ -162,7 +164,9 @@ RootFacts read_root_facts(const RootSource& root, const InspectTools& tools) {
   const std::string top = std::string(guest::Guest::kInspected) + "/";
   RootFacts facts;
   facts.os_release = parse_os_release(guest.read(top + std::string(kOsRelease)));
-  facts.packages = parse_installed(guest.read(top + std::string(kInstalled)));
+  for (const std::string_view place : image::kPackageDatabases) {
+    if (facts.packages.empty()) facts.packages = parse_installed(guest.read(top + std::string(place)));
+  }
   for (const std::string& name : guest.list(top + std::string(kModules)))
     facts.kernels.push_back(printable(name));
   guest.finish();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <map>
 
@@ -301,6 +302,18 @@ void refuse_vanishing(const std::string& path, const core::Mark& mark) {
   }
 }
 
+/// In a base with merged /usr (Alpine from 3.23 on) some of these are links into /usr, which must stay.
+void refuse_system_folder(const std::string& path, const core::Mark& mark) {
+  constexpr std::array<std::string_view, 21> kFolders{
+      "/bin",   "/boot", "/dev",     "/etc",     "/home",     "/lib",       "/lib64",
+      "/media", "/mnt",  "/proc",    "/root",    "/run",      "/sbin",      "/sys",
+      "/tmp",   "/usr",  "/usr/bin", "/usr/lib", "/usr/sbin", "/usr/share", "/var"};
+  if (std::find(kFolders.begin(), kFolders.end(), path) == kFolders.end()) return;
+  throw core::Error(core::Kind::kRecipe, fmt::format("{} is a folder of the system and stays one", path))
+      .at(mark)
+      .hint("name what shall lie in it");
+}
+
 /// Refuses two entries at one path, and entries below a file or a link.
 void check_paths(const ResolvedRecipe& recipe) {
   struct Taken {
@@ -316,8 +329,14 @@ void check_paths(const ResolvedRecipe& recipe) {
                                                        core::escaped(path), first->second.mark->line))
         .at(mark);
   };
-  for (const FileEntry& file : recipe.files) take(file.path, file.mark, false);
-  for (const LinkEntry& link : recipe.links) take(link.path, link.mark, false);
+  for (const FileEntry& file : recipe.files) {
+    refuse_system_folder(file.path, file.mark);
+    take(file.path, file.mark, false);
+  }
+  for (const LinkEntry& link : recipe.links) {
+    refuse_system_folder(link.path, link.mark);
+    take(link.path, link.mark, false);
+  }
   for (const DirectoryEntry& directory : recipe.directories) take(directory.path, directory.mark, true);
   for (const auto& [path, entry] : taken) {
     for (auto slash = path.rfind('/'); slash > 0; slash = path.rfind('/', slash - 1)) {

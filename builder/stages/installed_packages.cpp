@@ -16,8 +16,6 @@ namespace {
 
 using artifacts::ManifestPackage;
 
-constexpr std::string_view kDatabase = "lib/apk/db/installed";
-
 std::string checksum_text(const core::Digest& identity) {
   return "Q1" + core::to_base64(identity.bytes());
 }
@@ -37,8 +35,10 @@ ManifestPackage base_row(const fetch::IndexEntry& entry) {
 std::vector<ManifestPackage> installed_packages(const artifacts::VerifiedFile& rootfs_tar,
                                                 std::vector<ManifestPackage> chosen) {
   const image::RootfsArchive archive(rootfs_tar.path());
-  std::optional<std::string> database = archive.resolve(kDatabase);
-  if (!database) database = archive.resolve("usr/" + std::string(kDatabase));
+  std::optional<std::string> database;
+  for (const std::string_view place : image::kPackageDatabases) {
+    if (!database) database = archive.resolve(place);
+  }
   if (!database) return chosen;
   const auto texts = archive.read({*database}, fetch::kMaxInstalledBytes);
   std::map<std::string, fetch::IndexEntry> installed;

@@ -2,6 +2,7 @@
 // inside the archive (lib -> usr/lib and the like), contents are read in one pass for as many files as asked.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -17,6 +18,11 @@ namespace imgforge::image {
 
 /// Policy under which the host side reads a root file system that imgforge itself normalised.
 artifacts::TarPolicy rootfs_policy();
+
+/// Where apk's database of installed packages lies, the first that is there: with a merged /usr the folder
+/// lib is a link, or is not there.
+inline constexpr std::array<std::string_view, 2> kPackageDatabases{"lib/apk/db/installed",
+                                                                   "usr/lib/apk/db/installed"};
 
 class RootfsArchive {
  public:
