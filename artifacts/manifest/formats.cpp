@@ -28,7 +28,7 @@ constexpr std::array kFormats{
     Format{"raw", "images", Carrier::kDisk, SecureBoot::kPossible, kRawFiles, "disk byte for byte, sparse",
            RootPlace::kDisk, 5, CompressAs::kZstdFile, true},
     Format{"vmdk", "images", Carrier::kDisk, SecureBoot::kPossible, kVmdkFiles,
-           "disk for VMware, stream-optimised", RootPlace::kDisk, 9},
+           "disk for VMware, stream-optimised; ESXi: vmkfstools -i FILE NEW.vmdk", RootPlace::kDisk, 9},
     Format{"vhdx", "images", Carrier::kDisk, SecureBoot::kPossible, kVhdxFiles, "disk for Hyper-V",
            RootPlace::kDisk, 8},
     Format{"vdi", "images", Carrier::kDisk, SecureBoot::kPossible, kVdiFiles, "disk for VirtualBox",

@@ -135,6 +135,7 @@ std::string render(const vm::BootEvidence& boot, const Style& style) {
   for (const vm::BootMarker& marker : boot.markers)
     text += fmt::format(" {} {:.1f} s ·", marker.name, marker.seconds);
   text += fmt::format(" {} · {} · {} cpu\n", boot.accelerator, boot.memory.to_string(), boot.cpus);
+  for (const std::string& line : boot.complaints) text += fmt::format("    {} {}\n", style.warn("!"), line);
   for (const vm::CommandResult& result : boot.commands) {
     text += fmt::format("    {} status {}, {:.1f} s\n", style.bold("# " + core::escaped(result.command)),
                         result.status, result.seconds);

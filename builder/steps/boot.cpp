@@ -73,9 +73,12 @@ std::filesystem::path enrolled_variables(engine::Context& context, Profile& prof
 BootResult boot(engine::Context& context, Profile& profile, const vm::BootRequest& request) {
   Toolbox& tools = profile.tools;
   BootResult result;
-  for (const artifacts::ManifestBoot& seen :
-       vm::boot_through_firmware(request, tools.host->accelerator().accelerator, tools.scratch(),
-                                 context.activity(), tools.cancel)) {
+  for (const vm::BootEvidence& evidence :
+       vm::boot_artifact(request, tools.host->accelerator().accelerator, tools.scratch(), context.activity(),
+                         tools.cancel)) {
+    for (const std::string& line : evidence.complaints)
+      context.progress().warn(fmt::format("{} by {}: {}", request.name, evidence.path_name, line));
+    const artifacts::ManifestBoot seen = vm::manifest_boot(request.name, evidence);
     result.rows.push_back(
         {seen.artifact, seen.path, seen.accelerator, seen.memory.value, seen.cpus, seen.markers});
   }

@@ -112,18 +112,6 @@ std::vector<BootEvidence> boot_artifact(const BootRequest& request, machine::Acc
   return seen;
 }
 
-std::vector<artifacts::ManifestBoot> boot_through_firmware(const BootRequest& request,
-                                                           machine::Accelerator accelerator,
-                                                           const fs::path& scratch,
-                                                           const core::Activity& activity,
-                                                           const core::CancelToken& cancel) {
-  std::vector<artifacts::ManifestBoot> boots;
-  for (const BootEvidence& evidence : boot_artifact(request, accelerator, scratch, activity, cancel)) {
-    boots.push_back(manifest_boot(request.name, evidence));
-  }
-  return boots;
-}
-
 std::vector<MinimumMemory> find_minimum_memory(const BootRequest& request, machine::Accelerator accelerator,
                                                const fs::path& scratch, const core::Activity& activity,
                                                const core::CancelToken& cancel) {

@@ -43,13 +43,6 @@ std::vector<BootEvidence> boot_artifact(const BootRequest& request, machine::Acc
                                         const std::filesystem::path& scratch, const core::Activity& activity,
                                         const core::CancelToken& cancel);
 
-/// The same, as rows for a manifest.
-std::vector<artifacts::ManifestBoot> boot_through_firmware(const BootRequest& request,
-                                                           machine::Accelerator accelerator,
-                                                           const std::filesystem::path& scratch,
-                                                           const core::Activity& activity,
-                                                           const core::CancelToken& cancel);
-
 struct MinimumMemory {
   std::string path_name;
   core::Bytes memory;  ///< the smallest that boots, in steps of 4 MiB
@@ -67,6 +60,7 @@ std::vector<MinimumMemory> find_minimum_memory(const BootRequest& request, machi
 std::filesystem::path file_of_path(const std::filesystem::path& file, const BootPath& path,
                                    std::size_t paths);
 
+/// What a manifest says of a boot.
 artifacts::ManifestBoot manifest_boot(const std::string& artifact, const BootEvidence& evidence);
 /// All that was seen in one boot.
 core::Json evidence_json(const BootEvidence& evidence);

@@ -26,6 +26,8 @@ struct BootEvidence {
   unsigned cpus = 1;
   std::vector<BootMarker> markers;
   std::vector<CommandResult> commands;
+  /// The first lines in which the console tells that services failed or programs crashed.
+  std::vector<std::string> complaints;
   std::string qemu_version;
   std::string command_line;
   std::filesystem::path log;

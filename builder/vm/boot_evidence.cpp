@@ -51,6 +51,7 @@ core::Json evidence_json(const BootEvidence& evidence) {
           {"cpus", evidence.cpus},
           {"markers", markers},
           {"commands", commands},
+          {"complaints", evidence.complaints},
           {"qemu_version", evidence.qemu_version},
           {"command_line", evidence.command_line},
           {"log", evidence.log.native()},

@@ -6,6 +6,7 @@
 
 #include "builder/image/boot/init_script.hpp"
 #include "builder/image/trust/secure_disk.hpp"
+#include "builder/vm/complaints.hpp"
 #include "builder/vm/qemu_arguments.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
@@ -94,6 +95,7 @@ void BootRun::run_commands() {
     const std::size_t before = shell.steps_done();
     const std::vector<std::string> lines = read_lines();
     shell.take(lines);
+    for (const std::string& line : lines) note_complaint(line);
     if (!shell.failure().empty()) fail(shell.failure());
     if (shell.steps_done() != before) step_start = Clock::now();
     if (shell.finished()) break;
@@ -135,7 +137,18 @@ std::vector<std::string> BootRun::read_lines() {
   return console_.feed(raw);
 }
 
+/// An unfinished line comes again when it has grown.
+void BootRun::note_complaint(const std::string& line) {
+  constexpr std::size_t kMost = 20;
+  std::vector<std::string>& noted = evidence_.complaints;
+  if (!is_complaint(line)) return;
+  std::string text(core::trimmed(core::escaped(line)));
+  if (!noted.empty() && text.starts_with(noted.back())) noted.pop_back();
+  if (noted.size() < kMost) noted.push_back(std::move(text));
+}
+
 void BootRun::examine(const std::string& line) {
+  note_complaint(line);
   if (line.find("Linux version ") != std::string::npos) mark("kernel");
   if (shows_init(line)) mark("init");
   if (line.find(image::kHandOverMarker) != std::string::npos) mark("hand-over");

@@ -34,6 +34,7 @@ class BootRun {
 
   std::vector<std::string> read_lines();
   void type(const std::string& text);
+  void note_complaint(const std::string& line);
   void examine(const std::string& line);
   void check_dead_end(const std::vector<std::string>& lines) const;
   void check_end(const std::string& unfinished) const;

@@ -88,7 +88,16 @@ class Kernels(Case):
                 for entry in ("imgforge", "imgforge-1")]
             self.assertEqual(versions, order)
 
-    def test_3_one_that_is_not_there_is_refused(self):
+    def test_3_a_service_that_fails_is_told_though_the_image_is_ready(self):
+        recipe = self.recipe("linux-virt", "files: [{ path: /etc/init.d/broken, mode: \"0755\", content: "
+                             "\"#!/sbin/openrc-run\\nstart() { return 1; }\\n\" }]")
+        recipe.write_text(recipe.read_text().replace("boot: [hostname, bootmisc]", "boot: [hostname, bootmisc, broken]"))
+        result = self.build(recipe, "--boot-test", "--boot-path", "disk BIOS", "--unsigned")
+        self.assertIn("ERROR: broken failed to start", result.stderr)
+        boot = self.ok("boot", self.out / "releases" / "kernels" / "current" / "kernels.img", "--path", "disk BIOS", "--json")
+        self.assertIn("broken failed to start", " ".join(json.loads(boot.stdout)["boots"][0]["complaints"]))
+
+    def test_4_one_that_is_not_there_is_refused(self):
         recipe = self.recipe("linux-virt", "kernel: { package: linux-lts }")
         self.fails(1, "build", recipe, "--allow-host-files", "--unsigned", "--mirror", self.mirror.url(),
                    says=["no kernel of linux-lts", "packages.add: linux-lts"])
