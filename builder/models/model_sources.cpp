@@ -38,14 +38,14 @@ void resolve_url(const fetch::Context& context, const recipe::Model& wanted, Mod
   if (!is_clean_path(name))
     throw Error(Kind::kRecipe, "the URL ends without the name of a file").at(wanted.source_mark);
   ModelFile file{.path = name, .urls = {url}};
-  file.urls.insert(file.urls.end(), wanted.mirrors.begin(), wanted.mirrors.end());
+  for (const recipe::ModelSource& mirror : wanted.mirrors) file.urls.push_back(mirror.text);
   if (!is_index_name(name)) {
     pin(wanted, file);
     model.files.push_back(std::move(file));
     return;
   }
   const fetch::CachedFile index = fetch::HttpCache(context).get(
-      {.what = "index of " + wanted.name, .urls = {url + wanted.source.query}, .limit = kMaxIndexBytes});
+      {.what = "index of " + wanted.name, .urls = {wanted.with_query(url)}, .limit = kMaxIndexBytes});
   file.role = "index";
   file.sha256 = core::digest_of(core::HashAlgorithm::kSha256, index.content);
   file.size = index.content.size();

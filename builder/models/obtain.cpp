@@ -200,10 +200,7 @@ void Obtainer::download(Model& model, const recipe::Model& wanted, bool all) {
     fetch::Download download;
     download.name = fmt::format("{} of the model {}", file.path, model.name);
     download.urls = file.urls;
-    for (std::string& url : download.urls) {
-      if (wanted.source.kind == recipe::SourceKind::kUrl && url == wanted.source.location)
-        url += wanted.source.query;
-    }
+    for (std::string& url : download.urls) url = wanted.with_query(url);
     if (file.sha256) download.promises.push_back({*file.sha256, file.by.empty() ? "its index" : file.by});
     download.size = file.size;
     download.limit = file.size.value_or(kLargestFile);

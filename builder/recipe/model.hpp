@@ -46,7 +46,7 @@ enum class ModelLayout { kPlain, kHuggingFace, kOllama };
 struct Model {
   std::string name;
   ModelSource source;
-  std::vector<std::string> mirrors = {};  ///< further URLs of the same file
+  std::vector<ModelSource> mirrors = {};  ///< further URLs of the same file
   std::string version = {};               ///< empty: of its digest
   std::optional<core::Digest> sha256 = {};
   std::optional<core::Bytes> size = {};
@@ -61,6 +61,8 @@ struct Model {
   std::vector<std::string> allow_pickle = {};  ///< names of files that may carry code
   core::Mark mark = {};                        ///< of the name
   core::Mark source_mark = {};
+  /// The URL to fetch for one that may be recorded: that of the source or of a mirror gets its query back.
+  std::string with_query(const std::string& url) const;
 };
 
 std::string_view layout_word(ModelLayout layout);

@@ -172,6 +172,15 @@ std::string model_source_fault(std::string_view text) {
   return Parser(text).fault;
 }
 
+std::string Model::with_query(const std::string& url) const {
+  std::vector<ModelSource> known = mirrors;
+  known.push_back(source);
+  const auto found = std::find_if(known.begin(), known.end(), [&](const ModelSource& one) {
+    return one.kind == SourceKind::kUrl && one.location == url;
+  });
+  return found == known.end() ? url : url + found->query;
+}
+
 ModelSource parse_model_source(std::string_view text) {
   Parser parser(text);
   if (parser.fault.empty()) return std::move(parser.source);

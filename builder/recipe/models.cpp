@@ -17,14 +17,6 @@ std::string text_or_empty(const Node& record, std::string_view key) {
   return value == nullptr ? std::string() : value->text();
 }
 
-std::vector<std::string> texts(const Node& record, std::string_view key) {
-  std::vector<std::string> out;
-  if (const Node* list = record.find(key)) {
-    for (const Node& item : list->items()) out.push_back(item.text());
-  }
-  return out;
-}
-
 bool is_one_file(const Model& model) {
   const SourceKind kind = model.source.kind;
   return (kind == SourceKind::kUrl || kind == SourceKind::kFile) &&
@@ -53,7 +45,9 @@ void check_layout(const Node& item, const Model& model) {
     throw refused(item, "source",
                   "registries ask for a token, which the first start cannot get: use a URL or hf://")
         .hint("or take the model while the image is built: when: build");
-  if (!model.source.query.empty())
+  const bool has_query = std::any_of(model.mirrors.begin(), model.mirrors.end(),
+                                     [](const ModelSource& mirror) { return !mirror.query.empty(); });
+  if (!model.source.query.empty() || has_query)
     throw refused(
         item, "source",
         "the list of a first start can be read by all who have the image: a URL in it must have no query");
@@ -70,7 +64,11 @@ Model read_model(const Node& item) {
   model.mark = at("name").mark();
   model.source = parse_model_source(at("source").text());
   model.source_mark = at("source").mark();
-  for (std::string& mirror : texts(item, "mirrors")) model.mirrors.push_back(std::move(mirror));
+  for (const Node& mirror : items_of(item, "mirrors")) {
+    model.mirrors.push_back(parse_model_source(mirror.text()));
+    if (model.mirrors.back().kind != SourceKind::kUrl && !mirror.text().starts_with("file://"))
+      throw recipe_error(mirror, "a mirror is a URL that begins with https://, http:// or file:///");
+  }
   if (!model.mirrors.empty() && (model.source.kind != SourceKind::kUrl || !is_one_file(model)))
     throw refused(item, "mirrors", "mirrors are further URLs of one file, so the source must be a URL");
   model.version = text_or_empty(item, "version");

@@ -339,8 +339,10 @@ constexpr std::array kFields{
         .required = true},
     Field{.path = "models.mirrors",
           .shape = Shape::kList,
-          .type = Type::kUrl,
-          .description = "Further URLs of the same file, tried in order."},
+          .type = Type::kModelSource,
+          .description =
+              "Further URLs of the same file, tried in order; what follows a `?` is sent and recorded "
+              "nowhere."},
     Field{.path = "models.version",
           .type = Type::kVersion,
           .description = "Version, the name of its folder.",

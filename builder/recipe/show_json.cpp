@@ -135,7 +135,7 @@ Json models_json(const ResolvedRecipe& recipe) {
     const auto add = [&](const char* key, const std::string& value) {
       if (!value.empty()) row[key] = value;
     };
-    if (!model.mirrors.empty()) row["mirrors"] = model.mirrors;
+    for (const ModelSource& mirror : model.mirrors) row["mirrors"].push_back(mirror.text);
     add("version", model.version);
     if (model.sha256) row["sha256"] = model.sha256->hex();
     if (model.size) row["size"] = model.size->value;

@@ -148,7 +148,7 @@ const std::array kTypes{
              "[^/].*", 1024, true, Controls::kNone, check_components},
     TypeInfo{Type::kModelSource, "model source",
              "https://..., a path, hf://ORG/REPO@REVISION/PATH, oci://REGISTRY/REPO:TAG or ollama://NAME:TAG",
-             "[^ ]+", 1024, false, Controls::kNone, check_model_source},
+             "[^ ]+", 4096, false, Controls::kNone, check_model_source},
     TypeInfo{Type::kFileName, "file name", "the name of a file such as pytorch_model.bin",
              "[A-Za-z0-9][A-Za-z0-9._+-]{0,127}", 128, true, Controls::kNone, nullptr},
     TypeInfo{Type::kLinkTarget, "link target", "the target of a link such as ../lib/name", ".+", 1024, true,

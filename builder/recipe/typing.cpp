@@ -16,16 +16,6 @@
 #include "core/text.hpp"
 
 namespace imgforge::recipe {
-namespace {
-
-const Node& at(const Node& record, std::string_view key) {
-  return *record.find(key);
-}
-
-std::string text_or(const Node& record, std::string_view key, std::string fallback) {
-  const Node* value = record.find(key);
-  return value == nullptr ? std::move(fallback) : value->text();
-}
 
 const std::vector<Node>& items_of(const Node& record, std::string_view key) {
   static const std::vector<Node> none;
@@ -37,6 +27,17 @@ std::vector<std::string> texts(const Node& record, std::string_view key) {
   std::vector<std::string> out;
   for (const Node& item : items_of(record, key)) out.push_back(item.text());
   return out;
+}
+
+namespace {
+
+const Node& at(const Node& record, std::string_view key) {
+  return *record.find(key);
+}
+
+std::string text_or(const Node& record, std::string_view key, std::string fallback) {
+  const Node* value = record.find(key);
+  return value == nullptr ? std::move(fallback) : value->text();
 }
 
 std::vector<Marked> marked(const Node& record, std::string_view key) {

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "builder/recipe/document.hpp"
 #include "builder/recipe/recipe.hpp"
@@ -21,6 +23,10 @@ struct TypingContext {
 
 /// `top` has defaults filled in and required fields present. Errors as for `resolve`.
 ResolvedRecipe typed(const Node& top, const TypingContext& context);
+
+/// The items of a list in a record, and their texts; none when the record has no such list.
+const std::vector<Node>& items_of(const Node& record, std::string_view key);
+std::vector<std::string> texts(const Node& record, std::string_view key);
 
 std::string without_trailing_slash(std::string url);
 

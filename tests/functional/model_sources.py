@@ -86,6 +86,11 @@ class Sources(FreshCase):
         lock = recipe.with_suffix(".lock.json").read_text()
         self.assertIn(sha256(self.gguf), lock)
         self.assertNotIn("S3cretSignature", lock)
+        gone = "http://127.0.0.1:9/tiny.gguf"
+        mirrored = self.models(f"name: tiny, source: '{gone}', mirrors: ['{url}'], sha256: {sha256(self.gguf)}", name="mirrored.yaml")
+        self.assert_no_secret(self.ok("model", "fetch", mirrored, env={"XDG_CACHE_HOME": str(self.scratch / "another-cache")}))
+        self.assertIn("S3cretSignature", self.content.paths()[-1])
+        self.assert_no_secret(self.ok("show", mirrored))
         wrong = self.models(f"name: tiny, source: '{url}', sha256: {'0' * 64}", name="wrong.yaml")
         self.assert_no_secret(self.fails(3, "model", "fetch", wrong))
 

@@ -104,7 +104,7 @@ run:
 models:
   - name: tiny
     source: https://models.example/tiny.gguf
-    mirrors: [https://mirror.example/tiny.gguf]
+    mirrors: [https://mirror.example/tiny.gguf?sig=1]
     version: v1.1
     sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
     size: 637M
@@ -193,7 +193,8 @@ TEST_F(Everything, ReadsEveryField) {
   const Model& model = all.models[0];
   EXPECT_EQ(model.name, "tiny");
   EXPECT_EQ(model.source.kind, SourceKind::kUrl);
-  EXPECT_EQ(model.mirrors, Words{"https://mirror.example/tiny.gguf"});
+  EXPECT_EQ(model.mirrors.front().text, "https://mirror.example/tiny.gguf");
+  EXPECT_EQ(model.with_query(model.mirrors.front().text), "https://mirror.example/tiny.gguf?sig=1");
   EXPECT_EQ(model.version, "v1.1");
   EXPECT_EQ(model.sha256->to_string().substr(0, 11), "sha256:0123");
   EXPECT_EQ(model.size, core::mib(637));
