@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "artifacts/tar/tar.hpp"
+#include "builder/fetch/adb/adb_stream.hpp"
 #include "builder/fetch/apk/gzip_members.hpp"
 #include "builder/fetch/apk/tar_segment.hpp"
 #include "core/error.hpp"
