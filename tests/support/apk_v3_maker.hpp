@@ -229,4 +229,94 @@ inline std::string v3_index(const std::string& database, const std::vector<const
   return adb_file(plain, packing);
 }
 
+/// A file of a package. `target`: with the two bytes of its type, of what is no regular file.
+struct V3File {
+  std::string name;
+  std::string content = {};
+  std::string target = {};
+  std::string digest = {};   ///< bytes; empty: the right one
+  std::uint64_t size = ~0U;  ///< as the package says it; this: the right one
+};
+
+inline std::string v3_link(const std::string& target) {
+  return std::string("\x00\xa0", 2) + target;
+}
+inline std::string v3_hard_link(const std::string& target) {
+  return std::string("\x00\x80", 2) + target;
+}
+
+struct V3Folder {
+  std::string name;  ///< empty: the root
+  std::vector<V3File> files = {};
+};
+
+/// A package in parts; `bytes` puts them together after the test changed them.
+struct V3Package {
+  V3Info info = {};
+  std::vector<V3Folder> folders = {{""},
+                                   {"usr", {}},
+                                   {"usr/bin",
+                                    {{"hello", "#!/bin/sh\n"},
+                                     {"hello-link", "", v3_link("hello")},
+                                     {"hello-too", "", v3_hard_link("usr/bin/hello")}}},
+                                   {"etc", {{"empty"}, {"hello.conf", "a=b\n"}}}};
+  bool with_own_id = false;
+  AdbPacking packing = AdbPacking::kZstd;
+  std::string tail = {};  ///< blocks after the last content
+
+  std::string database() const {
+    AdbMaker adb;
+    V3Info own = info;
+    if (with_own_id) own.identity = std::string(20, '\0');
+    const AdbMaker::Tag object = own.write(adb);
+    const AdbMaker::Tag access = adb.object({adb.number(0755), adb.blob("root"), adb.blob("root")});
+    std::vector<AdbMaker::Tag> paths;
+    for (const V3Folder& folder : folders) {
+      std::vector<AdbMaker::Tag> files;
+      for (const V3File& file : folder.files) files.push_back(write(adb, file, access));
+      paths.push_back(adb.object({adb.blob(folder.name), access, adb.list(files)}));
+    }
+    std::string out = adb.finish(adb.object({object, adb.list(paths)}));
+    if (!with_own_id) return out;
+    const std::string id = digest_bytes(core::HashAlgorithm::kSha256, out).substr(0, 20);
+    return out.replace(out.find('\x14' + std::string(20, '\0')) + 1, 20, id);
+  }
+  /// What an index says of it: 32 bytes, or with `size` 20 the shortened form.
+  std::string identity(std::size_t size = 32) const {
+    return digest_bytes(core::HashAlgorithm::kSha256, database()).substr(0, size);
+  }
+  std::string own_id() const {
+    const std::string text = database();
+    const std::size_t end = text.find(info.description) - 1;
+    return text.substr(text.rfind('\x14', end - 20) + 1, 20);
+  }
+  std::string contents() const {
+    std::string out;
+    for (std::size_t i = 0; i < folders.size(); ++i) {
+      for (std::size_t k = 0; k < folders[i].files.size(); ++k) {
+        if (!folders[i].files[k].content.empty()) out += content(i + 1, k + 1, folders[i].files[k].content);
+      }
+    }
+    return out;
+  }
+  static std::string content(std::uint64_t folder, std::uint64_t number, const std::string& text) {
+    return adb_block(2, little_endian(folder, 4) + little_endian(number, 4) + text);
+  }
+  std::string bytes() const { return bytes_with(database(), contents()); }
+  std::string bytes_with(const std::string& own_database, const std::string& own_contents) const {
+    return adb_file("ADB." + kPackageSchema + adb_block(0, own_database) +
+                        adb_block(1, std::string(40, 's')) + own_contents + tail,
+                    packing);
+  }
+
+ private:
+  static AdbMaker::Tag write(AdbMaker& adb, const V3File& file, AdbMaker::Tag access) {
+    const std::string digest =
+        file.digest.empty() ? digest_bytes(core::HashAlgorithm::kSha256, file.content) : file.digest;
+    const std::uint64_t size = file.size == ~0U ? file.content.size() : file.size;
+    return adb.object({adb.blob(file.name), access, adb.number(size), adb.number(1'700'000'000),
+                       file.target.empty() ? adb.blob(digest) : 0, adb.blob(file.target)});
+  }
+};
+
 }  // namespace imgforge::testing

@@ -117,19 +117,19 @@ bool AdbObject::has(std::uint32_t slot) const {
 }
 
 std::uint64_t AdbObject::number(std::uint32_t slot) const {
-  return adb_.number_of(tag(slot));
+  return adb_->number_of(tag(slot));
 }
 
 std::string_view AdbObject::blob(std::uint32_t slot) const {
-  return adb_.blob_of(tag(slot));
+  return adb_->blob_of(tag(slot));
 }
 
 AdbObject AdbObject::object(std::uint32_t slot) const {
-  return adb_.object_of(tag(slot));
+  return adb_->object_of(tag(slot));
 }
 
 std::size_t AdbObject::blob_offset(std::uint32_t slot) const {
-  return static_cast<std::size_t>(blob(slot).data() - adb_.block_.data());
+  return static_cast<std::size_t>(blob(slot).data() - adb_->block_.data());
 }
 
 }  // namespace imgforge::fetch

@@ -41,8 +41,8 @@ class Adb {
   mutable std::uint64_t bytes_left_;
 };
 
-/// An object or an array (the two look the same). Its slots count from 1; those that it does not have are
-/// absent. Values of another type than asked for, or outside the file, throw kPackage; beyond the budget
+/// An object or an array (the two look the same). Its slots count from 1; those that it does not have, and 0,
+/// are absent. Values of another type than asked for, or outside the file, throw kPackage; beyond the budget
 /// kUnsafe.
 class AdbObject {
  public:
@@ -61,10 +61,10 @@ class AdbObject {
  private:
   friend class Adb;
   AdbObject(const Adb& adb, std::string_view tags, std::uint32_t slots)
-      : adb_(adb), tags_(tags), slots_(slots) {}
+      : adb_(&adb), tags_(tags), slots_(slots) {}
   std::uint32_t tag(std::uint32_t slot) const;
 
-  const Adb& adb_;
+  const Adb* adb_;
   std::string_view tags_;
   std::uint32_t slots_;  ///< with the one that holds the count; 0: absent
 };
