@@ -122,6 +122,11 @@ void check_apk_key(std::string_view key_name, std::string_view pem) {
   (void)read_apk_key(key_name, pem);
 }
 
+bool is_rsa_apk_key(std::string_view key_name, std::string_view pem) {
+  const ErrorQueueGuard guard;
+  return EVP_PKEY_get_base_id(read_apk_key(key_name, pem).get()) == EVP_PKEY_RSA;
+}
+
 ApkKeys load_apk_keys(const std::filesystem::path& folder) {
   ApkKeys keys;
   std::error_code error;

@@ -53,6 +53,9 @@ ApkKeys load_apk_keys(const std::filesystem::path& folder);
 /// apk 3, one on an elliptic curve of 256 or more.
 void check_apk_key(std::string_view key_name, std::string_view pem);
 
+/// Whether a usable key is one of RSA, as files of apk 2 are signed with. Throws as check_apk_key.
+bool is_rsa_apk_key(std::string_view key_name, std::string_view pem);
+
 /// "6165ee59" for "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub"; else the name without its suffix.
 std::string apk_key_short_id(std::string_view key_name);
 

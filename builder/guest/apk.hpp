@@ -16,7 +16,7 @@ namespace imgforge::guest {
 
 /// A repository as the host knows it.
 struct Repository {
-  std::filesystem::path index;  ///< APKINDEX.tar.gz on the host; empty: apk makes one of the packages given
+  std::filesystem::path index;  ///< on the host, of either format; empty: apk makes one of the packages given
   std::string arch = "x86_64";
 };
 
@@ -46,12 +46,17 @@ struct PlannedPackage {
   bool operator==(const PlannedPackage&) const = default;
 };
 
+/// Which apk a package was made for. apk 3 reads both.
+enum class PackageFormat { kApk2, kApk3 };
+
 /// A fetched package.
 struct PackageFile {
   std::filesystem::path file;  ///< on the host; any name
   std::string name;
   std::string version;
   std::size_t repository = 0;  ///< index in World::repositories of the one whose index has it
+  std::string folder = {};     ///< below the repository, where its index means it; empty: that of its arch
+  PackageFormat format = PackageFormat::kApk2;
 };
 
 struct InstallOptions {

@@ -120,6 +120,17 @@ PackageChoice locked_choice(const LockedSources& locked) {
   return choice;
 }
 
+/// Of an index of apk 3 the sandbox cannot show a part.
+void require_parts(const std::vector<fetch::Repository>& repositories) {
+  for (const fetch::Repository& repository : repositories) {
+    if (repository.index.format() == fetch::IndexFormat::kV2) continue;
+    throw core::Error(
+        core::Kind::kPackage,
+        repository.name + " has an index of apk 3, of which single packages cannot be held back")
+        .hint("imgforge update without names of packages moves all of them");
+  }
+}
+
 /// Lets apk's own resolver choose in the sandbox. Packages that stay are seen in their locked versions only.
 PackageChoice resolve(engine::Context& context, Profile& profile, const artifacts::VerifiedFile& base,
                       const BaseSource& source, const Indexes& indexes) {
@@ -142,6 +153,7 @@ PackageChoice resolve(engine::Context& context, Profile& profile, const artifact
         {package.file.path(), package.entry.name, package.entry.version, indexes.repositories.size()});
   }
   if (!kept.empty()) {
+    require_parts(indexes.repositories);
     world.trust = guest::Trust::kHost;
     world.repositories.push_back({{}, indexes.repositories.front().arch});
   }
@@ -196,7 +208,9 @@ engine::Ref<Indexes> add_indexes(engine::Graph& graph, Profile& profile, engine:
     step.make = [&profile, source, base](engine::Context& context) {
       context.say("looking for them");
       Toolbox tools = profile.tools_for(context);
-      return Indexes{stages::load_indexes(tools, profile.recipe, context[source].origin, context[base].keys)};
+      return Indexes{stages::load_indexes(
+          tools, profile.recipe, context[source].origin,
+          {.newest = context[base].newest, .keys = context[base].keys, .apk = context[base].apk})};
     };
   }
   step.words = [](const Indexes& result) {

@@ -206,6 +206,15 @@ std::string read_pkginfo(const std::filesystem::path& file, const IndexEntry& en
   return pkginfo_of(checked_parts(fd, entry), entry);
 }
 
+bool is_v3_package(const std::filesystem::path& file) {
+  return has_format_of_apk_3(core::open_regular(file, core::FollowLinks::kNo).get());
+}
+
+core::Digest identity_in_new_index(const std::filesystem::path& file, const IndexEntry& entry) {
+  const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
+  return has_format_of_apk_3(fd.get()) ? v3_database_digest(fd.get(), entry.full_name()) : entry.identity;
+}
+
 void verify_package(const std::filesystem::path& file, const IndexEntry& entry) {
   read_package(file, entry, {});
 }

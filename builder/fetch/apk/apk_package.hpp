@@ -31,4 +31,11 @@ void read_package(const std::filesystem::path& file, const IndexEntry& entry, co
 /// verify_package, and kPackage for a package of apk 3, which has none.
 std::string read_pkginfo(const std::filesystem::path& file, const IndexEntry& entry);
 
+/// Whether the file begins as one of apk 3. Throws kIo when it cannot be read.
+bool is_v3_package(const std::filesystem::path& file);
+
+/// What a verified package is known by in an index that apk makes anew (`apk mkndx`): of apk 3 the SHA-256 of
+/// its database, whatever its own repository knows it by; else that of the entry.
+core::Digest identity_in_new_index(const std::filesystem::path& file, const IndexEntry& entry);
+
 }  // namespace imgforge::fetch

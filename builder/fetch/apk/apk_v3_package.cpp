@@ -152,6 +152,13 @@ void read_files(AdbBlocks& blocks, std::optional<AdbBlock> block, const AdbObjec
 
 }  // namespace
 
+core::Digest v3_database_digest(int fd, const std::string& name) {
+  AdbStream stream(gzip_source(fd, name), name, kUnpackedLimit);
+  AdbBlocks blocks(stream, AdbSchema::kPackage);
+  blocks.next();
+  return core::digest_of(HashAlgorithm::kSha256, blocks.read_all(kDatabaseLimit, "a database"));
+}
+
 void read_v3_package(int fd, const IndexEntry& entry, const PackageVisitor& see) {
   const std::string name = entry.full_name();
   AdbStream stream(gzip_source(fd, name), name, kUnpackedLimit);

@@ -13,4 +13,7 @@ namespace imgforge::fetch {
 /// names, are not told. Throws as verify_package.
 void read_v3_package(int fd, const IndexEntry& entry, const PackageVisitor& see);
 
+/// SHA-256 of the database, of a package that was verified. Reads from where `fd` stands.
+core::Digest v3_database_digest(int fd, const std::string& name);
+
 }  // namespace imgforge::fetch

@@ -8,6 +8,7 @@
 #include "builder/fetch/apk/tar_segment.hpp"
 #include "core/atomic_file.hpp"
 #include "support/apk_maker.hpp"
+#include "support/apk_v3_maker.hpp"
 #include "support/fetch_lab.hpp"
 
 namespace imgforge::fetch {
@@ -194,6 +195,19 @@ TEST(Keys, FilesOfTheRecipe) {
   EXPECT_EQ(error_of([&] { add_key_files(keys, {folder / "bad.rsa.pub"}); }).kind(), core::Kind::kSignature);
   EXPECT_EQ(error_of([&] { add_key_files(keys, {folder / "none.rsa.pub"}); }).kind(), core::Kind::kIo);
   EXPECT_EQ(keys.size(), 1u);
+}
+
+TEST(Keys, ThoseForEcdsaMayHaveAnyNameOfAKey) {
+  const testing::ApkV3Key curve(testing::ApkV3Key::Type::kEcdsa, "curve");
+  const core::TempDir folder(std::filesystem::temp_directory_path(), "imgforge-keys");
+  PublicKeys keys;
+  for (const char* name : {"curve.pem", "curve.pub", "curve.rsa.pub"}) {
+    core::write_file_atomically(folder / name, curve.pem());
+    EXPECT_NO_THROW(add_key_files(keys, {folder / name})) << name;
+  }
+  core::write_file_atomically(folder / "curve.txt", curve.pem());
+  EXPECT_EQ(error_of([&] { add_key_files(keys, {folder / "curve.txt"}); }).kind(), core::Kind::kSignature);
+  EXPECT_EQ(keys.size(), 3u);
 }
 
 }  // namespace
