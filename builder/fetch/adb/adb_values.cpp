@@ -25,6 +25,7 @@ enum class Type : std::uint32_t {
   kBlob32 = 0xa,
   kArray = 0xd,
   kObject = 0xe,
+  kError = 0xf,
 };
 
 Type type_of(std::uint32_t tag) {
@@ -114,6 +115,13 @@ std::uint32_t AdbObject::tag(std::uint32_t slot) const {
 
 bool AdbObject::has(std::uint32_t slot) const {
   return !is_absent(tag(slot));
+}
+
+bool AdbObject::is_whole() const {
+  for (std::uint32_t slot = 1; slot < slots_; ++slot) {
+    if (type_of(tag(slot)) == Type::kError) return false;
+  }
+  return true;
 }
 
 std::uint64_t AdbObject::number(std::uint32_t slot) const {

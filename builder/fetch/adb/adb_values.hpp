@@ -49,6 +49,8 @@ class AdbObject {
   /// Number of the last slot.
   std::uint32_t size() const { return slots_ == 0 ? 0 : slots_ - 1; }
   bool has(std::uint32_t slot) const;
+  /// False when a slot holds an error: apk writes one in place of what it could not convert.
+  bool is_whole() const;
   /// Absent: 0.
   std::uint64_t number(std::uint32_t slot) const;
   /// Absent: empty.

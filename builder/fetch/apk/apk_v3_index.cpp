@@ -67,7 +67,9 @@ V3IndexContent parse_v3_index(std::string_view database, std::string_view arch, 
   V3IndexContent content{.description = std::string(root.blob(kDescription)), .entries = {}};
   content.entries.reserve(packages.size());
   for (std::uint32_t i = 1; i <= packages.size(); ++i) {
-    IndexEntry entry = read_v3_info(packages.object(i), what);
+    const AdbObject package = packages.object(i);
+    if (!package.is_whole()) continue;
+    IndexEntry entry = read_v3_info(package, what);
     if (entry.arch != arch && entry.arch != "noarch") {
       throw refused(core::Kind::kPackage, what,
                     fmt::format("{}: arch {} expected, {} got", entry.full_name(), arch, entry.arch));

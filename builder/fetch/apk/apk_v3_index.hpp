@@ -24,8 +24,9 @@ struct V3IndexContent {
   std::vector<IndexEntry> entries;
 };
 
-/// Reads a database whose signature was checked. `arch`: entries must be for it or "noarch". Throws kPackage,
-/// kUnsafe.
+/// Reads a database whose signature was checked. `arch`: entries must be for it or "noarch". Packages that
+/// apk itself could not convert whole (such as from a version of apk 2 that is none of apk 3) are left out.
+/// Throws kPackage, kUnsafe.
 V3IndexContent parse_v3_index(std::string_view database, std::string_view arch, std::string_view what);
 
 }  // namespace imgforge::fetch

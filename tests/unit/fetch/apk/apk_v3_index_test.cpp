@@ -127,6 +127,16 @@ TEST(ApkV3Index, SharedPartsAreReadForEachThatHasThem) {
   EXPECT_EQ(index.find("hello").size(), 1U);
 }
 
+TEST(ApkV3Index, PackagesThatApkCouldNotConvertAreLeftOut) {
+  testing::AdbMaker adb;
+  const auto good = full_info().write(adb);
+  const auto bad = adb.object({adb.blob("other"), 0xf000'0014U, adb.blob(std::string(32, 'x'))});
+  const std::string database = adb.finish(adb.object({0, adb.object({bad, good})}));
+  const Index index = load_index(v3_index(database, {&rsa_key()}), keys_of({&rsa_key()}), "x86_64", "m");
+  ASSERT_EQ(index.entries().size(), 1U);
+  EXPECT_EQ(index.entries()[0].name, "hello");
+}
+
 TEST(ApkV3Index, RealOnesAreReadUnderBothNames) {
   const fs::path folder = alpine_material().parent_path() / "real" / "apk-v3";
   if (!fs::exists(folder)) GTEST_SKIP() << "the real files are missing: " << folder;
