@@ -98,7 +98,8 @@ std::string present_repositories(Sandbox& guest, const World& world, const std::
     const std::string name = fmt::format("/r{}", number);
     std::filesystem::create_directories(folder_of(number));
     if (!repository.index.empty()) place(repository.index, folder_of(number) / "APKINDEX.tar.gz");
-    const bool as_it_is = !repository.index.empty() && world.hidden.empty();
+    const bool as_it_is =
+        !repository.index.empty() && (world.hidden.empty() || repository.format == PackageFormat::kApk3);
     list += fmt::format("{}{}\n", as_it_is ? Sandbox::kMedia : Sandbox::kPrivate, name);
     if (as_it_is) continue;
     const std::string there = fmt::format("{}{}/{}", Sandbox::kMedia, name, repository.arch);

@@ -14,10 +14,14 @@
 
 namespace imgforge::guest {
 
+/// Which apk a package or an index was made for. apk 3 reads both.
+enum class PackageFormat { kApk2, kApk3 };
+
 /// A repository as the host knows it.
 struct Repository {
   std::filesystem::path index;  ///< on the host, of either format; empty: apk makes one of the packages given
   std::string arch = "x86_64";
+  PackageFormat format = PackageFormat::kApk2;  ///< of the index
 };
 
 /// Who vouches for what apk reads. kHost: the host has checked every package against a digest (of a lock), so
@@ -32,7 +36,8 @@ struct World {
   std::vector<std::filesystem::path> keys;  ///< public keys on the host, added to the image's /etc/apk/keys
   std::vector<recipe::Marked> add;          ///< apk world syntax
   std::vector<recipe::Marked> remove;       ///< names
-  /// Packages that apk does not see in the indexes, only among the files given. Needs Trust::kHost.
+  /// Packages that apk does not see in the indexes of apk 2, only among the files given; indexes of apk 3
+  /// must not have them. Needs Trust::kHost.
   std::vector<std::string> hidden = {};
 };
 
@@ -45,9 +50,6 @@ struct PlannedPackage {
   std::string old_version;  ///< empty unless kUpgrade, kDowngrade
   bool operator==(const PlannedPackage&) const = default;
 };
-
-/// Which apk a package was made for. apk 3 reads both.
-enum class PackageFormat { kApk2, kApk3 };
 
 /// A fetched package.
 struct PackageFile {

@@ -116,10 +116,9 @@ Index load_v3_index(std::string_view bytes, const PublicKeys& keys, std::string_
   });
   V3IndexContent content = parse_v3_index(parts.database, arch, what);
   IndexEdition edition = edition_of(std::move(content.description), 0, content.entries);
-  Index index(std::move(content.entries), what);
+  Index index(std::move(content.entries), what, IndexFormat::kV3);
   index.signer_ = std::move(signer);
   index.edition_ = std::move(edition);
-  index.format_ = IndexFormat::kV3;
   return index;
 }
 
@@ -145,7 +144,7 @@ Index load_index(std::string_view bytes, const PublicKeys& keys, std::string_vie
 
 Index read_medium_index(std::string_view bytes, std::string_view arch, std::string_view what) {
   if (is_apk_v3(bytes))
-    return {parse_v3_index(split_v3_index(bytes, what).database, arch, what).entries, what};
+    return {parse_v3_index(split_v3_index(bytes, what).database, arch, what).entries, what, IndexFormat::kV3};
   const std::vector<SegmentFile> files = read_tar_segment(split_index(bytes, what).unpacked, what);
   return Index::parse(index_text(files, what), arch, what);
 }

@@ -66,7 +66,7 @@ class Index {
   /// number, kUnsafe beyond the budget of entries; `what` names the index in messages.
   static Index parse(std::string_view text, std::string_view arch, std::string_view what);
   /// Of entries that were checked already, such as those of a lock. Throws kPackage when two contradict.
-  Index(std::vector<IndexEntry> entries, std::string_view what);
+  Index(std::vector<IndexEntry> entries, std::string_view what, IndexFormat format = IndexFormat::kV2);
 
   const std::vector<IndexEntry>& entries() const { return entries_; }
   /// All versions of a package, in the order of the index; empty when there is none.

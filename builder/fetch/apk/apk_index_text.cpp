@@ -177,7 +177,8 @@ class Parser {
 
 }  // namespace
 
-Index::Index(std::vector<IndexEntry> entries, std::string_view what) : entries_(std::move(entries)) {
+Index::Index(std::vector<IndexEntry> entries, std::string_view what, IndexFormat format)
+    : entries_(std::move(entries)), format_(format) {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const IndexEntry& entry = entries_[i];
     const IndexEntry* other = find(entry.name, entry.version);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "support/fake_sandbox.hpp"
 
@@ -39,7 +40,8 @@ class ApkOfTheGuest : public ::testing::Test {
     request.work_dir = folder_.path();
     ShownSandbox sandbox(script_, {}, request);
     World world;
-    world.repositories.push_back({index, "x86_64"});
+    world.repositories.push_back({.index = index, .arch = "x86_64", .format = package.format});
+    world.hidden = hidden_;
     world.trust = Trust::kHost;
     install(sandbox, world, {{PlannedPackage::Action::kInstall, "hello", "1.0-r0", {}}}, {package}, {});
     shown_ = sandbox.shown;
@@ -57,6 +59,7 @@ class ApkOfTheGuest : public ::testing::Test {
   }
   testing::SandboxScript script_;
   std::set<std::string> shown_;
+  std::vector<std::string> hidden_;
   core::TempDir folder_{fs::temp_directory_path(), "imgforge-guest-apk"};
 };
 
@@ -77,6 +80,15 @@ TEST_F(ApkOfTheGuest, LaysPackagesWhereTheirIndexMeansThem) {
   EXPECT_EQ(shown_, (std::set<std::string>{"r0/noarch/hello-1.0-r0.apk", "r0/x86_64/APKINDEX.tar.gz"}));
   script_for(noarch);  // the index that is made here means the folder of the repository
   EXPECT_EQ(shown_, std::set<std::string>{"r0/x86_64/hello-1.0-r0.apk"});
+}
+
+TEST_F(ApkOfTheGuest, SeesPartsOfIndexesOfApk2Only) {
+  const fs::path index = folder_ / "index";
+  core::Fd made = core::open_file(index, O_WRONLY | O_CREAT);
+  EXPECT_EQ(script_for(package(PackageFormat::kApk2), index).find("awk"), std::string::npos);
+  hidden_ = {"other"};
+  EXPECT_NE(script_for(package(PackageFormat::kApk2), index).find("awk"), std::string::npos);
+  EXPECT_EQ(script_for(package(PackageFormat::kApk3), index).find("awk"), std::string::npos);
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 // The parts of apk files: gzip members, tar segments, the index's text, names, keys.
 #include <gtest/gtest.h>
 
+#include "builder/fetch/apk/apk_identity.hpp"
 #include "builder/fetch/apk/apk_index.hpp"
+#include "builder/fetch/apk/apk_installed.hpp"
 #include "builder/fetch/apk/apk_keys.hpp"
 #include "builder/fetch/apk/apk_names.hpp"
 #include "builder/fetch/apk/gzip_members.hpp"
@@ -136,6 +138,17 @@ TEST(ApkIndex, ReadsAllFields) {
   EXPECT_EQ(index.find("hello", "1.0"), nullptr);
   EXPECT_TRUE(index.find("hell").empty());
   EXPECT_TRUE(Index::parse("", "x86_64", "index").entries().empty());
+}
+
+TEST(ApkIndex, ChecksumsMayBeSha256) {
+  const core::Digest sha256 = core::digest_of(core::HashAlgorithm::kSha256, "control");
+  const std::string record = "C:" + identity_text(sha256) + "\nP:hello\nV:1.0-r0\nA:x86_64\nS:12\n\n";
+  EXPECT_EQ(Index::parse(record, "x86_64", "index").entries().at(0).identity, sha256);
+  const std::string installed =
+      "C:" + identity_text(sha256) +
+      "\nP:hello\nV:1.0-r0\nA:x86_64\nf:S\nF:etc\nR:one\nZ:Q1+//w==\nR:two\nZ:" + identity_text(sha256) +
+      "\n\n";
+  EXPECT_EQ(parse_installed(installed, "database").at(0).identity, sha256);
 }
 
 TEST(ApkIndex, RefusesWhatItCannotTrust) {
