@@ -1,7 +1,5 @@
 #include "signing/apk_signature.hpp"
 
-#include <openssl/pem.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -12,6 +10,7 @@
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"
+#include "signing/apk_key.hpp"
 #include "signing/openssl.hpp"
 
 namespace imgforge::signing {
@@ -22,8 +21,7 @@ using core::Kind;
 
 namespace {
 
-constexpr std::size_t kMaxPem = 64 << 10;
-constexpr int kMinBits = 2048;
+constexpr std::uint64_t kMaxPem = 64 << 10;
 
 struct Prefix {
   std::string_view text;
@@ -35,36 +33,9 @@ constexpr std::array kPrefixes = {
     Prefix{".SIGN.RSA512.", HashAlgorithm::kSha512},
 };
 
-bool plain_key_name(std::string_view name) {
-  const auto bad = [](char c) { return c == '/' || c == '\\' || c <= 0x20 || c >= 0x7f; };
-  return !name.empty() && name.size() <= 255 && name.front() != '.' &&
-         std::none_of(name.begin(), name.end(), bad);
-}
-
 const EVP_MD* evp_of(HashAlgorithm algorithm) {
   if (algorithm == HashAlgorithm::kSha1) return EVP_sha1();
   return algorithm == HashAlgorithm::kSha256 ? EVP_sha256() : EVP_sha512();
-}
-
-/// A PEM block that claims to be encrypted must not make OpenSSL ask on the terminal.
-int no_pem_passphrase(char*, int, int, void*) {
-  return -1;
-}
-
-PkeyHandle read_pem(std::string_view key_name, std::string_view pem) {
-  const auto unusable = [&](std::string_view why) {
-    return Error(Kind::kSignature, "unusable key " + core::escaped(key_name) + ": " + std::string(why));
-  };
-  if (pem.size() > kMaxPem) throw unusable("the file is too large");
-  const BioHandle bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  if (!bio) throw_openssl_failure("cannot read a key");
-  PkeyHandle key(PEM_read_bio_PUBKEY(bio.get(), nullptr, &no_pem_passphrase, nullptr));
-  if (!key) throw unusable("not the PEM text of a public key");
-  if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) throw unusable("not an RSA key");
-  if (EVP_PKEY_get_bits(key.get()) < kMinBits) {
-    throw unusable(std::to_string(EVP_PKEY_get_bits(key.get())) + " bits are too few");
-  }
-  return key;
 }
 
 bool rsa_verifies(EVP_PKEY* key, HashAlgorithm algorithm, std::span<const std::byte> data,
@@ -92,7 +63,7 @@ ApkSignature parse_apk_signature_name(std::string_view entry_name) {
   for (const Prefix& prefix : kPrefixes) {
     if (!entry_name.starts_with(prefix.text)) continue;
     const std::string_view key = entry_name.substr(prefix.text.size());
-    if (!plain_key_name(key)) {
+    if (!is_apk_key_name(key)) {
       throw Error(Kind::kSignature, "bad key name in signature entry \"" + core::escaped(entry_name) + "\"");
     }
     return {std::string(key), prefix.algorithm};
@@ -110,7 +81,9 @@ ApkSignature verify_apk_signature(const ApkSignatureEntry& entry, std::span<cons
                                       std::string(apk_algorithm_name(weakest)) + " is asked for");
   }
   const ErrorQueueGuard guard;
-  const PkeyHandle pkey = read_pem(key->first, key->second);
+  const PkeyHandle pkey = read_apk_key(key->first, key->second);
+  if (EVP_PKEY_get_base_id(pkey.get()) != EVP_PKEY_RSA)
+    throw unusable_apk_key(key->first, "not an RSA key, which files of apk 2 are signed with");
   if (!rsa_verifies(pkey.get(), signature.algorithm, signed_bytes, entry.bytes)) {
     throw Error(Kind::kSignature, "bad " + std::string(apk_algorithm_name(signature.algorithm)) +
                                       " signature by key " + core::escaped(signature.key_name));
@@ -143,10 +116,15 @@ ApkSignature verify_apk_signatures(std::span<const ApkSignatureEntry> entries,
 
 void check_apk_key(std::string_view key_name, std::string_view pem) {
   const ErrorQueueGuard guard;
-  if (!plain_key_name(key_name)) {
+  if (!is_apk_key_name(key_name)) {
     throw Error(Kind::kSignature, "bad key name \"" + core::escaped(key_name) + "\"");
   }
-  (void)read_pem(key_name, pem);
+  (void)read_apk_key(key_name, pem);
+}
+
+bool is_rsa_apk_key(std::string_view key_name, std::string_view pem) {
+  const ErrorQueueGuard guard;
+  return EVP_PKEY_get_base_id(read_apk_key(key_name, pem).get()) == EVP_PKEY_RSA;
 }
 
 ApkKeys load_apk_keys(const std::filesystem::path& folder) {

@@ -45,12 +45,16 @@ ApkSignature verify_apk_signatures(std::span<const ApkSignatureEntry> entries,
                                    std::span<const std::byte> signed_bytes, const ApkKeys& keys,
                                    core::HashAlgorithm weakest = core::HashAlgorithm::kSha1);
 
-/// Reads every `*.pub` of a folder. Throws kSignature for a file that holds no RSA public key of 2048 bits or
-/// more, kIo when the folder cannot be read.
+/// Reads every `*.pub` of a folder. Throws kSignature for a file that holds no usable key, kIo when the
+/// folder cannot be read.
 ApkKeys load_apk_keys(const std::filesystem::path& folder);
 
-/// Throws kSignature unless the text is the PEM of an RSA public key of 2048 bits or more.
+/// Throws kSignature unless the text is the PEM of a public key: RSA of 2048 bits or more, or, for files of
+/// apk 3, one on an elliptic curve of 256 or more.
 void check_apk_key(std::string_view key_name, std::string_view pem);
+
+/// Whether a usable key is one of RSA, as files of apk 2 are signed with. Throws as check_apk_key.
+bool is_rsa_apk_key(std::string_view key_name, std::string_view pem);
 
 /// "6165ee59" for "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub"; else the name without its suffix.
 std::string apk_key_short_id(std::string_view key_name);

@@ -22,12 +22,26 @@ std::string set_up(const World& world) {
                      Sandbox::kPrivate, world.trust == Trust::kHost ? " --allow-untrusted" : "");
 }
 
-/// Lets apk make the index of a repository that has none, beside links to its packages.
-std::string make_index(const std::string& media, const std::string& folder, const std::string& arch) {
+/// Lets apk make the index of a repository that has none, beside links to its packages. `apk index` knows no
+/// packages of apk 3; `apk mkndx`, which only apk 3 has, knows all.
+std::string make_index(const std::string& media, const std::string& folder, const std::string& arch,
+                       PackageFormat format) {
+  const std::string command =
+      format == PackageFormat::kApk2
+          ? "index --rewrite-arch " + core::shell_quoted(arch)
+          : "mkndx --pkgname-spec " + core::shell_quoted(arch + "/${name}-${version}.apk");
   return fmt::format(
       "mkdir -p {1}\nln -sf {0}/*.apk {1}/\n"
-      "apk index --allow-untrusted --quiet --rewrite-arch {2} -o {1}/APKINDEX.tar.gz {0}/*.apk >/dev/null\n",
-      core::shell_quoted(media), core::shell_quoted(folder), core::shell_quoted(arch));
+      "apk {2} --allow-untrusted --quiet -o {1}/APKINDEX.tar.gz {0}/*.apk >/dev/null\n",
+      core::shell_quoted(media), core::shell_quoted(folder), command);
+}
+
+/// kApk3 when one of the repository's packages is.
+PackageFormat format_of(const std::vector<PackageFile>& files, std::size_t repository) {
+  const bool any = std::any_of(files.begin(), files.end(), [&](const PackageFile& file) {
+    return file.repository == repository && file.format == PackageFormat::kApk3;
+  });
+  return any ? PackageFormat::kApk3 : PackageFormat::kApk2;
 }
 
 bool installs(Action action) {
@@ -84,15 +98,22 @@ std::string present_repositories(Sandbox& guest, const World& world, const std::
     const std::string name = fmt::format("/r{}", number);
     std::filesystem::create_directories(folder_of(number));
     if (!repository.index.empty()) place(repository.index, folder_of(number) / "APKINDEX.tar.gz");
-    const bool as_it_is = !repository.index.empty() && world.hidden.empty();
+    const bool as_it_is =
+        !repository.index.empty() && (world.hidden.empty() || repository.format == PackageFormat::kApk3);
     list += fmt::format("{}{}\n", as_it_is ? Sandbox::kMedia : Sandbox::kPrivate, name);
     if (as_it_is) continue;
     const std::string there = fmt::format("{}{}/{}", Sandbox::kMedia, name, repository.arch);
     const std::string here = fmt::format("{}{}/{}", Sandbox::kPrivate, name, repository.arch);
-    script += repository.index.empty() ? make_index(there, here, repository.arch) : filter_index(there, here);
+    script += repository.index.empty() ? make_index(there, here, repository.arch, format_of(files, number))
+                                       : filter_index(there, here);
   }
   for (const PackageFile& file : files) {
-    place(file.file, folder_of(file.repository) / fmt::format("{}-{}.apk", file.name, file.version));
+    const std::filesystem::path arch_folder = folder_of(file.repository);
+    const bool has_index = !world.repositories.at(file.repository).index.empty();
+    const std::filesystem::path folder =
+        has_index && !file.folder.empty() ? arch_folder.parent_path() / file.folder : arch_folder;
+    std::filesystem::create_directories(folder);
+    place(file.file, folder / fmt::format("{}-{}.apk", file.name, file.version));
   }
   guest.write(fmt::format("{}/repositories", Sandbox::kPrivate), list);
   guest.write(fmt::format("{}/hidden", Sandbox::kPrivate), core::join(world.hidden, "\n") + "\n");

@@ -16,10 +16,14 @@
 
 namespace imgforge::guest {
 
+/// Which apk a package or an index was made for. apk 3 reads both.
+enum class PackageFormat { kApk2, kApk3 };
+
 /// A repository as the host knows it.
 struct Repository {
-  std::filesystem::path index;  ///< APKINDEX.tar.gz on the host; empty: apk makes one of the packages given
+  std::filesystem::path index;  ///< on the host, of either format; empty: apk makes one of the packages given
   std::string arch = "x86_64";
+  PackageFormat format = PackageFormat::kApk2;  ///< of the index
 };
 
 /// Who vouches for what apk reads. kHost: the host has checked every package against a digest (of a lock), so
@@ -34,7 +38,8 @@ struct World {
   std::vector<std::filesystem::path> keys;  ///< public keys on the host, added to the image's /etc/apk/keys
   std::vector<recipe::Marked> add;          ///< apk world syntax
   std::vector<recipe::Marked> remove;       ///< names
-  /// Packages that apk does not see in the indexes, only among the files given. Needs Trust::kHost.
+  /// Packages that apk does not see in the indexes of apk 2, only among the files given; indexes of apk 3
+  /// must not have them. Needs Trust::kHost.
   std::vector<std::string> hidden = {};
 };
 
@@ -54,6 +59,8 @@ struct PackageFile {
   std::string name;
   std::string version;
   std::size_t repository = 0;  ///< index in World::repositories of the one whose index has it
+  std::string folder = {};     ///< below the repository, where its index means it; empty: that of its arch
+  PackageFormat format = PackageFormat::kApk2;
 };
 
 struct InstallOptions {

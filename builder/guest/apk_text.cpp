@@ -20,14 +20,15 @@ constexpr Verb kVerbs[] = {
     {"Reinstalling", PlannedPackage::Action::kReplace},  {"Purging", PlannedPackage::Action::kRemove},
 };
 
-/// "(1/42) Upgrading jq (1.6-r0 -> 1.7-r0)".
+/// "(1/42) Upgrading jq (1.6-r0 -> 1.7-r0)"; apk 3 writes "( 1/42)".
 std::optional<PlannedPackage> parse_line(std::string_view line) {
   if (line.empty() || line.front() != '(') return std::nullopt;
+  line.remove_prefix(std::min(line.find_first_not_of(' ', 1), line.size()));
   const std::vector<std::string> words = core::split(line, ' ');
   if (words.size() < 4 || words[3].size() < 2 || words[3].front() != '(') return std::nullopt;
   for (const Verb& verb : kVerbs) {
     if (words[1] != verb.word) continue;
-    const std::size_t open = line.find('(', 1);
+    const std::size_t open = line.find('(');
     const std::size_t close = line.rfind(')');
     if (open == std::string_view::npos || close == std::string_view::npos || close < open)
       return std::nullopt;
@@ -98,11 +99,16 @@ std::vector<std::string> missing_packages(std::string_view output) {
 
 std::optional<FailedScript> failed_script(std::string_view output) {
   constexpr std::string_view kStart = "ERROR: ";
-  constexpr std::string_view kExited = ": script exited with error ";
+  constexpr std::string_view kFolder = "lib/apk/exec/";  // apk 3 names it
+  constexpr std::string_view kScript = ": script";       // apk 2 calls it so
+  constexpr std::string_view kExited = " exited with error ";
   for (const std::string& line : core::split(output, '\n')) {
     const std::size_t exited = line.find(kExited);
     if (!line.starts_with(kStart) || exited == std::string::npos) continue;
-    const std::string_view what = std::string_view(line).substr(kStart.size(), exited - kStart.size());
+    std::string_view what = std::string_view(line).substr(kStart.size(), exited - kStart.size());
+    if (what.starts_with(kFolder)) what.remove_prefix(kFolder.size());
+    if (what.ends_with(kScript)) what.remove_suffix(kScript.size());
+    if (what.ends_with(':')) what.remove_suffix(1);
     const std::size_t dot = what.rfind('.');
     FailedScript failed;
     failed.package = without_version(what.substr(0, dot));

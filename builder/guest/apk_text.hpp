@@ -1,4 +1,4 @@
-// What apk-tools 2 reads and prints, as pure functions: the world file (apk-world(5)) and the messages of
+// What apk-tools 2 and 3 read and print, as pure functions: the world file (apk-world(5)) and the messages of
 // `apk add`.
 #pragma once
 

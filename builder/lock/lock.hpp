@@ -45,7 +45,7 @@ struct LockedPackage {
   std::string arch;
   std::string repository;  ///< as in the recipe
   std::string url;
-  core::Digest identity;  ///< SHA-1 of the control member: C of the index, `checksum` "Q1..." in the file
+  core::Digest identity;  ///< C of an index of the lock's packages, `checksum` "Q1..." or "Q2..."
   core::Digest sha256;    ///< of the whole file
   std::uint64_t size = 0;
   std::uint64_t build_time = 0;  ///< seconds since the epoch

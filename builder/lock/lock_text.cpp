@@ -5,6 +5,7 @@
 #include <functional>
 #include <set>
 
+#include "builder/fetch/apk/apk_identity.hpp"
 #include "builder/fetch/apk/apk_names.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/lock/lock.hpp"
@@ -23,7 +24,6 @@ using core::Kind;
 
 constexpr std::string_view kVersion = "v1";
 constexpr std::string_view kSha256 = "sha256-";  // apko's and npm's way to write a digest
-constexpr std::string_view kQ1 = "Q1";           // apk's way to write the SHA-1 of a control member
 constexpr core::JsonLimits kLimits{64 << 20, 8};
 constexpr std::string_view kActions[] = {"install", "upgrade", "downgrade", "replace", "remove"};
 
@@ -76,7 +76,7 @@ Json package_row(const LockedPackage& package) {
           {"architecture", package.arch},
           {"repository", package.repository},
           {"url", package.url},
-          {"checksum", std::string(kQ1) + core::to_base64(package.identity.bytes())},
+          {"checksum", fetch::identity_text(package.identity)},
           {"sha256", package.sha256.hex()},
           {"size", package.size},
           {"build_time", package.build_time}};
@@ -175,8 +175,7 @@ class Reader {
   Digest identity(const Json& object, const std::string& where) const {
     const std::string value = text(object, "checksum", where);
     try {
-      if (!value.starts_with(kQ1)) throw Error(Kind::kIntegrity, "\"checksum\" does not begin with Q1");
-      return Digest(HashAlgorithm::kSha1, core::from_base64(value.substr(kQ1.size())));
+      return fetch::parse_identity(value);
     } catch (const Error& error) {
       fail(where, error.message());
     }

@@ -73,7 +73,8 @@ constexpr std::array kFields{
           .required = true},
     Field{.path = "base.alpine.release",
           .type = Type::kRelease,
-          .description = "A branch (`3.22`: its newest release) or one release (`3.22.2`).",
+          .description =
+              "A branch (`3.22`: its newest release) or one release (`3.22.2`; of edge a day, `20251016`).",
           .example = "release: 3.22",
           .required = true},
     Field{.path = "base.alpine.arch",

@@ -113,8 +113,9 @@ const std::array kTypes{
     TypeInfo{Type::kVersion, "version", "\"date\" or a version; allowed: [a-z0-9][a-z0-9._+-]{0,63}",
              kNamePattern, 64, true, Controls::kNone, check_reserved},
     TypeInfo{Type::kRelease, "release", "an Alpine branch such as 3.22 or edge, or a release such as 3.22.2",
-             "v?[0-9]{1,3}\\.[0-9]{1,3}(\\.[0-9]{1,3}(_(alpha|beta|rc)[0-9]{1,3})?)?|edge|latest-stable", 24,
-             true, Controls::kNone, nullptr},
+             "v?[0-9]{1,3}\\.[0-9]{1,3}(\\.[0-9]{1,3}(_(alpha|beta|rc)[0-9]{1,3})?)?|edge|latest-stable|"
+             "20[0-9]{6}",
+             24, true, Controls::kNone, nullptr},
     TypeInfo{Type::kChoice, "word", "one of its words", "", 64, false, Controls::kNone, nullptr},
     TypeInfo{Type::kSize, "size", "a size such as 512M or 2G", "[0-9]{1,20}([KMGTkmgt](B|iB)?)?", 24, true,
              Controls::kNone, check_size},

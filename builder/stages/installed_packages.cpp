@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "builder/fetch/apk/apk_identity.hpp"
 #include "builder/fetch/apk/apk_installed.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "core/bytes.hpp"
@@ -16,8 +17,10 @@ namespace {
 
 using artifacts::ManifestPackage;
 
-std::string checksum_text(const core::Digest& identity) {
-  return "Q1" + core::to_base64(identity.bytes());
+/// Whether the database, which has 20 bytes of every checksum, means the package with that one.
+bool is_same(const core::Digest& installed, const std::string& checksum) {
+  return fetch::installed_identity_text(installed) ==
+         fetch::installed_identity_text(fetch::parse_identity(checksum));
 }
 
 ManifestPackage base_row(const fetch::IndexEntry& entry) {
@@ -25,7 +28,7 @@ ManifestPackage base_row(const fetch::IndexEntry& entry) {
   row.name = entry.name;
   row.version = entry.version;
   row.arch = entry.arch;
-  row.checksum = checksum_text(entry.identity);
+  row.checksum = fetch::identity_text(entry.identity);
   row.from_base = true;
   return row;
 }
@@ -49,7 +52,7 @@ std::vector<ManifestPackage> installed_packages(const artifacts::VerifiedFile& r
   std::erase_if(chosen, [&](const ManifestPackage& package) {
     const auto found = installed.find(package.name);
     if (found == installed.end() || found->second.version != package.version ||
-        checksum_text(found->second.identity) != package.checksum)
+        !is_same(found->second.identity, package.checksum))
       return true;
     installed.erase(found);
     return false;

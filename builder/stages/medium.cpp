@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "builder/fetch/apk/apk_package.hpp"
 #include "builder/fetch/apk/package_closure.hpp"
 #include "builder/image/boot/kernel.hpp"
 #include "core/error.hpp"
@@ -48,11 +47,11 @@ std::vector<recipe::Marked> world_of(const recipe::ResolvedRecipe& recipe) {
 
 }  // namespace
 
-void PackageTree::add(const artifacts::TarEntry& entry, artifacts::TarReader& reader) {
+void PackageTree::add(const artifacts::TarEntry& entry, const fetch::ReadContent& read) {
   const std::string path = "/" + entry.path;
   // A folder that a package names again is the same folder.
   if (!nodes_.try_emplace(path, Node{entry.type, entry.link_target}).second) return;
-  if (entry.type == EntryType::kFile && is_wanted_text(path)) texts_[path] = reader.read_text(kTextLimit);
+  if (entry.type == EntryType::kFile && is_wanted_text(path)) texts_[path] = read(kTextLimit);
 }
 
 std::optional<std::string> PackageTree::real_path(const std::string& path) const {
@@ -126,7 +125,7 @@ Medium read_medium(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const f
     tools.cancel.check();
     fetch::read_package(
         folder / entry->file_name(), *entry,
-        [&](const artifacts::TarEntry& member, artifacts::TarReader& reader) { tree.add(member, reader); });
+        [&](const artifacts::TarEntry& member, const fetch::ReadContent& read) { tree.add(member, read); });
     medium.packages.push_back(*entry);
   }
   medium.facts = tree.facts();

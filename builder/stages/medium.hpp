@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "artifacts/tar/tar.hpp"
-#include "builder/fetch/apk/apk_index.hpp"
+#include "builder/fetch/apk/apk_package.hpp"
 #include "builder/guest/facts.hpp"
 #include "builder/image/medium/alpine_iso.hpp"
 #include "builder/recipe/recipe.hpp"
@@ -33,7 +33,7 @@ Medium read_medium(Toolbox& tools, const recipe::ResolvedRecipe& recipe, const s
 /// The facts of a root that consists of the files, folders and links of packages.
 class PackageTree {
  public:
-  void add(const artifacts::TarEntry& entry, artifacts::TarReader& reader);
+  void add(const artifacts::TarEntry& entry, const fetch::ReadContent& read);
   guest::Facts facts() const;
 
  private:

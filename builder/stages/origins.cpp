@@ -35,6 +35,24 @@ std::string image_url(const std::string& entry, const recipe::AlpineBase& alpine
   return fetch::repository_urls(entry, alpine.image_mirrors(), source.branch).front();
 }
 
+/// apk 2 does not read what apk 3 writes. `mark`: where the recipe names the repository.
+void require_apk_3(const std::string& apk, const fetch::Repository& repository, const core::Mark& mark) {
+  const bool is_old = apk.starts_with("2.");
+  if (!is_old) return;  // 3, or not known: then it is the base's apk that says so
+  core::Error error(
+      core::Kind::kPackage,
+      fmt::format("the index of {} is one of apk 3, and the base has apk-tools {}", repository.name, apk));
+  if (!mark.file.empty()) error.at(mark);
+  throw error.hint("apk 3 came with Alpine 3.23; for older bases the repository must be one for apk-tools 2");
+}
+
+/// Where the lock says that the index of a repository came from; empty when it does not.
+std::string locked_index_url(const lock::Lock& lock, const std::string& repository) {
+  const auto found = std::find_if(lock.indexes.begin(), lock.indexes.end(),
+                                  [&](const lock::LockedIndex& index) { return index.name == repository; });
+  return found == lock.indexes.end() ? std::string() : found->url;
+}
+
 fetch::IndexEntry entry_of(const lock::LockedPackage& package) {
   fetch::IndexEntry entry;
   entry.name = package.name;
@@ -80,8 +98,9 @@ artifacts::VerifiedFile obtain_base(Toolbox& tools, const BaseOrigin& origin) {
 }
 
 std::vector<fetch::Repository> load_indexes(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
-                                            const BaseOrigin& origin, fetch::PublicKeys keys) {
+                                            const BaseOrigin& origin, fetch::BaseContents base) {
   if (!origin.alpine) return {};
+  fetch::PublicKeys keys = std::move(base.keys);
   fetch::require_keys_of_base(keys);
   const auto& alpine = std::get<recipe::AlpineBase>(recipe.base);
   std::vector<std::filesystem::path> files;
@@ -91,8 +110,13 @@ std::vector<fetch::Repository> load_indexes(Toolbox& tools, const recipe::Resolv
   for (const recipe::Marked& entry : recipe.packages.repositories) entries.push_back(entry.value);
   std::vector<fetch::Repository> repositories = fetch::load_repositories(
       tools.fetch_context(), entries, alpine.mirrors, origin.alpine->branch, alpine.arch, keys);
-  for (std::size_t i = 0; i < entries.size(); ++i)
-    repositories[i].image_url = image_url(entries[i], alpine, *origin.alpine);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    fetch::Repository& repository = repositories[i];
+    if (repository.index.format() == fetch::IndexFormat::kV3)
+      require_apk_3(base.apk, repository, recipe.packages.repositories[i].mark);
+    repository.image_url =
+        fetch::repository_line(image_url(entries[i], alpine, *origin.alpine), repository.index_url);
+  }
   return repositories;
 }
 
@@ -113,7 +137,8 @@ std::vector<fetch::Repository> locked_repositories(const recipe::ResolvedRecipe&
                             .index_url = "",
                             .file = {},
                             .index = fetch::Index(std::move(entries[shown]), "the lock"),
-                            .image_url = image_url(name.value, alpine, *origin.alpine)});
+                            .image_url = fetch::repository_line(image_url(name.value, alpine, *origin.alpine),
+                                                                locked_index_url(locked.lock, shown))});
   }
   return repositories;
 }

@@ -11,8 +11,8 @@
 
 #include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/alpine/alpine_base.hpp"
-#include "builder/fetch/apk/apk_keys.hpp"
 #include "builder/fetch/apk/apk_packages.hpp"
+#include "builder/fetch/apk/base_contents.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/embedded_base.hpp"
@@ -46,9 +46,9 @@ BaseOrigin find_base(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
 artifacts::VerifiedFile obtain_base(Toolbox& tools, const BaseOrigin& origin);
 
 /// The indexes of the recipe's repositories, verified with the keys of the base and the recipe; empty for the
-/// embedded base.
+/// embedded base. Throws kPackage for an index of apk 3 where the base's apk is older.
 std::vector<fetch::Repository> load_indexes(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
-                                            const BaseOrigin& origin, fetch::PublicKeys keys_of_base);
+                                            const BaseOrigin& origin, fetch::BaseContents base);
 
 /// The recipe's repositories with those packages that the lock has for the profile.
 std::vector<fetch::Repository> locked_repositories(const recipe::ResolvedRecipe& recipe,

@@ -67,6 +67,7 @@ engine::Ref<BaseResult> add_base(engine::Graph& graph, Profile& profile, engine:
       fetch::BaseContents contents = fetch::read_base(file);
       result.newest = contents.newest;
       result.keys = std::move(contents.keys);
+      result.apk = std::move(contents.apk);
     }
     return result;
   };

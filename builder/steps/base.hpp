@@ -29,6 +29,7 @@ struct BaseResult {
   std::int64_t newest = 0;  ///< newest time inside a tarball, in seconds since the epoch; 0: an ISO image
   std::string title;        ///< "alpine-minirootfs 3.22.2"
   std::map<std::string, std::string> keys{};  ///< inside a tarball, that sign packages; PEM by file name
+  std::string apk{};                          ///< version of its apk-tools; empty: not known
   std::string identity() const { return sha256.hex(); }
   std::vector<core::Digest> files() const { return {sha256}; }
   template <class Self, class Visit>
@@ -38,6 +39,7 @@ struct BaseResult {
     visit("newest", self.newest);
     visit("title", self.title);
     visit("keys", self.keys);
+    visit("apk", self.apk);
   }
 };
 

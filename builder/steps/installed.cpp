@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "builder/engine/result.hpp"
+#include "builder/fetch/apk/apk_identity.hpp"
+#include "builder/fetch/apk/apk_package.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/recipe/kernel_packages.hpp"
 #include "builder/recipe/show.hpp"
@@ -20,7 +22,7 @@ artifacts::ManifestPackage row_of(const fetch::FetchedPackage& package) {
           package.entry.version,
           package.entry.arch,
           fetch::redacted_url(package.url.substr(0, package.url.rfind('/'))),
-          "Q1" + core::to_base64(package.entry.identity.bytes()),
+          fetch::identity_text(package.entry.identity),
           package.file.digest(),
           package.file.size()};
 }
@@ -30,8 +32,13 @@ std::vector<guest::PackageFile> files_of(const PackageFiles& files) {
   for (const fetch::FetchedPackage& package : files.packages) {
     const auto* repository =
         fetch::find_repository(files.repositories, package.entry.name, package.entry.version);
-    out.push_back({package.file.path(), package.entry.name, package.entry.version,
-                   static_cast<std::size_t>(repository - files.repositories.data())});
+    out.push_back({.file = package.file.path(),
+                   .name = package.entry.name,
+                   .version = package.entry.version,
+                   .repository = static_cast<std::size_t>(repository - files.repositories.data()),
+                   .folder = fetch::package_folder(*repository, package.entry),
+                   .format = fetch::is_v3_package(package.file.path()) ? guest::PackageFormat::kApk3
+                                                                       : guest::PackageFormat::kApk2});
   }
   return out;
 }

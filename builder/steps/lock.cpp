@@ -154,7 +154,7 @@ std::vector<Outdated> find_outdated(Toolbox& tools, const lock::Lock& lock,
       if (profile->steps.empty()) return;
       const artifacts::VerifiedFile file =
           stages::obtain_base(tools, stages::find_base(tools, recipe, LockedSources{lock, *profile}));
-      const auto repositories = stages::load_indexes(tools, recipe, newest, fetch::read_base(file).keys);
+      const auto repositories = stages::load_indexes(tools, recipe, newest, fetch::read_base(file));
       for (const lock::LockedStep& step : profile->steps) {
         if (step.action == "remove") continue;
         const std::string version = offered(repositories, step);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "builder/fetch/apk/apk_package.hpp"
 #include "builder/fetch/http/url.hpp"
 
 namespace imgforge::steps {
@@ -14,7 +15,7 @@ lock::LockedPackage package_row(const std::vector<fetch::Repository>& repositori
           package.entry.arch,
           fetch::find_repository(repositories, package.entry.name, package.entry.version)->name,
           package.url,
-          package.entry.identity,
+          fetch::identity_in_new_index(package.file.path(), package.entry),
           package.file.digest(),
           package.file.size(),
           package.entry.build_time};

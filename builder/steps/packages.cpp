@@ -75,7 +75,8 @@ std::vector<fetch::Repository> offered(const Profile& profile, const BaseSource&
     for (const fetch::IndexEntry& row : repositories[i].index.entries()) {
       if (!holds(names, row.name)) entries.push_back(row);
     }
-    repositories[i].index = fetch::Index(std::move(entries), repositories[i].name);
+    repositories[i].index =
+        fetch::Index(std::move(entries), repositories[i].name, repositories[i].index.format());
   }
   return repositories;
 }
@@ -120,6 +121,17 @@ PackageChoice locked_choice(const LockedSources& locked) {
   return choice;
 }
 
+/// Of an index of apk 3 the sandbox cannot show a part: no package of it can stay while others move.
+void require_movable(const std::string& name, const std::vector<fetch::Repository>& repositories) {
+  for (const fetch::Repository& repository : repositories) {
+    if (repository.index.format() == fetch::IndexFormat::kV2 || repository.index.find(name).empty()) continue;
+    throw core::Error(core::Kind::kPackage,
+                      fmt::format("{} cannot be held back: {} has an index of apk 3, which apk sees whole",
+                                  name, repository.name))
+        .hint("name it, too, or give no names: then all packages move");
+  }
+}
+
 /// Lets apk's own resolver choose in the sandbox. Packages that stay are seen in their locked versions only.
 PackageChoice resolve(engine::Context& context, Profile& profile, const artifacts::VerifiedFile& base,
                       const BaseSource& source, const Indexes& indexes) {
@@ -137,13 +149,14 @@ PackageChoice resolve(engine::Context& context, Profile& profile, const artifact
   guest::World world = world_of(indexes.repositories, profile.recipe);
   std::vector<guest::PackageFile> files;
   for (const fetch::FetchedPackage& package : kept) {
+    require_movable(package.entry.name, indexes.repositories);
     world.hidden.push_back(package.entry.name);
     files.push_back(
         {package.file.path(), package.entry.name, package.entry.version, indexes.repositories.size()});
   }
   if (!kept.empty()) {
     world.trust = guest::Trust::kHost;
-    world.repositories.push_back({{}, indexes.repositories.front().arch});
+    world.repositories.push_back({.index = {}, .arch = indexes.repositories.front().arch});
   }
   const auto planned = context.phase("resolve", [&] { return guest::resolve(sandbox, world, files); });
   return choice_of(planned, offered(profile, source, indexes));
@@ -196,7 +209,9 @@ engine::Ref<Indexes> add_indexes(engine::Graph& graph, Profile& profile, engine:
     step.make = [&profile, source, base](engine::Context& context) {
       context.say("looking for them");
       Toolbox tools = profile.tools_for(context);
-      return Indexes{stages::load_indexes(tools, profile.recipe, context[source].origin, context[base].keys)};
+      return Indexes{stages::load_indexes(
+          tools, profile.recipe, context[source].origin,
+          {.newest = context[base].newest, .keys = context[base].keys, .apk = context[base].apk})};
     };
   }
   step.words = [](const Indexes& result) {

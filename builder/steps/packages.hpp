@@ -26,7 +26,7 @@ struct ChosenPackage {
   std::string name;
   std::string version;          ///< afterwards; of "remove" the one that goes
   std::string old_version;      ///< empty unless one is exchanged
-  std::string identity;         ///< hex of `C` in the index (SHA-1 of the control member); empty for "remove"
+  std::string identity;         ///< hex of `C` in the index; empty for "remove"
   std::int64_t build_time = 0;  ///< seconds since the epoch; 0 for "remove"
   bool is_removal() const { return action == "remove"; }
   template <class Self, class Visit>

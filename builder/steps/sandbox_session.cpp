@@ -50,7 +50,10 @@ guest::World world_of(const std::vector<fetch::Repository>& repositories,
   guest::World world;
   for (const fetch::Repository& repository : repositories) {
     world.repositories.push_back(
-        {repository.file ? repository.file->path() : std::filesystem::path(), repository.arch});
+        {.index = repository.file ? repository.file->path() : std::filesystem::path(),
+         .arch = repository.arch,
+         .format = repository.index.format() == fetch::IndexFormat::kV3 ? guest::PackageFormat::kApk3
+                                                                        : guest::PackageFormat::kApk2});
     if (recipe.packages.image_repositories.empty()) world.image_repositories.push_back(repository.image_url);
     if (!repository.file) world.trust = guest::Trust::kHost;
   }

@@ -5,10 +5,12 @@
 
 #include "artifacts/codec/packed_file.hpp"
 #include "artifacts/tar/tar.hpp"
+#include "builder/fetch/adb/adb_blocks.hpp"
 #include "builder/fetch/alpine/alpine_releases.hpp"
 #include "builder/fetch/apk/apk_index.hpp"
 #include "builder/fetch/apk/apk_installed.hpp"
 #include "builder/fetch/apk/apk_package.hpp"
+#include "builder/fetch/apk/apk_v3_index.hpp"
 #include "builder/fetch/apk/gzip_members.hpp"
 #include "builder/fetch/apk/tar_segment.hpp"
 #include "builder/fetch/http/url.hpp"
@@ -34,6 +36,20 @@ std::string control_part(std::string_view bytes) {
     // Then the package is refused by its own reader, too, which is what is looked at.
   }
   return part;
+}
+
+/// SHA-256 of the database that a file of apk 3 begins with; of nothing when there is none.
+core::Digest database_digest(std::string_view bytes) {
+  std::string database;
+  try {
+    fetch::AdbStream stream(fetch::gzip_source(bytes), "input", 1 << 20);
+    fetch::AdbBlocks blocks(stream, fetch::AdbSchema::kPackage);
+    blocks.next();
+    database = blocks.read_all(1 << 20, "a database");
+  } catch (const std::exception&) {
+    // As above.
+  }
+  return core::digest_of(core::HashAlgorithm::kSha256, database);
 }
 
 }  // namespace
@@ -80,6 +96,32 @@ void apk_package(std::string_view bytes) {
   entry.identity = core::digest_of(core::HashAlgorithm::kSha1, control_part(bytes));
   fetch::verify_package(file_of(bytes), entry);
   fetch::read_pkginfo(file_of(bytes), entry);
+}
+
+void apk_v3_index(std::string_view bytes) {
+  const fetch::V3IndexParts parts = fetch::split_v3_index(bytes, "input");
+  fetch::parse_v3_index(parts.database, "x86_64", "input");
+}
+
+void apk_v3_database(std::string_view bytes) {
+  fetch::parse_v3_index(bytes, "x86_64", "input");
+}
+
+/// The package that an index would mean by these bytes. No content is told that is not what the package says.
+void apk_v3_package(std::string_view bytes) {
+  fetch::IndexEntry entry;
+  entry.name = "tool";
+  entry.version = "1.0-r0";
+  entry.arch = "x86_64";
+  entry.size = bytes.size();
+  entry.identity = database_digest(bytes);
+  fetch::read_package(file_of(bytes), entry,
+                      [](const artifacts::TarEntry& member, const fetch::ReadContent& read) {
+                        if (member.path.starts_with('/') || member.path.find("..") == 0)
+                          throw std::logic_error("a path that leads elsewhere: " + member.path);
+                        if (member.type == artifacts::EntryType::kFile && read(1 << 20).size() != member.size)
+                          throw std::logic_error("a content of another size");
+                      });
 }
 
 void tar_segment(std::string_view bytes) {

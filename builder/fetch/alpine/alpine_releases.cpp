@@ -75,10 +75,11 @@ ReleaseName ReleaseName::parse(std::string_view text) {
   static const std::regex form("v?([0-9]{1,3}\\.[0-9]{1,3})(\\.[0-9]{1,3}(_(alpha|beta|rc)[0-9]{1,3})?)?");
   if (text == "edge" || text == "latest-stable") return {std::string(text), {}};
   const std::string copy(text);
+  if (static const std::regex snapshot("20[0-9]{6}"); std::regex_match(copy, snapshot)) return {"edge", copy};
   std::smatch match;
   if (!std::regex_match(copy, match, form)) {
     throw core::Error(core::Kind::kRecipe, "not an Alpine release: \"" + core::escaped(text, 60) + "\"")
-        .hint("write a branch (3.22, edge, latest-stable) or an exact version (3.22.2)");
+        .hint("write a branch (3.22, edge, latest-stable) or an exact version (3.22.2, or 20251016 of edge)");
   }
   return {"v" + match[1].str(), match[2].matched ? match[1].str() + match[2].str() : std::string()};
 }

@@ -17,9 +17,9 @@ namespace imgforge::fetch {
 /// What a recipe calls a release, taken apart.
 struct ReleaseName {
   std::string folder;   ///< of the mirror: "v3.22", "edge", "latest-stable"
-  std::string version;  ///< exact: "3.22.2", "3.22.0_rc1"; empty: the newest of the branch
-  /// Accepts "3.22", "3.22.2", "3.22.0_rc1", each with or without "v", "edge" and "latest-stable". Throws
-  /// kRecipe.
+  std::string version;  ///< exact: "3.22.2", "3.22.0_rc1", "20251016"; empty: the newest of the branch
+  /// Accepts "3.22", "3.22.2", "3.22.0_rc1", each with or without "v", "edge", its snapshots ("20251016") and
+  /// "latest-stable". Throws kRecipe.
   static ReleaseName parse(std::string_view text);
 };
 

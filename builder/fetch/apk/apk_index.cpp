@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <array>
 
+#include "builder/fetch/adb/adb_blocks.hpp"
+#include "builder/fetch/apk/apk_v3_index.hpp"
 #include "builder/fetch/apk/gzip_members.hpp"
 #include "builder/fetch/apk/tar_segment.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "signing/apk_v3_signature.hpp"
 
 namespace imgforge::fetch {
 namespace {
@@ -49,10 +52,6 @@ bool looks_like_gzip(std::string_view bytes) {
 
 /// Takes the file apart. The control part is not looked into before its signature was checked.
 SignedIndex split_index(std::string_view bytes, std::string_view what) {
-  if (is_apk_v3(bytes)) {
-    throw refused(core::Kind::kPackage, what, "apk v3 index: imgforge reads v2; this repository has none")
-        .hint("name a repository for apk-tools 2");
-  }
   if (!looks_like_gzip(bytes)) {
     throw refused(core::Kind::kPackage, what, "not an index")
         .hint("the mirror sent something else; is its URL right?");
@@ -83,39 +82,69 @@ const std::string& index_text(const std::vector<SegmentFile>& files, std::string
   return std::find_if(files.begin(), files.end(), is_index)->content;
 }
 
-IndexEdition edition_of(const std::vector<SegmentFile>& files, const Index& index) {
-  IndexEdition edition;
-  for (const SegmentFile& file : files) {
-    edition.time = std::max(edition.time, file.modified);
-    if (file.name == "DESCRIPTION") edition.description = file.content.substr(0, kDescriptionLimit);
+/// Who signed the parts, by what `verify` finds.
+template <class Verify>
+IndexSigner signer_of(const PublicKeys& keys, std::string_view what, Verify&& verify) {
+  try {
+    const signing::ApkSignature signature = verify();
+    return {.key_name = signature.key_name,
+            .key_digest = core::digest_of(core::HashAlgorithm::kSha256, keys.at(signature.key_name)),
+            .algorithm = signature.algorithm};
+  } catch (core::Error& error) {
+    core::Error named = refused(error.kind(), what, error.message());
+    throw named.hint(error.hint());
   }
-  for (const IndexEntry& entry : index.entries()) edition.time = std::max(edition.time, entry.build_time);
+}
+
+/// `time`: of the index itself, where it says one.
+IndexEdition edition_of(std::string description, std::uint64_t time, const std::vector<IndexEntry>& entries) {
+  IndexEdition edition{.description = std::move(description), .time = time};
+  edition.description.resize(std::min(edition.description.size(), kDescriptionLimit));
+  for (const IndexEntry& entry : entries) edition.time = std::max(edition.time, entry.build_time);
   edition.time = std::min(edition.time, kLastTime);
   return edition;
 }
 
 }  // namespace
 
+Index load_v3_index(std::string_view bytes, const PublicKeys& keys, std::string_view arch,
+                    std::string_view what) {
+  const V3IndexParts parts = split_v3_index(bytes, what);
+  IndexSigner signer = signer_of(keys, what, [&] {
+    const signing::ApkV3Signed file{static_cast<std::uint32_t>(AdbSchema::kIndex), parts.database};
+    return signing::verify_apk_v3_signatures(parts.signatures, file, keys);
+  });
+  V3IndexContent content = parse_v3_index(parts.database, arch, what);
+  IndexEdition edition = edition_of(std::move(content.description), 0, content.entries);
+  Index index(std::move(content.entries), what, IndexFormat::kV3);
+  index.signer_ = std::move(signer);
+  index.edition_ = std::move(edition);
+  return index;
+}
+
 Index load_index(std::string_view bytes, const PublicKeys& keys, std::string_view arch,
                  std::string_view what) {
+  if (is_apk_v3(bytes)) return load_v3_index(bytes, keys, arch, what);
   const SignedIndex parts = split_index(bytes, what);
-  signing::ApkSignature signature;
-  try {
-    signature = signing::verify_apk_signatures(parts.signatures, core::as_bytes(parts.control), keys);
-  } catch (core::Error& error) {
-    core::Error named = refused(error.kind(), what, error.message());
-    throw named.hint(error.hint());
-  }
+  IndexSigner signer = signer_of(keys, what, [&] {
+    return signing::verify_apk_signatures(parts.signatures, core::as_bytes(parts.control), keys);
+  });
   const std::vector<SegmentFile> files = read_tar_segment(parts.unpacked, what);
   Index index = Index::parse(index_text(files, what), arch, what);
-  index.signer_ = {.key_name = signature.key_name,
-                   .key_digest = core::digest_of(core::HashAlgorithm::kSha256, keys.at(signature.key_name)),
-                   .algorithm = signature.algorithm};
-  index.edition_ = edition_of(files, index);
+  index.signer_ = std::move(signer);
+  std::string description;
+  std::uint64_t time = 0;
+  for (const SegmentFile& file : files) {
+    time = std::max(time, file.modified);
+    if (file.name == "DESCRIPTION") description = file.content;
+  }
+  index.edition_ = edition_of(std::move(description), time, index.entries());
   return index;
 }
 
 Index read_medium_index(std::string_view bytes, std::string_view arch, std::string_view what) {
+  if (is_apk_v3(bytes))
+    return {parse_v3_index(split_v3_index(bytes, what).database, arch, what).entries, what, IndexFormat::kV3};
   const std::vector<SegmentFile> files = read_tar_segment(split_index(bytes, what).unpacked, what);
   return Index::parse(index_text(files, what), arch, what);
 }

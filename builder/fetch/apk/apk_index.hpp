@@ -1,8 +1,8 @@
-// APKINDEX: what a repository has. Only an index whose signature was verified becomes an Index here; its text
-// is read strictly, because names and versions out of it become URLs and file names. Format:
-// https://wiki.alpinelinux.org/wiki/Apk_spec (index v2): gzip members signature + control; the control tar
-// holds DESCRIPTION and APKINDEX, records of `<letter>:<value>` lines separated by blank lines. The code is
-// in apk_index.cpp and apk_index_text.cpp.
+// The index: what a repository has. Only an index whose signature was verified becomes an Index here; it is
+// read strictly, because names and versions out of it become URLs and file names. Formats:
+// https://wiki.alpinelinux.org/wiki/Apk_spec (index v2, APKINDEX.tar.gz): gzip members signature + control;
+// the control tar holds DESCRIPTION and APKINDEX, records of `<letter>:<value>` lines separated by blank
+// lines; and that of apk 3 (apk_v3_index.hpp). The code is in apk_index.cpp and apk_index_text.cpp.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,9 @@
 
 namespace imgforge::fetch {
 
-/// One package of an index. Lists are as stored, split at blanks.
+constexpr std::size_t kMaxIndexEntries = 500'000;
+
+/// One package of an index, with the letters of v2's text. Lists are as stored, split at blanks.
 struct IndexEntry {
   std::string name;                                                  ///< P
   std::string version;                                               ///< V
@@ -33,15 +35,18 @@ struct IndexEntry {
   std::string commit;                                                ///< c: of the packaging repository
   std::uint64_t priority = 0;                                        ///< k: among providers
   std::vector<std::string> depends, provides, install_if, replaces;  ///< D, p, i, r
-  core::Digest identity;  ///< C: SHA-1 of the package's control member
+  core::Digest identity;  ///< C: what the very package is known by (apk_identity.hpp)
 
   std::string full_name() const { return name + "-" + version; }
   std::string file_name() const { return full_name() + ".apk"; }
 };
 
+/// Which apk an index was made for. apk 3 reads both.
+enum class IndexFormat { kV2, kV3 };
+
 /// Who signed an index.
 struct IndexSigner {
-  std::string key_name;     ///< file name of the public key
+  std::string key_name;     ///< file name of the public key, as trusted here
   core::Digest key_digest;  ///< sha256 of the key file
   core::HashAlgorithm algorithm = core::HashAlgorithm::kSha1;
 };
@@ -61,7 +66,7 @@ class Index {
   /// number, kUnsafe beyond the budget of entries; `what` names the index in messages.
   static Index parse(std::string_view text, std::string_view arch, std::string_view what);
   /// Of entries that were checked already, such as those of a lock. Throws kPackage when two contradict.
-  Index(std::vector<IndexEntry> entries, std::string_view what);
+  Index(std::vector<IndexEntry> entries, std::string_view what, IndexFormat format = IndexFormat::kV2);
 
   const std::vector<IndexEntry>& entries() const { return entries_; }
   /// All versions of a package, in the order of the index; empty when there is none.
@@ -70,21 +75,25 @@ class Index {
   const IndexEntry* find(std::string_view name, std::string_view version) const;
   const IndexSigner& signer() const { return signer_; }
   const IndexEdition& edition() const { return edition_; }
+  IndexFormat format() const { return format_; }
 
  private:
   friend Index load_index(std::string_view, const PublicKeys&, std::string_view, std::string_view);
+  friend Index load_v3_index(std::string_view, const PublicKeys&, std::string_view, std::string_view);
   std::vector<IndexEntry> entries_;
   std::multimap<std::string, std::size_t, std::less<>> by_name_;
   IndexSigner signer_;
   IndexEdition edition_;
+  IndexFormat format_ = IndexFormat::kV2;
 };
 
-/// Verifies and reads the bytes of an APKINDEX.tar.gz. Throws kSignature (unsigned, unknown key, bad
-/// signature), kPackage (not an index, other architecture, malformed), kUnsafe (budgets).
+/// Verifies and reads the bytes of an APKINDEX.tar.gz or Packages.adb, by what they begin with. Throws
+/// kSignature (unsigned, unknown key, bad signature), kPackage (not an index, other architecture, malformed),
+/// kUnsafe (budgets).
 Index load_index(std::string_view bytes, const PublicKeys& keys, std::string_view arch,
                  std::string_view what);
 
-/// Reads an APKINDEX.tar.gz without looking at its signature: only for the index of a medium whose own digest
+/// Reads an index without looking at its signature: only for the index of a medium whose own digest
 /// was verified as a whole. Throws kPackage, kUnsafe.
 Index read_medium_index(std::string_view bytes, std::string_view arch, std::string_view what);
 

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <set>
 
+#include "builder/fetch/apk/apk_identity.hpp"
 #include "builder/fetch/apk/apk_index.hpp"
 #include "builder/fetch/apk/apk_installed.hpp"
 #include "builder/fetch/apk/apk_names.hpp"
@@ -15,8 +16,6 @@
 
 namespace imgforge::fetch {
 namespace {
-
-constexpr std::size_t kMaxEntries = 500'000;
 
 /// In which the two texts differ.
 struct Form {
@@ -128,17 +127,11 @@ class Parser {
   }
 
   core::Digest identity(std::string_view value) const {
-    if (!value.starts_with("Q1"))
-      throw wrong("unknown kind of package checksum \"" + core::escaped(value, 40) + "\"");
     try {
-      std::vector<std::uint8_t> bytes = core::from_base64(value.substr(2));
-      if (bytes.size() == core::hash_size(core::HashAlgorithm::kSha1)) {
-        return core::Digest(core::HashAlgorithm::kSha1, std::move(bytes));
-      }
-    } catch (const core::Error&) {
-      // Told below with the place.
+      return parse_identity(value);
+    } catch (const core::Error& error) {
+      throw wrong(error.message());
     }
-    throw wrong("malformed package checksum \"" + core::escaped(value, 60) + "\"");
   }
 
   std::uint64_t number(char letter, std::string_view value) const {
@@ -184,7 +177,8 @@ class Parser {
 
 }  // namespace
 
-Index::Index(std::vector<IndexEntry> entries, std::string_view what) : entries_(std::move(entries)) {
+Index::Index(std::vector<IndexEntry> entries, std::string_view what, IndexFormat format)
+    : entries_(std::move(entries)), format_(format) {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const IndexEntry& entry = entries_[i];
     const IndexEntry* other = find(entry.name, entry.version);
@@ -197,7 +191,7 @@ Index::Index(std::vector<IndexEntry> entries, std::string_view what) : entries_(
 }
 
 Index Index::parse(std::string_view text, std::string_view arch, std::string_view what) {
-  const Form form{arch, "CPVAS", "", kMaxEntries, false};
+  const Form form{arch, "CPVAS", "", kMaxIndexEntries, false};
   return Index(Parser(form, what).parse(text), what);
 }
 

@@ -9,6 +9,7 @@
 
 #include "artifacts/codec/gzip.hpp"
 #include "artifacts/tar/tar_format.hpp"
+#include "builder/fetch/apk/apk_identity.hpp"
 #include "builder/fetch/apk/apk_package.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -42,9 +43,8 @@ std::string_view fallback(char letter) {
 std::string record_of(const IndexedPackage& package) {
   const IndexEntry& entry = package.entry;
   const auto fields = fields_of(read_pkginfo(package.file.path(), entry));
-  std::string record =
-      fmt::format("C:Q1{}\nP:{}\nV:{}\nA:{}\nS:{}\n", core::to_base64(entry.identity.bytes()), entry.name,
-                  entry.version, entry.arch, entry.size);
+  std::string record = fmt::format("C:{}\nP:{}\nV:{}\nA:{}\nS:{}\n", identity_text(entry.identity),
+                                   entry.name, entry.version, entry.arch, entry.size);
   for (const auto& [letter, key] : kSingle) {
     const auto found = fields.find(key);
     const std::string_view value = found == fields.end() ? fallback(letter) : std::string_view(found->second);

@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "artifacts/tar/tar.hpp"
+#include "builder/fetch/adb/adb_stream.hpp"
+#include "builder/fetch/apk/apk_v3_package.hpp"
 #include "builder/fetch/apk/gzip_members.hpp"
 #include "builder/fetch/apk/tar_segment.hpp"
 #include "core/error.hpp"
@@ -37,7 +39,7 @@ struct Parts {
   bool is_signed = false;
   std::string signature;  ///< unpacked
   std::string control;    ///< unpacked
-  core::Digest control_sha1;
+  core::Digest control_digest;
   core::Digest data_sha256;
   std::size_t control_member() const { return is_signed ? 1 : 0; }
   std::uint64_t data_offset() const { return members[control_member() + 1].offset; }
@@ -50,17 +52,18 @@ bool holds_signatures(const std::string& segment, const std::string& name) {
   });
 }
 
-Parts read_parts(int fd, const std::string& name) {
+/// `algorithm`: what the control part is hashed with.
+Parts read_parts(int fd, const std::string& name, core::HashAlgorithm algorithm) {
   Parts parts;
   std::string first;
-  core::Hasher first_sha1(core::HashAlgorithm::kSha1);
-  core::Hasher second_sha1(core::HashAlgorithm::kSha1);
+  core::Hasher first_member(algorithm);
+  core::Hasher second_member(algorithm);
   core::Hasher data(core::HashAlgorithm::kSha256);
   const auto watch = [&](std::size_t member, std::span<const std::byte> raw,
                          std::span<const std::byte> content) {
     const std::string_view text(reinterpret_cast<const char*>(content.data()), content.size());
     if (member == 0) {
-      first_sha1.update(raw);
+      first_member.update(raw);
       first += text;
       return;
     }
@@ -72,7 +75,7 @@ Parts read_parts(int fd, const std::string& name) {
       data.update(raw);
       return;
     }
-    second_sha1.update(raw);
+    second_member.update(raw);
     parts.control += text;
     if (parts.control.size() > kControlLimit) {
       throw core::Error(core::Kind::kUnsafe, fmt::format("{}: its control part unpacks to more than {} bytes",
@@ -80,7 +83,7 @@ Parts read_parts(int fd, const std::string& name) {
     }
   };
   parts.members = split_gzip(gzip_source(fd, name), name, kMemberLimits, watch);
-  parts.control_sha1 = (parts.is_signed ? second_sha1 : first_sha1).finish();
+  parts.control_digest = (parts.is_signed ? second_member : first_member).finish();
   parts.data_sha256 = data.finish();
   return parts;
 }
@@ -136,9 +139,7 @@ void check_pkginfo(const Parts& parts, const IndexEntry& entry) {
   }
 }
 
-using Visitor = std::function<void(const artifacts::TarEntry&, artifacts::TarReader&)>;
-
-void visit_files(int fd, const Parts& parts, const IndexEntry& entry, const Visitor& see) {
+void visit_files(int fd, const Parts& parts, const IndexEntry& entry, const PackageVisitor& see) {
   if (::lseek(fd, static_cast<off_t>(parts.data_offset()), SEEK_SET) < 0) {
     throw core::system_error(errno, "cannot seek in", entry.file_name());
   }
@@ -147,28 +148,31 @@ void visit_files(int fd, const Parts& parts, const IndexEntry& entry, const Visi
     artifacts::TarReader reader(fd, entry.full_name(), policy);
     artifacts::TarEntry member;
     while (reader.next(member)) {
-      if (see) see(member, reader);
+      if (see) see(member, [&](std::uint64_t limit) { return reader.read_text(limit); });
     }
   } catch (const core::Error& error) {
     throw refused(error.kind(), entry, error.message()).hint(error.hint());
   }
 }
 
-void check_format(int fd, const IndexEntry& entry) {
+bool has_format_of_apk_3(int fd) {
   std::array<char, 4> magic{};
   const ssize_t size = ::pread(fd, magic.data(), magic.size(), 0);
-  if (size > 0 && is_apk_v3({magic.data(), static_cast<std::size_t>(size)}))
-    throw refused(core::Kind::kPackage, entry, "apk v3 package: imgforge reads v2");
+  return size > 0 && is_apk_v3({magic.data(), static_cast<std::size_t>(size)});
 }
 
-/// Everything but the data's files.
-Parts checked_parts(const core::Fd& fd, const std::filesystem::path& file, const IndexEntry& entry) {
+core::Fd open_package(const std::filesystem::path& file, const IndexEntry& entry) {
+  core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
   const std::uint64_t size = core::file_size(fd.get(), file.native());
   if (size != entry.size) {
     throw refused(core::Kind::kIntegrity, entry, fmt::format("expected {} bytes, got {}", entry.size, size));
   }
-  check_format(fd.get(), entry);
-  Parts parts = read_parts(fd.get(), entry.full_name());
+  return fd;
+}
+
+/// Everything but the data's files.
+Parts checked_parts(const core::Fd& fd, const IndexEntry& entry) {
+  Parts parts = read_parts(fd.get(), entry.full_name(), entry.identity.algorithm());
   if (parts.members.size() != parts.control_member() + 2) {
     throw refused(core::Kind::kPackage, entry,
                   fmt::format("{} parts instead of signature (there need be none), control and data",
@@ -178,10 +182,10 @@ Parts checked_parts(const core::Fd& fd, const std::filesystem::path& file, const
     throw refused(core::Kind::kUnsafe, entry,
                   fmt::format("a signature part larger than {} KiB", kSignatureLimit >> 10));
   }
-  if (parts.control_sha1 != entry.identity) {
+  if (parts.control_digest != entry.identity) {
     throw refused(core::Kind::kIntegrity, entry,
                   fmt::format("identity mismatch: the index means {}, this is {}", entry.identity.to_string(),
-                              parts.control_sha1.to_string()));
+                              parts.control_digest.to_string()));
   }
   check_pkginfo(parts, entry);
   return parts;
@@ -189,15 +193,26 @@ Parts checked_parts(const core::Fd& fd, const std::filesystem::path& file, const
 
 }  // namespace
 
-void read_package(const std::filesystem::path& file, const IndexEntry& entry, const Visitor& see) {
-  const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
-  const Parts parts = checked_parts(fd, file, entry);
-  visit_files(fd.get(), parts, entry, see);
+void read_package(const std::filesystem::path& file, const IndexEntry& entry, const PackageVisitor& see) {
+  const core::Fd fd = open_package(file, entry);
+  if (has_format_of_apk_3(fd.get())) return read_v3_package(fd.get(), entry, see);
+  visit_files(fd.get(), checked_parts(fd, entry), entry, see);
 }
 
 std::string read_pkginfo(const std::filesystem::path& file, const IndexEntry& entry) {
+  const core::Fd fd = open_package(file, entry);
+  if (has_format_of_apk_3(fd.get()))
+    throw refused(core::Kind::kPackage, entry, "a package of apk 3, which no index of apk 2 can name");
+  return pkginfo_of(checked_parts(fd, entry), entry);
+}
+
+bool is_v3_package(const std::filesystem::path& file) {
+  return has_format_of_apk_3(core::open_regular(file, core::FollowLinks::kNo).get());
+}
+
+core::Digest identity_in_new_index(const std::filesystem::path& file, const IndexEntry& entry) {
   const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
-  return pkginfo_of(checked_parts(fd, file, entry), entry);
+  return has_format_of_apk_3(fd.get()) ? v3_database_digest(fd.get(), entry.full_name()) : entry.identity;
 }
 
 void verify_package(const std::filesystem::path& file, const IndexEntry& entry) {

@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::uint64_t kIndexLimit = std::uint64_t{64} << 20;
 constexpr std::uint64_t kPackageLimit = std::uint64_t{4} << 30;
+constexpr std::string_view kIndexName = "APKINDEX.tar.gz";
+constexpr std::string_view kV3IndexName = "Packages.adb";
 
 struct Found {
   const IndexEntry* entry = nullptr;
@@ -37,7 +39,7 @@ Found find_choice(const PackageChoice& choice, const std::vector<Repository>& re
 
 Download download_of(const Found& found, const PackageChoice& choice) {
   const IndexEntry& entry = *found.entry;
-  const std::string path = found.repository->arch + "/" + entry.file_name();
+  const std::string path = package_folder(*found.repository, entry) + "/" + entry.file_name();
   Download download{
       .name = "package " + entry.full_name(),
       .urls = {},
@@ -65,6 +67,14 @@ Download download_of(const Found& found, const PackageChoice& choice) {
 }
 
 }  // namespace
+
+const std::string& package_folder(const Repository& repository, const IndexEntry& entry) {
+  return repository.index.format() == IndexFormat::kV3 ? entry.arch : repository.arch;
+}
+
+std::string repository_line(const std::string& url, std::string_view index_url) {
+  return index_url.ends_with(kV3IndexName) ? "v3 " + url : url;
+}
 
 const Repository* find_repository(const std::vector<Repository>& repositories, std::string_view name,
                                   std::string_view version) {
@@ -110,8 +120,10 @@ std::vector<Repository> load_repositories(const Context& context, const std::vec
                             indexes[i] = load_index(got.content, keys, arch, redacted_url(got.url));
                             histories[i].check(*indexes[i], got.url);
                           }};
-    for (const std::string& url : urls.back()) {
-      request.urls.push_back(join_url(url, fmt::format("{}/APKINDEX.tar.gz", arch)));
+    for (const std::string_view name : {kIndexName, kV3IndexName}) {
+      if (name == kV3IndexName && !is_url) break;  // Alpine's own mirrors have both names or the first
+      for (const std::string& url : urls.back())
+        request.urls.push_back(join_url(url, fmt::format("{}/{}", arch, name)));
     }
     if (context.network == Network::kOffline) histories[i].put_last_first(request.urls);
     requests.push_back(std::move(request));

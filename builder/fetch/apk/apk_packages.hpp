@@ -20,18 +20,27 @@ struct Repository {
   std::string arch;
   std::vector<std::string> urls;                ///< below which `<arch>/` lies, in order of trying
   std::string index_url;                        ///< where the index came from
-  std::optional<artifacts::VerifiedFile> file;  ///< APKINDEX.tar.gz as it was signed; none: out of a lock
+  std::optional<artifacts::VerifiedFile> file;  ///< the index as it was signed; none: out of a lock
   Index index;
   std::string image_url = {};  ///< of the repository as images name it
 };
+
+/// Where below a repository a package lies: with an index of apk 3 in the folder of the package's own
+/// architecture ("noarch"), else in that of the repository's.
+const std::string& package_folder(const Repository& repository, const IndexEntry& entry);
+
+/// The line of /etc/apk/repositories for a repository at `url` whose index came from `index_url`: apk asks
+/// for Packages.adb only when it is told to.
+std::string repository_line(const std::string& url, std::string_view index_url);
 
 /// URLs of a repository entry: a name ("main", "community") below each mirror's branch, or one full URL.
 /// Throws kRecipe for anything else.
 std::vector<std::string> repository_urls(std::string_view entry, const std::vector<std::string>& mirrors,
                                          std::string_view branch);
 
-/// Fetches and verifies the indexes in parallel; an unchanged one costs one conditional request. Results in
-/// order of `entries`. Throws kFetch, kSignature, kPackage, kUnsafe, naming repository and mirror.
+/// Fetches and verifies the indexes in parallel; an unchanged one costs one conditional request. Where a
+/// repository that is named by its URL has no APKINDEX.tar.gz, Packages.adb is asked for. Results in order of
+/// `entries`. Throws kFetch, kSignature, kPackage, kUnsafe, naming repository and mirror.
 std::vector<Repository> load_repositories(const Context& context, const std::vector<std::string>& entries,
                                           const std::vector<std::string>& mirrors, std::string_view branch,
                                           std::string_view arch, const PublicKeys& keys);

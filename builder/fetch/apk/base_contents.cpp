@@ -3,9 +3,24 @@
 #include <algorithm>
 
 #include "artifacts/tar/tar.hpp"
+#include "builder/fetch/apk/apk_installed.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::fetch {
+namespace {
+
+/// A database that cannot be read says nothing: the base's own apk will have its say.
+std::string apk_version(const std::string& database) {
+  try {
+    for (const IndexEntry& entry : parse_installed(database, "the base's database of packages")) {
+      if (entry.name == "apk-tools") return entry.version;
+    }
+  } catch (const core::Error&) {
+  }
+  return {};
+}
+
+}  // namespace
 
 BaseContents read_base(const artifacts::VerifiedFile& tarball) {
   artifacts::TarPolicy policy;
@@ -17,6 +32,9 @@ BaseContents read_base(const artifacts::VerifiedFile& tarball) {
   while (reader.next(entry)) {
     contents.newest = std::max(contents.newest, entry.mtime);
     add_key_member(contents.keys, reader, entry);
+    if (entry.type == artifacts::EntryType::kFile &&
+        (entry.path == "lib/apk/db/installed" || entry.path == "usr/lib/apk/db/installed"))
+      contents.apk = apk_version(reader.read_text(kMaxInstalledBytes));
     shell |= entry.path == "bin/sh" || entry.path == "usr/bin/sh";
   }
   if (!shell) {

@@ -111,10 +111,6 @@ GzipSource gzip_source(int fd, std::string_view name) {
   return [fd, name](std::span<std::byte> buffer) { return core::read_some(fd, buffer, name); };
 }
 
-bool is_apk_v3(std::string_view bytes) {
-  return bytes.starts_with("ADB.") || bytes.starts_with("ADBd") || bytes.starts_with("ADBc");
-}
-
 std::vector<GzipMember> split_gzip(const GzipSource& source, std::string_view name,
                                    std::span<const std::uint64_t> limits, const GzipWatcher& watcher) {
   Input input(source);

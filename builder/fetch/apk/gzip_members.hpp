@@ -28,10 +28,6 @@ GzipSource gzip_source(std::string_view bytes);
 /// Reads from where `fd` stands (not owned); `name` must outlive the source.
 GzipSource gzip_source(int fd, std::string_view name);
 
-/// Whether a file begins as those of apk 3 do (apk-v3(5): "ADB." plain, "ADBd" deflate, "ADBc" with another
-/// compression), which is another format under the same names.
-bool is_apk_v3(std::string_view bytes);
-
 /// Splits the source. `limits` has for each member the most bytes that it may unpack to; its size is the most
 /// members that there may be. Throws kPackage (no gzip, damaged, cut, or bytes after the last member, saying
 /// "trailing") and kUnsafe (over a limit), naming `name`.

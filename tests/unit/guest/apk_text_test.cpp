@@ -39,6 +39,16 @@ TEST(ApkText, PlanLines) {
   EXPECT_TRUE(parse_plan("OK: 7 MiB in 15 packages\n").empty());
 }
 
+TEST(ApkText, PlanLinesOfApk3) {
+  const std::vector<PlannedPackage> plan = parse_plan(
+      "( 1/12) Installing busybox-suid (1.36.1-r15)\n"
+      "  Executing busybox-1.36.1-r19.trigger\n"
+      "(12/12) Upgrading jq (1.6-r0 -> 1.7.1-r0)\n(   \n(\n");
+  const std::vector<PlannedPackage> expected{{Action::kInstall, "busybox-suid", "1.36.1-r15", ""},
+                                             {Action::kUpgrade, "jq", "1.7.1-r0", "1.6-r0"}};
+  EXPECT_EQ(plan, expected);
+}
+
 TEST(ApkText, MissingPackages) {
   EXPECT_EQ(missing_packages("ERROR: unable to select packages:\n  nosuch (no such package):\n"
                              "    required by: world[nosuch]\n"),
@@ -55,6 +65,14 @@ TEST(ApkText, FailedScript) {
   EXPECT_EQ(failed->script, "post-install");
   EXPECT_EQ(failed->exit_code, 7);
   EXPECT_FALSE(failed_script("OK: 7 MiB\n"));
+  const std::optional<FailedScript> of_apk_3 = failed_script(
+      "  Executing hello-bad-1.0-r0.post-install\n  * failing\n"
+      "ERROR: lib/apk/exec/hello-bad-1.0-r0.post-install: exited with error 7\n1 error; 8080 KiB in 16 "
+      "packages\n");
+  ASSERT_TRUE(of_apk_3);
+  EXPECT_EQ(of_apk_3->package, "hello-bad");
+  EXPECT_EQ(of_apk_3->script, "post-install");
+  EXPECT_EQ(of_apk_3->exit_code, 7);
 }
 
 }  // namespace

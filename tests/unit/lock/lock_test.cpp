@@ -96,6 +96,17 @@ TEST(Lock, TextGivesTheSameLockBack) {
   EXPECT_EQ(print_lock(again), text);
 }
 
+TEST(Lock, ChecksumsOfPackagesMayBeSha256) {
+  Lock lock = example();
+  lock.packages[1].identity = digest("database");
+  const std::string text = print_lock(lock);
+  EXPECT_NE(text.find("\"checksum\": \"Q2"), std::string::npos) << text;
+  EXPECT_EQ(parse_lock(text, "demo.lock.json").packages, lock.packages);
+  std::string bad = text;
+  bad.replace(bad.find("\"Q2"), 3, "\"Q1");
+  EXPECT_THROW(parse_lock(bad, "demo.lock.json"), core::Error);
+}
+
 TEST(Lock, EveryPackageHasALineOfItsOwnSoThatChangesMerge) {
   const std::vector<std::string> lines = core::split(print_lock(example()), '\n');
   const auto of = [&](const std::string& words) {

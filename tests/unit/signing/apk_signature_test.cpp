@@ -133,9 +133,6 @@ TEST_F(ApkSignatures, KeyNamesFromTheNetworkArePlain) {
 TEST_F(ApkSignatures, UnusableKeysAreRefused) {
   const std::string small = make_key("small", "1024");
   const std::string good = make_key("a");
-  ASSERT_EQ(
-      run("openssl", {"ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "ec.pem"}).exit_code, 0);
-  const std::string ec = run("openssl", {"ec", "-in", "ec.pem", "-pubout"}).out;
   const std::string secret = core::read_text_file(folder_ / "a.rsa");
   std::string encrypted = good;
   encrypted.insert(encrypted.find('\n') + 1,
@@ -144,13 +141,30 @@ TEST_F(ApkSignatures, UnusableKeysAreRefused) {
     std::string pem;
     std::string_view message;
   };
-  for (const Row& row :
-       {Row{small, "1024 bits are too few"}, Row{ec, "not an RSA key"}, Row{secret, "not the PEM text"},
-        Row{"", "not the PEM text"}, Row{"junk", "not the PEM text"}, Row{encrypted, "not the PEM text"},
-        Row{std::string(1 << 20, 'x'), "too large"}}) {
+  for (const Row& row : {Row{small, "1024 bits are too few"}, Row{secret, "not the PEM text"},
+                         Row{"", "not the PEM text"}, Row{"junk", "not the PEM text"},
+                         Row{encrypted, "not the PEM text"}, Row{std::string(1 << 20, 'x'), "too large"}}) {
     expect_error(Kind::kSignature, row.message, [&] { check_apk_key(kName, row.pem); });
   }
   EXPECT_NO_THROW(check_apk_key(kName, good));
+}
+
+TEST_F(ApkSignatures, KeysForEcdsaAreForApk3Only) {
+  const auto key_on = [&](const std::string& curve) {
+    EXPECT_EQ(run("openssl", {"ecparam", "-name", curve, "-genkey", "-noout", "-out", "ec.pem"}).exit_code,
+              0);
+    return run("openssl", {"ec", "-in", "ec.pem", "-pubout"}).out;
+  };
+  const std::string good = key_on("prime256v1");
+  EXPECT_NO_THROW(check_apk_key(kName, good));
+  expect_error(Kind::kSignature, "not an RSA key", [&] {
+    verify_apk_signature(entry(".SIGN.RSA.", "x"), core::as_bytes(data_), {{std::string(kName), good}});
+  });
+  expect_error(Kind::kSignature, "224 bits are too few", [&] { check_apk_key(kName, key_on("secp224r1")); });
+  EXPECT_EQ(run("openssl", {"genpkey", "-algorithm", "ed25519", "-out", "ed.pem"}).exit_code, 0);
+  expect_error(Kind::kSignature, "neither an RSA key nor one for ECDSA", [&] {
+    check_apk_key(kName, run("openssl", {"pkey", "-in", "ed.pem", "-pubout"}).out);
+  });
 }
 
 TEST_F(ApkSignatures, KeyFolder) {

@@ -89,6 +89,16 @@ TEST_F(InstalledPackages, ChosenOnesComeFirstAndTheBaseIsMarked) {
   EXPECT_TRUE(packages[1].sha256.empty());
 }
 
+TEST_F(InstalledPackages, OfALongChecksumTheDatabaseHasTheFirstBytes) {
+  ManifestPackage package = chosen("jq", "1.7-r0");
+  package.checksum = "Q2" + core::to_base64(std::vector<std::uint8_t>(32, 0));
+  const auto packages = installed_packages(tar({{"lib/apk/db/installed", kDatabase}}), {package});
+  ASSERT_THAT(packages, SizeIs(3));
+  EXPECT_EQ(packages[0], package);
+  package.checksum = "Q2" + core::to_base64(std::vector<std::uint8_t>(32, 1));
+  EXPECT_TRUE(installed_packages(tar({{"lib/apk/db/installed", kDatabase}}), {package})[0].from_base);
+}
+
 TEST_F(InstalledPackages, TheDatabaseIsFoundThroughLinksAndBelowUsr) {
   EXPECT_THAT(installed_packages(tar({{"lib", "->usr/lib"}, {"usr/lib/apk/db/installed", kDatabase}}), {}),
               SizeIs(3));

@@ -40,7 +40,7 @@ TEST(PackageTree, KnowsFoldersLinksTextsAndServices) {
   PackageTree tree;
   artifacts::TarReader reader(tar, {});
   artifacts::TarEntry entry;
-  while (reader.next(entry)) tree.add(entry, reader);
+  while (reader.next(entry)) tree.add(entry, [&](std::uint64_t limit) { return reader.read_text(limit); });
   const guest::Facts facts = tree.facts();
   EXPECT_EQ(facts.text("/etc/passwd"), "root:x:0:0::/root:/bin/sh\n");
   EXPECT_FALSE(facts.texts.contains("/etc/inittab")) << "the initramfs completes it";

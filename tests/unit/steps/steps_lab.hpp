@@ -69,20 +69,22 @@ class SmallAlpine {
     return folder_ / ("v3.22/main/x86_64/hello-" + version + ".apk");
   }
 
-  void put_base(const std::string& motd = "welcome\n") {
+  /// `more`: files that the base has besides.
+  void put_base(const std::string& motd = "welcome\n", imgforge::testing::TarFiles more = {}) {
     const std::string modules = "lib/modules/6.6.1-virt/";
-    const std::string tar = imgforge::testing::tar_of(
-        {{"etc/alpine-release", "3.22.2\n"},
-         {"etc/motd", motd},
-         {"etc/apk/world", "alpine-baselayout\n"},
-         {"etc/apk/keys/" + key().name(), key().pem()},
-         {"bin/sh", "the shell"},
-         {"bin/busybox", core::read_text_file("/bin/busybox", 1 << 24)},
-         {"boot/vmlinuz-virt", image::testing::fake_kernel("6.6.1-virt")},
-         {modules + "modules.dep", "virtio.ko:\n"},
-         {modules + "modules.builtin", "kernel/fs/ext4/ext4.ko\nkernel/fs/overlayfs/overlay.ko\n"},
-         {modules + "virtio.ko", "one"}},
-        imgforge::testing::TarEnd::kWhole, 1700000000);
+    imgforge::testing::TarFiles files{
+        {"etc/alpine-release", "3.22.2\n"},
+        {"etc/motd", motd},
+        {"etc/apk/world", "alpine-baselayout\n"},
+        {"etc/apk/keys/" + key().name(), key().pem()},
+        {"bin/sh", "the shell"},
+        {"bin/busybox", core::read_text_file("/bin/busybox", 1 << 24)},
+        {"boot/vmlinuz-virt", image::testing::fake_kernel("6.6.1-virt")},
+        {modules + "modules.dep", "virtio.ko:\n"},
+        {modules + "modules.builtin", "kernel/fs/ext4/ext4.ko\nkernel/fs/overlayfs/overlay.ko\n"},
+        {modules + "virtio.ko", "one"}};
+    files.insert(files.end(), more.begin(), more.end());
+    const std::string tar = imgforge::testing::tar_of(files, imgforge::testing::TarEnd::kWhole, 1700000000);
     const std::string bytes = imgforge::testing::gzip(tar, 1);
     const std::string file = "alpine-minirootfs-3.22.2-x86_64.tar.gz";
     spill(path("v3.22/releases/x86_64/" + file), bytes);

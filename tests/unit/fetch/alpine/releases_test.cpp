@@ -2,8 +2,11 @@
 
 #include "builder/fetch/alpine/alpine_base.hpp"
 #include "builder/fetch/alpine/alpine_releases.hpp"
+#include "builder/fetch/apk/apk_packages.hpp"
+#include "builder/fetch/apk/base_contents.hpp"
 #include "support/fetch_lab.hpp"
 #include "support/servers.hpp"
+#include "support/source_dir.hpp"
 
 namespace imgforge::fetch {
 namespace {
@@ -28,14 +31,26 @@ std::string release_file(const std::string& version, const std::string& content)
          "\n  sha256: " + sha256(content).hex() + "\n  sha512: " + sha512(content).hex() + "\n";
 }
 
+/// Of edge, whose versions are days.
+std::string edge_release_file(const std::string& day, const std::string& content) {
+  std::string text = release_file(day, content);
+  const std::string branch = "branch: v" + day;
+  while (text.find(branch) != std::string::npos)
+    text.replace(text.find(branch), branch.size(), "branch: edge");
+  return text;
+}
+
 TEST(ReleaseName, BranchesAndVersions) {
   EXPECT_EQ(ReleaseName::parse("3.22").folder, "v3.22");
   EXPECT_EQ(ReleaseName::parse("3.22").version, "");
   EXPECT_EQ(ReleaseName::parse("v3.22.2").version, "3.22.2");
   EXPECT_EQ(ReleaseName::parse("3.22.0_rc1").folder, "v3.22");
   EXPECT_EQ(ReleaseName::parse("edge").folder, "edge");
+  EXPECT_EQ(ReleaseName::parse("20240923").folder, "edge");
+  EXPECT_EQ(ReleaseName::parse("20240923").version, "20240923");
   EXPECT_EQ(ReleaseName::parse("latest-stable").folder, "latest-stable");
-  for (const char* bad : {"", "3", "vedge", "3.22.2/..", "../3.22", "3.22 ", "3.22.2-rc1", "latest"}) {
+  for (const char* bad : {"", "3", "vedge", "3.22.2/..", "../3.22", "3.22 ", "3.22.2-rc1", "latest",
+                          "19991231", "2024092", "v20240923"}) {
     EXPECT_EQ(error_of([&] { ReleaseName::parse(bad); }).kind(), core::Kind::kRecipe) << bad;
   }
 }
@@ -163,13 +178,32 @@ TEST_F(BaseTest, RollingBranchesKeepTheirFolders) {
   const BaseSource stable = find_base(lab_.context, request("latest-stable"));
   EXPECT_EQ(stable.branch, "v3.22");
   EXPECT_EQ(stable.urls.at(0), server_.url("/" + folder_ + "alpine-minirootfs-3.22.2-x86_64.tar.gz"));
-  std::string edge = release_file("20251016", "rolling");
-  while (edge.find("branch: v20251016") != std::string::npos) {
-    edge.replace(edge.find("branch: v20251016"), 17, "branch: edge");
-  }
-  server_.put("edge/releases/x86_64/latest-releases.yaml", edge);
+  server_.put("edge/releases/x86_64/latest-releases.yaml", edge_release_file("20251016", "rolling"));
   server_.put("edge/releases/x86_64/alpine-minirootfs-20251016-x86_64.tar.gz", "rolling");
   EXPECT_EQ(content(request("edge")), "rolling");
+  EXPECT_EQ(content(request("20251016")), "rolling") << "the newest snapshot by its name";
+  EXPECT_EQ(find_base(lab_.context, request("20251016")).branch, "edge");
+  server_.put("edge/releases/x86_64/alpine-minirootfs-20250101-x86_64.tar.gz", "before");
+  server_.put("edge/releases/x86_64/alpine-minirootfs-20250101-x86_64.tar.gz.sha256",
+              sha256("before").hex() + "  alpine-minirootfs-20250101-x86_64.tar.gz\n");
+  EXPECT_EQ(content(request("20250101")), "before") << "one that the mirror still has";
+}
+
+TEST_F(BaseTest, ARealSnapshotOfEdgeIsABase) {
+  const std::filesystem::path real = alpine_material().parent_path() / "real" / "minirootfs";
+  const std::string name = "alpine-minirootfs-20240923-x86_64.tar.gz";
+  if (!std::filesystem::exists(real / name)) GTEST_SKIP() << "the real files are missing: " << real;
+  const std::string bytes = core::read_text_file(real / name, 16 << 20);
+  server_.put("edge/releases/x86_64/" + name, bytes);
+  server_.put("edge/releases/x86_64/latest-releases.yaml", edge_release_file("20240923", bytes));
+  const BaseSource source = find_base(lab_.context, request("20240923"));
+  EXPECT_EQ(source.title(), "alpine-minirootfs 20240923");
+  EXPECT_EQ(source.branch, "edge");
+  const BaseContents contents = read_base(fetch_base(lab_.context, source));
+  EXPECT_EQ(contents.apk, "2.14.4-r3");
+  EXPECT_EQ(contents.keys.size(), 5U);
+  EXPECT_EQ(repository_urls("main", {"https://m/alpine"}, source.branch).front(),
+            "https://m/alpine/edge/main");
 }
 
 TEST_F(BaseTest, AnExactPinNeedsNoReleaseFile) {

@@ -1,13 +1,16 @@
 // The parts of apk files: gzip members, tar segments, the index's text, names, keys.
 #include <gtest/gtest.h>
 
+#include "builder/fetch/apk/apk_identity.hpp"
 #include "builder/fetch/apk/apk_index.hpp"
+#include "builder/fetch/apk/apk_installed.hpp"
 #include "builder/fetch/apk/apk_keys.hpp"
 #include "builder/fetch/apk/apk_names.hpp"
 #include "builder/fetch/apk/gzip_members.hpp"
 #include "builder/fetch/apk/tar_segment.hpp"
 #include "core/atomic_file.hpp"
 #include "support/apk_maker.hpp"
+#include "support/apk_v3_maker.hpp"
 #include "support/fetch_lab.hpp"
 
 namespace imgforge::fetch {
@@ -137,6 +140,17 @@ TEST(ApkIndex, ReadsAllFields) {
   EXPECT_TRUE(Index::parse("", "x86_64", "index").entries().empty());
 }
 
+TEST(ApkIndex, ChecksumsMayBeSha256) {
+  const core::Digest sha256 = core::digest_of(core::HashAlgorithm::kSha256, "control");
+  const std::string record = "C:" + identity_text(sha256) + "\nP:hello\nV:1.0-r0\nA:x86_64\nS:12\n\n";
+  EXPECT_EQ(Index::parse(record, "x86_64", "index").entries().at(0).identity, sha256);
+  const std::string installed =
+      "C:" + identity_text(sha256) +
+      "\nP:hello\nV:1.0-r0\nA:x86_64\nf:S\nF:etc\nR:one\nZ:Q1+//w==\nR:two\nZ:" + identity_text(sha256) +
+      "\n\n";
+  EXPECT_EQ(parse_installed(installed, "database").at(0).identity, sha256);
+}
+
 TEST(ApkIndex, RefusesWhatItCannotTrust) {
   const auto with = [](const std::string& from, const std::string& to) {
     std::string text(kRecord);
@@ -194,6 +208,19 @@ TEST(Keys, FilesOfTheRecipe) {
   EXPECT_EQ(error_of([&] { add_key_files(keys, {folder / "bad.rsa.pub"}); }).kind(), core::Kind::kSignature);
   EXPECT_EQ(error_of([&] { add_key_files(keys, {folder / "none.rsa.pub"}); }).kind(), core::Kind::kIo);
   EXPECT_EQ(keys.size(), 1u);
+}
+
+TEST(Keys, ThoseForEcdsaMayHaveAnyNameOfAKey) {
+  const testing::ApkV3Key curve(testing::ApkV3Key::Type::kEcdsa, "curve");
+  const core::TempDir folder(std::filesystem::temp_directory_path(), "imgforge-keys");
+  PublicKeys keys;
+  for (const char* name : {"curve.pem", "curve.pub", "curve.rsa.pub"}) {
+    core::write_file_atomically(folder / name, curve.pem());
+    EXPECT_NO_THROW(add_key_files(keys, {folder / name})) << name;
+  }
+  core::write_file_atomically(folder / "curve.txt", curve.pem());
+  EXPECT_EQ(error_of([&] { add_key_files(keys, {folder / "curve.txt"}); }).kind(), core::Kind::kSignature);
+  EXPECT_EQ(keys.size(), 3u);
 }
 
 }  // namespace

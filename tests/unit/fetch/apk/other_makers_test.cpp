@@ -1,4 +1,4 @@
-// Packages and indexes as other programs make them: melange, apk 3, several signatures in one index. The
+// Packages and indexes as other programs make them: melange, several signatures in one index. The
 // files are real ones; the folder beside the Alpine test material has them.
 #include <gtest/gtest.h>
 
@@ -58,29 +58,6 @@ TEST_F(OtherMakers, OneTrustedKeyAmongSeveralSignaturesIsEnough) {
       error_of([&] { load_index(bytes, keys({"melange.rsa.pub"}, "melange"), "aarch64", "chainguard"); });
   EXPECT_EQ(error.kind(), core::Kind::kSignature);
   EXPECT_NE(error.message().find("chainguard-"), std::string::npos) << error.message();
-}
-
-TEST_F(OtherMakers, Apk3IsSaidToBeAnotherFormat) {
-  for (const char* name : {"apk-v3/chimera-APKINDEX.tar.gz", "apk-v3/chimera-Packages.adb"}) {
-    const core::Error error = error_of([&] { load_index(read(name), {}, "x86_64", "chimera"); });
-    EXPECT_EQ(error.kind(), core::Kind::kPackage);
-    EXPECT_NE(error.message().find("apk v3 index: imgforge reads v2"), std::string::npos) << error.message();
-  }
-  const fs::path file = folder_ / "apk-v3/chimera-xserver-xlibre-minimal-25.0.0.16-r0.apk";
-  IndexEntry entry;
-  entry.name = "xserver";
-  entry.size = fs::file_size(file);
-  const core::Error error = error_of([&] { verify_package(file, entry); });
-  EXPECT_NE(error.message().find("apk v3 package: imgforge reads v2"), std::string::npos) << error.message();
-}
-
-TEST(Apk3, IsKnownByItsFirstBytes) {
-  for (const char* magic : {"ADB.indx", "ADBd", "ADBc"}) {
-    const core::Error error = error_of([&] { load_index(magic, {}, "x86_64", "x"); });
-    EXPECT_NE(error.message().find("apk v3"), std::string::npos) << magic;
-  }
-  EXPECT_EQ(error_of([] { load_index("ADBx", {}, "x86_64", "x"); }).message().find("apk v3"),
-            std::string::npos);
 }
 
 }  // namespace
