@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
-from harness import PROGRAM, flip_byte, main  # noqa: E402
+from harness import PROGRAM, SOURCE, flip_byte, main  # noqa: E402
 from store_case import LINE, StoreCase  # noqa: E402
 
 
@@ -166,6 +166,64 @@ class Checking(StoreCase):
         self.assertEqual(self.findings(), {
             ("file", f"{base}/v20260101/{LINE}-v20260101.qcow2"), ("file", f"{base}/v20260102/boot-disk-bios.log"),
             ("foreign", "notes.txt")})
+
+    def test_links_are_looked_at(self):
+        images = self.out / "images"
+        (images / "latest-lab.qcow2").symlink_to(f"../releases/{LINE}/v20260101/{LINE}-v20260101.qcow2")
+        (self.out / "isos" / "mine.iso").symlink_to(__file__)
+        self.assertEqual(self.findings(), {("foreign", "images/latest-lab.qcow2"), ("foreign", "isos/mine.iso")})
+        other = self.scratch / "other"
+        shutil.rmtree(other, ignore_errors=True)
+        self.make(other, "--lines", 2)
+        shutil.move(other / "releases" / "demo1-minimal", self.out / "releases" / "demo1-minimal")
+        for folder in ("images", "isos"):
+            for link in (other / folder).glob("demo1*"):
+                shutil.move(link, self.out / folder / link.name)
+        known = self.findings()
+        for name, target, finding in (
+                ("images", f"demo1-minimal.qcow2 ../releases/{LINE}/current/{LINE}.qcow2", "flat name"),
+                ("images", f"demo1-minimal-v20250101.qcow2 ../releases/{LINE}/v20260101/{LINE}-v20260101.qcow2", "flat name"),
+                ("isos", f"{LINE}-v20260101.iso ../releases/{LINE}/v20260102/{LINE}-v20260102.iso", "flat name"),
+                ("images", "lab.qcow2 ../releases/gone/v1/gone.qcow2", "flat name"),
+                ("images", "lab.qcow2 /nowhere", "flat name"),
+                (f"releases/{LINE}", "current ../demo1-minimal/v20260101", "current")):
+            with self.subTest(target):
+                link, to = target.split()
+                path = self.out / name / link
+                before = os.readlink(path) if path.is_symlink() else None
+                path.unlink(missing_ok=True)
+                path.symlink_to(to)
+                self.assertIn((finding, f"{name}/{link}"), self.findings() - known)
+                path.unlink()
+                if before:
+                    path.symlink_to(before)
+        self.assertEqual(self.findings(), known)
+
+    def test_folders_behind_links(self):
+        real = self.scratch / "real"
+        shutil.move(self.out, real)
+        self.out.symlink_to(real)
+        self.addCleanup(shutil.rmtree, real)
+        self.addCleanup(self.out.unlink)
+        self.ok("verify", "--all")
+        everything = (["verify"], ["verify", "--all"], ["list"], ["du"], ["log"], ["gc"], ["repair"], ["clean"], ["show", LINE],
+                      ["prune", "--keep-last", 1], ["archive", "--keep-last", 1], ["remove", f"{LINE}@v20260101"],
+                      ["pin", f"{LINE}@v20260101"], ["rollback", LINE], ["checksum", LINE], ["backup", "--all", self.scratch / "copies"],
+                      ["export", self.scratch / "www"], ["build", "--unsigned", SOURCE / "recipes" / "hello-boot.yaml"])
+        for name in ("releases", f"releases/{LINE}", "images"):
+            with self.subTest(name):
+                aside = self.scratch / "aside"
+                shutil.move(self.out / name, aside)
+                (self.out / name).symlink_to(aside)
+                before = self.snapshot(real), self.snapshot(aside)
+                for words in everything:
+                    self.assertIn(f"{name} is a symbolic link", self.fails(1, *words).stderr, words)
+                self.assertEqual((self.snapshot(real), self.snapshot(aside)), before)
+                (self.out / name).unlink()
+                (self.out / name).symlink_to("/not/mounted")
+                self.assertIn(f"{name} is a symbolic link", self.fails(1, "verify", "--all").stderr)
+                (self.out / name).unlink()
+                shutil.move(aside, self.out / name)
 
     def test_a_lost_file_comes_back_from_the_cache(self):
         lost = self.release("v20260102") / f"{LINE}-v20260102.iso"
