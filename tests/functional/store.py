@@ -3,12 +3,16 @@
 
 import json
 import os
+import pathlib
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from harness import PROGRAM, SOURCE, flip_byte, main  # noqa: E402
+from harness import PROGRAM, SOURCE, FreshCase, flip_byte, main, wait_for  # noqa: E402
 from store_case import LINE, StoreCase  # noqa: E402
 
 
@@ -241,6 +245,19 @@ class Checking(StoreCase):
         self.fails(3, "verify", "--all", env={"XDG_CONFIG_HOME": str(self.scratch / "nobody")})
         self.fails(3, "checksum", LINE, env={"XDG_CONFIG_HOME": str(self.scratch / "nobody")}, says="trusted key")
 
+    def test_nothing_is_hashed_for_a_manifest_that_nobody_signed(self):
+        folder = self.release("v20260101")
+        os.truncate(folder / f"{LINE}-v20260101.iso", 1 << 41)
+        manifest = folder / "manifest.json"
+        text = manifest.read_text()
+        changed = re.sub(r'("size": ?)4096', rf"\g<1>{1 << 41}", text)
+        self.assertNotEqual(text, changed)
+        os.chmod(manifest, 0o644)
+        manifest.write_text(changed)
+        for words in (["--all"], [folder]):
+            result = self.assert_exit(self.run_imgforge("verify", *words, timeout=30), 3)
+            self.assertIn("bad signature", result.stdout)
+
     def test_checksum_is_what_stock_tools_check(self):
         folder = self.release("v20260103")
         for algorithm in ("sha256", "sha512"):
@@ -253,6 +270,38 @@ class Checking(StoreCase):
         self.ok("verify", "--all", "--thorough")
         self.fails(2, "verify", "--thorough")
         self.fails(2, "verify", "--all", self.out, says="--output-dir")
+
+
+class Holes(FreshCase):
+    """Files of a terabyte that hold next to nothing."""
+
+    def sparse(self, name, place, content):
+        path = self.scratch / name
+        with open(path, "wb") as file:
+            file.truncate(1 << 40)
+            file.seek(place)
+            file.write(content)
+        return path
+
+    def test_comparing_passes_over_common_holes(self):
+        one, two = self.sparse("one", 1 << 30, b"abc"), self.sparse("two", 1 << 39, b"abd")
+        start = time.monotonic()
+        result = self.assert_exit(self.run_imgforge("diff", "--bytes", one, two, timeout=60), 1)
+        self.assertLess(time.monotonic() - start, 30)
+        self.assertIn(f"bytes {1 << 39}-{(1 << 39) + 2}", result.stdout)
+
+    def test_a_hole_that_is_hashed_is_not_read_and_can_be_interrupted(self):
+        file = self.sparse("one", 510, b"\x55\xaa" + b"EFI PART")
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 130)):
+            process = subprocess.Popen([PROGRAM, "inspect", "--checksum", file], env=self.environment(), text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            io = pathlib.Path(f"/proc/{process.pid}")
+            wait_for(lambda: int((io / "stat").read_text().split()[13]) > 50, "it does not hash")
+            read = int((io / "io").read_text().split()[1])
+            self.assertLess(read, 32 << 20, "holes are not read")
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=5)
+            self.assertEqual(process.returncode, code, errors)
 
 
 if __name__ == "__main__":
