@@ -70,7 +70,11 @@ decltype(auto) with_current_indexes(Toolbox& tools, Body&& body) {
   } catch (const fetch::Unavailable& error) {
     tools.progress.warn(error.message() + "; fetching the indexes anew");
   }
-  tools.index_copies = fetch::IndexCopies::kAnew;
+  struct Anew {
+    explicit Anew(Toolbox& toolbox) : tools(toolbox) { tools.index_copies = fetch::IndexCopies::kAnew; }
+    ~Anew() { tools.index_copies = fetch::IndexCopies::kCount; }
+    Toolbox& tools;
+  } const anew(tools);
   return body();
 }
 
