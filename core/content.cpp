@@ -2,8 +2,8 @@
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 #include "core/text.hpp"
-#include "core/whole_file.hpp"
 
 namespace imgforge::core {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 #include "core/handle.hpp"
-#include "core/whole_file.hpp"
 
 namespace imgforge::core {
 namespace {

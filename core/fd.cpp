@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/file_bytes.hpp"
 #include "core/new_file.hpp"
 
 namespace imgforge::core {
@@ -93,30 +94,17 @@ namespace {
 
 void stream_with_holes(int from, int to, std::uint64_t size, const std::filesystem::path& source,
                        const std::filesystem::path& target) {
-  std::vector<std::byte> buffer(1 << 20);
-  off_t position = 0;
-  const auto end = static_cast<off_t>(size);
-  while (position < end) {
-    off_t data = ::lseek(from, position, SEEK_DATA);
-    if (data < 0) {
-      if (errno == ENXIO) break;
-      data = position;
-    }
-    off_t hole = ::lseek(from, data, SEEK_HOLE);
-    if (hole < 0) hole = end;
-    if (::lseek(from, data, SEEK_SET) < 0 || ::lseek(to, data, SEEK_SET) < 0) {
+  std::uint64_t at = 0;
+  while (const std::optional<DataRun> run = next_data(from, source.native(), at, size)) {
+    if (::lseek(to, static_cast<off_t>(run->begin), SEEK_SET) < 0)
       throw system_error(errno, "cannot seek in", target.native());
-    }
-    while (data < hole) {
-      const auto want = std::min<std::size_t>(buffer.size(), static_cast<std::size_t>(hole - data));
-      const std::size_t n = read_some(from, std::span(buffer.data(), want), source.native());
-      if (n == 0) throw Error(Kind::kIo, source.native() + " became shorter while it was copied");
-      write_all(to, std::span<const std::byte>(buffer.data(), n), target.native());
-      data += static_cast<off_t>(n);
-    }
-    position = hole;
+    const auto write = [&](std::span<const std::byte> data) { write_all(to, data, target.native()); };
+    if (read_range(from, source.native(), run->begin, run->size(), write) != run->size())
+      throw Error(Kind::kIo, source.native() + " became shorter while it was copied");
+    at = run->end;
   }
-  if (::ftruncate(to, end) != 0) throw system_error(errno, "cannot size", target.native());
+  if (::ftruncate(to, static_cast<off_t>(size)) != 0)
+    throw system_error(errno, "cannot size", target.native());
 }
 
 }  // namespace

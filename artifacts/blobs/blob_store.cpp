@@ -11,9 +11,9 @@
 #include "artifacts/blobs/blob_collector.hpp"
 #include "artifacts/blobs/incoming_file.hpp"
 #include "core/error.hpp"
+#include "core/file_bytes.hpp"
 #include "core/new_file.hpp"
 #include "core/random.hpp"
-#include "core/whole_file.hpp"
 
 namespace imgforge::artifacts {
 namespace {

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "core/error.hpp"
+#include "core/file_bytes.hpp"
 
 namespace imgforge::artifacts {
 namespace {
@@ -15,16 +16,6 @@ constexpr std::uint64_t kThreadFrom = 4 << 20;
 constexpr std::uint64_t kWakeEvery = 1 << 20;
 /// At most so much is lost to a power cut, short of what the disk itself loses.
 constexpr std::uint64_t kSyncEvery = 64 << 20;
-constexpr std::size_t kBlock = 256 << 10;
-
-std::size_t read_at(int fd, std::span<std::byte> buffer, std::uint64_t offset, const std::string& name) {
-  while (true) {
-    const ssize_t n = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
-    if (n > 0) return static_cast<std::size_t>(n);
-    if (n == 0) throw core::Error(core::Kind::kIo, name + " became shorter while it was read");
-    if (errno != EINTR) throw core::system_error(errno, "cannot read", name);
-  }
-}
 
 void write_at(int fd, std::span<const std::byte> data, std::uint64_t offset, const std::string& name) {
   while (!data.empty()) {
@@ -107,12 +98,11 @@ void IncomingFile::hash_chunks(std::span<const std::byte> data) {
 }
 
 void IncomingFile::hash_from_file(std::uint64_t until) {
-  std::vector<std::byte> buffer(kBlock);
-  while (hashed_ < until) {
-    const std::size_t want = std::min<std::uint64_t>(buffer.size(), until - hashed_);
-    hash(std::span(buffer.data(),
-                   read_at(fd_.get(), std::span(buffer.data(), want), hashed_, path_.native())));
-  }
+  if (hashed_ >= until) return;
+  core::read_range(fd_.get(), path_.native(), hashed_, until - hashed_,
+                   [this](std::span<const std::byte> data) { hash(data); });
+  if (hashed_ < until)
+    throw core::Error(core::Kind::kIo, path_.native() + " became shorter while it was read");
 }
 
 void IncomingFile::write(std::uint64_t offset, std::span<const std::byte> data) {

@@ -7,9 +7,9 @@
 
 #include "artifacts/codec/packed_file.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 #include "core/parallel.hpp"
 #include "core/text.hpp"
-#include "core/whole_file.hpp"
 
 namespace imgforge::artifacts {
 namespace {

@@ -1,15 +1,13 @@
 #include "artifacts/codec/recognise.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <string>
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 
 namespace imgforge::artifacts {
 namespace {
@@ -85,16 +83,8 @@ Content recognise(std::string_view head, Among among) {
 Content recognise_file(const std::filesystem::path& file, Among among, std::uint64_t offset) {
   const core::Fd fd = core::open_regular(file);
   std::string head(reach(among), '\0');
-  std::size_t size = 0;
-  while (size < head.size()) {
-    const ssize_t n =
-        ::pread(fd.get(), head.data() + size, head.size() - size, static_cast<off_t>(offset + size));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw core::system_error(errno, "cannot read", file.native());
-    if (n == 0) break;
-    size += static_cast<std::size_t>(n);
-  }
-  return recognise(std::string_view(head).substr(0, size), among);
+  head.resize(core::read_at(fd.get(), file.native(), offset, std::as_writable_bytes(std::span(head))));
+  return recognise(head, among);
 }
 
 bool begins_as(std::string_view head, Content content) {

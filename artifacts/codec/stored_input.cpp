@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/cancel.hpp"
 #include "core/fd.hpp"
 
 namespace imgforge::artifacts {
@@ -25,6 +26,7 @@ StoredInput::StoredInput(int fd, std::string name) : fd_(fd), name_(std::move(na
 }
 
 std::span<const std::byte> StoredInput::next() {
+  core::CancelToken::check_signals();
   if (!std::exchange(head_given_, true)) return head_;
   const std::span<const std::byte> block(buffer_.data(), core::read_some(fd_, buffer_, name_));
   note(block);

@@ -100,6 +100,8 @@ class Fsck {
       if (!fs::is_symlink(fs::symlink_status(link, error)) && !fs::exists(link, error))
         add(Damage::kPlainLink, link, "missing", &release);
     }
+    if (!report.manifest && !report.unsigned_manifest)
+      return;  // nothing is hashed for a manifest of anybody's
     const std::lock_guard guard(mutex_);
     for (const ManifestArtifact& file : manifest.artifacts)
       jobs_.push_back({&release, file.file, file.size, file.sha256, file.sha512});
@@ -196,11 +198,7 @@ class Fsck {
     const bool is_link = fs::is_symlink(fs::symlink_status(path, error));
     const std::string target = is_link ? fs::read_symlink(path, error).native() : "";
     if (expected == wanted.end()) {
-      if (!target.starts_with(kFlatTarget) || is_temporary_name(path.filename().native())) {
-        add_stranger(path);
-      } else if (!fs::exists(path, error)) {
-        add(Damage::kFlatLink, path, "leads to " + core::escaped(target, 200) + ", which is missing");
-      }
+      is_link ? check_foreign_link(path, target) : add_stranger(path);
       return;
     }
     if (!is_link) {
@@ -212,6 +210,36 @@ class Fsck {
       add(Damage::kFlatLink, path, "leads to " + target + ", which is missing");
     }
     wanted.erase(expected);
+  }
+
+  /// A link in a flat folder that is none of a release's names: kept, unless it leads nowhere or is called
+  /// like another release's file.
+  void check_foreign_link(const fs::path& path, const std::string& target) {
+    const std::string name = path.filename().native();
+    std::error_code error;
+    const fs::path file = fs::canonical(path, error);
+    if (is_temporary_name(name)) return add_stranger(path);
+    const std::string leads = "leads to " + core::escaped(target, 200);
+    if (error) return add(Damage::kFlatLink, path, leads + ", which is missing");
+    for (const InventoryRelease* release : inventory_.releases()) {
+      if (!release->manifest || fs::canonical(release->directory, error) != file.parent_path()) continue;
+      const std::string stem = release->manifest->stem();
+      const std::string ending =
+          file.filename().native().substr(std::min(stem.size(), file.filename().native().size()));
+      if (name.ends_with(ending) && claims_release(name.substr(0, name.size() - ending.size())))
+        return add(Damage::kFlatLink, path, leads + ", which is not what it is called like", release);
+    }
+    add(Damage::kForeign, path, leads + "; it is not of imgforge and is kept");
+  }
+
+  /// Whether that is what imgforge calls a release of a line of this store, with version or without.
+  bool claims_release(const std::string& stem) const {
+    return std::any_of(inventory_.lines.begin(), inventory_.lines.end(), [&](const InventoryLine& line) {
+      if (stem == line.name || !stem.starts_with(line.name + "-")) return stem == line.name;
+      const std::string rest = stem.substr(line.name.size() + 1);
+      const std::optional<Version> version = Version::parse(rest);
+      return line.find(rest) != nullptr || (version && version->chosen.empty());
+    });
   }
 
   void check_clone(const InventoryRelease& release, const std::string& name) {

@@ -216,6 +216,7 @@ class Repair {
       const std::string what = "is right again once " + line.name + " has a current release";
       return options_.heads.contains(line.name) ? Mend{what, [] {}} : Mend{what, {}};
     }
+    if (!is_flat_link(finding.path)) return {"somebody else made it: has to be looked at by hand", {}};
     return {"remove it: no release has that file", [path = finding.path] {
               if (::unlink(path.c_str()) != 0)
                 throw core::system_error(errno, "cannot remove", path.native());

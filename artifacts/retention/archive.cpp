@@ -66,6 +66,8 @@ class Archiving {
         result_.releases.push_back({std::move(row), {}, 0, 0, ""});
     }
     for (const std::string& reference : options_.releases) add_named(reference);
+    const std::vector<ForeignLink> links = foreign_links(store_);
+    for (ArchivedRelease& row : result_.releases) note_links(row.planned, links);
   }
 
   void add_named(const std::string& reference) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <system_error>
 
 #include "artifacts/retention/removal.hpp"
 #include "artifacts/store/release_reference.hpp"
@@ -46,6 +47,17 @@ void remove_planned(const Store& store, const char* command, PruneResult& result
 
 }  // namespace
 
+void note_links(PlannedRelease& planned, const std::vector<ForeignLink>& links) {
+  if (!planned.goes()) return;
+  std::error_code error;
+  const std::filesystem::path directory = std::filesystem::canonical(planned.release.directory, error);
+  for (const ForeignLink& link : links) {
+    const auto parts =
+        std::mismatch(directory.begin(), directory.end(), link.target.begin(), link.target.end());
+    if (!error && parts.first == directory.end()) planned.links.push_back(link.path);
+  }
+}
+
 std::vector<PlannedRelease> plan_retention(Inventory inventory, Where where, const RetentionPolicy& policy) {
   check_policy(policy);
   std::vector<PlannedRelease> planned;
@@ -78,6 +90,8 @@ PruneResult prune(const Store& store, const PruneOptions& options) {
   }
   PruneResult result;
   result.releases = plan_retention(read_inventory(store, options.lines), options.where, options.policy);
+  const std::vector<ForeignLink> links = foreign_links(store);
+  for (PlannedRelease& row : result.releases) note_links(row, links);
   if (options.apply) remove_planned(store, "prune", result, options.change.cancel);
   return result;
 }
@@ -107,6 +121,8 @@ PruneResult remove_releases(const Store& store, const std::vector<std::string>& 
     result.releases.push_back({*release, {}, 0, false});
   }
   count_frees(result.releases);
+  const std::vector<ForeignLink> links = foreign_links(store);
+  for (PlannedRelease& row : result.releases) note_links(row, links);
   if (apply) remove_planned(store, "remove", result, change.cancel);
   return result;
 }

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "artifacts/retention/foreign_links.hpp"
 #include "artifacts/retention/retention.hpp"
 #include "artifacts/store/inventory.hpp"
 
@@ -18,11 +20,16 @@ struct PlannedRelease {
   std::vector<std::string> kept_by;  ///< "current", "pinned", "clone NAME", "last", "daily", ...; empty: goes
   std::uint64_t frees = 0;           ///< bytes of its blocks when it goes
   bool done = false;
+  /// Links of others that lead to it, below the output folder: nowhere once it goes. They stay.
+  std::vector<std::filesystem::path> links = {};
   bool goes() const { return kept_by.empty(); }
 };
 
 /// Which releases a policy is about: those below releases/, or the archived ones.
 enum class Where { kReleases, kArchive };
+
+/// Notes which of the links lead to the release, if it goes.
+void note_links(PlannedRelease& planned, const std::vector<ForeignLink>& links);
 
 /// What the policy means for every release of the inventory there, line by line, newest first. Releases that
 /// somebody uses at this moment are kept. Throws kUsage as check_policy does.

@@ -32,7 +32,8 @@ fs::file_type type_of(const fs::path& path) {
 bool leads_nowhere(const Store& store, const fs::path& link, const std::string& line) {
   std::error_code error;
   const std::string target = fs::read_symlink(link, error).native();
-  if (error || !target.starts_with(std::string(kFlatTarget) + line + (line.empty() ? "" : "/"))) return false;
+  if (!is_flat_link(link) || !target.starts_with(std::string(kFlatTarget) + line + (line.empty() ? "" : "/")))
+    return false;
   if (fs::exists(link, error)) return false;
   const std::string inside = target.substr(kFlatTarget.size());
   const std::size_t slash = inside.find('/');
@@ -44,6 +45,12 @@ bool leads_nowhere(const Store& store, const fs::path& link, const std::string& 
 }
 
 }  // namespace
+
+bool is_flat_link(const fs::path& link) {
+  std::error_code error;
+  const fs::path target = fs::read_symlink(link, error);
+  return !error && target.native().starts_with(kFlatTarget) && target.filename() == link.filename();
+}
 
 void make_folder(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0755) == 0) {

@@ -18,8 +18,12 @@ struct FlatLink {
   std::string target;
 };
 
-/// What links made by imgforge begin with; anything else under a flat name is somebody's.
+/// What links made by imgforge begin with.
 constexpr std::string_view kFlatTarget = "../releases/";
+
+/// Whether a link is as imgforge makes flat names: it begins so and leads to a file of its own name. Anything
+/// else in the flat folders is somebody's.
+bool is_flat_link(const std::filesystem::path& link);
 
 /// "images", "isos", ...: every folder of flat names, once.
 std::vector<std::string> flat_folders();

@@ -63,7 +63,6 @@ class Publication {
     const StoreLock lock(store_.root(), request_.lock_timeout, request_.cancel);
     reclaim_staging();
     make_folder(store_.releases());
-    store_.require_own(manifest_.line());
     make_folder(line_directory());
     remove_leftover_links(store_, manifest_.line());
     before_ = store_.current(manifest_.line());  // refuses before anything is written

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "artifacts/manifest/formats.hpp"
+#include "artifacts/store/flat_names.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -66,6 +67,28 @@ bool same_file(int fd, const std::filesystem::path& path) {
          opened.st_ino == named.st_ino;
 }
 
+void require_own(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(std::filesystem::symlink_status(folder, error))) return;
+  throw Error(Kind::kStore,
+              folder.native() + " is a symbolic link, but a store holds its releases and their names itself")
+      .hint(
+          "move what it leads to in its place, or keep the whole store elsewhere: --output-dir may be a "
+          "link");
+}
+
+/// Half of what is done in a store would not follow a link, or not be one step.
+void require_own_folders(const std::filesystem::path& root) {
+  const std::filesystem::path releases = root / "releases";
+  require_own(releases);
+  for (const std::string& folder : flat_folders()) require_own(root / folder);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(releases, error)) {
+    if (!is_file_name(entry.path().filename().native()) || !entry.is_symlink(error)) continue;
+    if (entry.is_directory(error) || !entry.exists(error)) require_own(entry.path());
+  }
+}
+
 }  // namespace
 
 StoreLock::StoreLock(const std::filesystem::path& root, std::chrono::milliseconds timeout,
@@ -107,6 +130,7 @@ Store Store::open(const std::filesystem::path& root) {
     throw Error(Kind::kStore, root.native() + " is not an imgforge output directory (no .imgforge-store)");
   }
   check_format(root, *format);
+  require_own_folders(root);
   return Store(root);
 }
 
@@ -118,6 +142,7 @@ Store Store::create(const std::filesystem::path& root) {
   }
   if (const std::optional<unsigned> format = format_of(root)) {
     check_format(root, *format);
+    require_own_folders(root);
   } else {
     core::write_file_atomically(root / kFormatFile,
                                 std::string(kFormatName) + std::to_string(kFormatVersion) + "\n");
@@ -134,22 +159,12 @@ std::string Store::flat_folder(std::string_view format) {
   throw Error(Kind::kStore, "no folder for artifacts of the format " + core::escaped(format));
 }
 
-void Store::require_own(std::string_view line) const {
-  if (!std::filesystem::is_symlink(std::filesystem::symlink_status(line_directory(line)))) return;
-  throw core::Error(core::Kind::kStore, line_directory(line).native() +
-                                            " is a symbolic link, but a store holds its releases itself")
-      .hint(
-          "move what it leads to in its place, or keep the whole store elsewhere: --output-dir may be a "
-          "link");
-}
-
 std::vector<std::string> Store::lines() const {
   std::vector<std::string> result;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(releases(), error)) {
     const std::string name = entry.path().filename().native();
     if (!is_file_name(name)) continue;
-    if (entry.is_directory()) require_own(name);
     if (entry.symlink_status().type() == std::filesystem::file_type::directory) result.push_back(name);
   }
   if (error && error != std::errc::no_such_file_or_directory) {

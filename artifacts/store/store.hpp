@@ -117,7 +117,8 @@ class StoreLock {
 
 class Store {
  public:
-  /// Opens a store for reading and changing. kStore when the directory is none or of a newer format.
+  /// Opens a store for reading and changing. kStore when the directory is none or of a newer format, or when
+  /// a folder of it is a symbolic link; the store itself may be behind one.
   static Store open(const std::filesystem::path& root);
   /// Opens, after making the directory into a store when it is not one yet. Files that are there stay.
   static Store create(const std::filesystem::path& root);
@@ -131,9 +132,6 @@ class Store {
 
   /// Names under releases/, sorted.
   std::vector<std::string> lines() const;
-  /// kStore when the folder of that line is a symbolic link: half of what is done in a store would not follow
-  /// it.
-  void require_own(std::string_view line) const;
   /// Versions of a line, oldest first. Other files there are ignored.
   std::vector<Version> versions(std::string_view line) const;
   /// What `current` points at; nothing when there is no such link yet. kStore when it is not a link to a

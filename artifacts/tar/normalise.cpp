@@ -10,6 +10,7 @@
 #include "artifacts/tar/tar_format.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::artifacts {
@@ -163,16 +164,9 @@ class Normaliser {
   }
 
   void copy_content(const Member& member, TarWriter& writer) {
-    std::uint64_t offset = member.offset;
-    for (std::uint64_t left = member.entry.size; left > 0;) {
-      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer_.size()));
-      const ssize_t n = ::pread(spool_.get(), buffer_.data(), want, static_cast<off_t>(offset));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) throw core::system_error(n < 0 ? errno : EIO, "cannot read", spool_name_);
-      writer.write(std::span<const std::byte>(buffer_).first(static_cast<std::size_t>(n)));
-      offset += static_cast<std::uint64_t>(n);
-      left -= static_cast<std::uint64_t>(n);
-    }
+    const std::uint64_t n = core::read_range(spool_.get(), spool_name_, member.offset, member.entry.size,
+                                             [&](std::span<const std::byte> data) { writer.write(data); });
+    if (n != member.entry.size) throw core::system_error(EIO, "cannot read", spool_name_);
   }
 
   const Member& parent(const Member& member) const {

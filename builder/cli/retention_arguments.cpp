@@ -59,18 +59,26 @@ std::shared_ptr<PolicyArguments> declare_policy(OptionSet& set, const char* age_
 
 std::vector<std::string> plan_row(const PlannedRelease& planned, const char* fate) {
   const artifacts::InventoryRelease& release = planned.release;
+  std::vector<std::string> why = planned.kept_by;
+  for (const auto& link : planned.links) {
+    why.push_back(fmt::format("{} {}", core::escaped(link.native(), 200),
+                              planned.done ? "led to it and leads nowhere now" : "leads to it"));
+  }
   return {release.line, release.version, planned.goes() ? fate : "keep",
-          planned.goes() ? core::Bytes{planned.frees}.human() : "", core::join(planned.kept_by, ", ")};
+          planned.goes() ? core::Bytes{planned.frees}.human() : "", core::join(why, ", ")};
 }
 
 core::Json plan_json(const PlannedRelease& planned) {
+  core::Json links = core::Json::array();
+  for (const auto& link : planned.links) links.push_back(core::escaped(link.native(), 4096));
   return {{"line", planned.release.line},
           {"version", planned.release.version},
           {"state", artifacts::state_name(planned.release.state)},
           {"keep", !planned.goes()},
           {"why", planned.kept_by},
           {"frees", planned.frees},
-          {"done", planned.done}};
+          {"done", planned.done},
+          {"links", links}};
 }
 
 std::string kept_text(const std::vector<PlannedRelease>& planned) {

@@ -1,14 +1,12 @@
 #include "builder/compare/window.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "builder/compare/fields.hpp"
-#include "core/error.hpp"
+#include "core/file_bytes.hpp"
 
 namespace imgforge::compare {
 namespace {
@@ -48,6 +46,21 @@ void compare_blocks(const std::string& a, const std::string& b, std::uint64_t ba
   }
 }
 
+/// Calls `visit(offset, size)` for block after block up to `end`, but not where both have a hole, as long as
+/// it gives true. False when it did not.
+template <class Visit>
+bool for_each_block(const WindowReader& a, const WindowReader& b, std::uint64_t end,
+                    const core::CancelToken& cancel, Visit&& visit) {
+  std::uint64_t at = 0;
+  while ((at = std::min(a.next_data(at), b.next_data(at))) < end) {
+    cancel.check();
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, end - at));
+    if (!visit(at, size)) return false;
+    at += size;
+  }
+  return true;
+}
+
 }  // namespace
 
 Window Window::part(std::uint64_t start, std::uint64_t length) const {
@@ -65,17 +78,15 @@ WindowReader::WindowReader(const Window& window) : window_(window), fd_(core::op
 std::string WindowReader::read(std::uint64_t offset, std::size_t size) const {
   if (offset >= window_.size) return {};
   std::string bytes(static_cast<std::size_t>(std::min<std::uint64_t>(size, window_.size - offset)), '\0');
-  std::size_t filled = 0;
-  while (filled < bytes.size()) {
-    const ssize_t n = ::pread(fd_.get(), bytes.data() + filled, bytes.size() - filled,
-                              static_cast<off_t>(window_.offset + offset + filled));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw core::system_error(errno, "cannot read", window_.file.native());
-    if (n == 0) break;
-    filled += static_cast<std::size_t>(n);
-  }
-  bytes.resize(filled);
+  bytes.resize(core::read_at(fd_.get(), window_.file.native(), window_.offset + offset,
+                             std::as_writable_bytes(std::span(bytes))));
   return bytes;
+}
+
+std::uint64_t WindowReader::next_data(std::uint64_t offset) const {
+  const auto run = core::next_data(fd_.get(), window_.file.native(), window_.offset + offset,
+                                   window_.offset + window_.size);
+  return run ? run->begin - window_.offset : window_.size;
 }
 
 DifferingRanges differing_ranges(const Window& before, const Window& after, std::size_t most,
@@ -84,11 +95,10 @@ DifferingRanges differing_ranges(const Window& before, const Window& after, std:
   const WindowReader b(after);
   const std::uint64_t common = std::min(before.size, after.size);
   Collector out(most);
-  for (std::uint64_t at = 0; at < common; at += kBlock) {
-    cancel.check();
-    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, common - at));
+  for_each_block(a, b, common, cancel, [&](std::uint64_t at, std::size_t size) {
     compare_blocks(a.read(at, size), b.read(at, size), at, out);
-  }
+    return true;
+  });
   if (before.size != after.size) out.differ(common, std::max(before.size, after.size));
   return out.take();
 }
@@ -97,11 +107,9 @@ bool equal_bytes(const Window& before, const Window& after, const core::CancelTo
   if (before.size != after.size) return false;
   const WindowReader a(before);
   const WindowReader b(after);
-  for (std::uint64_t at = 0; at < before.size; at += kBlock) {
-    cancel.check();
-    if (a.read(at, kBlock) != b.read(at, kBlock)) return false;
-  }
-  return true;
+  return for_each_block(a, b, before.size, cancel, [&](std::uint64_t at, std::size_t size) {
+    return a.read(at, size) == b.read(at, size);
+  });
 }
 
 void add_ranges(Node& node, const Window& before, const Window& after, const core::CancelToken& cancel) {

@@ -30,6 +30,8 @@ class WindowReader {
   const Window& window() const { return window_; }
   /// Bytes from `offset` on: fewer than `size` at the end.
   std::string read(std::uint64_t offset, std::size_t size) const;
+  /// Where behind `offset` the next byte is that is in no hole; the window's size when there is none.
+  std::uint64_t next_data(std::uint64_t offset) const;
 
  private:
   Window window_;

@@ -89,6 +89,7 @@ class Engine::Walk : public ResultSource {
     if (!result) throw core::Error(core::Kind::kInternal, "the step " + step(index).id + " has no result");
     return result.get();
   }
+  bool has(StepIndex index) const { return nodes_.at(index).result != nullptr; }
   const std::vector<StepReport>& reports() const { return reports_; }
 
  private:
@@ -459,6 +460,10 @@ void Engine::run(std::span<const StepIndex> targets) {
 
 std::vector<StepOutlook> Engine::plan(std::span<const StepIndex> targets) {
   return walk_->plan(targets);
+}
+
+bool Engine::has(StepIndex step) const {
+  return walk_->has(step);
 }
 
 const std::vector<StepReport>& Engine::reports() const {

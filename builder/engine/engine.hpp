@@ -98,6 +98,8 @@ class Engine {
   const Result& operator[](Ref<Result> step) const {
     return *static_cast<const Result*>(result(step.index));
   }
+  /// Whether run() has made or found it, also when it ended with an error of another step.
+  bool has(StepIndex step) const;
   /// In the order of the graph, without steps that are part of another one for who watches.
   std::vector<StepOutlook> plan(std::span<const StepIndex> targets);
   /// In the order in which they ended.

@@ -8,6 +8,7 @@
 #include "artifacts/tar/tar_format.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 
@@ -57,9 +58,7 @@ core::Digest combined_sha256(std::string_view metadata, const std::filesystem::p
   core::Hasher hasher(core::HashAlgorithm::kSha256);
   hasher.update(metadata);
   const core::Fd fd = core::open_regular(disk, core::FollowLinks::kNo);
-  std::vector<std::byte> buffer(1 << 18);
-  while (const std::size_t n = core::read_some(fd.get(), buffer, disk.native()))
-    hasher.update(std::span(buffer).first(n));
+  core::read_whole(fd.get(), disk.native(), [&](std::span<const std::byte> data) { hasher.update(data); });
   return hasher.finish();
 }
 

@@ -10,6 +10,7 @@
 
 #include "builder/guest/appliance.hpp"
 #include "builder/machine/tools.hpp"
+#include "core/file_bytes.hpp"
 #include "core/handle.hpp"
 #include "core/text.hpp"
 
@@ -70,10 +71,9 @@ ScriptResult parse_result(std::string_view text, Seconds limit) {
 void copy_over(const std::filesystem::path& image, const std::filesystem::path& disk) {
   const core::Fd source = core::open_regular(image);
   const core::Fd target = core::open_file(disk, O_WRONLY);
-  std::vector<std::byte> buffer(1 << 20);
-  while (const std::size_t n = core::read_some(source.get(), buffer, image.native())) {
-    core::write_all(target.get(), std::span(buffer).first(n), disk.native());
-  }
+  core::read_whole(source.get(), image.native(), [&](std::span<const std::byte> data) {
+    core::write_all(target.get(), data, disk.native());
+  });
 }
 
 }  // namespace

@@ -1,31 +1,14 @@
 #include "builder/models/byte_source.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
+#include "core/file_bytes.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::models {
-namespace {
-
-std::size_t read_at(int fd, std::span<std::byte> buffer, std::uint64_t offset, const std::string& name) {
-  std::size_t done = 0;
-  while (done < buffer.size()) {
-    const ssize_t n =
-        ::pread(fd, buffer.data() + done, buffer.size() - done, static_cast<off_t>(offset + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw core::system_error(errno, "cannot read", name);
-    if (n == 0) break;
-    done += static_cast<std::size_t>(n);
-  }
-  return done;
-}
-
-}  // namespace
 
 ByteSource::ByteSource(const std::filesystem::path& file, std::string name)
     : name_(core::escaped(name, 200)),
@@ -36,7 +19,7 @@ bool ByteSource::fill() {
   if (position_ >= begin_ && position_ < begin_ + filled_) return true;
   begin_ = position_;
   const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer_.size(), left()));
-  filled_ = read_at(fd_.get(), std::span(buffer_).first(wanted), begin_, name_);
+  filled_ = core::read_at(fd_.get(), name_, begin_, std::span(buffer_).first(wanted));
   return filled_ > 0;
 }
 
@@ -73,7 +56,7 @@ std::string ByteSource::peek(std::size_t count) const {
 std::string ByteSource::at(std::uint64_t offset, std::size_t count) const {
   if (offset >= size_) return {};
   std::string text(static_cast<std::size_t>(std::min<std::uint64_t>(count, size_ - offset)), '\0');
-  text.resize(read_at(fd_.get(), std::as_writable_bytes(std::span(text.data(), text.size())), offset, name_));
+  text.resize(core::read_at(fd_.get(), name_, offset, std::as_writable_bytes(std::span(text))));
   return text;
 }
 

@@ -12,6 +12,7 @@
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 
@@ -68,9 +69,7 @@ void check_git_blob(const fs::path& file, const std::string& expected) {
   const core::Fd fd = core::open_regular(file);
   const std::uint64_t size = core::file_size(fd.get(), file.native());
   hasher.update(fmt::format("blob {}", size) + std::string(1, '\0'));
-  std::vector<std::byte> buffer(1 << 18);
-  while (const std::size_t n = core::read_some(fd.get(), buffer, file.native()))
-    hasher.update(std::span<const std::byte>(buffer).first(n));
+  core::read_whole(fd.get(), file.native(), [&](std::span<const std::byte> data) { hasher.update(data); });
   const std::string actual = hasher.finish().hex();
   if (actual != expected)
     throw Error(Kind::kIntegrity, fmt::format("git's name of it is {}, the hub says {}", actual, expected));

@@ -36,6 +36,7 @@ struct Toolbox {
   std::filesystem::path keys_dir = {};                             ///< folder of the user's keys
   std::function<void(const fetch::FetchReport&)> on_fetched = {};  ///< told of every file; may be empty
   fetch::OlderIndex older_index = fetch::OlderIndex::kRefuse;
+  fetch::IndexCopies index_copies = fetch::IndexCopies::kCount;
   /// Begins to start a sandbox and returns at once; empty: what `host` says.
   std::function<std::unique_ptr<guest::PendingSandbox>(const guest::SandboxRequest&)> start_sandbox = {};
   guest::Ids ids = guest::Ids::kAutomatic;  ///< of the host, that sandboxes of namespaces have
@@ -57,6 +58,7 @@ struct Toolbox {
   fetch::Context fetch_context() {
     fetch::Context context{http, blobs, progress, cancel, cache_dir, jobs, network, activity, on_fetched};
     context.older_index = older_index;
+    context.index_copies = index_copies;
     return context;
   }
 };

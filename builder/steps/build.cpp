@@ -37,6 +37,39 @@ ProfileOutcome outcome_of(const engine::Graph& graph, const engine::Engine& engi
   return outcome;
 }
 
+/// Builds the profiles that have no outcome yet; those that were published before another one failed get
+/// theirs.
+void build_missing(Toolbox& tools, const BuildRequest& request,
+                   std::vector<std::optional<ProfileOutcome>>& outcomes) {
+  std::list<Profile> profiles;  // steps hold references to them
+  engine::Graph graph;
+  std::vector<ProfileSteps> steps;
+  std::vector<engine::StepIndex> releases;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i]) continue;
+    const recipe::ResolvedRecipe& recipe = request.profiles[i];
+    profiles.emplace_back(tools, recipe, options_for(request, recipe));
+    steps.push_back(add_profile(graph, profiles.back(), request.release));
+    releases.push_back(steps.back().release.index);
+    places.push_back(i);
+  }
+  engine::Engine engine(graph, environment_of(tools, BlobCheck::kHashed));
+  const auto collect = [&] {
+    auto profile = profiles.begin();
+    for (std::size_t i = 0; i < places.size(); ++i, ++profile) {
+      if (engine.has(releases[i])) outcomes[places[i]] = outcome_of(graph, engine, *profile, steps[i]);
+    }
+  };
+  try {
+    engine.run(releases);
+  } catch (const core::Error&) {
+    collect();
+    throw;
+  }
+  collect();
+}
+
 /// What was hashed is remembered also when a later profile fails.
 class SaveAtEnd {
  public:
@@ -55,20 +88,10 @@ std::vector<ProfileOutcome> build(Toolbox& tools, const BuildRequest& request) {
   core::TempDir::reclaim(tools.scratch());
   core::TempDir::reclaim(tools.blobs.staging());
   const SaveAtEnd saved(tools.blobs.memory());
-  std::list<Profile> profiles;  // steps hold references to them
-  engine::Graph graph;
-  std::vector<ProfileSteps> steps;
-  std::vector<engine::StepIndex> releases;
-  for (const recipe::ResolvedRecipe& recipe : request.profiles) {
-    profiles.emplace_back(tools, recipe, options_for(request, recipe));
-    steps.push_back(add_profile(graph, profiles.back(), request.release));
-    releases.push_back(steps.back().release.index);
-  }
-  engine::Engine engine(graph, environment_of(tools, BlobCheck::kHashed));
-  engine.run(releases);
+  std::vector<std::optional<ProfileOutcome>> found(request.profiles.size());
+  with_current_indexes(tools, [&] { build_missing(tools, request, found); });
   std::vector<ProfileOutcome> outcomes;
-  auto profile = profiles.begin();
-  for (const ProfileSteps& row : steps) outcomes.push_back(outcome_of(graph, engine, *profile++, row));
+  for (auto& outcome : found) outcomes.push_back(std::move(outcome.value()));
   return outcomes;
 }
 

@@ -35,7 +35,8 @@ void fetch_profile(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
 
 void fetch_recipe(Toolbox& tools, const recipe::ResolvedRecipe& recipe,
                   const std::optional<lock::Lock>& lock) {
-  core::while_doing("fetching for " + recipe.line(), [&] { fetch_profile(tools, recipe, lock); });
+  core::while_doing("fetching for " + recipe.line(),
+                    [&] { with_current_indexes(tools, [&] { fetch_profile(tools, recipe, lock); }); });
 }
 
 }  // namespace imgforge::steps

@@ -38,7 +38,7 @@ class ProfileLock {
     ProfileOptions options;
     if (old) options.keeping.emplace(Keeping{*old, moving->packages});
     Profile profile(tools_, recipe_, std::move(options));
-    if (profile.is_alpine()) lock_alpine(profile, old);
+    if (profile.is_alpine()) with_current_indexes(tools_, [&] { lock_alpine(profile, old); });
     for (const recipe::Model& model : recipe_.models) lock_model(model, old, moving);
     writer_.add_tools(format_tools(tools_, recipe_));
     writer_.add(std::move(row_));

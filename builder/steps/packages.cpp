@@ -276,7 +276,12 @@ engine::Ref<PackageFiles> add_package_files(engine::Graph& graph, Profile& profi
     Toolbox tools = profile.tools_for(context);
     PackageFiles files;
     files.repositories = offered(profile, context[source], context[indexes]);
-    files.packages = fetch::fetch_packages(tools.fetch_context(), choices, files.repositories);
+    try {
+      files.packages = fetch::fetch_packages(tools.fetch_context(), choices, files.repositories);
+    } catch (const fetch::Unavailable& error) {
+      if (locked) throw core::Error(error);  // no other plan is allowed
+      throw;
+    }
     return files;
   };
   return graph.add(std::move(step), engine::transient<PackageFiles>());

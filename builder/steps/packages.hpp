@@ -7,6 +7,7 @@
 
 #include "builder/engine/graph.hpp"
 #include "builder/fetch/apk/apk_packages.hpp"
+#include "builder/fetch/http/mirrors.hpp"
 #include "builder/guest/apk.hpp"
 #include "builder/steps/base.hpp"
 #include "builder/steps/profile.hpp"
@@ -58,6 +59,24 @@ struct PackageFiles {
   std::vector<fetch::FetchedPackage> packages;
   std::vector<fetch::Repository> repositories;
 };
+
+/// Runs `body`, which plans packages and fetches them. Where that ends because mirrors lack what an index
+/// names, it runs once more, with indexes that are fetched anew: the mirror has moved on meanwhile, or
+/// another one has.
+template <class Body>
+decltype(auto) with_current_indexes(Toolbox& tools, Body&& body) {
+  try {
+    return body();
+  } catch (const fetch::Unavailable& error) {
+    tools.progress.warn(error.message() + "; fetching the indexes anew");
+  }
+  struct Anew {
+    explicit Anew(Toolbox& toolbox) : tools(toolbox) { tools.index_copies = fetch::IndexCopies::kAnew; }
+    ~Anew() { tools.index_copies = fetch::IndexCopies::kCount; }
+    Toolbox& tools;
+  } const anew(tools);
+  return body();
+}
 
 engine::Ref<Indexes> add_indexes(engine::Graph& graph, Profile& profile, engine::Ref<BaseSource> source,
                                  engine::Ref<BaseResult> base);

@@ -12,6 +12,7 @@
 #include "builder/vm/qemu_arguments.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 #include "core/process.hpp"
 #include "core/text.hpp"
 
@@ -24,12 +25,9 @@ using core::Kind;
 
 void append_file(const core::Fd& out, const fs::path& source, const fs::path& target) {
   const core::Fd in = core::open_regular(source);
-  std::vector<std::byte> buffer(1 << 20);
-  std::size_t size = 0;
-  while (const std::size_t n = core::read_some(in.get(), buffer, source.native())) {
-    core::write_all(out.get(), std::span(buffer.data(), n), target.native());
-    size += n;
-  }
+  const std::uint64_t size = core::read_whole(
+      in.get(), source.native(),
+      [&](std::span<const std::byte> data) { core::write_all(out.get(), data, target.native()); });
   const std::array<std::byte, 4> zeros{};
   core::write_all(out.get(), std::span(zeros.data(), (4 - size % 4) % 4), target.native());
 }

@@ -11,8 +11,9 @@ import tarfile
 KEY_NAME = "extra-test.rsa"
 
 
-def tar_of(members, end, time=1700000000):
-    """Uncompressed tar of (name, bytes, or None for a folder). `end`: the data part, which has an end of its own."""
+def tar_of(members, end, time=1700000000, attributes=None):
+    """Uncompressed tar of (name, bytes, or None for a folder). `end`: the data part, which has an end of its own. `attributes`:
+    extended ones of its files, by name."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, content in members:
@@ -22,7 +23,8 @@ def tar_of(members, end, time=1700000000):
             info.mode = 0o755 if name.startswith("usr") else 0o644
             info.mtime = time
             if end and content is not None:  # the data part: apk wants each file's checksum
-                info.pax_headers = {"APK-TOOLS.checksum.SHA1": hashlib.sha1(content).hexdigest()}
+                info.pax_headers = {"APK-TOOLS.checksum.SHA1": hashlib.sha1(content).hexdigest(),
+                                **{f"SCHILY.xattr.{key}": value for key, value in (attributes or {}).items()}}
             tar.addfile(info, io.BytesIO(content or b""))
         size = tar.offset
     return raw.getvalue() if end else raw.getvalue()[:size]
@@ -47,12 +49,13 @@ class Repository:
         return subprocess.run(["openssl", "dgst", "-sha1", "-sign", self.secret], input=content, check=True,
                               capture_output=True).stdout
 
-    def make(self, name, version, depends="", files=None):
+    def make(self, name, version, depends="", files=None, attributes=None):
         """Writes one package that puts its version into /usr/bin/NAME, or `files` ({path: bytes}) in its place; returns its record
         for the index."""
         files = files or {f"usr/bin/{name}": f"#!/bin/sh\necho {name} {version}\n".encode()}
         folders = sorted({str(parent) for path in files for parent in pathlib.PurePath(path).parents} - {"."})
-        data = member(tar_of([*((folder, None) for folder in folders), *files.items()], end=True))
+        data = member(tar_of([*((folder, None) for folder in folders), *files.items()], end=True,
+                             attributes=attributes))
         fields = {"pkgname": name, "pkgver": version, "pkgdesc": f"test package {name}", "url": "https://example.org/",
                   "builddate": "1700000000", "size": "512", "arch": "x86_64", "origin": name, "license": "MIT"}
         info = "".join(f"{key} = {value}\n" for key, value in fields.items())
@@ -68,7 +71,7 @@ class Repository:
         return record + (f"D:{depends}\n" if depends else "")
 
     def publish(self, *packages):
-        """Makes the repository consist of these (name, version[, depends[, files]]) and nothing else; a day later than before."""
+        """Makes the repository consist of these (name, version[, depends[, files[, attributes]]]) and nothing else; a day later than before."""
         for old in self.packages.glob("*"):
             old.unlink()
         index = "\n".join(self.make(*package) for package in packages) + "\n"

@@ -2,6 +2,8 @@
 """The sandboxes of builds from outside: the same bytes out of each, the choice told and recorded, nothing left of killed builds,
 two builds at once on one cache."""
 
+import hashlib
+import io
 import json
 import os
 import pathlib
@@ -10,9 +12,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from apk_repository import Repository  # noqa: E402
 from harness import PROGRAM, RELEASE, SOURCE, Case, Mirror, NEEDS_ALPINE, children_of, main, wait_for  # noqa: E402
 
 HELLO = SOURCE / "recipes" / "hello-boot.yaml"
@@ -155,6 +159,106 @@ class SameBytes(SandboxCase):
                 appliance = self.build(recipe, *words, "--isolation", "appliance", cache=self.scratch / "appliance")
                 self.assertEqual({m["isolation"] for m in self.manifests}, {"appliance"})
                 self.assertEqual(appliance, ranged)
+
+
+# What `setcap cap_net_raw+ep` writes: struct vfs_ns_cap_data of linux/capability.h, revision 2.
+CAPABILITY = "\x01\0\0\x02\0\x20" + "\0" * 14
+ATTRIBUTES = {"security.capability": CAPABILITY, "user.note": "text"}
+
+
+@NEEDS_ALPINE
+class Attributes(SandboxCase):
+    """Extended attributes of files of the base and of packages, out of both sandboxes into every format."""
+
+    FILES = ["usr/bin/of-base", "usr/bin/of-package"]
+
+    def setUp(self):
+        self.mirror = Mirror(self.scratch)
+        self.addCleanup(self.mirror.close)
+        extra = Repository(self.mirror.folder / f"v{RELEASE}" / "extra")
+        extra.publish(("of-package", "1.0-r0", "", ATTRIBUTES))
+        self.add_to_base("./usr/bin/of-base", ATTRIBUTES)
+        self.file = self.recipe(f"""imgforge: 1
+name: attributes
+base: {{ alpine: {{ release: "{RELEASE}", mirrors: ["{self.mirror.url()}"] }} }}
+packages:
+  repositories: [main, extra]
+  keys: ["{self.mirror.key}", "{extra.key}"]
+  add: [linux-virt, of-package]
+disk: {{ size: 128M }}
+""")
+
+    def add_to_base(self, name, attributes):
+        """Adds a file to the mirror's base, with the digests that belong to it."""
+        folder = self.mirror.folder / f"v{RELEASE}" / "releases" / "x86_64"
+        base = next(folder.glob(f"alpine-minirootfs-{RELEASE}*.tar.gz"))
+        before = base.read_bytes()
+        content = io.BytesIO()
+        with tarfile.open(base) as old, tarfile.open(fileobj=content, mode="w:gz", format=tarfile.PAX_FORMAT) as tar:
+            for entry in old:
+                tar.addfile(entry, old.extractfile(entry) if entry.isreg() else None)
+            info = tarfile.TarInfo(name)
+            info.mode = 0o755
+            info.pax_headers = {f"SCHILY.xattr.{key}": value for key, value in attributes.items()}
+            tar.addfile(info)
+        after = content.getvalue()
+        base.unlink()
+        base.write_bytes(after)
+        listing = folder / "latest-releases.yaml"
+        text = listing.read_text().replace(f"size: {len(before)}", f"size: {len(after)}")
+        for algorithm in ("sha256", "sha512"):
+            digest = hashlib.new(algorithm, after).hexdigest()
+            text = text.replace(hashlib.new(algorithm, before).hexdigest(), digest)
+            (folder / f"{base.name}.{algorithm}").write_text(f"{digest}  {base.name}\n")
+        listing.write_text(text)
+
+    def attributes_in_tar(self, content):
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            headers = {entry.name: entry.pax_headers for entry in tar if entry.name in self.FILES}
+        return {name: {key.removeprefix("SCHILY.xattr."): value for key, value in found.items() if "xattr" in key}
+                for name, found in headers.items()}
+
+    def partition(self, disk, label):
+        """That partition of a raw disk as a file."""
+        rows = json.loads(subprocess.run(["sfdisk", "-J", disk], check=True, capture_output=True, text=True).stdout)
+        row = next(row for row in rows["partitiontable"]["partitions"] if row["name"].startswith(label))
+        file = self.scratch / label
+        subprocess.run(["dd", f"if={disk}", f"of={file}", "bs=512", f"skip={row['start']}", f"count={row['size']}", "conv=sparse"],
+                       check=True, capture_output=True)
+        return file
+
+    @unittest.skipUnless(os.geteuid() == 0, "unpacks capabilities")
+    def test_capabilities_come_through(self):
+        cache = self.scratch / "namespace"
+        formats = [word for name in ("oci", "qcow2", "usb") for word in ("--format", name)]
+        digests = self.build(self.file, *formats, "--isolation", "namespace", cache=cache)
+        folder = pathlib.Path(f"{cache}-out") / "releases" / "attributes" / "current"
+        expected = {name: ATTRIBUTES for name in self.FILES}
+
+        with self.subTest("rootfs"):
+            unpacked = subprocess.run(["zstd", "-dcf", folder / "attributes.rootfs.tar.zst"], check=True, capture_output=True).stdout
+            self.assertEqual(self.attributes_in_tar(unpacked), expected)
+        with self.subTest("oci"), tarfile.open(folder / "attributes.oci.tar") as archive:
+            layer = max((entry for entry in archive if "blobs/" in entry.name), key=lambda entry: entry.size)
+            layer = subprocess.run(["zstd", "-dc"], input=archive.extractfile(layer).read(), check=True, capture_output=True).stdout
+            self.assertEqual(self.attributes_in_tar(layer), expected)
+        with self.subTest("ext4"):
+            disk = self.scratch / "disk.raw"
+            subprocess.run(["qemu-img", "convert", "-O", "raw", folder / "attributes.qcow2", disk], check=True)
+            root = self.partition(disk, "root")
+            for name in self.FILES:
+                shown = subprocess.run(["debugfs", "-R", f"ea_list /{name}", root], check=True, capture_output=True, text=True).stdout
+                self.assertIn("security.capability (20) = 01 00 00 02 00 20 00", shown)
+                self.assertIn('user.note (4) = "text"', shown)
+        with self.subTest("squashfs"):
+            target = self.scratch / "unpacked"
+            subprocess.run(["unsquashfs", "-d", target, self.partition(folder / "attributes-usb.img", "system"), *self.FILES],
+                           check=True, capture_output=True)
+            for name in self.FILES:
+                self.assertEqual(os.getxattr(target / name, "security.capability"), CAPABILITY.encode())
+        with self.subTest("appliance"):
+            appliance = self.build(self.file, "--isolation", "appliance", cache=self.scratch / "appliance")
+            self.assertIn(appliance["attributes"][0], digests["attributes"])
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ what two builds in different surroundings made alike. Needs no mirror."""
 import json
 import pathlib
 import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from harness import RELEASE, SOURCE, Case, Mirror, NEEDS_ALPINE, flip_byte, main  # noqa: E402
+from harness import PROGRAM, RELEASE, SOURCE, Case, Mirror, NEEDS_ALPINE, flip_byte, main  # noqa: E402
 
 HELLO = SOURCE / "recipes" / "hello-boot.yaml"
 RANDOM = """imgforge: 1
@@ -206,6 +207,66 @@ formats: [rootfs]
         self.assertIn("alpine: reproducible, 1 file", text)
         packages = [row["path"] for row in mirror.requests() if row["path"].endswith(".apk")]
         self.assertEqual(len(packages), len(set(packages)))
+
+
+class Environments(Case):
+    """What a user's shell has set is no part of an image."""
+
+    RECIPE = """imgforge: 1
+name: same
+base: embedded
+files: [{ path: "/usr/share/\u0130stanbul/notes.txt", content: "\u0131\n" }]
+directories: [{ path: /srv/data }]
+run: ["umask >/etc/umask; date +%z >/etc/zone; echo $LC_ALL $HOME $PATH >/etc/words"]
+disk: { size: 128M }
+formats: [qcow2, iso, usb, rootfs, oci]
+"""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.file = cls.scratch / "same.yaml"
+        cls.file.write_text(cls.RECIPE)
+        cls.expected = cls.digests("plain")
+
+    @classmethod
+    def digests(cls, name, drop=(), mask=0o022, **variables):
+        """Builds with a cache of its own; sha256 of every artifact by format."""
+        env = {key: value for key, value in cls.environment(**variables).items() if key not in drop}
+        out = cls.scratch / name
+        result = subprocess.run([PROGRAM, "--output-dir", out, "--cache-dir", cls.scratch / f"{name}-cache", "build", cls.file,
+                                 "--unsigned", "--isolation", "namespace"], env=env, umask=mask, capture_output=True, text=True)
+        if result.returncode != 0:
+            raise AssertionError(result.stderr)
+        manifest = json.loads((out / "releases" / "same" / "current" / "manifest.json").read_text())
+        return {row["format"]: row["sha256"] for row in manifest["artifacts"]}
+
+    def test_umask(self):
+        self.assertEqual(self.digests("private", mask=0o077), self.expected)
+        self.assertEqual(self.digests("open", mask=0), self.expected)
+        for name in ("private", "open"):
+            for path in (self.scratch / name).rglob("*"):
+                mode = path.lstat().st_mode
+                if path.is_file() and path.parent.parent.name == "same":
+                    self.assertEqual(mode & 0o777, 0o777 if path.is_symlink() else 0o444, path)
+                self.assertFalse(mode & 0o002 and not path.is_symlink(), path)
+
+    def test_root_of_the_image_is_for_all_to_read(self):
+        archive = self.scratch / "plain" / "rootfs" / "same.rootfs.tar.zst"
+        rows = subprocess.run(["tar", "--zstd", "-tvf", archive], check=True, capture_output=True, text=True).stdout.splitlines()
+        self.assertTrue(rows[0].startswith("drwxr-xr-x 0/0") and rows[0].endswith("./"), rows[0])
+
+    def test_locale(self):
+        self.assertEqual(self.digests("locale", LC_ALL="tr_TR.UTF-8", LANG="tr_TR.UTF-8"), self.expected)
+
+    def test_time_zone(self):
+        self.assertEqual(self.digests("zone", TZ="Pacific/Chatham"), self.expected)
+
+    def test_no_home(self):
+        self.assertEqual(self.digests("homeless", drop=["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"]), self.expected)
+
+    def test_a_user_s_path_without_sbin(self):
+        self.assertEqual(self.digests("path", PATH="/usr/local/bin:/usr/bin:/bin"), self.expected)
 
 
 if __name__ == "__main__":

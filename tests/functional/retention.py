@@ -57,6 +57,28 @@ class Prune(RetentionCase):
         self.fails(2, "prune", "demo0-minima", "--keep-last", "1", says=f"did you mean {LINE}?")
         self.assertEqual(self.snapshot(), before)
 
+    def test_links_of_others_are_named_and_stay(self):
+        lab = self.out / "images" / "latest-lab.qcow2"
+        lab.symlink_to(f"../releases/{LINE}/v20260101/{LINE}-v20260101.qcow2")
+        (self.out / "lab" / "racks").mkdir(parents=True)
+        (self.out / "lab" / "racks" / "seven").symlink_to(self.out / "images" / f"{LINE}-v20260101.qcow2")
+        (self.out / "releases" / LINE / "stable").symlink_to("v20260102")
+        names = {"v20260101": ["images/latest-lab.qcow2", "lab/racks/seven"], "v20260102": [f"releases/{LINE}/stable"]}
+        kept = [lab, self.out / "lab" / "racks" / "seven", self.out / "releases" / LINE / "stable"]
+        for words, going in ((["prune", "--keep-last", 1], ["v20260101", "v20260102"]), (["remove", f"{LINE}@v20260101"], ["v20260101"]),
+                             (["archive", "--keep-last", 1, "--dry-run"], ["v20260101", "v20260102"])):
+            with self.subTest(words=words):
+                rows = {row["version"]: row["links"] for row in self.json(*words)["releases"]}
+                self.assertEqual({v: rows[v] for v in going}, {v: names[v] for v in going})
+                self.assertEqual(rows.get("v20260103", []), [])
+                self.assertIn("images/latest-lab.qcow2 leads to it", self.ok(*words).stdout)
+        self.assertIn("images/latest-lab.qcow2 led to it and leads nowhere now",
+                      self.ok("remove", f"{LINE}@v20260101", "--yes").stdout)
+        self.assertIn(f"releases/{LINE}/stable led to it and leads nowhere now", self.ok("archive", "--keep-last", 1).stdout)
+        self.assertTrue(all(link.is_symlink() for link in kept), "nobody removes what is not his")
+        self.assertFalse((self.out / "images" / f"{LINE}-v20260101.qcow2").is_symlink())
+        self.assertIn("images/latest-lab.qcow2: leads to", self.assert_exit(self.run_imgforge("verify", "--all"), 3).stdout)
+
     def test_foreign_and_damaged_stay(self):
         (self.release("v20260101") / "notes.txt").write_text("mine")
         (self.release("v20260102") / "manifest.json").unlink()

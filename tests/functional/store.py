@@ -3,12 +3,16 @@
 
 import json
 import os
+import pathlib
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from harness import PROGRAM, flip_byte, main  # noqa: E402
+from harness import PROGRAM, SOURCE, FreshCase, flip_byte, main, wait_for  # noqa: E402
 from store_case import LINE, StoreCase  # noqa: E402
 
 
@@ -167,6 +171,64 @@ class Checking(StoreCase):
             ("file", f"{base}/v20260101/{LINE}-v20260101.qcow2"), ("file", f"{base}/v20260102/boot-disk-bios.log"),
             ("foreign", "notes.txt")})
 
+    def test_links_are_looked_at(self):
+        images = self.out / "images"
+        (images / "latest-lab.qcow2").symlink_to(f"../releases/{LINE}/v20260101/{LINE}-v20260101.qcow2")
+        (self.out / "isos" / "mine.iso").symlink_to(__file__)
+        self.assertEqual(self.findings(), {("foreign", "images/latest-lab.qcow2"), ("foreign", "isos/mine.iso")})
+        other = self.scratch / "other"
+        shutil.rmtree(other, ignore_errors=True)
+        self.make(other, "--lines", 2)
+        shutil.move(other / "releases" / "demo1-minimal", self.out / "releases" / "demo1-minimal")
+        for folder in ("images", "isos"):
+            for link in (other / folder).glob("demo1*"):
+                shutil.move(link, self.out / folder / link.name)
+        known = self.findings()
+        for name, target, finding in (
+                ("images", f"demo1-minimal.qcow2 ../releases/{LINE}/current/{LINE}.qcow2", "flat name"),
+                ("images", f"demo1-minimal-v20250101.qcow2 ../releases/{LINE}/v20260101/{LINE}-v20260101.qcow2", "flat name"),
+                ("isos", f"{LINE}-v20260101.iso ../releases/{LINE}/v20260102/{LINE}-v20260102.iso", "flat name"),
+                ("images", "lab.qcow2 ../releases/gone/v1/gone.qcow2", "flat name"),
+                ("images", "lab.qcow2 /nowhere", "flat name"),
+                (f"releases/{LINE}", "current ../demo1-minimal/v20260101", "current")):
+            with self.subTest(target):
+                link, to = target.split()
+                path = self.out / name / link
+                before = os.readlink(path) if path.is_symlink() else None
+                path.unlink(missing_ok=True)
+                path.symlink_to(to)
+                self.assertIn((finding, f"{name}/{link}"), self.findings() - known)
+                path.unlink()
+                if before:
+                    path.symlink_to(before)
+        self.assertEqual(self.findings(), known)
+
+    def test_folders_behind_links(self):
+        real = self.scratch / "real"
+        shutil.move(self.out, real)
+        self.out.symlink_to(real)
+        self.addCleanup(shutil.rmtree, real)
+        self.addCleanup(self.out.unlink)
+        self.ok("verify", "--all")
+        everything = (["verify"], ["verify", "--all"], ["list"], ["du"], ["log"], ["gc"], ["repair"], ["clean"], ["show", LINE],
+                      ["prune", "--keep-last", 1], ["archive", "--keep-last", 1], ["remove", f"{LINE}@v20260101"],
+                      ["pin", f"{LINE}@v20260101"], ["rollback", LINE], ["checksum", LINE], ["backup", "--all", self.scratch / "copies"],
+                      ["export", self.scratch / "www"], ["build", "--unsigned", SOURCE / "recipes" / "hello-boot.yaml"])
+        for name in ("releases", f"releases/{LINE}", "images"):
+            with self.subTest(name):
+                aside = self.scratch / "aside"
+                shutil.move(self.out / name, aside)
+                (self.out / name).symlink_to(aside)
+                before = self.snapshot(real), self.snapshot(aside)
+                for words in everything:
+                    self.assertIn(f"{name} is a symbolic link", self.fails(1, *words).stderr, words)
+                self.assertEqual((self.snapshot(real), self.snapshot(aside)), before)
+                (self.out / name).unlink()
+                (self.out / name).symlink_to("/not/mounted")
+                self.assertIn(f"{name} is a symbolic link", self.fails(1, "verify", "--all").stderr)
+                (self.out / name).unlink()
+                shutil.move(aside, self.out / name)
+
     def test_a_lost_file_comes_back_from_the_cache(self):
         lost = self.release("v20260102") / f"{LINE}-v20260102.iso"
         data = lost.read_bytes()
@@ -183,6 +245,19 @@ class Checking(StoreCase):
         self.fails(3, "verify", "--all", env={"XDG_CONFIG_HOME": str(self.scratch / "nobody")})
         self.fails(3, "checksum", LINE, env={"XDG_CONFIG_HOME": str(self.scratch / "nobody")}, says="trusted key")
 
+    def test_nothing_is_hashed_for_a_manifest_that_nobody_signed(self):
+        folder = self.release("v20260101")
+        os.truncate(folder / f"{LINE}-v20260101.iso", 1 << 41)
+        manifest = folder / "manifest.json"
+        text = manifest.read_text()
+        changed = re.sub(r'("size": ?)4096', rf"\g<1>{1 << 41}", text)
+        self.assertNotEqual(text, changed)
+        os.chmod(manifest, 0o644)
+        manifest.write_text(changed)
+        for words in (["--all"], [folder]):
+            result = self.assert_exit(self.run_imgforge("verify", *words, timeout=30), 3)
+            self.assertIn("bad signature", result.stdout)
+
     def test_checksum_is_what_stock_tools_check(self):
         folder = self.release("v20260103")
         for algorithm in ("sha256", "sha512"):
@@ -195,6 +270,38 @@ class Checking(StoreCase):
         self.ok("verify", "--all", "--thorough")
         self.fails(2, "verify", "--thorough")
         self.fails(2, "verify", "--all", self.out, says="--output-dir")
+
+
+class Holes(FreshCase):
+    """Files of a terabyte that hold next to nothing."""
+
+    def sparse(self, name, place, content):
+        path = self.scratch / name
+        with open(path, "wb") as file:
+            file.truncate(1 << 40)
+            file.seek(place)
+            file.write(content)
+        return path
+
+    def test_comparing_passes_over_common_holes(self):
+        one, two = self.sparse("one", 1 << 30, b"abc"), self.sparse("two", 1 << 39, b"abd")
+        start = time.monotonic()
+        result = self.assert_exit(self.run_imgforge("diff", "--bytes", one, two, timeout=60), 1)
+        self.assertLess(time.monotonic() - start, 30)
+        self.assertIn(f"bytes {1 << 39}-{(1 << 39) + 2}", result.stdout)
+
+    def test_a_hole_that_is_hashed_is_not_read_and_can_be_interrupted(self):
+        file = self.sparse("one", 510, b"\x55\xaa" + b"EFI PART")
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 130)):
+            process = subprocess.Popen([PROGRAM, "inspect", "--checksum", file], env=self.environment(), text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            io = pathlib.Path(f"/proc/{process.pid}")
+            wait_for(lambda: int((io / "stat").read_text().split()[13]) > 50, "it does not hash")
+            read = int((io / "io").read_text().split()[1])
+            self.assertLess(read, 32 << 20, "holes are not read")
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=5)
+            self.assertEqual(process.returncode, code, errors)
 
 
 if __name__ == "__main__":

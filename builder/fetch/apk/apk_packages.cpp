@@ -40,29 +40,26 @@ Found find_choice(const PackageChoice& choice, const std::vector<Repository>& re
 Download download_of(const Found& found, const PackageChoice& choice) {
   const IndexEntry& entry = *found.entry;
   const std::string path = package_folder(*found.repository, entry) + "/" + entry.file_name();
-  Download download{
-      .name = "package " + entry.full_name(),
-      .urls = {},
-      .promises = {},
-      .size = entry.size,
-      .limit = kPackageLimit,
-      .known_as = "apk-" + entry.identity.hex(),
-      .verify = [&entry](const std::filesystem::path& file) { verify_package(file, entry); },
-      .absent = {},
-      .absent_hint =
-          "the index on the mirror or the lock is out of date: update the lock, or wait for the "
-          "mirror to catch up"};
-  if (choice.sha256) download.promises.push_back({*choice.sha256, "the lock"});
-  std::vector<std::string> mirrors;
-  for (const std::string& url : found.repository->urls) {
-    download.urls.push_back(join_url(url, path));
-    mirrors.push_back(redacted_url(url));
+  Download download{.name = "package " + entry.full_name(),
+                    .urls = {},
+                    .promises = {},
+                    .size = entry.size,
+                    .limit = kPackageLimit,
+                    .known_as = "apk-" + entry.identity.hex(),
+                    .verify = [&entry](const std::filesystem::path& file) { verify_package(file, entry); },
+                    .named_by = "the lock",
+                    .remedy = "imgforge update moves the lock to what mirrors have now"};
+  if (found.repository->file) {
+    download.named_by = "the index " + redacted_url(found.repository->index_url);
+    download.remedy =
+        "index and package do not belong together: the mirror is being synchronised, or its copy is damaged; "
+        "try again later, or name another mirror with --mirror";
   }
+  if (choice.sha256) download.promises.push_back({*choice.sha256, "the lock"});
+  for (const std::string& url : found.repository->urls) download.urls.push_back(join_url(url, path));
   const auto& urls = download.urls;
   if (!choice.url.empty() && std::find(urls.begin(), urls.end(), choice.url) == urls.end())
     download.urls.push_back(choice.url);
-  download.absent =
-      fmt::format("package {} is no longer on {}", entry.full_name(), core::join(mirrors, ", "));
   return download;
 }
 
@@ -116,6 +113,7 @@ std::vector<Repository> load_repositories(const Context& context, const std::vec
                            std::string(arch));
     CachedRequest request{.what = "index of repository " + redacted_url(entries[i]),
                           .limit = kIndexLimit,
+                          .is_anew = context.index_copies == IndexCopies::kAnew,
                           .accept = [&indexes, &keys, &histories, arch, i](const CachedFile& got) {
                             indexes[i] = load_index(got.content, keys, arch, redacted_url(got.url));
                             histories[i].check(*indexes[i], got.url);
@@ -125,7 +123,7 @@ std::vector<Repository> load_repositories(const Context& context, const std::vec
       for (const std::string& url : urls.back())
         request.urls.push_back(join_url(url, fmt::format("{}/{}", arch, name)));
     }
-    if (context.network == Network::kOffline) histories[i].put_last_first(request.urls);
+    histories[i].order(request.urls);
     requests.push_back(std::move(request));
   }
   std::vector<CachedFile> files = HttpCache(context).get_all(requests);

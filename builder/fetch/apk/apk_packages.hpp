@@ -63,9 +63,9 @@ struct FetchedPackage {
   artifacts::VerifiedFile file;
 };
 
-/// Downloads in parallel what is not cached. The first repository that has the version counts. Throws
-/// kPackage when none has it, kFetch "no longer on <mirror>" for a package that the index lists and the
-/// server lacks, kIntegrity, kPackage, kUnsafe.
+/// Downloads in parallel what is not cached, each package from any mirror that has the very file. The first
+/// repository that has the version counts. Throws kPackage when none has it, Unavailable for a package that
+/// the index lists and no mirror has so, kFetch, kIntegrity, kPackage, kUnsafe.
 std::vector<FetchedPackage> fetch_packages(const Context& context, const std::vector<PackageChoice>& choices,
                                            const std::vector<Repository>& repositories);
 

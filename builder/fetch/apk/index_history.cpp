@@ -131,10 +131,12 @@ void IndexHistory::remember(const Index& index, const std::string& url, const co
   store(state);
 }
 
-void IndexHistory::put_last_first(std::vector<std::string>& urls) const {
+void IndexHistory::order(std::vector<std::string>& urls) const {
+  const bool is_offline = context_.network == Network::kOffline;
+  if (!is_offline && context_.index_copies == IndexCopies::kCount) return;
   const std::string last = load(Damage::kIgnore).last_url;
   std::stable_partition(urls.begin(), urls.end(),
-                        [&](const std::string& url) { return redacted_url(url) == last; });
+                        [&](const std::string& url) { return (redacted_url(url) == last) == is_offline; });
 }
 
 IndexHistory::State IndexHistory::load(Damage damage) const {

@@ -32,9 +32,10 @@ class IndexHistory {
   void check(const Index& index, const std::string& url) const;
   /// Writes down that this index was taken from `url`. Of two processes at once the newer edition stays.
   void remember(const Index& index, const std::string& url, const core::Digest& sha256) const;
-  /// Puts the URL that an index was last taken from first: work without network then sees the index that the
-  /// work before it saw, whichever mirror had answered.
-  void put_last_first(std::vector<std::string>& urls) const;
+  /// Moves the URL that an index was last taken from. Offline to the front: work without network then sees
+  /// the index that the work before it saw, whichever mirror had answered. For one that is fetched anew to
+  /// the end.
+  void order(std::vector<std::string>& urls) const;
 
  private:
   struct Record {

@@ -1,15 +1,14 @@
 #include "builder/fetch/download/chunk_list.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <optional>
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::fetch {
@@ -36,18 +35,11 @@ std::uint64_t count_of(std::uint64_t size, std::uint64_t chunk) {
 }
 
 /// The sha256 of a range, or nothing when the file ends before.
-std::optional<core::Digest> digest_at(int fd, artifacts::ByteRange range, std::vector<std::byte>& buffer,
-                                      const std::string& name) {
+std::optional<core::Digest> digest_at(int fd, artifacts::ByteRange range, const std::string& name) {
   core::Hasher hasher(core::HashAlgorithm::kSha256);
-  while (range.begin < range.end) {
-    const std::size_t want = std::min<std::uint64_t>(buffer.size(), range.size());
-    const ssize_t n = ::pread(fd, buffer.data(), want, static_cast<off_t>(range.begin));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw core::system_error(errno, "cannot read", name);
-    if (n == 0) return std::nullopt;
-    hasher.update(std::span<const std::byte>(buffer.data(), static_cast<std::size_t>(n)));
-    range.begin += static_cast<std::uint64_t>(n);
-  }
+  const std::uint64_t n = core::read_range(fd, name, range.begin, range.size(),
+                                           [&](std::span<const std::byte> data) { hasher.update(data); });
+  if (n != range.size()) return std::nullopt;
   return hasher.finish();
 }
 
@@ -94,9 +86,8 @@ std::string print_chunks(const ChunkList& list) {
 ChunkList make_chunks(const std::filesystem::path& file, std::uint64_t chunk) {
   const core::Fd fd = core::open_regular(file);
   ChunkList list{.size = core::file_size(fd.get(), file.native()), .chunk = chunk};
-  std::vector<std::byte> buffer(256 << 10);
   for (std::size_t i = 0; i < count_of(list.size, list.chunk); ++i) {
-    auto digest = digest_at(fd.get(), list.range_of(i), buffer, file.native());
+    auto digest = digest_at(fd.get(), list.range_of(i), file.native());
     if (!digest) throw core::Error(core::Kind::kIo, file.native() + " became shorter while it was read");
     list.digests.push_back(std::move(*digest));
   }
@@ -105,10 +96,9 @@ ChunkList make_chunks(const std::filesystem::path& file, std::uint64_t chunk) {
 
 std::vector<artifacts::ByteRange> bad_chunks(const ChunkList& list, int fd, const std::string& name) {
   std::vector<artifacts::ByteRange> bad;
-  std::vector<std::byte> buffer(256 << 10);
   for (std::size_t i = 0; i < list.digests.size(); ++i) {
     const artifacts::ByteRange range = list.range_of(i);
-    if (digest_at(fd, range, buffer, name) != list.digests[i]) bad.push_back(range);
+    if (digest_at(fd, range, name) != list.digests[i]) bad.push_back(range);
   }
   return bad;
 }

@@ -1,6 +1,5 @@
 // The end of a download: every promise is checked, damage is located, and what is wrong is put aside.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,6 +11,7 @@
 #include "core/atomic_file.hpp"
 #include "core/bytes.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 
 namespace imgforge::fetch {
 namespace {
@@ -146,16 +146,14 @@ void DownloadTask::take_sound_chunks() {
   artifacts::ByteRanges sound;
   sound.add({0, list->size});
   for (const artifacts::ByteRange& bad : bad_chunks(*list, from.get(), rotten->native())) sound.remove(bad);
-  std::vector<std::byte> buffer(kChunkSize);
   partial_->scatter();
-  for (artifacts::ByteRange range : sound.list()) {
-    while (range.begin < range.end) {
-      const auto want = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), range.size()));
-      const ssize_t n = ::pread(from.get(), want.data(), want.size(), static_cast<off_t>(range.begin));
-      if (n <= 0) throw core::system_error(n == 0 ? EIO : errno, "cannot read", rotten->native());
-      partial_->file().write(range.begin, want.first(static_cast<std::size_t>(n)));
-      range.begin += static_cast<std::uint64_t>(n);
-    }
+  for (const artifacts::ByteRange& range : sound.list()) {
+    std::uint64_t at = range.begin;
+    core::read_range(from.get(), rotten->native(), at, range.size(), [&](std::span<const std::byte> data) {
+      partial_->file().write(at, data);
+      at += data.size();
+    });
+    if (at != range.end) throw core::system_error(EIO, "cannot read", rotten->native());
   }
   if (sound.empty()) return;
   if (!total_) shared_.progress.expect(list->size);

@@ -35,6 +35,12 @@ std::vector<core::HashAlgorithm> algorithms_of(const Download& download) {
   return algorithms;
 }
 
+core::Error with_remedy(const core::Error& error, const Download& download) {
+  core::Error told(error.kind(), fmt::format("{}; {} names it", error.message(), download.named_by));
+  told.hint(error.hint().empty() ? download.remedy : error.hint() + "; " + download.remedy);
+  return told.quote(error.quote());
+}
+
 }  // namespace
 
 DownloadTask::DownloadTask(TaskShared& shared, const Download& download)
@@ -59,6 +65,7 @@ std::uint64_t DownloadTask::missing() const {
 }
 
 artifacts::VerifiedFile DownloadTask::take() {
+  if (error_ && unavailable_) throw Unavailable(std::move(*error_));
   if (error_) throw *error_;
   return std::move(file_.value());
 }
@@ -327,10 +334,10 @@ bool DownloadTask::fail_if_hopeless() {
   const MirrorFailures& failures = mirrors_.failures();
   if (failures.empty()) {
     error_ = core::Error(core::Kind::kFetch, download_.name + ": no mirror is named");
-  } else if (failures.all_absent() && !download_.absent.empty()) {
-    error_ = core::Error(core::Kind::kFetch, download_.absent).hint(download_.absent_hint);
   } else {
     error_ = failures.error(download_.name);
+    unavailable_ = failures.all_answered() && !download_.named_by.empty();
+    if (unavailable_) error_ = with_remedy(*error_, download_);
   }
   if (const std::uint64_t there = partial_->file().total(); there > 0) {
     const std::string kept =

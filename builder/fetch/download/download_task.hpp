@@ -87,7 +87,8 @@ class DownloadTask {
   TaskShared& shared_;
   const Download& download_;
   std::string identity_;
-  bool promised_ = false;  ///< a digest says what the bytes must be, so sources may be mixed
+  bool unavailable_ = false;  ///< the error is an Unavailable
+  bool promised_ = false;     ///< a digest says what the bytes must be, so sources may be mixed
   MirrorChoice mirrors_;
   std::unique_ptr<Partial> partial_;
   std::vector<std::unique_ptr<Segment>> active_;

@@ -144,7 +144,10 @@ std::vector<artifacts::VerifiedFile> Downloader::fetch_all(const std::vector<Dow
       continue;
     }
     if (context_.network == Network::kOffline) {
-      throw core::Error(core::Kind::kFetch, downloads[i].name + ": offline: it is not in the cache")
+      const std::string& named_by = downloads[i].named_by;
+      throw core::Error(core::Kind::kFetch,
+                        fmt::format("{}: offline: it is not in the cache{}", downloads[i].name,
+                                    named_by.empty() ? "" : "; " + named_by + " names it"))
           .hint("run once without --offline");
     }
     open.push_back(&downloads[i]);

@@ -16,6 +16,7 @@
 #include "builder/fetch/download/chunk_list.hpp"
 #include "builder/fetch/download/known_files.hpp"
 #include "builder/fetch/http/context.hpp"
+#include "builder/fetch/http/mirrors.hpp"
 #include "core/digest.hpp"
 
 namespace imgforge::fetch {
@@ -36,10 +37,9 @@ struct Download {
   std::string known_as = {};
   /// Further check of the whole file before it is kept; throws when it fails. May be empty.
   std::function<void(const std::filesystem::path&)> verify = {};
-  /// Replaces the error's hint when every mirror lacks the file; the message says `absent` then. May be
-  /// empty.
-  std::string absent = {};
-  std::string absent_hint = {};
+  /// What names the file ("the index https://..."), for messages, and the hint of Unavailable. May be empty.
+  std::string named_by = {};
+  std::string remedy = {};
   /// Locates damage: when the whole is wrong, only the chunks that are wrong are fetched again.
   std::optional<ChunkList> chunks = {};
 };
@@ -49,8 +49,8 @@ class Downloader {
   explicit Downloader(const Context& context);
 
   /// Throws kIntegrity (both digests, the URL and who promised), kFetch, or what `verify` threw; a mirror's
-  /// failure is thrown when no other mirror helps. kNoSpace is thrown before anything is fetched where sizes
-  /// are known.
+  /// failure is thrown when no other mirror helps, as Unavailable when all have answered. kNoSpace is thrown
+  /// before anything is fetched where sizes are known.
   artifacts::VerifiedFile fetch(const Download& download);
   /// In parallel; results in order of `downloads`. What succeeded stays cached when another one fails.
   std::vector<artifacts::VerifiedFile> fetch_all(const std::vector<Download>& downloads);

@@ -18,6 +18,9 @@ namespace imgforge::fetch {
 enum class Network { kOnline, kOffline };
 /// What becomes of a package index that is older than one that was seen before.
 enum class OlderIndex { kRefuse, kAllow };
+/// Whether copies of package indexes count that this cache or one on the way has. kAnew: the mirrors are
+/// asked, the one that gave the last index after the others.
+enum class IndexCopies { kCount, kAnew };
 
 /// What became of one file, for summaries.
 struct FetchReport {
@@ -47,6 +50,7 @@ struct Context {
   /// Smaller files come in one stream.
   std::uint64_t spread_from = std::uint64_t{32} << 20;
   OlderIndex older_index = OlderIndex::kRefuse;
+  IndexCopies index_copies = IndexCopies::kCount;
 };
 
 }  // namespace imgforge::fetch

@@ -53,13 +53,15 @@ std::vector<CachedFile> HttpCache::get_all(const std::vector<CachedRequest>& req
         throw work.failures.error(requests[i].what);
       }
       const std::string& url = work.urls[work.mirror];
-      work.kept = work.unconditional ? std::nullopt : load(url, requests[i].limit);
+      const bool whole = work.unconditional || requests[i].is_anew;
+      work.kept = whole ? std::nullopt : load(url, requests[i].limit);
       open.push_back(i);
       transfers.push_back({Request{.url = url,
                                    .limit = requests[i].limit,
                                    .size = {},
                                    .known = work.kept ? work.kept->validators : Validators{}},
                            &work.sink});
+      if (requests[i].is_anew) transfers.back().request.headers = {"Cache-Control: no-cache"};
     }
     if (open.empty()) break;
     std::vector<Result> results = context_.http.run(transfers, context_.jobs);

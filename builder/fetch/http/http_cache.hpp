@@ -23,6 +23,7 @@ struct CachedRequest {
   std::string what;                    ///< for messages: "index of main"
   std::vector<std::string> urls = {};  ///< mirrors in order
   std::uint64_t limit = std::uint64_t{1} << 20;
+  bool is_anew = false;  ///< copies that are kept here, or by a proxy, do not count
   /// Throws when the content is not what it should be; then the next mirror is tried. May be empty.
   std::function<void(const CachedFile&)> accept = {};
 };

@@ -29,9 +29,10 @@ void MirrorFailures::add(core::Error error, bool absent) {
   failures_.push_back({std::move(error), absent});
 }
 
-bool MirrorFailures::all_absent() const {
-  return !failures_.empty() &&
-         std::all_of(failures_.begin(), failures_.end(), [](const Seen& seen) { return seen.absent; });
+bool MirrorFailures::all_answered() const {
+  return !failures_.empty() && std::all_of(failures_.begin(), failures_.end(), [](const Seen& seen) {
+    return seen.absent || seen.error.kind() != core::Kind::kFetch;
+  });
 }
 
 core::Error MirrorFailures::error(std::string_view what) const {

@@ -10,12 +10,20 @@
 
 namespace imgforge::fetch {
 
+/// Every mirror has answered, and none has the file as it was promised. Thrown for downloads that say what
+/// names them.
+class Unavailable : public core::Error {
+ public:
+  using core::Error::Error;
+  explicit Unavailable(core::Error error) : core::Error(std::move(error)) {}
+};
+
 class MirrorFailures {
  public:
   void add(core::Error error, bool absent = false);
   bool empty() const { return failures_.empty(); }
-  /// True when every mirror answered that it has no such file.
-  bool all_absent() const;
+  /// True when every mirror answered: it has no such file, or another one.
+  bool all_answered() const;
   /// The most telling failure, `what` in front of its message and the other failures quoted.
   core::Error error(std::string_view what) const;
 

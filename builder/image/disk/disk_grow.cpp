@@ -14,6 +14,7 @@
 #include "builder/image/raw_image.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 #include "core/handle.hpp"
 #include "core/new_file.hpp"
 #include "core/text.hpp"
@@ -28,30 +29,16 @@ namespace fs = std::filesystem;
 constexpr core::Bytes kLargest = core::gib(std::uint64_t{16} << 10);  // what ext4 files of a host can hold
 
 /// Copies `size` bytes at `from` of one file to `to` of another; holes stay holes.
-void copy_range(const fs::path& source, std::uint64_t from, const fs::path& target, std::uint64_t to,
-                std::uint64_t size, const core::CancelToken& cancel) {
+void copy_data(const fs::path& source, std::uint64_t from, const fs::path& target, std::uint64_t to,
+               std::uint64_t size, const core::CancelToken& cancel) {
   const core::Fd in = core::open_regular(source);
   core::Fd out = core::open_file(target, O_WRONLY);
-  const auto end = static_cast<off_t>(from + size);
-  off_t position = static_cast<off_t>(from);
-  while (position < end) {
-    cancel.check();
-    const off_t data = ::lseek(in.get(), position, SEEK_DATA);
-    if (data < 0 && errno == ENXIO) break;
-    if (data < 0) throw core::system_error(errno, "cannot read", source.native());
-    if (data >= end) break;
-    off_t hole = ::lseek(in.get(), data, SEEK_HOLE);
-    if (hole < 0) throw core::system_error(errno, "cannot read", source.native());
-    hole = std::min(hole, end);
-    off_t read_at = data;
-    off_t write_at = data - static_cast<off_t>(from) + static_cast<off_t>(to);
-    while (read_at < hole) {
-      const ssize_t n =
-          ::copy_file_range(in.get(), &read_at, out.get(), &write_at,
-                            std::min<std::size_t>(static_cast<std::size_t>(hole - read_at), 16u << 20), 0);
-      if (n <= 0) throw core::system_error(n < 0 ? errno : EIO, "cannot copy into", target.native());
-    }
-    position = hole;
+  std::uint64_t at = from;
+  while (const std::optional<core::DataRun> run =
+             core::next_data(in.get(), source.native(), at, from + size)) {
+    image::copy_range(in.get(), run->begin, out.get(), run->begin - from + to, run->size(), cancel,
+                      target.native());
+    at = run->end;
   }
   out.close(target.native());
 }
@@ -159,7 +146,7 @@ GrownDisk grow_disk(const fs::path& raw, core::Bytes wanted, const fs::path& wor
 
   const fs::path root = fs::absolute(work_dir) / "root.ext4";
   create_sparse(root, old_size);
-  copy_range(raw, last.start, root, 0, old_size, cancel);
+  copy_data(raw, last.start, root, 0, old_size, cancel);
   const std::uint32_t time = written_at(root);
   run_tool("e2fsck", {"-fn", root.native()}, processes, cancel);
   set_size(root, last.size);
@@ -172,7 +159,7 @@ GrownDisk grow_disk(const fs::path& raw, core::Bytes wanted, const fs::path& wor
   set_size(raw, last.start);
   set_size(raw, grown.after.value);
   write_gpt(raw, layout.disk_uuid, layout.partitions, boot_code);
-  copy_range(root, 0, raw, last.start, last.size, cancel);
+  copy_data(root, 0, raw, last.start, last.size, cancel);
   ::unlink(root.c_str());
   if (check_gpt(raw) != layout.partitions.size())
     throw Error(Kind::kInternal, "the grown disk lost a partition");

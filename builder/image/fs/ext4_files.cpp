@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/cancel.hpp"
 #include "core/error.hpp"
 #include "core/handle.hpp"
 #include "core/text.hpp"
@@ -117,6 +118,7 @@ void Ext4Files::read(std::uint32_t inode, const std::function<void(std::string_v
   const core::Handle<&ext2fs_file_close> file(raw);
   std::vector<char> buffer(kBlock);
   while (true) {
+    core::CancelToken::check_signals();
     unsigned got = 0;
     check(ext2fs_file_read(raw, buffer.data(), static_cast<unsigned>(buffer.size()), &got), "read a file");
     if (got == 0) return;

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "builder/image/fs/rootfs_archive.hpp"
+#include "core/cancel.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/new_file.hpp"
@@ -39,7 +40,10 @@ void visit_added(const AddedMember& member, const VisitMember& visit) {
   }
   visit(
       member.entry,
-      [&](std::span<std::byte> buffer) { return core::read_some(fd.get(), buffer, member.source.native()); },
+      [&](std::span<std::byte> buffer) {
+        core::CancelToken::check_signals();
+        return core::read_some(fd.get(), buffer, member.source.native());
+      },
       &member);
 }
 

@@ -1,11 +1,9 @@
 #include "builder/image/medium/bmap.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <span>
@@ -13,6 +11,7 @@
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/file_bytes.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::image {
@@ -34,20 +33,15 @@ struct BlockRange {
 
 std::string sha256_of_blocks(int fd, const fs::path& image, const BlockRange& range, std::uint64_t image_size,
                              const core::CancelToken& cancel) {
-  std::vector<std::byte> buffer(1 << 20);
   core::Hasher hasher(core::HashAlgorithm::kSha256);
-  std::uint64_t at = range.first * kBlockSize;
-  const std::uint64_t end = std::min((range.last + 1) * kBlockSize, image_size);
-  while (at < end) {
-    cancel.check();
-    const std::size_t wanted = std::min<std::uint64_t>(buffer.size(), end - at);
-    const ssize_t n = ::pread(fd, buffer.data(), wanted, static_cast<off_t>(at));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw core::system_error(errno, "cannot read", image.native());
-    if (n == 0) throw Error(Kind::kImage, image.native() + " became shorter while it was read");
-    hasher.update(std::span(buffer).first(static_cast<std::size_t>(n)));
-    at += static_cast<std::uint64_t>(n);
-  }
+  const std::uint64_t begin = range.first * kBlockSize;
+  const std::uint64_t size = std::min((range.last + 1) * kBlockSize, image_size) - begin;
+  const std::uint64_t n =
+      core::read_range(fd, image.native(), begin, size, [&](std::span<const std::byte> data) {
+        cancel.check();
+        hasher.update(data);
+      });
+  if (n != size) throw Error(Kind::kImage, image.native() + " became shorter while it was read");
   return hasher.finish().hex();
 }
 
