@@ -176,7 +176,7 @@ class Attributes(SandboxCase):
         self.mirror = Mirror(self.scratch)
         self.addCleanup(self.mirror.close)
         extra = Repository(self.mirror.folder / f"v{RELEASE}" / "extra")
-        extra.publish(("of-package", "1.0-r0", "", ATTRIBUTES))
+        extra.publish(("of-package", "1.0-r0", "", None, ATTRIBUTES))
         self.add_to_base("./usr/bin/of-base", ATTRIBUTES)
         self.file = self.recipe(f"""imgforge: 1
 name: attributes
