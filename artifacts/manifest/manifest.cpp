@@ -28,6 +28,8 @@ Json to_json(const ManifestPackage& package) {
   row["name"] = package.name;
   row["version"] = package.version;
   row["arch"] = package.arch;
+  if (!package.licence.empty()) row["licence"] = package.licence;
+  if (!package.origin.empty()) row["origin"] = package.origin;
   if (package.from_base) {
     row["from"] = kFromBase;
     row["checksum"] = package.checksum;
@@ -132,6 +134,8 @@ ManifestPackage read_package(JsonObject& row) {
   package.version = row.text("version");
   package.arch = row.text("arch");
   package.checksum = row.text("checksum");
+  if (row.has("licence")) package.licence = row.text("licence");
+  if (row.has("origin")) package.origin = row.text("origin");
   package.from_base = row.has("from");
   if (package.from_base) {
     if (row.text("from") != kFromBase) row.refuse("from", std::string("is not \"") + kFromBase + "\"");

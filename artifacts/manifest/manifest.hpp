@@ -33,6 +33,8 @@ struct ManifestPackage {
   std::string arch;
   std::string repository;  ///< URL, without credentials; empty when `from_base`
   std::string checksum;    ///< the `C:` field of the package index or of the database, as text
+  std::string licence;     ///< as the package says it; empty: not known. In JSON only when it is
+  std::string origin;      ///< its source package, likewise
   core::Digest sha256;     ///< of the package's file; empty when `from_base`
   std::uint64_t size = 0;  ///< of the package's file; 0 when `from_base`
   /// It came with the base (or a run step of the recipe installed it), so this build saw no file of it. In
@@ -47,6 +49,8 @@ struct ManifestPackage {
     visit("arch", self.arch);
     visit("repository", self.repository);
     visit("checksum", self.checksum);
+    visit("licence", self.licence);
+    visit("origin", self.origin);
     visit("sha256", self.sha256);
     visit("size", self.size);
     visit("from_base", self.from_base);

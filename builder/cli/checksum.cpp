@@ -1,7 +1,5 @@
 #include "artifacts/check/verify.hpp"
-#include "artifacts/store/release_reference.hpp"
-#include "builder/cli/keys.hpp"
-#include "builder/cli/store_arguments.hpp"
+#include "builder/cli/trusted_release.hpp"
 #include "core/atomic_file.hpp"
 #include "core/json.hpp"
 
@@ -28,28 +26,15 @@ std::string sha512_sums(const Manifest& manifest, const std::filesystem::path& d
 }
 
 int checksum(Context& context, const Arguments& arguments) {
-  const artifacts::Store store = open_store(context);
-  const artifacts::ReleaseLocation release = artifacts::find_release(store, arguments.reference);
-  const signing::TrustStore trust = load_trust(arguments.public_keys);
-  artifacts::VerifyOptions options;
-  options.contents = artifacts::Contents::kLeave;
-  options.signature = [&](std::string_view data, std::string_view minisig) {
-    return trust.verify(data, minisig).signer;
-  };
-  const artifacts::VerifyReport report = artifacts::verify_release(release.directory, options);
-  if (!report.manifest) {
-    throw core::Error(core::Kind::kSignature,
-                      release.reference() + " has no manifest that a trusted key signed")
-        .hint("imgforge verify " + release.directory.native() + " says why");
-  }
-  const Manifest& manifest = report.manifest->manifest();
+  const TrustedRelease release = find_trusted(context, arguments.reference, arguments.public_keys);
+  const Manifest& manifest = release.manifest.manifest();
   const std::string text = arguments.algorithm == "sha512"
-                               ? sha512_sums(manifest, release.directory)
-                               : artifacts::print_sums(manifest, report.manifest->digest());
+                               ? sha512_sums(manifest, release.location.directory)
+                               : artifacts::print_sums(manifest, release.manifest.digest());
   if (!arguments.output.empty()) {
     core::write_file_atomically(arguments.output, text);
   } else if (context.options.json) {
-    print(core::print_json({{"schema", 1}, {"release", release.reference()}, {"sums", text}}));
+    print(core::print_json({{"schema", 1}, {"release", release.location.reference()}, {"sums", text}}));
   } else {
     print(text);
   }
@@ -60,15 +45,11 @@ int checksum(Context& context, const Arguments& arguments) {
 
 Runner declare_checksum(OptionSet& set) {
   auto arguments = std::make_shared<Arguments>();
-  set.positional("release", arguments->reference,
-                 "LINE (its current release), LINE@VERSION, LINE-VERSION or a path")
-      .required();
+  declare_trusted(set, arguments->reference, arguments->public_keys);
   set.option("--algorithm", arguments->algorithm, "sha256 or sha512")
       .one_of({"sha256", "sha512"})
       .show_default();
   set.option("-o,--output", arguments->output, "file to write [standard output]");
-  set.option("--public-key", arguments->public_keys,
-             "a .pub file or key line to trust besides yours; repeatable");
   set.set_footer(
       "The digests are those of the signed manifest; no file is hashed and nothing in the release changes.\n"
       "Example: imgforge checksum hello-boot --algorithm sha512 --output SHA512SUMS");

@@ -105,6 +105,8 @@ Runner declare_update(OptionSet& set);
 Runner declare_outdated(OptionSet& set);
 Runner declare_vendor(OptionSet& set);
 Runner declare_model(OptionSet& set);
+Runner declare_sbom(OptionSet& set);
+Runner declare_scan(OptionSet& set);
 Runner declare_help(OptionSet& set);
 
 }  // namespace imgforge::cli

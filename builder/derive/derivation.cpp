@@ -9,7 +9,7 @@
 #include "builder/engine/result.hpp"
 #include "builder/image/disk/disk_convert.hpp"
 #include "builder/machine/tool_versions.hpp"
-#include "builder/stages/sbom.hpp"
+#include "builder/sbom/sbom.hpp"
 #include "builder/steps/code_digests.hpp"
 #include "builder/steps/profile_graph.hpp"
 #include "core/json.hpp"
@@ -145,7 +145,7 @@ artifacts::PublishRequest Derivation::publish_request(engine::Context& context, 
   publish.cancel = tools_.cancel;
   publish.finalise = [this](Manifest& manifest) {
     complete(manifest);
-    return std::vector<artifacts::Document>{{std::string(stages::kSbomFile), stages::make_sbom(manifest)}};
+    return sbom::documents(manifest);
   };
   return publish;
 }

@@ -29,6 +29,8 @@ ManifestPackage base_row(const fetch::IndexEntry& entry) {
   row.version = entry.version;
   row.arch = entry.arch;
   row.checksum = fetch::identity_text(entry.identity);
+  row.licence = entry.license;
+  row.origin = entry.origin;
   row.from_base = true;
   return row;
 }

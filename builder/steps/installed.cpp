@@ -23,6 +23,8 @@ artifacts::ManifestPackage row_of(const fetch::FetchedPackage& package) {
           package.entry.arch,
           fetch::redacted_url(package.url.substr(0, package.url.rfind('/'))),
           fetch::identity_text(package.entry.identity),
+          package.entry.license,
+          package.entry.origin,
           package.file.digest(),
           package.file.size()};
 }

@@ -6,7 +6,7 @@
 #include "builder/engine/result.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/recipe/show.hpp"
-#include "builder/stages/sbom.hpp"
+#include "builder/sbom/sbom.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -67,10 +67,10 @@ class Release {
     if (parts_.medium) add_artifact(publish, "iso", context_[*parts_.medium].artifact);
     publish.finalise = [this](artifacts::Manifest& manifest) {
       complete(manifest);
-      return std::vector<artifacts::Document>{
-          {std::string(stages::kSbomFile), stages::make_sbom(manifest)},
-          {std::string(kReleasedRecipe), recipe::portable_yaml(profile_.recipe)},
-          {std::string(kReleasedLock), context_[parts_.lock].text}};
+      std::vector<artifacts::Document> all = sbom::documents(manifest);
+      all.push_back({std::string(kReleasedRecipe), recipe::portable_yaml(profile_.recipe)});
+      all.push_back({std::string(kReleasedLock), context_[parts_.lock].text});
+      return all;
     };
     return publish;
   }

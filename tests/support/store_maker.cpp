@@ -74,7 +74,8 @@ std::vector<artifacts::Document> finalise(artifacts::Manifest& manifest, std::ui
   for (std::uint64_t i = 0; i < packages; ++i) {
     manifest.packages.push_back({fmt::format("package-{}", i), "1.2.5-r1", "x86_64",
                                  "https://mirror.example/alpine/v3.22/main",
-                                 "Q1KwQLpQ1VvPWMuhRyKQbTMRCzzmY=", sha256(std::to_string(i)), 1000 + i});
+                                 "Q1KwQLpQ1VvPWMuhRyKQbTMRCzzmY=", "MIT", fmt::format("source-{}", i / 3),
+                                 sha256(std::to_string(i)), 1000 + i});
   }
   manifest.kernel_release = "6.12.1-0-virt";
   manifest.kernel_cmdline = "console=ttyS0";

@@ -43,8 +43,8 @@ inline std::vector<Document> finalise(Manifest& manifest) {
   manifest.created = "2026-11-20T01:02:03Z";
   manifest.recipe_sha256 = sha256_of("recipe");
   manifest.base = {"minirootfs", "3.22.2", "https://mirror.example/alpine.tar.gz", sha256_of("base"), 1234};
-  manifest.packages = {
-      {"musl", "1.2.5-r1", "x86_64", "https://mirror.example/main", "Q1abc=", sha256_of("musl"), 99}};
+  manifest.packages = {{"musl", "1.2.5-r1", "x86_64", "https://mirror.example/main", "Q1abc=", "MIT", "musl",
+                        sha256_of("musl"), 99}};
   manifest.kernel_release = "6.12.1-0-virt";
   manifest.kernel_cmdline = "console=ttyS0";
   manifest.boots = {

@@ -8,7 +8,6 @@
 #include <set>
 
 #include "artifacts/tar/tar.hpp"
-#include "builder/stages/sbom.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
@@ -31,9 +30,8 @@ std::string record(const std::string& name, const std::string& version) {
 }
 
 ManifestPackage chosen(const std::string& name, const std::string& version) {
-  return {name,      version,
-          "x86_64",  "https://mirror.example/main",
-          kChecksum, core::digest_of(core::HashAlgorithm::kSha256, name),
+  return {name,      version, "x86_64", "https://mirror.example/main",
+          kChecksum, "",      "",       core::digest_of(core::HashAlgorithm::kSha256, name),
           99};
 }
 
@@ -121,33 +119,6 @@ TEST_F(InstalledPackages, ADatabaseThatIsNoneIsRefused) {
   EXPECT_THROW(installed_packages(tar({{"lib/apk/db/installed", "rubbish\n"}}), {}), core::Error);
   EXPECT_THROW(installed_packages(tar({{"lib/apk/db/installed", record("a", "1") + record("a", "1")}}), {}),
                core::Error);
-}
-
-TEST_F(InstalledPackages, TheSbomHasThemAllOnce) {
-  artifacts::Manifest manifest;
-  manifest.name = "hello";
-  manifest.version = "v20261120";
-  manifest.base = {"minirootfs", "3.22.2", "https://mirror.example/a.tar.gz",
-                   core::digest_of(core::HashAlgorithm::kSha256, "base"), 7};
-  manifest.packages = installed_packages(
-      tar({{"lib/apk/db/installed", kDatabase + record("a_b", "1-r0") + record("a+b", "1-r0")}}),
-      {chosen("jq", "1.7-r0")});
-  const Json sbom = core::parse_json(make_sbom(manifest), "the SBOM");
-  std::set<std::string> ids, names;
-  for (const Json& row : sbom.at("packages")) {
-    EXPECT_TRUE(ids.insert(row.at("SPDXID").get<std::string>()).second) << row.at("SPDXID");
-    names.insert(row.at("name").get<std::string>());
-    EXPECT_EQ(row.contains("checksums"), row.at("name") == "jq" || row.at("name") == "minirootfs")
-        << row.at("name");
-  }
-  for (const char* name : {"jq", "musl", "zlib", "a_b", "a+b"}) EXPECT_TRUE(names.contains(name)) << name;
-  std::set<std::string> of_base;
-  for (const Json& row : sbom.at("relationships")) {
-    if (row.at("spdxElementId") == "SPDXRef-Base")
-      of_base.insert(row.at("relatedSpdxElement").get<std::string>());
-  }
-  EXPECT_THAT(of_base, ElementsAre("SPDXRef-Package-a-b", "SPDXRef-Package-a-b-2", "SPDXRef-Package-musl",
-                                   "SPDXRef-Package-zlib"));
 }
 
 }  // namespace

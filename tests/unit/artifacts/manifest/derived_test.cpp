@@ -114,8 +114,9 @@ TEST_F(Derived, MemberIsReadStrictly) {
 TEST_F(Derived, DifferencesOfManifests) {
   Manifest before = publish("one").manifest;
   Manifest after = publish("two", "20261121").manifest;
-  after.packages = {{"musl", "1.2.5-r2", "x86_64", "", "", {}, 1}, {"zlib", "1.3", "x86_64", "", "", {}, 1}};
-  before.packages.push_back({"gone", "1", "x86_64", "", "", {}, 1});
+  after.packages = {{"musl", "1.2.5-r2", "x86_64", "", "", "", "", {}, 1},
+                    {"zlib", "1.3", "x86_64", "", "", "", "", {}, 1}};
+  before.packages.push_back({"gone", "1", "x86_64", "", "", "", "", {}, 1});
   after.boots.front().markers.front().second = 9900;
   after.kernel_cmdline = "quiet";
   const ReleaseDiff found = diff_releases(before, after);

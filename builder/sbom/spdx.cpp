@@ -1,14 +1,14 @@
-#include "builder/stages/sbom.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
 
+#include "builder/sbom/facts.hpp"
+#include "builder/sbom/sbom.hpp"
 #include "core/json.hpp"
 #include "core/random.hpp"
 
-namespace imgforge::stages {
+namespace imgforge::sbom {
 namespace {
 
 using artifacts::Manifest;
@@ -37,14 +37,6 @@ class Identifiers {
   std::set<std::string> used_;
 };
 
-/// One SPDX identifier; other texts stand in a comment.
-bool is_licence_identifier(const std::string& text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == '+';
-  });
-}
-
 Json package(const std::string& id, const std::string& name, const std::string& version,
              const std::string& from) {
   return {{"SPDXID", id},
@@ -67,18 +59,29 @@ void add_purl(Json& row, const std::string& purl) {
       {{{"referenceCategory", "PACKAGE-MANAGER"}, {"referenceType", "purl"}, {"referenceLocator", purl}}});
 }
 
-Json model_row(const std::string& id, const artifacts::ManifestModel& model) {
-  const bool url = model.source.starts_with("https://") || model.source.starts_with("http://");
-  Json row = package(id, model.name, model.version, url ? model.source : "");
-  row["primaryPackagePurpose"] = "OTHER";
-  if (is_licence_identifier(model.licence)) {
-    row["licenseDeclared"] = model.licence;
-  } else if (!model.licence.empty()) {
-    row["licenseComments"] = model.licence;
+void add_licence(Json& row, const std::string& licence) {
+  if (is_licence_expression(licence)) {
+    row["licenseDeclared"] = licence;
+  } else if (!licence.empty()) {
+    row["licenseComments"] = licence;
   }
-  row["comment"] =
-      fmt::format("AI model, {} bytes, from {}{}", model.size, model.source,
-                  model.when == "build" ? "" : "; fetched by the machine when it starts for the first time");
+}
+
+Json package_row(const std::string& id, const artifacts::ManifestPackage& one,
+                 const artifacts::ManifestBase& base) {
+  Json row = package(id, one.name, one.version, one.repository);
+  if (!one.from_base) add_digest(row, one.sha256);
+  if (!one.origin.empty()) row["sourceInfo"] = "built from the source package " + one.origin;
+  add_licence(row, one.licence);
+  add_purl(row, purl_of(one, base));
+  return row;
+}
+
+Json model_row(const std::string& id, const artifacts::ManifestModel& model) {
+  Json row = package(id, model.name, model.version, url_of(model));
+  row["primaryPackagePurpose"] = "OTHER";
+  row["comment"] = about(model);
+  add_licence(row, model.licence);
   add_digest(row, model.sha256);
   add_purl(row, model.purl);
   return row;
@@ -86,7 +89,7 @@ Json model_row(const std::string& id, const artifacts::ManifestModel& model) {
 
 }  // namespace
 
-std::string make_sbom(const Manifest& manifest) {
+std::string make_spdx(const Manifest& manifest) {
   const std::string image = "SPDXRef-Image";
   const std::string base_id = "SPDXRef-Base";
   Identifiers ids;
@@ -98,13 +101,8 @@ std::string make_sbom(const Manifest& manifest) {
   packages.push_back(std::move(base));
   std::set<std::string> of_base;
   for (const artifacts::ManifestPackage& one : manifest.packages) {
-    Json row = package(ids.of("Package", one.name), one.name, one.version, one.repository);
-    if (one.from_base) {
-      of_base.insert(row.at("SPDXID"));
-    } else {
-      add_digest(row, one.sha256);
-    }
-    add_purl(row, fmt::format("pkg:apk/alpine/{}@{}?arch={}", one.name, one.version, one.arch));
+    Json row = package_row(ids.of("Package", one.name), one, manifest.base);
+    if (one.from_base) of_base.insert(row.at("SPDXID"));
     packages.push_back(std::move(row));
   }
   for (const artifacts::ManifestModel& model : manifest.models)
@@ -132,4 +130,4 @@ std::string make_sbom(const Manifest& manifest) {
        {"relationships", relations}});
 }
 
-}  // namespace imgforge::stages
+}  // namespace imgforge::sbom

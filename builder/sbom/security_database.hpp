@@ -1,0 +1,44 @@
+// Alpine's security database (secdb): which version of a source package mends which vulnerabilities, in JSON
+// files as secdb.alpinelinux.org has them (https://gitlab.alpinelinux.org/alpine/infra/docker/secdb). Read
+// from a local folder, so a look needs no network.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "artifacts/manifest/manifest.hpp"
+
+namespace imgforge::sbom {
+
+struct Fix {
+  std::string version;           ///< the first that has it; "0": this package never had the fault
+  std::vector<std::string> ids;  ///< "CVE-2022-30065", sometimes with a word about others in brackets
+};
+
+struct SecurityDatabase {
+  std::map<std::string, std::vector<Fix>> by_source_package;
+  std::vector<std::string> origins;  ///< "v3.19 main", one a file
+};
+
+/// Reads all *.json of a folder. Throws kUsage when there are none, kIntegrity for a file of another form or
+/// beyond the bounds (64 MiB a file).
+SecurityDatabase read_security_database(const std::filesystem::path& folder);
+
+/// A package of a release that a newer version of mends something.
+struct Vulnerable {
+  std::string package;
+  std::string source_package;
+  std::string installed;
+  std::string fixed;  ///< the first version that mends these
+  std::vector<std::string> ids;
+  auto operator<=>(const Vulnerable&) const = default;
+};
+
+/// Sorted by package and version. A package without a known source package is looked for by its own name.
+std::vector<Vulnerable> vulnerable_packages(const std::vector<artifacts::ManifestPackage>& packages,
+                                            const SecurityDatabase& database);
+
+}  // namespace imgforge::sbom
