@@ -101,9 +101,11 @@ class Repository {
   void resolve(Model& model) {
     ask();
     model.revision = listing_.commit;
-    if (!listing_.name.empty() && listing_.name != source_.location)
+    if (!listing_.name.empty() && listing_.name != source_.location) {
+      model.renamed = core::escaped(listing_.name, 200);
       context_.progress.warn(fmt::format("the model {}: the hub calls {} {} today", wanted_.name,
-                                         source_.location, core::escaped(listing_.name, 200)));
+                                         source_.location, model.renamed));
+    }
     if (model.licence.empty()) model.licence = listing_.licence;
     const std::string folder = folder_of(source_.path);
     const std::string name = name_of(source_.path);

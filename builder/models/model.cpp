@@ -139,6 +139,7 @@ Json to_json(const Model& model) {
            {"licence", model.licence},
            {"files", Json::array()},
            {"summary", summary_json(model.summary)}};
+  add(out, "renamed", model.renamed);
   for (const ModelFile& file : model.files) {
     Json row{{"path", file.path}, {"role", file.role}};
     if (file.sha256) row["sha256"] = file.sha256->hex();
@@ -164,6 +165,7 @@ Model model_from_json(const Json& json, std::string_view what) {
     model.source = recipe::parse_model_source(json.at("source").get<std::string>());
     model.revision = json.at("revision");
     model.licence = json.at("licence");
+    model.renamed = json.value("renamed", std::string());
     if (json.at("files").size() > kMaxFiles) throw refused("it has too many files");
     for (const Json& row : json.at("files")) model.files.push_back(file_from(row));
     model.summary = summary_from(json.at("summary"));

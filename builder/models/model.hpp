@@ -40,6 +40,7 @@ struct Model {
   std::string version;  ///< as the recipe says, or the beginning of the digest
   recipe::ModelSource source;
   std::string revision;  ///< what a moving name led to: a commit, or the digest of a manifest
+  std::string renamed;   ///< what the hub calls the repository today, where it is another name
   std::string licence;   ///< as the recipe, the source or the file says
   std::vector<ModelFile> files;
   Summary summary;

@@ -136,6 +136,7 @@ class Gatherer {
                       : model.summary.parameters ? std::to_string(*model.summary.parameters)
                                                  : "");
     say("architecture", model.summary.architecture);
+    say("repository_today", model.renamed);
     say("chat_template_sha256", model.summary.chat_template_sha256);
     return row;
   }

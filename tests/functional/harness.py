@@ -261,6 +261,19 @@ class CopyCase(Case):
         shutil.rmtree(self.scratch)
 
 
+class MirrorCase(Case):
+    """A mirror of its own and a key of its own; what they need is said by NEEDS_ALPINE."""
+
+    WARM = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.mirror = Mirror(cls.scratch)
+        cls.addClassCleanup(cls.mirror.close)
+        cls.run_imgforge("key", "generate", "mirror@test", "--no-passphrase").check_returncode()
+
+
 def wait_for(condition, what, seconds=60):
     """What the condition gives as soon as it is true; the test fails with `what` when it never is."""
     deadline = time.monotonic() + seconds

@@ -12,7 +12,7 @@ import tarfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from apk_repository import Repository  # noqa: E402
-from harness import NEEDS_ALPINE, RELEASE, Case, Mirror, main  # noqa: E402
+from harness import NEEDS_ALPINE, RELEASE, MirrorCase, main  # noqa: E402
 
 RECIPE = """imgforge: 1
 name: kernels
@@ -49,15 +49,10 @@ def other_kernel(package):
 
 
 @NEEDS_ALPINE
-class Kernels(Case):
-    WARM = True
-
+class Kernels(MirrorCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.mirror = Mirror(cls.scratch)
-        cls.addClassCleanup(cls.mirror.close)
-        cls.run_imgforge("key", "generate", "kernels@test", "--no-passphrase").check_returncode()
         cls.extra = Repository(cls.mirror.folder / f"v{RELEASE}" / "extra")
         (virt,) = (cls.mirror.folder / f"v{RELEASE}" / "main" / "x86_64").glob("linux-virt-*.apk")
         cls.virt, cls.other, files = other_kernel(virt)

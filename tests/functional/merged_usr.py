@@ -12,7 +12,7 @@ import sys
 import tarfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from harness import NEEDS_ALPINE, RELEASE, Case, Mirror, main  # noqa: E402
+from harness import NEEDS_ALPINE, RELEASE, MirrorCase, main  # noqa: E402
 
 MERGED = ("bin", "lib", "sbin")
 RECIPE = r"""imgforge: 1
@@ -64,15 +64,10 @@ def merge(source, target):
 
 
 @NEEDS_ALPINE
-class MergedUsr(Case):
-    WARM = True
-
+class MergedUsr(MirrorCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.mirror = Mirror(cls.scratch)
-        cls.addClassCleanup(cls.mirror.close)
-        cls.run_imgforge("key", "generate", "merged@test", "--no-passphrase").check_returncode()
         folder = cls.mirror.folder / f"v{RELEASE}" / "releases" / "x86_64"
         (base,) = folder.glob("alpine-minirootfs-*-x86_64.tar.gz")
         old = base.read_bytes()

@@ -104,6 +104,7 @@ class Hub(Server):
         self.content = content
         self.commits = {}
         self.main = ""
+        self.name = "org/repo"  # another one: the repository was renamed, and its old name leads there
 
     def publish(self, files):
         """A new commit of main with these files; those of 1 KB and more are large ones."""
@@ -118,12 +119,17 @@ class Hub(Server):
             if len(content) >= 1024:
                 row["lfs"] = {"sha256": sha256(content), "size": len(content), "pointerSize": 130}
             rows.append(row)
-        return json.dumps({"sha": commit, "cardData": {"license": "mit"}, "siblings": rows}).encode()
+        return json.dumps({"id": self.name, "sha": commit, "cardData": {"license": "mit"}, "siblings": rows}).encode()
 
     def answer(self, path, headers):
         if headers.get("Authorization") != f"Bearer {HUB_TOKEN}":
             return 401, {}, b"who?"
-        path = urllib.parse.unquote(path.split("?")[0])
+        path, _, query = path.partition("?")
+        path = urllib.parse.unquote(path)
+        if self.name != "org/repo":
+            if "org/repo" in path:
+                return 307, {"Location": path.replace("org/repo", self.name) + "?" + query}, b""
+            path = path.replace(self.name, "org/repo")
         if path.startswith("/api/models/org/repo/revision/"):
             commit = path.rsplit("/", 1)[1]
             commit = self.main if commit == "main" else commit

@@ -117,6 +117,14 @@ class Sources(FreshCase):
         result = self.fails(1, "model", "fetch", recipe, says="chmod 600")
         self.assert_no_secret(result)
 
+    def test_a_renamed_repository_is_followed_and_recorded(self):
+        self.hub.name = "new-org/new-repo"
+        recipe = self.models("name: tiny, source: hf://org/repo@main/tiny.gguf")
+        result = self.ok("build", recipe, "--unsigned", "--format", "rootfs")
+        self.assertIn("the hub calls org/repo new-org/new-repo today", result.stderr)
+        manifest = json.loads((self.out / "releases" / "withmodel" / "current" / "manifest.json").read_text())
+        self.assertEqual(manifest["models"][0]["metadata"]["repository_today"], "new-org/new-repo")
+
     def test_a_commit_stays_when_the_branch_moves(self):
         pinned = self.models(f"name: tiny, source: hf://org/repo@{self.commit}/tiny.gguf", name="pinned.yaml")
         moving = self.models("name: tiny, source: hf://org/repo@main/tiny.gguf", name="moving.yaml")

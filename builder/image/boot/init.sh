@@ -150,6 +150,14 @@ wait_for_root() {
   done
 }
 
+# is_made_by VENDOR: whether the machine's firmware names that vendor, or nobody.
+is_made_by() {
+  vendor=''
+  read -r vendor 2>/dev/null < /sys/class/dmi/id/sys_vendor
+  case "$vendor" in "$1"* | '') return 0 ;; esac
+  return 1
+}
+
 # waits_for_driver CLASS: whether there is a PCI device of that class (hexadecimal digits) without a driver.
 waits_for_driver() (
   set +f
@@ -203,9 +211,11 @@ look_for_root() {
       ;;
   esac
   # Virtio disks are there at once; what stands on slower buses is waited for once all drivers are loaded.
-  for step in virtio:3 disk:5 usb:70; do
-    case "$root" in
-      file:*) ;;
+  for step in virtio:3 disk:5 hyperv:5 usb:70; do
+    case "$step $root" in
+      *\ file:*) ;;
+      # Its driver complains at length where its bus is missing.
+      hyperv:*) is_made_by Microsoft && load_modules hyperv || continue ;;
       *) load_modules "${step%:*}" ;;
     esac
     wait_for_root "${step#*:}" && return 0

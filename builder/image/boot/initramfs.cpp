@@ -39,7 +39,8 @@ std::vector<ModuleGroup> module_groups(const InitramfsOptions& options) {
       {"verity", {"sha256_ssse3", "dm_mod", "dm_verity"}},
       {"disk",
        {"ata_piix", "ata_generic", "ahci", "nvme", "sd_mod", "sr_mod", "vmw_pvscsi", "mptspi", "mptsas",
-        "sym53c8xx", "hv_storvsc", "xen_blkfront", "sdhci_pci", "sdhci_acpi", "mmc_block"}},
+        "sym53c8xx", "xen_blkfront", "sdhci_pci", "sdhci_acpi", "mmc_block"}},
+      {"hyperv", {"hv_storvsc", "sd_mod"}},
       {"usb", {"xhci_pci", "ehci_pci", "ohci_pci", "uhci_hcd", "usb_storage", "uas", "sd_mod"}},
   };
 }

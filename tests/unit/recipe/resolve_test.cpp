@@ -104,7 +104,7 @@ run:
 models:
   - name: tiny
     source: https://models.example/tiny.gguf
-    mirrors: [https://mirror.example/tiny.gguf?sig=1]
+    mirrors: ["https://mirror.example/tiny.gguf?sig=1"]
     version: v1.1
     sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
     size: 637M
