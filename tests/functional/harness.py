@@ -287,10 +287,14 @@ def wait_for(condition, what, seconds=60):
 def children_of(pid):
     """Process ids of all living descendants."""
     found = []
-    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:  # it has ended
+        return found
+    for task in tasks:
         try:
-            children = task.read_text().split()
-        except OSError:  # it has ended
+            children = pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split()
+        except OSError:  # likewise
             continue
         for child in children:
             found += [int(child), *children_of(int(child))]

@@ -20,8 +20,12 @@ class Screen {
   std::size_t columns() const { return columns_; }
   std::size_t height() const { return height_; }
 
+  /// What ends in the middle of a sequence or of a character waits for the rest.
   void write(std::string_view text) {
-    while (!text.empty()) text.remove_prefix(take(text));
+    pending_ += text;
+    std::string_view rest = pending_;
+    while (!rest.empty() && is_whole(rest)) rest.remove_prefix(take(rest));
+    pending_ = std::string(rest);
   }
   /// What can be seen, without blank lines at the end.
   std::vector<std::string> lines() const {
@@ -41,6 +45,18 @@ class Screen {
 
  private:
   std::size_t top() const { return lines_.size() > height_ ? lines_.size() - height_ : 0; }
+
+  static bool is_whole(std::string_view text) {
+    constexpr std::size_t kLongestSequence = 16;
+    if (text.front() == '\x1b') {
+      const bool begins = text.size() == 1 || text[1] == '[';
+      return !begins || text.size() > kLongestSequence ||
+             text.find_first_of("AKJm") != std::string_view::npos;
+    }
+    const auto first = static_cast<unsigned char>(text.front());
+    const std::size_t size = first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    return text.size() >= size;
+  }
 
   std::size_t take(std::string_view text) {
     if (text.front() == '\r') return column_ = 0, 1;
@@ -78,6 +94,7 @@ class Screen {
     column_ += width;
   }
 
+  std::string pending_;
   std::size_t columns_, height_;
   std::vector<std::vector<std::string>> lines_{1};
   std::size_t row_ = 0, column_ = 0;

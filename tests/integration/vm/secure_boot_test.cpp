@@ -302,8 +302,9 @@ TEST_F(SecureBootBoot, ARunningSystemGrowsIntoItsDisk) {
   std::filesystem::resize_file(path("disk.img"), 160 * image::kMebibyte);
   const BootResult result =
       run_qemu({"-machine", "q35,graphics=off", "-kernel", boot.kernels.front().kernel.native(), "-initrd",
-                boot.kernels.front().initramfs.native(), "-append", "root=/dev/vda1 rw console=ttyS0 panic=1",
-                "-drive", fmt::format("if=virtio,format=raw,file={}", path("disk.img").native())},
+                boot.kernels.front().initramfs.native(), "-append",
+                "root=/dev/vda1 rw imgforge.grow=no console=ttyS0 panic=1", "-drive",
+                fmt::format("if=virtio,format=raw,file={}", path("disk.img").native())},
                kReady, std::chrono::seconds(120));
   const std::uint64_t grown = 160 * image::kMebibyte - 33 * 512 - image::kMebibyte;
   EXPECT_THAT(result.console,
