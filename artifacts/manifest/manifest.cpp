@@ -134,8 +134,13 @@ ManifestPackage read_package(JsonObject& row) {
   package.version = row.text("version");
   package.arch = row.text("arch");
   package.checksum = row.text("checksum");
-  if (row.has("licence")) package.licence = row.text("licence");
-  if (row.has("origin")) package.origin = row.text("origin");
+  const auto text_if_known = [&](const char* member) {
+    std::string text = row.has(member) ? row.text(member) : std::string();
+    if (row.has(member) && text.empty()) row.refuse(member, "is empty");
+    return text;
+  };
+  package.licence = text_if_known("licence");
+  package.origin = text_if_known("origin");
   package.from_base = row.has("from");
   if (package.from_base) {
     if (row.text("from") != kFromBase) row.refuse("from", std::string("is not \"") + kFromBase + "\"");

@@ -67,6 +67,9 @@ TEST(Manifest, PackagesOfTheBaseHaveNoFileAndOthersHaveOne) {
                                        {"checksum", "Q1abc="}}));
   EXPECT_FALSE(good["packages"][0].contains("from")) << "as manifests always were";
   Json changed = good;
+  changed["packages"][0]["licence"] = "";
+  expect_refused(changed, "licence");
+  changed = good;
   changed["packages"][1]["from"] = "elsewhere";
   expect_refused(changed, "from");
   changed = good;
