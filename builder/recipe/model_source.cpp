@@ -173,12 +173,13 @@ std::string model_source_fault(std::string_view text) {
 }
 
 std::string Model::with_query(const std::string& url) const {
-  std::vector<ModelSource> known = mirrors;
-  known.push_back(source);
-  const auto found = std::find_if(known.begin(), known.end(), [&](const ModelSource& one) {
+  const auto is_it = [&](const ModelSource& one) {
     return one.kind == SourceKind::kUrl && one.location == url;
-  });
-  return found == known.end() ? url : url + found->query;
+  };
+  // Of a URL that stands in both, the mirror's query counts.
+  const auto mirror = std::find_if(mirrors.begin(), mirrors.end(), is_it);
+  if (mirror != mirrors.end()) return url + mirror->query;
+  return is_it(source) ? url + source.query : url;
 }
 
 ModelSource parse_model_source(std::string_view text) {

@@ -14,8 +14,8 @@
 
 #include "core/digest.hpp"
 #include "core/fd.hpp"
-#include "core/process.hpp"
 #include "core/temp_dir.hpp"
+#include "support/openssl.hpp"
 
 namespace imgforge::testing {
 
@@ -91,15 +91,6 @@ class ApkKey {
 
  private:
   std::string secret() const { return folder_ / "secret.pem"; }
-  static void openssl(std::vector<std::string> args) {
-    core::Command command{.program = "openssl",
-                          .args = std::move(args),
-                          .environment = {},
-                          .directory = {},
-                          .input = {},
-                          .output_file = {}};
-    core::system_processes().check(command, {});
-  }
   core::TempDir folder_;
   std::string name_;
 };

@@ -16,8 +16,8 @@
 
 #include "core/digest.hpp"
 #include "core/fd.hpp"
-#include "core/process.hpp"
 #include "core/temp_dir.hpp"
+#include "support/openssl.hpp"
 
 namespace imgforge::testing {
 
@@ -162,15 +162,6 @@ class ApkV3Key {
   }
 
  private:
-  static void openssl(std::vector<std::string> args) {
-    core::Command command{.program = "openssl",
-                          .args = std::move(args),
-                          .environment = {},
-                          .directory = {},
-                          .input = {},
-                          .output_file = {}};
-    core::system_processes().check(command, {});
-  }
   core::TempDir folder_;
   std::string name_;
   std::string id_;

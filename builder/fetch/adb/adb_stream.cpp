@@ -32,39 +32,6 @@ core::Error damaged(std::string_view name, std::string_view why) {
 
 }  // namespace
 
-/// The source with one buffer between it and who unpacks.
-class AdbStream::Input {
- public:
-  explicit Input(AdbSource source) : source_(std::move(source)), buffer_(1 << 16) {}
-  /// Bytes not taken yet; empty only at the end of the source.
-  std::span<const std::byte> pending() {
-    if (begin_ == end_) {
-      begin_ = 0;
-      end_ = source_(buffer_);
-    }
-    return std::span(buffer_).subspan(begin_, end_ - begin_);
-  }
-  void take(std::size_t count) { begin_ += count; }
-  /// Up to `count` bytes, as many as there are.
-  std::string take_text(std::size_t count) {
-    std::string text;
-    while (text.size() < count) {
-      const std::span<const std::byte> bytes = pending();
-      if (bytes.empty()) break;
-      const std::size_t part = std::min(bytes.size(), count - text.size());
-      text.append(reinterpret_cast<const char*>(bytes.data()), part);
-      take(part);
-    }
-    return text;
-  }
-
- private:
-  AdbSource source_;
-  std::vector<std::byte> buffer_;
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
-};
-
 class AdbStream::Unpacker {
  public:
   virtual ~Unpacker() = default;
@@ -75,7 +42,7 @@ class AdbStream::Unpacker {
 class AdbStream::Plain : public AdbStream::Unpacker {
  public:
   /// `first`: bytes that were taken from the input already.
-  Plain(Input& input, std::string first) : input_(input), first_(std::move(first)) {}
+  Plain(core::SourceBuffer& input, std::string first) : input_(input), first_(std::move(first)) {}
   std::size_t read(std::span<std::byte> buffer) override {
     if (!first_.empty()) {
       const std::size_t count = std::min(buffer.size(), first_.size());
@@ -91,13 +58,13 @@ class AdbStream::Plain : public AdbStream::Unpacker {
   }
 
  private:
-  Input& input_;
+  core::SourceBuffer& input_;
   std::string first_;
 };
 
 class AdbStream::Inflate : public AdbStream::Unpacker {
  public:
-  Inflate(Input& input, std::string_view name) : input_(input), name_(name) {
+  Inflate(core::SourceBuffer& input, std::string_view name) : input_(input), name_(name) {
     if (inflateInit2(&stream_, kRawDeflate) != Z_OK)
       throw core::Error(core::Kind::kInternal, "zlib cannot start");
   }
@@ -129,7 +96,7 @@ class AdbStream::Inflate : public AdbStream::Unpacker {
   }
 
  private:
-  Input& input_;
+  core::SourceBuffer& input_;
   std::string_view name_;
   z_stream stream_{};
   bool ended_ = false;
@@ -137,7 +104,8 @@ class AdbStream::Inflate : public AdbStream::Unpacker {
 
 class AdbStream::Zstd : public AdbStream::Unpacker {
  public:
-  Zstd(Input& input, std::string_view name) : input_(input), name_(name), context_(ZSTD_createDCtx()) {
+  Zstd(core::SourceBuffer& input, std::string_view name)
+      : input_(input), name_(name), context_(ZSTD_createDCtx()) {
     if (!context_) throw core::Error(core::Kind::kInternal, "zstd cannot start");
   }
   std::size_t read(std::span<std::byte> buffer) override {
@@ -165,7 +133,7 @@ class AdbStream::Zstd : public AdbStream::Unpacker {
     return damaged(name_, ZSTD_getErrorName(code));
   }
 
-  Input& input_;
+  core::SourceBuffer& input_;
   std::string_view name_;
   core::Handle<&ZSTD_freeDCtx> context_;
   bool ended_ = false;
@@ -179,12 +147,12 @@ AdbStream::AdbStream(AdbSource source, std::string name, std::uint64_t limit)
     : name_(std::move(name)),
       left_(limit),
       limit_(limit),
-      input_(std::make_unique<Input>(std::move(source))),
+      input_(std::make_unique<core::SourceBuffer>(std::move(source))),
       unpacker_(unpacker_of(*input_)) {}
 
 AdbStream::~AdbStream() = default;
 
-std::unique_ptr<AdbStream::Unpacker> AdbStream::unpacker_of(Input& input) {
+std::unique_ptr<AdbStream::Unpacker> AdbStream::unpacker_of(core::SourceBuffer& input) {
   std::string magic = input.take_text(kMagicSize);
   if (!is_apk_v3(magic)) throw broken(name_, "not a file of apk 3");
   if (magic.back() == '.') return std::make_unique<Plain>(input, std::move(magic));

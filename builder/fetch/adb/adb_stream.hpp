@@ -11,13 +11,14 @@
 #include <string>
 #include <string_view>
 
+#include "core/byte_source.hpp"
+
 namespace imgforge::fetch {
 
 /// Whether a file begins as those of apk 3 do.
 bool is_apk_v3(std::string_view bytes);
 
-/// Gives the next bytes of the file; 0 at its end.
-using AdbSource = std::function<std::size_t(std::span<std::byte>)>;
+using AdbSource = core::ByteSource;
 
 class AdbStream {
  public:
@@ -34,17 +35,16 @@ class AdbStream {
   const std::string& name() const { return name_; }
 
  private:
-  class Input;
   class Unpacker;
   class Plain;
   class Inflate;
   class Zstd;
-  std::unique_ptr<Unpacker> unpacker_of(Input& input);
+  std::unique_ptr<Unpacker> unpacker_of(core::SourceBuffer& input);
 
   std::string name_;
   std::uint64_t left_;  ///< of the limit
   std::uint64_t limit_;
-  std::unique_ptr<Input> input_;
+  std::unique_ptr<core::SourceBuffer> input_;
   std::unique_ptr<Unpacker> unpacker_;
 };
 

@@ -33,29 +33,8 @@ class Inflater {
   z_stream stream_{};
 };
 
-/// The source with one buffer between it and zlib.
-class Input {
- public:
-  explicit Input(const GzipSource& source) : source_(source), buffer_(1 << 16) {}
-  /// Bytes not taken yet; empty only at the end of the source.
-  std::span<const std::byte> pending() {
-    if (begin_ == end_) {
-      begin_ = 0;
-      end_ = source_(buffer_);
-    }
-    return std::span(buffer_).subspan(begin_, end_ - begin_);
-  }
-  void take(std::size_t count) { begin_ += count; }
-
- private:
-  const GzipSource& source_;
-  std::vector<std::byte> buffer_;
-  std::size_t begin_ = 0;
-  std::size_t end_ = 0;
-};
-
-GzipMember read_member(Input& input, std::size_t number, std::uint64_t offset, std::uint64_t limit,
-                       std::string_view name, const GzipWatcher& watcher) {
+GzipMember read_member(core::SourceBuffer& input, std::size_t number, std::uint64_t offset,
+                       std::uint64_t limit, std::string_view name, const GzipWatcher& watcher) {
   GzipMember member{.offset = offset};
   Inflater inflater;
   z_stream& stream = inflater.stream();
@@ -113,7 +92,7 @@ GzipSource gzip_source(int fd, std::string_view name) {
 
 std::vector<GzipMember> split_gzip(const GzipSource& source, std::string_view name,
                                    std::span<const std::uint64_t> limits, const GzipWatcher& watcher) {
-  Input input(source);
+  core::SourceBuffer input(source);
   std::vector<GzipMember> members;
   std::uint64_t offset = 0;
   while (!input.pending().empty()) {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/byte_source.hpp"
+
 namespace imgforge::fetch {
 
 struct GzipMember {
@@ -18,8 +20,7 @@ struct GzipMember {
   std::uint64_t unpacked = 0;  ///< bytes of content
 };
 
-/// Gives the next bytes; 0 at the end.
-using GzipSource = std::function<std::size_t(std::span<std::byte>)>;
+using GzipSource = core::ByteSource;
 /// Sees every piece once: the member's number, its raw bytes and the content that they unpacked to.
 using GzipWatcher = std::function<void(std::size_t member, std::span<const std::byte> raw,
                                        std::span<const std::byte> unpacked)>;
