@@ -39,6 +39,26 @@ constexpr std::array kKinds{
     KindRow{Kind::kInterrupted, "E_INTERRUPTED", 130},
 };
 
+constexpr std::array<std::string_view, 16> kReasons{
+    "",
+    "unsigned",
+    "malformed",
+    "unknown_key",
+    "bad_signature",
+    "revoked_key",
+    "expired",
+    "not_yet_valid",
+    "below_threshold",
+    "missing",
+    "size_mismatch",
+    "digest_mismatch",
+    "wrong_subject",
+    "rollback",
+    "yanked",
+    "policy",
+};
+static_assert(kReasons.size() == static_cast<std::size_t>(Reason::kPolicy) + 1);
+
 const KindRow& row_of(Kind kind) {
   for (const KindRow& row : kKinds) {
     if (row.kind == kind) return row;
@@ -47,6 +67,10 @@ const KindRow& row_of(Kind kind) {
 }
 
 }  // namespace
+
+std::string_view reason_name(Reason reason) {
+  return kReasons.at(static_cast<std::size_t>(reason));
+}
 
 std::string_view kind_name(Kind kind) {
   return row_of(kind).name;
@@ -81,6 +105,11 @@ Error::Error(Error&&) noexcept = default;
 Error& Error::operator=(const Error&) = default;
 Error& Error::operator=(Error&&) noexcept = default;
 Error::~Error() = default;
+
+Error& Error::reason(Reason reason) {
+  reason_ = reason;
+  return *this;
+}
 
 Error& Error::hint(std::string text) {
   hint_ = masked_urls(std::move(text));

@@ -39,6 +39,28 @@ enum class Kind {
   kInterrupted,  ///< cancelled by the user
 };
 
+/// Why something that was to be verified is refused: one a refusal, stable, for programs that read `--json`.
+enum class Reason {
+  kNone,            ///< not a refusal, or one that needs no further name
+  kUnsigned,        ///< there is no signature
+  kMalformed,       ///< it cannot be read as what it should be
+  kUnknownKey,      ///< no trusted key made it
+  kBadSignature,    ///< the bytes or their signature were changed
+  kRevokedKey,      ///< the key was revoked
+  kExpired,         ///< the time of a key or of a document is over
+  kNotYetValid,     ///< it has not begun
+  kBelowThreshold,  ///< fewer distinct keys signed than have to
+  kMissing,         ///< a file that was promised is not there
+  kSizeMismatch,    ///< it has another size
+  kDigestMismatch,  ///< it has other bytes
+  kWrongSubject,    ///< it is genuine, and of something else
+  kRollback,        ///< something newer was seen before
+  kYanked,          ///< its publisher withdrew it
+  kPolicy,          ///< a policy asks for more
+};
+/// `bad_signature` and so on; empty for kNone.
+std::string_view reason_name(Reason reason);
+
 /// `E_...` name of a kind.
 std::string_view kind_name(Kind kind);
 /// Process exit code of a kind: 1 failed, 2 usage or recipe, 3 verification, 4 machine, 5 fetch, 130.
@@ -71,7 +93,10 @@ class Error : public std::exception {
   /// Log lines quoted under the message (already escaped), such as a tool's last output.
   Error& quote(std::string lines);
 
+  Error& reason(Reason reason);
+
   Kind kind() const noexcept { return kind_; }
+  Reason reason() const noexcept { return reason_; }
   const std::string& message() const noexcept { return message_; }
   const std::string& hint() const noexcept { return hint_; }
   const std::string& quote() const noexcept { return quote_; }
@@ -81,6 +106,7 @@ class Error : public std::exception {
 
  private:
   Kind kind_;
+  Reason reason_ = Reason::kNone;
   std::string message_;
   std::string hint_;
   std::string quote_;

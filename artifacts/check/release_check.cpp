@@ -16,6 +16,7 @@ namespace {
 
 using core::Error;
 using core::Kind;
+using core::Reason;
 
 /// Takes the bytes of a file and compares them with what was promised.
 class Comparison {
@@ -24,18 +25,20 @@ class Comparison {
 
   void add(std::span<const std::byte> data) {
     total_ += data.size();
-    if (total_ > size_) throw Error(Kind::kIntegrity, "grew while it was read");
+    if (total_ > size_) throw Error(Kind::kIntegrity, "grew while it was read").reason(Reason::kSizeMismatch);
     sha256_.update(data);
     if (digests_ == Digests::kBoth) sha512_.update(data);
   }
   void finish(const core::Digest& sha256, const core::Digest& sha512) {
-    if (total_ != size_) throw Error(Kind::kIntegrity, "became shorter while it was read");
+    if (total_ != size_)
+      throw Error(Kind::kIntegrity, "became shorter while it was read").reason(Reason::kSizeMismatch);
     const core::Digest found = sha256_.finish();
     if (found != sha256) {
-      throw Error(Kind::kIntegrity, "sha256 is " + found.hex() + ", the manifest says " + sha256.hex());
+      throw Error(Kind::kIntegrity, "sha256 is " + found.hex() + ", the manifest says " + sha256.hex())
+          .reason(Reason::kDigestMismatch);
     }
     if (digests_ == Digests::kBoth && sha512_.finish() != sha512)
-      throw Error(Kind::kIntegrity, "sha512 differs from the manifest");
+      throw Error(Kind::kIntegrity, "sha512 differs from the manifest").reason(Reason::kDigestMismatch);
   }
 
  private:
@@ -48,13 +51,22 @@ class Comparison {
 
 }  // namespace
 
+void CheckRow::fail(const core::Error& error) {
+  ok = false;
+  detail = error.message();
+  kind = error.kind();
+  reason = error.reason();
+  const bool is_refusal = core::exit_code(error.kind()) == core::exit_code(Kind::kIntegrity);
+  if (reason == Reason::kNone && is_refusal) reason = Reason::kMalformed;
+}
+
 CheckRow check_file(const std::filesystem::path& file, std::uint64_t size, const core::Digest& sha256,
                     const core::Digest& sha512, Digests digests) {
-  CheckRow row{file.filename().native(), "digest", false, {}, {}};
+  CheckRow row{file.filename().native(), "digest", false, {}, {}, {}};
   try {
     struct stat status {};
     if (::lstat(file.c_str(), &status) != 0) {
-      if (errno == ENOENT) throw Error(Kind::kIntegrity, "missing");
+      if (errno == ENOENT) throw Error(Kind::kIntegrity, "missing").reason(Reason::kMissing);
       throw core::system_error(errno, "cannot examine", file.native());
     }
     if (!S_ISREG(status.st_mode)) throw Error(Kind::kIntegrity, "not a regular file");
@@ -62,7 +74,8 @@ CheckRow check_file(const std::filesystem::path& file, std::uint64_t size, const
     const std::uint64_t found = core::file_size(fd.get(), file.native());
     if (found != size) {
       throw Error(Kind::kIntegrity,
-                  std::to_string(found) + " bytes, the manifest says " + std::to_string(size));
+                  std::to_string(found) + " bytes, the manifest says " + std::to_string(size))
+          .reason(Reason::kSizeMismatch);
     }
     Comparison comparison(size, digests);
     core::read_whole(fd.get(), file.native(), [&](std::span<const std::byte> data) { comparison.add(data); });
@@ -72,8 +85,7 @@ CheckRow check_file(const std::filesystem::path& file, std::uint64_t size, const
     if (status.st_nlink > 1) row.detail += " (has further hard links)";
   } catch (const Error& error) {
     if (error.kind() == Kind::kInterrupted) throw;
-    row.detail = error.message();
-    row.kind = error.kind();
+    row.fail(error);
   }
   return row;
 }
@@ -83,7 +95,7 @@ CheckRow check_stored_file(const std::filesystem::path& directory, const std::st
                            Digests digests) {
   const std::filesystem::path path = stored_path(directory, file);
   if (!is_packed(path, file)) return check_file(path, size, sha256, sha512, digests);
-  CheckRow row{file, "digest", false, {}, {}};
+  CheckRow row{file, "digest", false, {}, {}, {}};
   try {
     Comparison comparison(size, digests);
     read_unpacked(path, size, [&](std::span<const std::byte> data) { comparison.add(data); });
@@ -92,8 +104,8 @@ CheckRow check_stored_file(const std::filesystem::path& directory, const std::st
     row.detail = "sha256:" + sha256.hex() + ", unpacked from " + path.filename().native();
   } catch (const Error& error) {
     if (error.kind() == Kind::kInterrupted) throw;
+    row.fail(error);
     row.detail = path.filename().native() + ": " + error.message();
-    row.kind = error.kind();
   }
   return row;
 }

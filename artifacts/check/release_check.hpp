@@ -23,7 +23,11 @@ struct CheckRow {
   std::string check;    ///< "signature", "manifest", "digest", "sums", "format", "extra", "name"
   bool ok = false;
   std::string detail;
-  std::optional<core::Kind> kind;  ///< class of the failure
+  std::optional<core::Kind> kind;             ///< class of the failure
+  core::Reason reason = core::Reason::kNone;  ///< why it is refused
+
+  /// Takes detail, class and reason of a failure. What parses nothing, and says no reason, is malformed.
+  void fail(const core::Error& error);
 };
 
 /// Which of the two digests of a file are computed. sha256 alone binds every byte and takes a good half of

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "artifacts/check/release_check.hpp"
+#include "artifacts/manifest/companions.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 
@@ -38,6 +39,7 @@ std::vector<std::string> signed_files(const fs::path& directory) {
       names.push_back(file);
     }
   }
+  for (std::string& name : companions_in(directory)) names.push_back(std::move(name));
   return names;
 }
 

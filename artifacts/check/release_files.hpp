@@ -14,7 +14,8 @@ namespace imgforge::artifacts {
 Manifest read_release_manifest(const std::filesystem::path& directory, const std::string& line,
                                const std::string& version);
 
-/// Those of manifest.json, SHA256SUMS and their signatures that are there. The manifest must be (kIntegrity).
+/// Those of manifest.json, SHA256SUMS, their signatures and companions that are there. The manifest must be
+/// (kIntegrity).
 std::vector<std::string> signed_files(const std::filesystem::path& directory);
 
 /// Mode 0444 and fsync of a finished file.

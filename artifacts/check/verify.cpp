@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "artifacts/codec/packed_file.hpp"
+#include "artifacts/manifest/companions.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"
@@ -14,6 +15,7 @@ namespace imgforge::artifacts {
 
 using core::Error;
 using core::Kind;
+using core::Reason;
 namespace fs = std::filesystem;
 
 namespace {
@@ -25,14 +27,16 @@ constexpr std::size_t kMaxExtraRows = 100;
 std::string read_bounded(const fs::path& file, std::uint64_t limit) {
   std::error_code error;
   const auto type = fs::symlink_status(file, error).type();
-  if (type == fs::file_type::not_found) throw Error(Kind::kIntegrity, "missing");
-  if (type == fs::file_type::symlink) throw Error(Kind::kIntegrity, "is a symbolic link");
+  if (type == fs::file_type::not_found) throw Error(Kind::kIntegrity, "missing").reason(Reason::kMissing);
+  if (type == fs::file_type::symlink)
+    throw Error(Kind::kIntegrity, "is a symbolic link").reason(Reason::kMalformed);
   const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
   std::string text;
   std::vector<std::byte> buffer(1 << 16);
   while (const std::size_t n = core::read_some(fd.get(), buffer, file.native())) {
     if (text.size() + n > limit)
-      throw Error(Kind::kUnsafe, "larger than " + std::to_string(limit) + " bytes");
+      throw Error(Kind::kUnsafe, "larger than " + std::to_string(limit) + " bytes")
+          .reason(Reason::kMalformed);
     text.append(reinterpret_cast<const char*>(buffer.data()), n);
   }
   return text;
@@ -76,7 +80,8 @@ class Verifier {
         });
     if (artifact == manifest->artifacts.end()) {
       attempt(name, "digest", [&]() -> std::string {
-        throw Error(Kind::kIntegrity, "not in the manifest of " + manifest->stem());
+        throw Error(Kind::kIntegrity, "not in the manifest of " + manifest->stem())
+            .reason(Reason::kWrongSubject);
       });
       return std::move(report_);
     }
@@ -92,7 +97,9 @@ class Verifier {
   }
 
   VerifyReport fail(const std::string& subject, const char* check, const Error& error) && {
-    report_.rows.push_back({subject, check, false, error.message(), error.kind()});
+    CheckRow row{subject, check, false, {}, {}, {}};
+    row.fail(error);
+    report_.rows.push_back(std::move(row));
     return std::move(report_);
   }
 
@@ -100,14 +107,13 @@ class Verifier {
   /// Runs a check that returns its detail; an Error becomes a failed row.
   template <class Body>
   bool attempt(const std::string& subject, const char* check, Body&& body) {
-    CheckRow row{subject, check, false, {}, {}};
+    CheckRow row{subject, check, false, {}, {}, {}};
     try {
       row.detail = body();
       row.ok = true;
     } catch (const Error& error) {
       if (error.kind() == Kind::kInterrupted) throw;
-      row.detail = error.message();
-      row.kind = error.kind();
+      row.fail(error);
     } catch (const fs::filesystem_error& error) {
       row.detail = core::escaped(error.what());
       row.kind = Kind::kIo;
@@ -120,12 +126,14 @@ class Verifier {
   std::optional<std::string> check_signature(const fs::path& file, const std::string& bytes) {
     std::string signer;
     const bool accepted = attempt(file.filename().native(), "signature", [&] {
-      if (!options_.signature) throw Error(Kind::kSignature, "no trusted keys to check it with");
+      if (!options_.signature)
+        throw Error(Kind::kSignature, "no trusted keys to check it with").reason(Reason::kUnknownKey);
       std::string signature;
       try {
         signature = read_bounded(file.native() + kSignatureSuffix, kMaxSignatureBytes);
       } catch (const Error& error) {
-        throw Error(Kind::kSignature, file.filename().native() + kSignatureSuffix + ": " + error.message());
+        throw Error(Kind::kSignature, file.filename().native() + kSignatureSuffix + ": " + error.message())
+            .reason(error.reason() == Reason::kMissing ? Reason::kUnsigned : error.reason());
       }
       signer = options_.signature(bytes, signature);
       return "signed by " + signer;
@@ -153,7 +161,7 @@ class Verifier {
     attempt(path.filename().native(), "manifest", [&] {
       manifest = parse_manifest(bytes);
       if (signer && manifest->is_unsigned)
-        throw Error(Kind::kIntegrity, "signed, but says that it is unsigned");
+        throw Error(Kind::kIntegrity, "signed, but says that it is unsigned").reason(Reason::kMalformed);
       return manifest->insecure.empty() ? manifest->stem()
                                         : manifest->stem() + ", made with " +
                                               core::escaped(core::join(manifest->insecure, ", "), 200);
@@ -178,16 +186,19 @@ class Verifier {
       // A chosen version cannot be told from any other name of a folder; a dated one can.
       const std::optional<Version> version = Version::parse(name);
       if (version && version->chosen.empty() && name != manifest.version) {
-        throw Error(Kind::kIntegrity, "the directory is named " + name + " but holds " + manifest.version);
+        throw Error(Kind::kIntegrity, "the directory is named " + name + " but holds " + manifest.version)
+            .reason(Reason::kWrongSubject);
       }
       if (in_store && (name != manifest.version || parent != manifest.line())) {
         throw Error(Kind::kIntegrity,
-                    "releases/" + core::escaped(parent + "/" + name, 200) + " holds " + manifest.stem());
+                    "releases/" + core::escaped(parent + "/" + name, 200) + " holds " + manifest.stem())
+            .reason(Reason::kWrongSubject);
       }
       const bool archived = directory_.parent_path().parent_path().filename() == "archive";
       if (archived && name != manifest.stem()) {
         throw Error(Kind::kIntegrity,
-                    "archive/" + core::escaped(parent + "/" + name, 200) + " holds " + manifest.stem());
+                    "archive/" + core::escaped(parent + "/" + name, 200) + " holds " + manifest.stem())
+            .reason(Reason::kWrongSubject);
       }
       return in_store || archived ? "in its place" : "outside a store";
     });
@@ -200,7 +211,8 @@ class Verifier {
         line.filename() == manifest.line())
       return;
     attempt(asked_.native(), "name", [&]() -> std::string {
-      throw Error(Kind::kIntegrity, "leads to a release of another line: " + manifest.stem());
+      throw Error(Kind::kIntegrity, "leads to a release of another line: " + manifest.stem())
+          .reason(Reason::kWrongSubject);
     });
   }
 
@@ -210,8 +222,9 @@ class Verifier {
     const std::string asked = asked_.filename();
     const std::string suffix = artifact.file.substr(manifest.stem().size());
     if (!asked.ends_with(suffix) || asked == artifact.file || asked == manifest.line() + suffix) return;
-    attempt(core::escaped(asked, 200), "name",
-            [&]() -> std::string { throw Error(Kind::kIntegrity, "leads to " + artifact.file); });
+    attempt(core::escaped(asked, 200), "name", [&]() -> std::string {
+      throw Error(Kind::kIntegrity, "leads to " + artifact.file).reason(Reason::kWrongSubject);
+    });
   }
 
   void check_format(const fs::path& file, const ManifestArtifact& artifact) {
@@ -239,7 +252,7 @@ class Verifier {
     if (!manifest) return;
     attempt(kSumsFile, "sums", [&]() -> std::string {
       if (bytes != print_sums(*manifest, manifest_digest_)) {
-        throw Error(Kind::kIntegrity, "differs from the manifest");
+        throw Error(Kind::kIntegrity, "differs from the manifest").reason(Reason::kDigestMismatch);
       }
       return "the same as the manifest";
     });
@@ -260,9 +273,11 @@ class Verifier {
       for (const auto& entry : fs::directory_iterator(directory_)) {
         const std::string name = entry.path().filename().native();
         const auto link = links.find(name);
-        const bool expected = link == links.end()
-                                  ? listed.contains(name)
-                                  : entry.is_symlink() && fs::read_symlink(entry.path()) == link->second;
+        const bool expected =
+            link == links.end()
+                ? listed.contains(name) ||
+                      (is_companion(name) && entry.symlink_status().type() == fs::file_type::regular)
+                : entry.is_symlink() && fs::read_symlink(entry.path()) == link->second;
         if (!expected) extras.push_back(name);
       }
       return std::string("read");
@@ -277,7 +292,8 @@ class Verifier {
       const bool ok = options_.extras == Extras::kNote && !foreign_link;
       report_.rows.push_back({core::escaped(name, 200), "extra", ok,
                               foreign_link ? "leads elsewhere than to its artifact" : "not in the manifest",
-                              ok ? std::nullopt : std::optional(Kind::kIntegrity)});
+                              ok ? std::nullopt : std::optional(Kind::kIntegrity),
+                              ok ? core::Reason::kNone : core::Reason::kWrongSubject});
     }
   }
 

@@ -12,6 +12,7 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/codec/packed_file.hpp"
+#include "artifacts/manifest/companions.hpp"
 #include "artifacts/store/clones.hpp"
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/journal.hpp"
@@ -41,7 +42,7 @@ std::string foreign_name(const InventoryRelease& release) {
   for (const ManifestArtifact& artifact : manifest.artifacts) add(artifact.file);
   for (const ManifestDocument& document : manifest.documents) add(document.file);
   for (const StoredFile& file : release.files) {
-    if (!known.contains(file.name)) return file.name;
+    if (!known.contains(file.name) && !is_companion(file.name)) return file.name;
   }
   return "";
 }

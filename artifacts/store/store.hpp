@@ -18,7 +18,7 @@
 #include "artifacts/manifest/version.hpp"
 #include "core/cancel.hpp"
 #include "core/fd.hpp"
-#include "signing/signer.hpp"
+#include "signing/minisign/signer.hpp"
 
 namespace imgforge::artifacts {
 

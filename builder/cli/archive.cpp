@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "artifacts/store/release_reference.hpp"
-#include "builder/cli/keys.hpp"
 #include "builder/cli/retention_arguments.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 

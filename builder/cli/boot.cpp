@@ -6,7 +6,7 @@
 #include "artifacts/manifest/formats.hpp"
 #include "artifacts/manifest/manifest.hpp"
 #include "builder/cli/command.hpp"
-#include "builder/cli/keys.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
 #include "builder/vm/artifact_boot.hpp"

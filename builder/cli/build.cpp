@@ -6,8 +6,8 @@
 #include <chrono>
 
 #include "builder/cli/build_arguments.hpp"
-#include "builder/cli/keys.hpp"
 #include "builder/cli/reproducible.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"

@@ -8,8 +8,8 @@
 
 #include "builder/cache/cache_gc.hpp"
 #include "builder/cache/fresh_steps.hpp"
-#include "builder/cli/keys.hpp"
 #include "builder/cli/lock_arguments.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "builder/lock/vendor.hpp"
 #include "core/bytes.hpp"
 

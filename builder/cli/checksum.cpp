@@ -1,5 +1,5 @@
 #include "artifacts/check/verify.hpp"
-#include "builder/cli/trusted_release.hpp"
+#include "builder/cli/trust/trusted_release.hpp"
 #include "core/atomic_file.hpp"
 #include "core/json.hpp"
 

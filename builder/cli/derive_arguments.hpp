@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "builder/derive/derive.hpp"
 
 namespace imgforge::cli {

@@ -2,13 +2,13 @@
 
 #include <cstdlib>
 
-#include "builder/cli/keys.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "builder/export/tree.hpp"
 #include "builder/machine/tools.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
-#include "signing/gpg.hpp"
+#include "signing/formats/gpg.hpp"
 
 namespace imgforge::cli {
 namespace {

@@ -5,8 +5,8 @@
 #include "artifacts/store/inventory.hpp"
 #include "artifacts/store/release_reference.hpp"
 #include "builder/cli/json_rows.hpp"
-#include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 

@@ -3,8 +3,8 @@
 
 #include "artifacts/check/verify.hpp"
 #include "artifacts/store/release_reference.hpp"
-#include "builder/cli/keys.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"

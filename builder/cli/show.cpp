@@ -4,9 +4,9 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/store/release_reference.hpp"
-#include "builder/cli/keys.hpp"
 #include "builder/cli/recipe_arguments.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"

@@ -8,7 +8,7 @@
 #include "artifacts/store/store.hpp"
 #include "builder/cli/command.hpp"
 #include "core/json_fwd.hpp"
-#include "signing/trust.hpp"
+#include "signing/trust/trust.hpp"
 
 namespace imgforge::cli {
 

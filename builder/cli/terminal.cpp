@@ -103,6 +103,7 @@ std::string render_error(const core::Error& error, const Style& style) {
 
 core::Json error_body(const core::Error& error) {
   core::Json body{{"code", core::kind_name(error.kind())}, {"message", error.message()}};
+  if (error.reason() != core::Reason::kNone) body["reason"] = core::reason_name(error.reason());
   if (error.mark()) {
     body["file"] = error.mark()->file;
     body["line"] = error.mark()->line;

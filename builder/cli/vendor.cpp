@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "builder/cli/build_arguments.hpp"
-#include "builder/cli/keys.hpp"
 #include "builder/cli/lock_arguments.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "core/json.hpp"
 
 namespace imgforge::cli {

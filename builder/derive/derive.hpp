@@ -13,7 +13,7 @@
 #include "builder/stages/toolbox.hpp"
 #include "core/bytes.hpp"
 #include "core/clock.hpp"
-#include "signing/signer.hpp"
+#include "signing/minisign/signer.hpp"
 
 namespace imgforge::derive {
 

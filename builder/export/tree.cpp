@@ -15,6 +15,7 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/verify.hpp"
+#include "artifacts/manifest/companions.hpp"
 #include "builder/export/choose.hpp"
 #include "builder/export/incus_metadata.hpp"
 #include "builder/export/latest_releases.hpp"
@@ -167,6 +168,7 @@ Release Tree::add_release(const Candidate& candidate) {
     names.push_back(std::string(artifacts::kManifestFile) + artifacts::kSignatureSuffix);
     names.push_back(std::string(artifacts::kSumsFile) + artifacts::kSignatureSuffix);
   }
+  for (std::string& name : artifacts::companions_in(candidate.directory)) names.push_back(std::move(name));
   for (const auto& artifact : manifest.artifacts) names.push_back(artifact.file);
   for (const auto& document : manifest.documents) names.push_back(document.file);
   for (const std::string& name : names) bring(candidate.directory / name, folder + "/" + name);

@@ -15,7 +15,7 @@
 #include "builder/export/releases.hpp"
 #include "core/cancel.hpp"
 #include "core/progress.hpp"
-#include "signing/signer.hpp"
+#include "signing/minisign/signer.hpp"
 
 namespace imgforge::exports {
 

@@ -9,8 +9,8 @@
 
 #include "builder/fetch/http/context.hpp"
 #include "builder/lock/lock.hpp"
-#include "signing/apk_signer.hpp"
-#include "signing/signer.hpp"
+#include "signing/apk/apk_signer.hpp"
+#include "signing/minisign/signer.hpp"
 
 namespace imgforge::lock {
 

@@ -9,7 +9,7 @@
 
 #include "builder/engine/engine.hpp"
 #include "core/clock.hpp"
-#include "signing/signer.hpp"
+#include "signing/minisign/signer.hpp"
 
 namespace imgforge::stages {
 

@@ -5,7 +5,7 @@
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "signing/secure_boot_keys.hpp"
+#include "signing/efi/secure_boot_keys.hpp"
 
 namespace imgforge::stages {
 

@@ -21,7 +21,7 @@
 #include "builder/steps/rootfs.hpp"
 #include "core/clock.hpp"
 #include "core/digest.hpp"
-#include "signing/signer.hpp"
+#include "signing/minisign/signer.hpp"
 
 namespace imgforge::steps {
 

@@ -2,9 +2,9 @@
 #include <stdexcept>
 
 #include "fuzz/table.hpp"
-#include "signing/minisign.hpp"
-#include "signing/public_key.hpp"
-#include "signing/secret_key.hpp"
+#include "signing/keys/public_key.hpp"
+#include "signing/keys/secret_key.hpp"
+#include "signing/minisign/minisign.hpp"
 
 namespace imgforge::fuzz {
 

@@ -17,8 +17,8 @@
 #include "core/fd.hpp"
 #include "core/random.hpp"
 #include "core/temp_dir.hpp"
-#include "signing/key_files.hpp"
-#include "signing/signer.hpp"
+#include "signing/keys/key_files.hpp"
+#include "signing/minisign/signer.hpp"
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include "builder/fetch/apk/tar_segment.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
-#include "signing/apk_v3_signature.hpp"
+#include "signing/apk/apk_v3_signature.hpp"
 
 namespace imgforge::fetch {
 namespace {

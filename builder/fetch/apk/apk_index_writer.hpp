@@ -8,7 +8,7 @@
 
 #include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/apk/apk_index.hpp"
-#include "signing/apk_signer.hpp"
+#include "signing/apk/apk_signer.hpp"
 
 namespace imgforge::fetch {
 

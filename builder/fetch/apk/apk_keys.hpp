@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "artifacts/tar/tar.hpp"
-#include "signing/apk_signature.hpp"
+#include "signing/apk/apk_signature.hpp"
 
 namespace imgforge::fetch {
 

@@ -9,7 +9,7 @@
 #include "builder/image/disk/esp.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
-#include "signing/efi_signer.hpp"
+#include "signing/efi/efi_signer.hpp"
 
 namespace imgforge::image {
 

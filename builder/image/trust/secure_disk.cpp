@@ -12,7 +12,7 @@
 #include "builder/image/write_file.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
-#include "signing/secure_boot_keys.hpp"
+#include "signing/efi/secure_boot_keys.hpp"
 
 namespace imgforge::image {
 namespace {

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "core/random.hpp"
-#include "signing/key_files.hpp"
+#include "signing/keys/key_files.hpp"
 #include "support/sanitized.hpp"
 #include "unit/signing/signing_testing.hpp"
 

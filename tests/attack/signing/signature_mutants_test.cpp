@@ -7,7 +7,7 @@
 
 #include "core/fd.hpp"
 #include "core/text.hpp"
-#include "signing/trust.hpp"
+#include "signing/trust/trust.hpp"
 #include "unit/signing/signing_testing.hpp"
 
 namespace imgforge::signing {

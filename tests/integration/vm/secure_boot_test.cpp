@@ -20,7 +20,7 @@
 #include "builder/image/trust/uki.hpp"
 #include "builder/image/trust/verity.hpp"
 #include "core/random.hpp"
-#include "signing/secure_boot_keys.hpp"
+#include "signing/efi/secure_boot_keys.hpp"
 #include "unit/image/image_testing.hpp"
 
 namespace imgforge::vm {

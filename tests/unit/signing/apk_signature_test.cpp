@@ -1,5 +1,5 @@
 // RSA signatures of Alpine v2 files: made with the openssl program, and the real ones of Alpine's own index.
-#include "signing/apk_signature.hpp"
+#include "signing/apk/apk_signature.hpp"
 
 #include "core/fd.hpp"
 #include "signing_testing.hpp"

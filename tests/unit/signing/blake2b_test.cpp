@@ -1,5 +1,5 @@
 // BLAKE2b-256 against the coreutils implementation, around every block boundary.
-#include "signing/blake2b.hpp"
+#include "signing/primitives/blake2b.hpp"
 
 #include "core/digest.hpp"
 #include "signing_testing.hpp"

@@ -1,6 +1,6 @@
 // Key files as they lie on disk: modes, owners, links, names that are taken, and every source of a
 // passphrase.
-#include "signing/key_files.hpp"
+#include "signing/keys/key_files.hpp"
 
 #include <fcntl.h>
 #include <pty.h>

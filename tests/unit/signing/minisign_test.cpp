@@ -1,5 +1,5 @@
 // The published vector byte for byte, and both directions against the stock minisign binary.
-#include "signing/minisign.hpp"
+#include "signing/minisign/minisign.hpp"
 
 #include <utility>
 

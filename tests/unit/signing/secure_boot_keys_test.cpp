@@ -1,11 +1,11 @@
 // Secure Boot keys: what is made, that nothing is overwritten, and that other people's tools make the same
 // bytes and accept the signatures.
-#include "signing/secure_boot_keys.hpp"
+#include "signing/efi/secure_boot_keys.hpp"
 
 #include <sys/stat.h>
 
 #include "core/fd.hpp"
-#include "signing/efi_variables.hpp"
+#include "signing/efi/efi_variables.hpp"
 #include "signing_testing.hpp"
 
 namespace imgforge::signing {

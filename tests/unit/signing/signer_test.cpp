@@ -1,9 +1,9 @@
-#include "signing/signer.hpp"
+#include "signing/minisign/signer.hpp"
 
 #include <memory>
 #include <vector>
 
-#include "signing/minisign.hpp"
+#include "signing/minisign/minisign.hpp"
 #include "signing_testing.hpp"
 
 namespace imgforge::signing {

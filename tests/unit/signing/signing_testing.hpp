@@ -15,7 +15,7 @@
 #include "core/error.hpp"
 #include "core/process.hpp"
 #include "core/temp_dir.hpp"
-#include "signing/minisign.hpp"
+#include "signing/minisign/minisign.hpp"
 
 namespace imgforge::signing::testing {
 

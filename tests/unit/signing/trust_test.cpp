@@ -1,5 +1,5 @@
 // The trust store: names, folders, bare lines, and what it refuses to be built from.
-#include "signing/trust.hpp"
+#include "signing/trust/trust.hpp"
 
 #include <sys/stat.h>
 

@@ -8,7 +8,7 @@
 #include "builder/image/trust/pe.hpp"
 #include "builder/image/trust/uki.hpp"
 #include "builder/image/trust/verity.hpp"
-#include "signing/secure_boot_keys.hpp"
+#include "signing/efi/secure_boot_keys.hpp"
 #include "unit/image/image_testing.hpp"
 
 namespace imgforge::image {

@@ -5,7 +5,7 @@
 #include "builder/image/disk/gpt.hpp"
 #include "builder/image/trust/verity.hpp"
 #include "core/text.hpp"
-#include "signing/secure_boot_keys.hpp"
+#include "signing/efi/secure_boot_keys.hpp"
 #include "unit/image/image_testing.hpp"
 
 namespace imgforge::image {

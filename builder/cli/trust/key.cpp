@@ -1,0 +1,122 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "builder/cli/trust/keys.hpp"
+#include "core/error.hpp"
+#include "core/json.hpp"
+#include "core/text.hpp"
+#include "signing/efi/secure_boot_keys.hpp"
+#include "signing/keys/key_files.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct KeyArguments {
+  std::string name;
+  std::string key;
+  bool no_passphrase = false;
+  bool secure_boot = false;
+  PassphraseArguments passphrase;
+};
+
+int generate(Context& context, const KeyArguments& arguments) {
+  const fs::path secret = keys_folder() / (arguments.name + ".key");
+  const fs::path public_half = keys_folder() / (arguments.name + ".pub");
+  const auto passphrase = arguments.no_passphrase ? signing::no_passphrase()
+                                                  : passphrase_source(arguments.passphrase, context.cancel);
+  const signing::SecretKey key = signing::SecretKey::generate();
+  signing::create_key_pair(secret, public_half, key, *passphrase);
+  const fs::path trusted = signing::trust_key(trusted_folder(), arguments.name, key.public_key());
+  if (context.options.json) {
+    print(core::print_json({{"schema", 1},
+                            {"name", arguments.name},
+                            {"public_key", key.public_key().line()},
+                            {"secret_file", secret.native()},
+                            {"public_file", public_half.native()}}));
+    return 0;
+  }
+  print(
+      fmt::format("made key {} ({})\n"
+                  "  secret  {}   mode 0600{}; keep a copy somewhere safe\n"
+                  "  public  {}   give this to those who verify your releases\n"
+                  "  trusted {}   so that imgforge verify accepts it here\n",
+                  arguments.name, key.public_key().abbreviated(), secret.native(),
+                  arguments.no_passphrase ? ", no passphrase" : "", public_half.native(), trusted.native()));
+  return 0;
+}
+
+int generate_secure_boot(Context& context, const KeyArguments& arguments) {
+  if (!arguments.passphrase.file.empty() || arguments.passphrase.fd >= 0) {
+    throw core::Error(core::Kind::kUsage, "Secure Boot keys are stored without a passphrase")
+        .hint("leave the passphrase out, and keep the folder private");
+  }
+  const fs::path folder = keys_folder() / (arguments.name + std::string(signing::kSecureBootSuffix));
+  signing::create_secure_boot_keys(folder, arguments.name, context.clock.now());
+  if (context.options.json) {
+    print(core::print_json({{"schema", 1}, {"name", arguments.name}, {"folder", folder.native()}}));
+    return 0;
+  }
+  print(
+      fmt::format("made Secure Boot keys {} in {}\n"
+                  "  db.key   signs boot loaders and kernels; mode 0600, no passphrase\n"
+                  "  KEK.key  signs changes of db; PK.key signs changes of KEK: keep both offline\n"
+                  "  *.auth   enrol the keys in firmware that is in setup mode; *.cer do it by hand\n",
+                  arguments.name, folder.native()));
+  return 0;
+}
+
+int show(Context& context) {
+  const signing::TrustStore trust = load_trust({});
+  core::Json rows = core::Json::array();
+  std::string text;
+  for (const signing::TrustedKey& key : trust.keys()) {
+    const fs::path secret = keys_folder() / (key.name + ".key");
+    const bool own = fs::exists(secret);
+    rows.push_back({{"name", key.name}, {"id", key.key.id()}, {"public_key", key.key.line()}, {"own", own}});
+    text += fmt::format("{:<24} {}  {}\n", key.name, key.key.line(), own ? "yours" : "trusted");
+  }
+  if (text.empty())
+    text = "no keys: make one with imgforge key generate NAME, or trust one with imgforge key trust FILE\n";
+  print(context.options.json ? core::print_json({{"schema", 1}, {"keys", rows}}) : text);
+  return 0;
+}
+
+int trust(Context& context, const KeyArguments& arguments) {
+  const bool is_file = fs::exists(arguments.key);
+  const signing::PublicKey key =
+      is_file ? signing::load_public_key(arguments.key) : signing::PublicKey::parse(arguments.key);
+  const std::string name = !arguments.name.empty() ? arguments.name
+                           : is_file               ? fs::path(arguments.key).stem().string()
+                                                   : key.id();
+  signing::trust_key(trusted_folder(), name, key);
+  print(context.options.json ? core::print_json({{"schema", 1}, {"name", name}, {"public_key", key.line()}})
+                             : fmt::format("trusting {} ({})\n", name, key.abbreviated()));
+  return 0;
+}
+
+}  // namespace
+
+Runner declare_key(OptionSet& set) {
+  auto arguments = std::make_shared<KeyArguments>();
+  set.set_commands(OptionSet::Commands::kRequired);
+  OptionSet& generating = set.command("generate", "make a signing key and trust it");
+  generating.positional("name", arguments->name, "name of the key, such as release@example").required();
+  generating.flag("--no-passphrase", arguments->no_passphrase, "store the key unencrypted (for CI)");
+  generating.flag("--secure-boot", arguments->secure_boot,
+                  "make the keys of UEFI Secure Boot (PK, KEK, db) instead, without passphrase");
+  declare_passphrase(generating, arguments->passphrase);
+  generating.set_runner([arguments](Context& context) {
+    return arguments->secure_boot ? generate_secure_boot(context, *arguments) : generate(context, *arguments);
+  });
+  set.command("show", "list your keys and the keys you trust").set_runner(&show);
+  OptionSet& trusting = set.command("trust", "trust a public key");
+  trusting.positional("key", arguments->key, "a .pub file, or the 56-character line out of one").required();
+  trusting.option("--name", arguments->name, "name to show for it [the file's name]");
+  trusting.set_runner([arguments](Context& context) { return trust(context, *arguments); });
+  return {};
+}
+
+}  // namespace imgforge::cli

@@ -1,0 +1,56 @@
+// Where a user's keys are: secret keys in `<config>/keys`, trusted public keys in `<config>/trusted`.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifacts/check/release_check.hpp"
+#include "builder/cli/command.hpp"
+#include "signing/keys/passphrase.hpp"
+#include "signing/keys/secret_key.hpp"
+#include "signing/minisign/signer.hpp"
+#include "signing/trust/trust.hpp"
+
+namespace imgforge::cli {
+
+inline std::filesystem::path keys_folder() {
+  return config_dir() / "keys";
+}
+inline std::filesystem::path trusted_folder() {
+  return config_dir() / "trusted";
+}
+
+/// Flags that say where a passphrase comes from.
+struct PassphraseArguments {
+  std::filesystem::path file;
+  int fd = -1;
+};
+void declare_passphrase(OptionSet& set, PassphraseArguments& arguments);
+std::unique_ptr<signing::PassphraseSource> passphrase_source(const PassphraseArguments& arguments,
+                                                             const core::CancelToken& cancel);
+
+/// The secret key to sign with: `chosen`, or the only one in the keys folder. kUsage with a hint when there
+/// is none or there are several.
+std::filesystem::path find_signing_key(const std::filesystem::path& chosen);
+
+/// The key that find_signing_key finds; the passphrase is asked now, before hours of work. Refuses a key
+/// inside `published`, a folder that others will see.
+std::shared_ptr<const signing::SecretKey> load_signing_key(Context& context,
+                                                           const std::filesystem::path& chosen,
+                                                           const PassphraseArguments& passphrase,
+                                                           const std::filesystem::path& published);
+/// Signs with that key, at the time of the build; no key inside the output folder is taken.
+signing::Signer make_signer(Context& context, const std::filesystem::path& chosen,
+                            const PassphraseArguments& passphrase);
+
+/// Declares --public-key, for load_trust and trusting.
+std::shared_ptr<std::vector<std::string>> declare_public_keys(OptionSet& set);
+/// The user's trusted keys and those named on the command line.
+signing::TrustStore load_trust(const std::vector<std::string>& more);
+/// Who signed, by these keys and the one whose .pub text is `own` (empty: none).
+artifacts::SignatureCheck trusting(const std::vector<std::string>& more, const std::string& own = {});
+
+}  // namespace imgforge::cli
