@@ -9,6 +9,7 @@
 #include "artifacts/manifest/companions.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
+#include "core/parallel.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::artifacts {
@@ -61,7 +62,8 @@ class Verifier {
     }
     if (manifest && is_vouched_for()) {
       if (options_.contents == Contents::kHash) {
-        for (CheckRow& row : check_files(directory_, *manifest)) report_.rows.push_back(std::move(row));
+        for (CheckRow& row : check_files(directory_, *manifest, Digests::kBoth, core::kOneACore))
+          report_.rows.push_back(std::move(row));
       }
       for (const ManifestArtifact& artifact : manifest->artifacts)
         check_format(directory_ / artifact.file, artifact);
@@ -79,6 +81,13 @@ class Verifier {
           return row.file == name || stored_path(path.parent_path(), row.file) == path;
         });
     if (artifact == manifest->artifacts.end()) {
+      const auto document = std::find_if(manifest->documents.begin(), manifest->documents.end(),
+                                         [&](const ManifestDocument& row) { return row.file == name; });
+      if (document != manifest->documents.end()) {
+        if (is_vouched_for())
+          report_.rows.push_back(check_file(path, document->size, document->sha256, document->sha512));
+        return std::move(report_);
+      }
       attempt(name, "digest", [&]() -> std::string {
         throw Error(Kind::kIntegrity, "not in the manifest of " + manifest->stem())
             .reason(Reason::kWrongSubject);
@@ -346,7 +355,12 @@ VerifyReport verify_file(const fs::path& path, const VerifyOptions& options,
   fs::path manifest_path = manifest.value_or(resolved.parent_path() / kManifestFile);
   if (!manifest && !fs::exists(fs::symlink_status(manifest_path, error))) {
     const fs::path beside = fs::absolute(path).parent_path() / kManifestFile;
-    if (fs::exists(fs::symlink_status(beside, error))) manifest_path = beside;
+    if (!fs::exists(fs::symlink_status(beside, error)))
+      return Verifier(path, resolved.parent_path(), options)
+          .fail(core::escaped(path.native()), "signature",
+                Error(Kind::kSignature, "there is neither a manifest beside it nor a signature of its own")
+                    .reason(Reason::kUnsigned));
+    manifest_path = beside;
   }
   return Verifier(path, resolved.parent_path(), options)
       .file(resolved, resolved.filename().native(), manifest_path);

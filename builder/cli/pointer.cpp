@@ -5,6 +5,7 @@
 #include "artifacts/store/release_reference.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "builder/cli/trust/keys.hpp"
+#include "builder/cli/trust/verify_subjects.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -62,9 +63,36 @@ void require_boots(const ReleaseLocation& location, const artifacts::SignatureCh
       .hint("build it with --require-boot");
 }
 
-int promote(Context& context, const std::string& reference, bool booted,
-            const std::vector<std::string>& public_keys) {
-  const artifacts::SignatureCheck signature = trusting(public_keys);
+/// What `verify --policy` says; the files are hashed by promote itself.
+void require_policy(const ReleaseLocation& location, const artifacts::SignatureCheck& signature,
+                    const policy::Policy& policy, core::UnixTime now) {
+  artifacts::VerifyOptions options;
+  options.contents = artifacts::Contents::kLeave;
+  options.signature = signature;
+  Finding finding{location.reference(), artifacts::verify_release(location.directory, options), false};
+  ask_policy(policy, finding, now);
+  for (const artifacts::CheckRow& row : finding.report.rows) {
+    if (row.ok) continue;
+    throw core::Error(
+        row.kind.value_or(core::Kind::kIntegrity),
+        fmt::format("{} is not as the policy asks: {}: {}", location.reference(), row.subject, row.detail))
+        .reason(row.reason)
+        .hint("imgforge verify " + location.directory.native() + " --policy ... shows all of it");
+  }
+}
+
+struct PromoteArguments {
+  std::string reference;
+  bool booted = false;
+  std::filesystem::path policy;
+  std::vector<std::string> public_keys;
+};
+
+int promote(Context& context, const PromoteArguments& arguments) {
+  const std::string& reference = arguments.reference;
+  std::optional<policy::Policy> policy;
+  if (!arguments.policy.empty()) policy = policy::load_policy(arguments.policy);
+  const artifacts::SignatureCheck signature = trusting(arguments.public_keys);
   Store store = open_store(context);
   const ReleaseLocation location = artifacts::find_release(store, reference);
   if (location.archived) {
@@ -72,7 +100,8 @@ int promote(Context& context, const std::string& reference, bool booted,
                       location.reference() + " is archived: " + location.directory.native())
         .hint("only releases below releases/ can be current");
   }
-  if (booted) require_boots(location, signature);
+  if (arguments.booted) require_boots(location, signature);
+  if (policy) require_policy(location, signature, *policy, context.clock.now());
   return say_turn(context, store.promote(location.line, version_of(location),
                                          {.cancel = context.cancel, .signature = signature}));
 }
@@ -134,18 +163,20 @@ constexpr const char* kReleaseHelp =
 }  // namespace
 
 Runner declare_promote(OptionSet& set) {
-  auto reference = std::make_shared<std::string>();
-  auto booted = std::make_shared<bool>(false);
-  set.positional("release", *reference, kReleaseHelp).required();
-  set.flag("--require-boot", *booted, "refuse a release that was not seen to boot by every path it claims");
-  auto public_keys = declare_public_keys(set);
+  auto arguments = std::make_shared<PromoteArguments>();
+  set.positional("release", arguments->reference, kReleaseHelp).required();
+  set.flag("--require-boot", arguments->booted,
+           "refuse a release that was not seen to boot by every path it claims");
+  set.option("--policy", arguments->policy, "a file that says what else must hold, as for verify");
+  set.option("--public-key", arguments->public_keys,
+             "a .pub file or key line to trust besides yours; repeatable");
   set.set_footer(
       "The release's signature is checked and its files are hashed first: one that nobody trusted signed is "
       "refused,\n"
       "unless it was published --unsigned, and so is a damaged one. All formats change together, by one "
       "rename.\n"
       "Example: imgforge promote hello-boot@v20261120");
-  return [=](Context& context) { return promote(context, *reference, *booted, *public_keys); };
+  return [arguments](Context& context) { return promote(context, *arguments); };
 }
 
 Runner declare_rollback(OptionSet& set) {

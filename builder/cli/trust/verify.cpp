@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <map>
+#include <optional>
 
-#include "artifacts/store/store.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "builder/cli/trust/verify_all.hpp"
+#include "builder/cli/trust/verify_subjects.hpp"
 #include "builder/inspect/format_check.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -16,40 +16,26 @@ namespace {
 
 namespace fs = std::filesystem;
 using artifacts::CheckRow;
-using artifacts::VerifyReport;
 
 struct VerifyArguments {
-  std::vector<fs::path> paths;
+  std::vector<std::string> subjects;
+  fs::path lock;
+  fs::path policy;
   std::vector<std::string> public_keys;
   bool strict = false;
   bool all = false;
   bool thorough = false;
 };
 
-/// What one argument stands for: the current release of every line of a store, one release, or one file.
-struct Subject {
-  fs::path path;
-  bool is_release = false;
-};
-
-std::vector<Subject> subjects_of(const fs::path& path) {
-  if (!fs::is_directory(path)) return {{path, false}};
-  if (!fs::is_directory(path / "releases")) return {{path, true}};
-  const artifacts::Store store = artifacts::Store::open(path);
-  std::vector<Subject> found;
-  for (const std::string& line : store.lines())
-    found.push_back({store.line_directory(line) / "current", true});
-  if (found.empty()) throw core::Error(core::Kind::kStore, path.native() + " has no releases");
-  return found;
-}
-
-std::string render(const VerifyReport& report, const Style& style) {
+std::string render(const Finding& finding, const Style& style) {
+  const artifacts::VerifyReport& report = finding.report;
   std::string out;
   for (const CheckRow& row : report.rows) {
     out += fmt::format("  {} {:<10} {:<44} {}\n", row.ok ? style.good("✓") : style.bad("✗"), row.check,
                        core::escaped(row.subject), row.detail);
   }
-  if (report.ok()) {
+  if (finding.ok && !report.manifest) out += fmt::format("  {}\n", style.good("verified"));
+  if (finding.ok && report.manifest) {
     const artifacts::Manifest& manifest = report.manifest->manifest();
     out += fmt::format("  {}: {} {}, signed by {}\n", style.good("verified"), manifest.line(),
                        manifest.version, report.manifest->signer());
@@ -67,20 +53,21 @@ std::string render(const VerifyReport& report, const Style& style) {
   return out;
 }
 
-core::Json as_json(const Subject& subject, const VerifyReport& report) {
+core::Json as_json(const Finding& finding) {
   core::Json rows = core::Json::array();
-  for (const CheckRow& row : report.rows) {
+  for (const CheckRow& row : finding.report.rows) {
     core::Json entry{{"subject", row.subject}, {"check", row.check}, {"ok", row.ok}, {"detail", row.detail}};
     if (row.reason != core::Reason::kNone) entry["reason"] = core::reason_name(row.reason);
     rows.push_back(std::move(entry));
   }
-  core::Json out{{"path", subject.path.native()}, {"verified", report.ok()}, {"checks", rows}};
-  if (report.manifest) {
-    out["name"] = report.manifest->manifest().line();
-    out["version"] = report.manifest->manifest().version;
-    out["signer"] = report.manifest->signer();
-    out["isolation"] = report.manifest->manifest().isolation;
-    out["insecure"] = report.manifest->manifest().insecure;
+  core::Json out{{"path", finding.name}, {"verified", finding.ok}, {"checks", rows}};
+  if (finding.report.manifest) {
+    const artifacts::Manifest& manifest = finding.report.manifest->manifest();
+    out["name"] = manifest.line();
+    out["version"] = manifest.version;
+    out["signer"] = finding.report.manifest->signer();
+    out["isolation"] = manifest.isolation;
+    out["insecure"] = manifest.insecure;
   }
   return out;
 }
@@ -89,9 +76,14 @@ core::Json as_json(const Subject& subject, const VerifyReport& report) {
 
 Runner declare_verify(OptionSet& set) {
   auto arguments = std::make_shared<VerifyArguments>();
-  set.positional("path", arguments->paths, "release folders, artifacts or stores [the output folder]");
+  set.positional(
+      "subject", arguments->subjects,
+      "releases, their files, stores, exported trees, vendored folders, signed files, URLs [the output "
+      "folder]");
   set.option("--public-key", arguments->public_keys,
              "a .pub file or key line to trust besides yours; repeatable");
+  set.option("--policy", arguments->policy, "a file that says what else must hold of each release");
+  set.option("--lock", arguments->lock, "the files are bases, packages or models that this lock names");
   set.flag("--strict", arguments->strict,
            "files beside a release that its manifest does not list are a failure");
   const Option all = set.flag("--all", arguments->all,
@@ -110,28 +102,31 @@ Runner declare_verify(OptionSet& set) {
       return trust.verify(data, minisig).signer;
     };
     if (arguments->all) {
-      if (!arguments->paths.empty())
-        throw core::Error(core::Kind::kUsage, "--all checks the output folder: name no path")
+      if (!arguments->subjects.empty())
+        throw core::Error(core::Kind::kUsage, "--all checks the output folder: name nothing else")
             .hint("choose it with --output-dir");
+      if (!arguments->policy.empty() || !arguments->lock.empty())
+        throw core::Error(core::Kind::kUsage, "--policy and --lock are not for --all");
       return verify_all(context, options.signature,
                         arguments->thorough ? artifacts::Digests::kBoth : artifacts::Digests::kSha256);
     }
+    std::optional<policy::Policy> policy;
+    if (!arguments->policy.empty()) policy = policy::load_policy(arguments->policy);
     options.format = inspect::format_check(context.processes, context.cancel);
     options.extras = arguments->strict ? artifacts::Extras::kRefuse : artifacts::Extras::kNote;
-    std::vector<fs::path> paths = arguments->paths;
-    if (paths.empty()) paths.push_back(context.options.output_dir);
+    std::vector<std::string> subjects = arguments->subjects;
+    if (subjects.empty()) subjects.push_back(context.options.output_dir.native());
     core::Json reports = core::Json::array();
     std::string text;
     bool good = true;
-    for (const fs::path& path : paths) {
-      for (const Subject& subject : subjects_of(path)) {
-        context.cancel.check();
-        const VerifyReport report = subject.is_release ? artifacts::verify_release(subject.path, options)
-                                                       : artifacts::verify_file(subject.path, options);
-        good &= report.ok();
-        reports.push_back(as_json(subject, report));
-        text += fmt::format("{}\n{}", context.out.bold(core::escaped(subject.path.native())),
-                            render(report, context.out));
+    for (const std::string& subject : subjects) {
+      context.cancel.check();
+      for (Finding& finding : verify_subject(context, subject, options, arguments->lock)) {
+        if (policy) ask_policy(*policy, finding, context.clock.now());
+        good &= finding.ok;
+        reports.push_back(as_json(finding));
+        text += fmt::format("{}\n{}", context.out.bold(core::escaped(finding.name)),
+                            render(finding, context.out));
       }
     }
     print(context.options.json ? core::print_json({{"schema", 1}, {"verified", good}, {"subjects", reports}})

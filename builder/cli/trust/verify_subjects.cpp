@@ -1,0 +1,149 @@
+#include "builder/cli/trust/verify_subjects.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "artifacts/check/signed_list.hpp"
+#include "artifacts/store/store.hpp"
+#include "builder/export/target.hpp"
+#include "builder/lock/lock.hpp"
+#include "core/digest.hpp"
+#include "core/error.hpp"
+#include "core/fd.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using artifacts::CheckRow;
+using core::Error;
+using core::Kind;
+using core::Reason;
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
+}
+
+Finding release(const fs::path& path, const artifacts::VerifyOptions& options) {
+  Finding finding{path.native(), artifacts::verify_release(path, options), false};
+  finding.ok = finding.report.ok();
+  return finding;
+}
+
+/// Rows of something that has no manifest of its own.
+Finding of_rows(std::string name, std::vector<CheckRow> rows) {
+  const bool ok = std::all_of(rows.begin(), rows.end(), [](const CheckRow& row) { return row.ok; });
+  artifacts::VerifyReport report;
+  report.rows = std::move(rows);
+  return {std::move(name), std::move(report), ok};
+}
+
+std::vector<Finding> store(const fs::path& path, const artifacts::VerifyOptions& options) {
+  const artifacts::Store store = artifacts::Store::open(path);
+  std::vector<Finding> found;
+  for (const std::string& line : store.lines())
+    found.push_back(release(store.line_directory(line) / "current", options));
+  if (found.empty()) throw Error(Kind::kStore, path.native() + " has no releases");
+  return found;
+}
+
+/// What a lock calls a file with these bytes.
+std::string name_in(const lock::Lock& lock, const core::Digest& sha256) {
+  for (const lock::LockedBase& base : lock.bases) {
+    if (base.sha256 == sha256) return fmt::format("the base alpine-{} {}", base.flavor, base.version);
+  }
+  for (const lock::LockedPackage& package : lock.packages) {
+    if (package.sha256 == sha256) return "the package " + package.full_name();
+  }
+  for (const lock::LockedModel& model : lock.models) {
+    for (const models::ModelFile& file : model.model.files) {
+      if (file.sha256 == sha256) return fmt::format("{} of the model {}", file.path, model.model.name);
+    }
+  }
+  return "";
+}
+
+Finding locked_file(const fs::path& file, const fs::path& lock_file) {
+  const lock::Lock lock = lock::parse_lock(core::read_text_file(lock_file, 64 << 20), lock_file.native());
+  CheckRow row{file.filename().native(), "digest", false, {}, {}, {}};
+  try {
+    const core::Digest found = core::digest_of_file(core::HashAlgorithm::kSha256, file);
+    const std::string name = name_in(lock, found);
+    if (name.empty())
+      throw Error(Kind::kIntegrity,
+                  fmt::format("{} names no file with sha256 {}", lock_file.native(), found.hex()))
+          .reason(Reason::kDigestMismatch);
+    row.ok = true;
+    row.detail = fmt::format("is {} of {}", core::escaped(name, 200), lock_file.native());
+  } catch (const Error& error) {
+    if (error.kind() == Kind::kInterrupted) throw;
+    row.fail(error);
+  }
+  return of_rows(file.native(), {std::move(row)});
+}
+
+Finding one_file(const fs::path& path, const artifacts::VerifyOptions& options) {
+  const fs::path folder = fs::absolute(path).parent_path();
+  const std::string name = path.filename();
+  const bool is_head = name == artifacts::kManifestFile || name == artifacts::kSumsFile;
+  if (is_head && is_there(folder / artifacts::kManifestFile)) {
+    // The manifest itself, and whether it is in its place; the files that it lists are another question.
+    artifacts::VerifyOptions head = options;
+    head.contents = artifacts::Contents::kLeave;
+    head.format = nullptr;
+    Finding finding = release(folder, head);
+    finding.name = path.native();
+    return finding;
+  }
+  if (is_there(path.native() + artifacts::kSignatureSuffix))
+    return of_rows(path.native(), artifacts::verify_detached(path, options));
+  Finding finding{path.native(), artifacts::verify_file(path, options), false};
+  finding.ok = finding.report.ok();
+  return finding;
+}
+
+/// The distinct keys that signed, as a policy asks for them.
+std::vector<policy::Evidence::Signer> signers_of(const artifacts::SignedManifest& manifest) {
+  const std::string& signer = manifest.signer();
+  return {{signer.substr(0, signer.rfind(" (")), ""}};
+}
+
+}  // namespace
+
+void ask_policy(const policy::Policy& policy, Finding& finding, core::UnixTime now) {
+  std::vector<CheckRow>& rows = finding.report.rows;
+  if (!finding.report.manifest) {
+    CheckRow row{finding.name, "policy", false, {}, {}, {}};
+    row.fail(core::Error(core::Kind::kIntegrity, "there is no manifest of a trusted key that could answer it")
+                 .reason(core::Reason::kPolicy));
+    rows.push_back(std::move(row));
+  } else {
+    policy::Evidence evidence;
+    evidence.signers = signers_of(*finding.report.manifest);
+    for (CheckRow& row : judge(policy, finding.report.manifest->manifest(), evidence, now))
+      rows.push_back(std::move(row));
+  }
+  finding.ok = finding.ok && finding.report.ok();
+}
+
+std::vector<Finding> verify_subject(Context& context, const std::string& subject,
+                                    const artifacts::VerifyOptions& options, const fs::path& lock) {
+  if (subject.find("://") != std::string::npos) {
+    if (!lock.empty())
+      throw Error(Kind::kUsage, "--lock is for files, and " + core::escaped(subject, 200) + " is none");
+    return {verify_url(context, subject, options)};
+  }
+  const fs::path path = subject;
+  if (!lock.empty()) return {locked_file(path, lock)};
+  if (!fs::is_directory(path)) return {one_file(path, options)};
+  const bool has_manifest = is_there(path / artifacts::kManifestFile);
+  if (!has_manifest && is_there(path / artifacts::kSumsFile))
+    return {of_rows(path.native(), artifacts::verify_list(path, options, exports::kMarkerFile))};
+  if (!has_manifest && fs::is_directory(path / "releases")) return store(path, options);
+  return {release(path, options)};
+}
+
+}  // namespace imgforge::cli

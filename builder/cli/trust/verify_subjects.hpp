@@ -1,0 +1,38 @@
+// What a person can hand to `imgforge verify`, told apart by what it is and never by what it claims: a store,
+// a release, an exported tree or vendored folder, one of their files, a file with a signature of its own, a
+// URL.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "artifacts/check/verify.hpp"
+#include "builder/cli/command.hpp"
+#include "builder/policy/policy.hpp"
+
+namespace imgforge::cli {
+
+/// What one subject was found to be.
+struct Finding {
+  std::string name;  ///< as the person gave it, or what that led to
+  artifacts::VerifyReport report;
+  /// Nothing failed, and a trusted key vouches for it all.
+  bool ok = false;
+};
+
+/// Verifies what `subject` names: one finding, or one a line for a store. With `lock`, a file is what a lock
+/// names (a base, a package, a model). Throws kStore for a store without releases, and what the network and
+/// the host do; whatever is wrong with the subject is a row.
+std::vector<Finding> verify_subject(Context& context, const std::string& subject,
+                                    const artifacts::VerifyOptions& options,
+                                    const std::filesystem::path& lock);
+
+/// Adds what a policy says to what was found; a subject without a manifest cannot answer it.
+void ask_policy(const policy::Policy& policy, Finding& finding, core::UnixTime now);
+
+/// A release, or one file of it, below an http, https or file URL: manifest and signatures first, then the
+/// bytes, which are hashed as they come and kept nowhere. Images are not looked into.
+Finding verify_url(Context& context, const std::string& url, const artifacts::VerifyOptions& options);
+
+}  // namespace imgforge::cli
