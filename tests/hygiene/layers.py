@@ -111,7 +111,7 @@ OWNERS = {
 
 # The commands about trust, and what they share with all other commands.
 MAY_INCLUDE["builder/cli"].append("builder/cli/trust")
-MAY_INCLUDE["builder/cli/trust"] = [*MAY_INCLUDE["builder/cli"], "builder/cli"]
+MAY_INCLUDE["builder/cli/trust"] = [*MAY_INCLUDE["builder/cli"], "builder/cli", "builder/fetch/http"]
 
 INCLUDE = re.compile(r'^\s*#include\s*[<"]([^>"]+)[>"]')
 
