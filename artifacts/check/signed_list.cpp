@@ -27,12 +27,6 @@ namespace fs = std::filesystem;
 /// More rows about single files than this say nothing to anybody.
 constexpr std::size_t kMaxFileRows = 100;
 
-struct Listed {
-  std::string name;
-  core::Digest sha256;
-  CheckRow row;
-};
-
 /// Runs a check that returns its detail; an Error becomes a failed row.
 template <class Body>
 bool attempt(std::vector<CheckRow>& rows, const std::string& subject, const char* check, Body&& body) {
@@ -77,59 +71,29 @@ Error bad_line(std::size_t number, const std::string& why) {
       Error(Kind::kIntegrity, "line " + std::to_string(number) + ": " + why).reason(Reason::kMalformed));
 }
 
-/// Strict: lower-case hex, two blanks, a plain relative name, each once.
-std::vector<Listed> parse_list(std::string_view text) {
-  constexpr std::size_t kHex = 64;
-  std::vector<Listed> files;
-  std::set<std::string_view> names;
-  std::size_t number = 0;
-  while (!text.empty()) {
-    ++number;
-    const std::size_t end = text.find('\n');
-    if (end == std::string_view::npos) throw bad_line(number, "it does not end");
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(end + 1);
-    if (line.size() < kHex + 3 || line.substr(kHex, 2) != "  ")
-      throw bad_line(number, "a checksum, two blanks and a name are expected");
-    const std::string_view name = line.substr(kHex + 2);
-    if (name.front() == '/' || name.find('\0') != std::string_view::npos ||
-        name.find('\\') != std::string_view::npos)
-      throw bad_line(number, "not a name below this folder");
-    for (const fs::path& part : fs::path(name)) {
-      if (part.empty() || part == "." || part == "..") throw bad_line(number, "not a name below this folder");
-    }
-    if (!names.insert(name).second) throw bad_line(number, "listed twice");
-    const std::string_view hex = line.substr(0, kHex);
-    if (std::any_of(hex.begin(), hex.end(), [](char c) { return c >= 'A' && c <= 'F'; }))
-      throw bad_line(number, "the checksum is not in lower case");
-    files.push_back({std::string(name), core::Digest::from_hex(core::HashAlgorithm::kSha256, hex), {}});
-  }
-  if (files.empty()) throw Error(Kind::kIntegrity, "it lists nothing").reason(Reason::kMalformed);
-  return files;
-}
-
-void check_listed(int folder, Listed& file) {
-  file.row = {core::escaped(file.name, 200), "digest", false, {}, {}, {}};
+CheckRow check_listed(int folder, const SumsLine& file) {
+  CheckRow row{core::escaped(file.file, 200), "digest", false, {}, {}, {}};
   try {
-    const core::Fd fd = open_beneath(folder, file.name);
+    const core::Fd fd = open_beneath(folder, file.file);
     core::Hasher hasher(core::HashAlgorithm::kSha256);
-    core::read_whole(fd.get(), file.name, [&](std::span<const std::byte> data) { hasher.update(data); });
+    core::read_whole(fd.get(), file.file, [&](std::span<const std::byte> data) { hasher.update(data); });
     const core::Digest found = hasher.finish();
     if (found != file.sha256)
       throw Error(Kind::kIntegrity, "sha256 is " + found.hex() + ", the list says " + file.sha256.hex())
           .reason(Reason::kDigestMismatch);
-    file.row.ok = true;
+    row.ok = true;
   } catch (const Error& error) {
     if (error.kind() == Kind::kInterrupted) throw;
-    file.row.fail(error);
+    row.fail(error);
   }
+  return row;
 }
 
 /// What lies below the folder and is not listed, names in order; links are not followed.
-std::vector<std::string> unlisted(const fs::path& directory, const std::vector<Listed>& files,
+std::vector<std::string> unlisted(const fs::path& directory, const std::vector<SumsLine>& files,
                                   std::string_view marker) {
   std::set<std::string, std::less<>> known{kSumsFile};
-  for (const Listed& file : files) known.insert(file.name);
+  for (const SumsLine& file : files) known.insert(file.file);
   const auto is_explained = [&](const std::string& name) {
     if (known.contains(name) || name == marker) return true;
     for (const std::string_view suffix : {std::string_view(kSignatureSuffix), std::string_view(".asc")}) {
@@ -193,23 +157,54 @@ std::optional<std::string> read_signed(std::vector<CheckRow>& rows, const fs::pa
 
 }  // namespace
 
+std::vector<SumsLine> parse_sums(std::string_view text) {
+  constexpr std::size_t kHex = 64;
+  std::vector<SumsLine> files;
+  std::set<std::string_view> names;
+  std::size_t number = 0;
+  while (!text.empty()) {
+    ++number;
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) throw bad_line(number, "it does not end");
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(end + 1);
+    if (line.size() < kHex + 3 || line.substr(kHex, 2) != "  ")
+      throw bad_line(number, "a checksum, two blanks and a name are expected");
+    const std::string_view name = line.substr(kHex + 2);
+    if (name.front() == '/' || name.find('\0') != std::string_view::npos ||
+        name.find('\\') != std::string_view::npos)
+      throw bad_line(number, "not a name below this folder");
+    for (const fs::path& part : fs::path(name)) {
+      if (part.empty() || part == "." || part == "..") throw bad_line(number, "not a name below this folder");
+    }
+    if (!names.insert(name).second) throw bad_line(number, "listed twice");
+    const std::string_view hex = line.substr(0, kHex);
+    if (std::any_of(hex.begin(), hex.end(), [](char c) { return c >= 'A' && c <= 'F'; }))
+      throw bad_line(number, "the checksum is not in lower case");
+    files.push_back({std::string(name), core::Digest::from_hex(core::HashAlgorithm::kSha256, hex)});
+  }
+  if (files.empty()) throw Error(Kind::kIntegrity, "it lists nothing").reason(Reason::kMalformed);
+  return files;
+}
+
 std::vector<CheckRow> verify_list(const fs::path& directory, const VerifyOptions& options,
                                   std::string_view marker) {
   std::vector<CheckRow> rows;
   const std::optional<std::string> text = read_signed(rows, directory / kSumsFile, options);
   if (!text) return rows;
-  std::vector<Listed> files;
+  std::vector<SumsLine> files;
+  std::vector<CheckRow> found;
   if (!attempt(rows, kSumsFile, "list", [&] {
-        files = parse_list(*text);
+        files = parse_sums(*text);
         return std::to_string(files.size()) + " files";
       }))
     return rows;
   attempt(rows, directory.native(), "digest", [&] {
     const core::Fd folder = core::open_file(directory, O_PATH | O_DIRECTORY);
+    found.resize(files.size());
     core::for_each_parallel(files.size(), core::kOneACore,
-                            [&](std::size_t i) { check_listed(folder.get(), files[i]); });
-    const auto whole =
-        std::count_if(files.begin(), files.end(), [](const Listed& file) { return file.row.ok; });
+                            [&](std::size_t i) { found[i] = check_listed(folder.get(), files[i]); });
+    const auto whole = std::count_if(found.begin(), found.end(), [](const CheckRow& row) { return row.ok; });
     if (static_cast<std::size_t>(whole) != files.size())
       throw Error(Kind::kIntegrity, std::to_string(files.size() - static_cast<std::size_t>(whole)) + " of " +
                                         std::to_string(files.size()) + " files are not as listed")
@@ -217,8 +212,8 @@ std::vector<CheckRow> verify_list(const fs::path& directory, const VerifyOptions
     return std::to_string(whole) + " files are as listed";
   });
   std::size_t told = 0;
-  for (Listed& file : files) {
-    if (!file.row.ok && ++told <= kMaxFileRows) rows.push_back(std::move(file.row));
+  for (CheckRow& row : found) {
+    if (!row.ok && ++told <= kMaxFileRows) rows.push_back(std::move(row));
   }
   std::vector<std::string> extras;
   attempt(rows, directory.native(), "listing", [&] {

@@ -12,6 +12,15 @@ namespace imgforge::artifacts {
 /// Bytes of a list at most: some 500,000 files.
 inline constexpr std::uint64_t kMaxListBytes = 64 << 20;
 
+struct SumsLine {
+  std::string file;
+  core::Digest sha256;
+};
+
+/// Reads such a list strictly: a checksum in lower-case hexadecimal, two blanks, a clean name below the
+/// folder, LF; no name twice, and at least one. Throws kIntegrity (Reason::kMalformed) with the line.
+std::vector<SumsLine> parse_sums(std::string_view text);
+
 /// Verifies each file that the SHA256SUMS of a folder lists, on all cores, once the list's signature was
 /// accepted; whole files have no row of their own, so that a tree of a thousand releases is read by people.
 /// Names lead to regular files below the folder, without links. Files that are not listed are noted or

@@ -3,9 +3,11 @@
 #include <stdexcept>
 #include <string>
 
+#include "artifacts/check/signed_list.hpp"
 #include "artifacts/manifest/manifest.hpp"
 #include "builder/fetch/download/chunk_list.hpp"
 #include "builder/lock/lock.hpp"
+#include "builder/policy/policy.hpp"
 #include "builder/recipe/document.hpp"
 #include "builder/recipe/resolve.hpp"
 #include "fuzz/table.hpp"
@@ -47,6 +49,14 @@ void manifest(std::string_view bytes) {
 void lock_file(std::string_view bytes) {
   const std::string text = lock::print_lock(lock::parse_lock(bytes, "input"));
   expect_same(text, lock::print_lock(lock::parse_lock(text, "printed")));
+}
+
+void sums(std::string_view bytes) {
+  artifacts::parse_sums(bytes);
+}
+
+void policy(std::string_view bytes) {
+  policy::parse_policy(bytes, "input");
 }
 
 void chunk_list(std::string_view bytes) {

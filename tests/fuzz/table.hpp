@@ -33,6 +33,8 @@ void minisign_secret_key(std::string_view bytes);
 void minisign_signature(std::string_view bytes);
 
 // records.cpp
+void sums(std::string_view bytes);
+void policy(std::string_view bytes);
 void chunk_list(std::string_view bytes);
 void lock_file(std::string_view bytes);
 void manifest(std::string_view bytes);
