@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
+#include "builder/cli/columns.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "builder/cli/trust/verify_all.hpp"
 #include "builder/cli/trust/verify_subjects.hpp"
@@ -27,24 +29,41 @@ struct VerifyArguments {
   bool thorough = false;
 };
 
+/// A subject as people read it: of a path its last name; the whole of it stands above.
+std::string shown_subject(const CheckRow& row) {
+  const std::string name = fs::path(row.subject).filename();
+  return core::escaped(row.subject.starts_with('/') && !name.empty() ? name : row.subject, 200);
+}
+
+/// What was found to be right, with digests as short as people compare them; what is wrong stays whole.
+std::string shown_detail(const CheckRow& row) {
+  constexpr std::string_view kPrefix = "sha256:";
+  constexpr std::size_t kShort = 16, kWhole = 64;
+  if (!row.ok || !row.detail.starts_with(kPrefix) || row.detail.size() < kPrefix.size() + kWhole)
+    return row.detail;
+  return fmt::format("sha256 {}...{}", row.detail.substr(kPrefix.size(), kShort),
+                     row.detail.substr(kPrefix.size() + kWhole));
+}
+
 std::string render(const Finding& finding, const Style& style) {
+  constexpr std::size_t kWidest = 40;
   const artifacts::VerifyReport& report = finding.report;
+  std::size_t widest = 0;
+  for (const CheckRow& row : report.rows)
+    widest = std::max(widest, std::min(kWidest, columns_of(shown_subject(row))));
   std::string out;
   for (const CheckRow& row : report.rows) {
-    out += fmt::format("  {} {:<10} {:<44} {}\n", row.ok ? style.good("✓") : style.bad("✗"), row.check,
-                       core::escaped(row.subject), row.detail);
+    out += fmt::format("  {} {:<9} {} {}\n", row.ok ? style.good("✓") : style.bad("✗"), row.check,
+                       padded_to_columns(shown_subject(row), widest), shown_detail(row));
   }
   if (finding.ok && !report.manifest) out += fmt::format("  {}\n", style.good("verified"));
   if (finding.ok && report.manifest) {
     const artifacts::Manifest& manifest = report.manifest->manifest();
     out += fmt::format("  {}: {} {}, signed by {}\n", style.good("verified"), manifest.line(),
                        manifest.version, report.manifest->signer());
-    if (!manifest.isolation.empty()) {
-      out += fmt::format(
-          "  made in: {}{}{}\n", core::escaped(manifest.isolation),
-          manifest.accelerator.empty() ? "" : ", " + core::escaped(manifest.accelerator),
-          manifest.accelerator_reason.empty() ? "" : " (" + core::escaped(manifest.accelerator_reason) + ")");
-    }
+    if (!manifest.isolation.empty())
+      out += fmt::format("  made in: {}{}\n", core::escaped(manifest.isolation),
+                         manifest.accelerator.empty() ? "" : ", " + core::escaped(manifest.accelerator));
     if (manifest.is_draft) out += fmt::format("  {}: not for publication\n", style.warn("draft"));
     if (!manifest.insecure.empty())
       out += fmt::format("  {}: made with {}\n", style.warn("insecure"),
