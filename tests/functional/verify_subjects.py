@@ -7,13 +7,15 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tarfile
 
 from harness import PROGRAM, Case, flip_byte, main
+from model_hub import Server
 
 RECIPE = """imgforge: 1
 name: tiny
 base: embedded
-formats: [rootfs]
+formats: [FORMAT]
 files:
   - path: /etc/greeting
     content: hello
@@ -21,10 +23,12 @@ files:
 
 
 class TinyRelease(Case):
+    FORMAT = "rootfs"
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        for arguments in (("key", "generate", "me", "--no-passphrase"), ("build", cls.write("tiny.yaml", RECIPE)),
+        for arguments in (("key", "generate", "me", "--no-passphrase"), ("build", cls.write("tiny.yaml", RECIPE.replace("FORMAT", cls.FORMAT))),
                           ("export", cls.scratch / "made-tree")):
             result = cls.run_imgforge(*arguments)
             if result.returncode != 0:
@@ -194,6 +198,64 @@ class Subjects(TinyRelease):
                 self.fails(2, "verify", f"{base}/?x=1", says="no query")
             finally:
                 server.kill()
+
+
+class ImageServer(Server):
+    """A registry that holds one image, unpacked from its archive."""
+
+    def __init__(self, archive):
+        super().__init__()
+        self.files = {}
+        with tarfile.open(archive) as tar:
+            for member in tar.getmembers():
+                if member.isfile():
+                    self.files[member.name] = tar.extractfile(member).read()
+        self.digest = json.loads(self.files["index.json"])["manifests"][0]["digest"]
+        self.blobs = {name.rsplit("/", 1)[1]: content for name, content in self.files.items() if name.startswith("blobs/")}
+
+    @property
+    def manifest(self):
+        return self.blobs[self.digest[7:]]
+
+    def answer(self, path, headers):
+        kind, _, name = path.partition("/v2/team/tiny/")[2].partition("/")
+        if kind == "manifests" and name in ("latest", "v1", self.digest):
+            return 200, {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}, self.manifest
+        body = self.blobs.get(name.removeprefix("sha256:")) if kind == "blobs" else None
+        return (200, {}, body) if body is not None else (404, {}, b"")
+
+
+class Images(TinyRelease):
+    FORMAT = "oci"
+
+    def setUp(self):
+        super().setUp()
+        self.server = ImageServer(next(self.out.glob("releases/tiny/current/tiny-v*.oci.tar")))
+        self.addCleanup(self.server.close)
+        self.name = f"oci://127.0.0.1:{self.server.port}/team/tiny"
+
+    def test_an_image_in_a_registry(self):
+        for name in (self.name, f"{self.name}:v1", f"{self.name}@{self.server.digest}", self.name.replace("oci:", "docker:")):
+            self.assertIn("verified: tiny", self.ok("verify", name).stdout, name)
+        self.assertEqual(self.reasons(f"{self.name}:v2"), ["missing"])
+        self.assertEqual(self.reasons(f"{self.name}/other"), ["missing"])
+
+    def test_an_image_of_nobody(self):
+        self.server.blobs[self.server.digest[7:]] += b" "
+        self.assertEqual(self.reasons(self.name), ["wrong_subject"])
+        self.assertEqual(self.reasons(f"{self.name}@{self.server.digest}"), ["digest_mismatch"])
+
+    def test_changed_layers(self):
+        layer = json.loads(self.server.manifest)["layers"][0]["digest"][7:]
+        whole = self.server.blobs[layer]
+        for content, reason in ((whole[:-1] + bytes([whole[-1] ^ 1]), "digest_mismatch"), (whole + b"x", "size_mismatch"),
+                                (whole[:-1], "size_mismatch"), (None, "missing")):
+            self.server.blobs[layer] = content
+            self.assertEqual(self.reasons(self.name), [reason])
+
+    def test_references_that_are_none(self):
+        for name in ("oci://host", "oci://host/Upper", "oci://host/a:b:c", "oci://host/a@sha256:12", "oci://ho st/a", "oci:///a"):
+            self.fails(2, "verify", name, says="no reference")
 
 
 class Policies(TinyRelease):

@@ -134,7 +134,8 @@ std::vector<Finding> verify_subject(Context& context, const std::string& subject
   if (subject.find("://") != std::string::npos) {
     if (!lock.empty())
       throw Error(Kind::kUsage, "--lock is for files, and " + core::escaped(subject, 200) + " is none");
-    return {verify_url(context, subject, options)};
+    const bool is_image = subject.starts_with("oci://") || subject.starts_with("docker://");
+    return {is_image ? verify_oci(context, subject, options) : verify_url(context, subject, options)};
   }
   const fs::path path = subject;
   if (!lock.empty()) return {locked_file(path, lock)};

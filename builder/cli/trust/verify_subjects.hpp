@@ -35,4 +35,8 @@ void ask_policy(const policy::Policy& policy, Finding& finding, core::UnixTime n
 /// bytes, which are hashed as they come and kept nowhere. Images are not looked into.
 Finding verify_url(Context& context, const std::string& url, const artifacts::VerifyOptions& options);
 
+/// A container image in a registry, "oci://HOST/REPOSITORY[:TAG|@sha256:...]": the release of the store whose
+/// signed manifest names it, and every blob.
+Finding verify_oci(Context& context, const std::string& reference, const artifacts::VerifyOptions& options);
+
 }  // namespace imgforge::cli

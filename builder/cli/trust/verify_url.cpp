@@ -1,12 +1,8 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 
-#include "artifacts/manifest/companions.hpp"
+#include "builder/cli/trust/remote_bytes.hpp"
 #include "builder/cli/trust/verify_subjects.hpp"
-#include "builder/fetch/http/http.hpp"
 #include "builder/fetch/http/url.hpp"
-#include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"
 #include "core/temp_dir.hpp"
@@ -20,25 +16,6 @@ using artifacts::CheckRow;
 using core::Error;
 using core::Kind;
 using core::Reason;
-
-/// Hashes a body as it comes.
-class HashSink : public fetch::Sink {
- public:
-  void restart() override {
-    sha256_ = core::Hasher(core::HashAlgorithm::kSha256);
-    sha512_ = core::Hasher(core::HashAlgorithm::kSha512);
-  }
-  void write(std::span<const std::byte> data) override {
-    sha256_.update(data);
-    sha512_.update(data);
-  }
-  core::Digest sha256() { return sha256_.finish(); }
-  core::Digest sha512() { return sha512_.finish(); }
-
- private:
-  core::Hasher sha256_{core::HashAlgorithm::kSha256};
-  core::Hasher sha512_{core::HashAlgorithm::kSha512};
-};
 
 /// The folder that a URL names a file in, and the file; a URL that ends in a slash names the folder.
 struct Address {
@@ -56,66 +33,25 @@ Address split(const std::string& url) {
   return address;
 }
 
-/// A small file of the folder into `into`; whether it is there.
+/// Puts a small file of the folder below `into`; whether the server has it.
 bool bring(fetch::Http& http, const std::string& folder, const std::string& name, const fs::path& into,
            std::uint64_t limit) {
-  fetch::TextSink sink;
   fetch::Request request;
   request.url = fetch::join_url(folder, name);
   request.limit = limit;
-  const std::vector<fetch::Result> results = http.run({{request, &sink}}, 1);
-  if (const auto* failure = std::get_if<fetch::Failure>(&results.front())) {
-    if (failure->absent) return false;
-    throw failure->error;
-  }
+  const std::optional<std::string> text = fetch_small(http, request);
+  if (!text) return false;
   core::NewFile file(into / name);
-  file.write(sink.text());
+  file.write(*text);
   file.commit();
   return true;
-}
-
-template <class File>
-CheckRow check_remote(fetch::Http& http, const std::string& folder, const File& file) {
-  CheckRow row{file.file, "digest", false, {}, {}, {}};
-  HashSink sink;
-  fetch::Request request;
-  request.url = fetch::join_url(folder, file.file);
-  request.limit = file.size;
-  request.size = file.size;
-  try {
-    const std::vector<fetch::Result> results = http.run({{request, &sink}}, 1);
-    if (const auto* failure = std::get_if<fetch::Failure>(&results.front())) {
-      Error error = failure->error;
-      if (failure->absent)
-        throw Error(Kind::kIntegrity, "missing: " + error.message()).reason(Reason::kMissing);
-      if (error.kind() == Kind::kUnsafe || error.kind() == Kind::kIntegrity)
-        error.reason(Reason::kSizeMismatch);
-      throw std::move(error);
-    }
-    const core::Digest found = sink.sha256();
-    if (found != file.sha256)
-      throw Error(Kind::kIntegrity, "sha256 is " + found.hex() + ", the manifest says " + file.sha256.hex())
-          .reason(Reason::kDigestMismatch);
-    if (sink.sha512() != file.sha512)
-      throw Error(Kind::kIntegrity, "sha512 differs from the manifest").reason(Reason::kDigestMismatch);
-    row.ok = true;
-    row.detail = "sha256:" + found.hex();
-  } catch (const Error& error) {
-    if (error.kind() == Kind::kInterrupted || error.kind() == Kind::kFetch) throw;
-    row.fail(error);
-  }
-  return row;
 }
 
 }  // namespace
 
 Finding verify_url(Context& context, const std::string& url, const artifacts::VerifyOptions& options) {
-  fetch::HttpOptions http_options;
-  http_options.user_agent = "imgforge/" IMGFORGE_VERSION;
-  http_options.credentials = std::make_shared<fetch::Credentials>(fetch::credentials_from_environment());
-  const std::unique_ptr<fetch::Http> http = fetch::make_http(http_options, context.cancel);
   Address address = split(url);
-
+  const std::unique_ptr<fetch::Http> http = remote_http(context);
   const core::TempDir scratch(fs::temp_directory_path(), "imgforge-verify");
   const fs::path folder = scratch / "release";
   fs::create_directory(folder);
@@ -135,16 +71,17 @@ Finding verify_url(Context& context, const std::string& url, const artifacts::Ve
   head.contents = artifacts::Contents::kLeave;
   head.format = nullptr;
   Finding finding{fetch::redacted_url(url), artifacts::verify_release(folder, head), false};
-  for (CheckRow& row : finding.report.rows) {
+  std::vector<CheckRow>& rows = finding.report.rows;
+  for (CheckRow& row : rows) {
     if (row.subject == fs::canonical(folder).native()) row.subject = fetch::redacted_url(address.folder);
   }
-  std::vector<CheckRow>& rows = finding.report.rows;
   if (finding.report.manifest) {
     const artifacts::Manifest& manifest = finding.report.manifest->manifest();
     const std::size_t before = rows.size();
     const auto check = [&](const auto& file) {
-      if (address.file.empty() || file.file == address.file)
-        rows.push_back(check_remote(*http, address.folder, file));
+      if (!address.file.empty() && file.file != address.file) return;
+      rows.push_back(check_remote(*http, {file.file, fetch::join_url(address.folder, file.file), file.size,
+                                          file.sha256, file.sha512}));
     };
     for (const auto& artifact : manifest.artifacts) check(artifact);
     for (const auto& document : manifest.documents) check(document);
