@@ -24,6 +24,7 @@ struct Arguments {
   std::shared_ptr<BuildArguments> build;
   std::filesystem::path signing_key;
   PassphraseArguments passphrase;
+  std::string builder_id;
   bool is_unsigned = false;
   bool rehash = false;
   bool verify_reproducible = false;
@@ -138,6 +139,7 @@ int build(Context& context, const Arguments& arguments) {
                                                      : steps::BootTest::kNo;
   if (!arguments.is_unsigned)
     request.release.signer = make_signer(context, arguments.signing_key, arguments.passphrase);
+  request.release.builder_id = arguments.builder_id;
   request.release.signature = trusting({}, request.release.signer.public_key());
   request.release.insecure = switched_off(*arguments.build);
   request.release.is_draft = arguments.build->is_draft;
@@ -171,6 +173,7 @@ Runner declare_build(OptionSet& set) {
   set.option("--signing-key", arguments->signing_key,
              "secret key to sign with [the only one of imgforge key show]");
   declare_passphrase(set, arguments->passphrase);
+  declare_builder_id(set, arguments->builder_id);
   set.flag("--rehash", arguments->rehash, "hash all files again, also those that have not changed since");
   set.flag("--verify-reproducible", arguments->verify_reproducible,
            "build twice from scratch, the second time in other surroundings; publish only when all bytes are "

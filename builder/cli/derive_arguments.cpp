@@ -58,6 +58,7 @@ std::shared_ptr<DeriveArguments> declare_derive(OptionSet& set) {
   set.option("--signing-key", arguments->signing_key,
              "secret key to sign with [the only one of imgforge key show]");
   declare_passphrase(set, arguments->passphrase);
+  declare_builder_id(set, arguments->builder_id);
   set.flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
   set.option("--public-key", arguments->public_keys,
              "a .pub file or key line to trust besides yours for the source; repeatable");
@@ -78,7 +79,8 @@ int run_derivation(Context& context, const DeriveArguments& arguments, const Der
       trusting(arguments.public_keys),
       trusting(arguments.public_keys, signer.public_key()),
       signer,
-      core::build_time(context.clock)};
+      core::build_time(context.clock),
+      arguments.builder_id};
   const PublishResult result = body(tools.toolbox(), store, request);
   const auto current = store.current(result.manifest.line());
   const bool is_current = current && current->to_string() == result.manifest.version;

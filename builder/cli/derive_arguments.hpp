@@ -20,6 +20,7 @@ struct DeriveArguments {
   bool is_unsigned = false;
   std::filesystem::path signing_key;
   PassphraseArguments passphrase;
+  std::string builder_id;
   std::vector<std::string> public_keys;
 };
 

@@ -65,11 +65,11 @@ void require_boots(const ReleaseLocation& location, const artifacts::SignatureCh
 
 /// What `verify --policy` says; the files are hashed by promote itself.
 void require_policy(const ReleaseLocation& location, const artifacts::SignatureCheck& signature,
-                    const policy::Policy& policy, core::UnixTime now) {
+                    const signing::TrustStore& trust, const policy::Policy& policy, core::UnixTime now) {
   artifacts::VerifyOptions options;
   options.contents = artifacts::Contents::kLeave;
   options.signature = signature;
-  Finding finding{location.reference(), artifacts::verify_release(location.directory, options), false};
+  Finding finding = verify_with_statements(location.directory, options, trust);
   ask_policy(policy, finding, now);
   for (const artifacts::CheckRow& row : finding.report.rows) {
     if (row.ok) continue;
@@ -101,7 +101,8 @@ int promote(Context& context, const PromoteArguments& arguments) {
         .hint("only releases below releases/ can be current");
   }
   if (arguments.booted) require_boots(location, signature);
-  if (policy) require_policy(location, signature, *policy, context.clock.now());
+  if (policy)
+    require_policy(location, signature, load_trust(arguments.public_keys), *policy, context.clock.now());
   return say_turn(context, store.promote(location.line, version_of(location),
                                          {.cancel = context.cancel, .signature = signature}));
 }

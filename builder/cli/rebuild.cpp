@@ -4,13 +4,16 @@
 #include <map>
 
 #include "artifacts/check/verify.hpp"
+#include "artifacts/store/add_companion.hpp"
 #include "artifacts/store/release_reference.hpp"
 #include "builder/cli/build_arguments.hpp"
 #include "builder/cli/compare_files.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "builder/cli/trust/keys.hpp"
+#include "builder/cli/trust/trusted_release.hpp"
 #include "builder/lock/stale.hpp"
 #include "builder/lock/vendor.hpp"
+#include "builder/provenance/rebuilt.hpp"
 #include "builder/recipe/resolve.hpp"
 #include "builder/steps/build.hpp"
 #include "builder/steps/release_lock.hpp"
@@ -28,35 +31,17 @@ namespace fs = std::filesystem;
 using core::Error;
 using core::Kind;
 
-constexpr std::uint64_t kLongestDocument = 64 << 20;
-
 struct Arguments {
   std::string release;
   fs::path sources;
   BuildArguments build;
   fs::path signing_key;
   PassphraseArguments passphrase;
+  bool attest = false;
+  fs::path output;
+  std::string builder_id;
   std::shared_ptr<std::vector<std::string>> public_keys;
 };
-
-/// A document of a release whose manifest is trusted, with the digest that this says.
-std::string read_document(const artifacts::Manifest& manifest, const fs::path& folder,
-                          std::string_view name) {
-  for (const artifacts::ManifestDocument& row : manifest.documents) {
-    if (row.file != name) continue;
-    std::string text = core::read_text_file(folder / row.file, kLongestDocument);
-    if (core::digest_of(core::HashAlgorithm::kSha256, text) == row.sha256) return text;
-    throw Error(Kind::kIntegrity, (folder / row.file).native() + " is not what the manifest says");
-  }
-  if (const auto& derived = manifest.derived_from) {
-    throw Error(Kind::kUsage, fmt::format("{} {} was made from {} ({})", manifest.line(), manifest.version,
-                                          derived->release, derived->operation))
-        .hint("rebuild that one");
-  }
-  throw Error(Kind::kUsage,
-              fmt::format("{} {} was published without {}", manifest.line(), manifest.version, name))
-      .hint("releases keep it since imgforge has the command rebuild");
-}
 
 /// Puts files that a released recipe calls by their digests ("sources/<hex>", "sources/<hex>/<name>") where
 /// it looks for them, out of any folder that has them under whatever names.
@@ -104,6 +89,22 @@ std::string other_tools(stages::Toolbox& tools, const recipe::ResolvedRecipe& re
   return core::join(words, "; ");
 }
 
+/// Where the statement of whoever signs goes: to a file of its own, or beside the release's manifest.
+fs::path attest(Context& context, const Arguments& arguments, const artifacts::Store& store,
+                const artifacts::ReleaseLocation& location, const artifacts::Manifest& published,
+                const signing::Signer& signer) {
+  const core::Digest manifest_sha256 =
+      core::digest_of_file(core::HashAlgorithm::kSha256, location.directory / artifacts::kManifestFile);
+  const std::string text = provenance::make_rebuilt(published, manifest_sha256, arguments.builder_id,
+                                                    core::build_time(context.clock), signer);
+  const std::string name = provenance::rebuilt_file(signer);
+  if (!arguments.output.empty()) {
+    core::write_file_atomically(arguments.output, text);
+    return arguments.output;
+  }
+  return artifacts::add_companion(store, location, name, text, "rebuild", {.cancel = context.cancel});
+}
+
 int rebuild(Context& context, Arguments& arguments) {
   const artifacts::Store store = open_store(context);
   const artifacts::ReleaseLocation location = artifacts::find_release_in_place(store, arguments.release);
@@ -131,8 +132,10 @@ int rebuild(Context& context, Arguments& arguments) {
   const bool signs_a_list =
       std::any_of(recipe.models.begin(), recipe.models.end(),
                   [](const recipe::Model& model) { return model.when == recipe::ModelTime::kFirstBoot; });
-  if (signs_a_list)
-    request.release.signer = make_signer(context, arguments.signing_key, arguments.passphrase);
+  signing::Signer signer;
+  if (signs_a_list || arguments.attest)
+    signer = make_signer(context, arguments.signing_key, arguments.passphrase);
+  if (signs_a_list) request.release.signer = signer;
   BuildTools tools(context, arguments.build, CacheUse::kWrite, artifacts::Earlier::kForget, Known::kForget);
   if (!arguments.build.vendored.empty())
     lock::import_vendored(tools.toolbox().fetch_context(), lock, arguments.build.vendored);
@@ -147,13 +150,17 @@ int rebuild(Context& context, Arguments& arguments) {
         .hint(tools_then.empty() ? "was it built with another SOURCE_DATE_EPOCH, or another base of the host?"
                                  : "it was made with " + tools_then);
   }
+  fs::path attested;
+  if (arguments.attest) attested = attest(context, arguments, store, location, published, signer);
   core::Json files = core::Json::array();
   for (const artifacts::ManifestArtifact& artifact : published.artifacts)
     files.push_back({{"file", artifact.file}, {"sha256", artifact.sha256.hex()}});
-  print(context.options.json
-            ? core::print_json({{"schema", 1}, {"release", location.reference()}, {"files", files}})
-            : fmt::format("{}: rebuilt, {} file{} the same bytes\n", location.reference(), files.size(),
-                          files.size() == 1 ? "" : "s"));
+  core::Json result{{"schema", 1}, {"release", location.reference()}, {"files", files}};
+  if (!attested.empty()) result["statement"] = attested.native();
+  print(context.options.json ? core::print_json(result)
+                             : fmt::format("{}: rebuilt, {} file{} the same bytes\n{}", location.reference(),
+                                           files.size(), files.size() == 1 ? "" : "s",
+                                           attested.empty() ? "" : "stated in " + attested.native() + "\n"));
   return 0;
 }
 
@@ -171,9 +178,16 @@ Runner declare_rebuild(OptionSet& set) {
              "folder made by imgforge vendor: take everything from it, use no network");
   declare_network(set, arguments->build);
   declare_isolation(set, arguments->build.isolation);
-  set.option("--signing-key", arguments->signing_key,
-             "secret key that signs lists of models for the first start [the only one of imgforge key show]");
+  set.option(
+      "--signing-key", arguments->signing_key,
+      "secret key that signs lists of models for the first start, and --attest [the only one of imgforge "
+      "key show]");
   declare_passphrase(set, arguments->passphrase);
+  const Option attest =
+      set.flag("--attest", arguments->attest,
+               "when all bytes are the same, say so in a signed statement beside the release");
+  set.option("--output", arguments->output, "file for the statement, instead").needs(attest);
+  declare_builder_id(set, arguments->builder_id);
   arguments->public_keys = declare_public_keys(set);
   set.set_footer(
       "Builds the release again, from nothing but the recipe and lock that it keeps, and compares the "

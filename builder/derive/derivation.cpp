@@ -9,6 +9,7 @@
 #include "builder/engine/result.hpp"
 #include "builder/image/disk/disk_convert.hpp"
 #include "builder/machine/tool_versions.hpp"
+#include "builder/provenance/slsa.hpp"
 #include "builder/sbom/sbom.hpp"
 #include "builder/steps/code_digests.hpp"
 #include "builder/steps/profile_graph.hpp"
@@ -145,7 +146,9 @@ artifacts::PublishRequest Derivation::publish_request(engine::Context& context, 
   publish.cancel = tools_.cancel;
   publish.finalise = [this](Manifest& manifest) {
     complete(manifest);
-    return sbom::documents(manifest);
+    std::vector<artifacts::Document> documents = sbom::documents(manifest);
+    provenance::add_provenance(documents, manifest, request_.signer, request_.builder_id);
+    return documents;
   };
   return publish;
 }

@@ -28,6 +28,7 @@ struct DeriveRequest {
   artifacts::SignatureCheck identical_signature;
   signing::Signer signer;  ///< as in PublishRequest
   core::UnixTime build_time;
+  std::string builder_id = {};  ///< as in steps::ReleaseRequest
 };
 
 /// The disk of the release as `to`; `from` chooses the format that is read, empty: the best there is.

@@ -281,6 +281,18 @@ Policy load_policy(const std::filesystem::path& file) {
   return as_usage([&] { return recipe::Document::load(file); });
 }
 
+std::string text_of(const std::vector<std::string>& requirements) {
+  std::string text = "policy: 1\n";
+  for (const std::string& requirement : requirements) {
+    const std::size_t equals = requirement.find('=');
+    if (requirement.find('\n') != std::string::npos) throw Error(Kind::kUsage, "a requirement is one line");
+    text += equals == std::string::npos
+                ? requirement + ": true\n"
+                : requirement.substr(0, equals) + ": " + requirement.substr(equals + 1) + "\n";
+  }
+  return text;
+}
+
 std::vector<artifacts::CheckRow> judge(const Policy& policy, const artifacts::Manifest& manifest,
                                        const Evidence& evidence, core::UnixTime now) {
   return Judge(policy, manifest, evidence, now).rows();

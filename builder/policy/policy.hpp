@@ -38,6 +38,9 @@ struct Policy {
 Policy parse_policy(std::string_view text, const std::string& name);
 Policy load_policy(const std::filesystem::path& file);
 
+/// The YAML of a policy with these fields, "FIELD=VALUE" or "FIELD" for one that is true or false.
+std::string text_of(const std::vector<std::string>& requirements);
+
 /// What verification has found out beside the manifest.
 struct Evidence {
   /// The distinct trusted keys whose signatures over the manifest are good: the name and the line of each.

@@ -6,6 +6,7 @@
 #include "builder/engine/result.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/recipe/show.hpp"
+#include "builder/provenance/slsa.hpp"
 #include "builder/sbom/sbom.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "core/error.hpp"
@@ -70,6 +71,7 @@ class Release {
       std::vector<artifacts::Document> all = sbom::documents(manifest);
       all.push_back({std::string(kReleasedRecipe), recipe::portable_yaml(profile_.recipe)});
       all.push_back({std::string(kReleasedLock), context_[parts_.lock].text});
+      provenance::add_provenance(all, manifest, request_.signer, request_.builder_id);
       return all;
     };
     return publish;

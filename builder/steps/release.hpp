@@ -36,6 +36,7 @@ struct ReleaseRequest {
   signing::Signer signer = {};  ///< nobody: unsigned releases, which their manifests say
   /// As in artifacts::PublishRequest.
   artifacts::SignatureCheck signature = {};
+  std::string builder_id = {};  ///< who the provenance says has built it: a URI; empty: nobody in particular
   /// Packed fast rather than small, never current.
   bool is_draft = false;
   /// Checks that flags switched off, for the manifests.

@@ -14,7 +14,9 @@ Signer::Signer(std::shared_ptr<const SecretKey> key, core::UnixTime time)
           [key](std::string_view file, std::string_view bytes, core::UnixTime moment) {
             return signing::sign(*key, bytes, usual_trusted_comment(moment, file));
           },
-          time) {}
+          time) {
+  sign_raw_ = [key](std::span<const std::uint8_t> message) { return key->sign_raw(message); };
+}
 
 Signer::Signer(std::string public_key, Sign sign, core::UnixTime time)
     : public_key_(std::move(public_key)), sign_(std::move(sign)), time_(time) {}
@@ -28,6 +30,14 @@ Signer Signer::at(core::UnixTime time) const {
 std::string Signer::sign(std::string_view file, std::string_view bytes) const {
   if (!sign_) throw core::Error(core::Kind::kInternal, "there is nobody to sign " + core::escaped(file));
   return sign_(file, bytes, time_);
+}
+
+Ed25519Signature Signer::sign_raw(std::span<const std::uint8_t> message) const {
+  if (!sign_raw_) throw core::Error(core::Kind::kInternal, "there is no key to sign with");
+  const Ed25519Signature signature = sign_raw_(message);
+  if (!ed25519_verify(key().point(), message, signature))
+    throw core::Error(core::Kind::kInternal, "a signature that was just made does not verify");
+  return signature;
 }
 
 std::string Signer::public_key_line() const {

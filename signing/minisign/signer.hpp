@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,8 @@ class Signer {
  public:
   /// Text of the .minisig for a file of that name and content, signed at `time`.
   using Sign = std::function<std::string(std::string_view file, std::string_view bytes, core::UnixTime time)>;
+
+  using SignRaw = std::function<Ed25519Signature(std::span<const std::uint8_t> message)>;
 
   /// Nobody: what is made stays unsigned.
   Signer() = default;
@@ -34,12 +37,18 @@ class Signer {
   std::string sign(std::string_view file, std::string_view bytes) const;
   /// Text of the .pub file; empty for nobody.
   const std::string& public_key() const { return public_key_; }
+  /// Plain Ed25519 by the same key over a message that says itself what it is for (DSSE, SSHSIG). Verified
+  /// before it is returned. Nobody, and who signs by other means than a key, signs nothing: kInternal.
+  Ed25519Signature sign_raw(std::span<const std::uint8_t> message) const;
+  /// The key itself; not for nobody.
+  PublicKey key() const { return PublicKey::parse(public_key_line()); }
   /// Its line with the key, as `minisign -P` takes it.
   std::string public_key_line() const;
 
  private:
   std::string public_key_;
   Sign sign_;
+  SignRaw sign_raw_;
   core::UnixTime time_{};
 };
 

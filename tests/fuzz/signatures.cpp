@@ -1,7 +1,8 @@
-// minisign's files. What is read must be written as it was read.
+// minisign's files and envelopes. What is read must be written as it was read.
 #include <stdexcept>
 
 #include "fuzz/table.hpp"
+#include "signing/formats/dsse.hpp"
 #include "signing/keys/public_key.hpp"
 #include "signing/keys/secret_key.hpp"
 #include "signing/minisign/minisign.hpp"
@@ -18,6 +19,12 @@ void minisign_public_key(std::string_view bytes) {
   const signing::PublicKey key = signing::PublicKey::parse(bytes);
   if (!key.same_key(signing::PublicKey::parse(key.line())))
     throw std::logic_error("a key changes when it is read again");
+}
+
+void dsse(std::string_view bytes) {
+  const std::string text = signing::DsseEnvelope::parse(bytes).text();
+  if (signing::DsseEnvelope::parse(text).text() != text)
+    throw std::logic_error("an envelope changes when it is read again");
 }
 
 /// Without a passphrase: to derive a key takes too long to be done often.

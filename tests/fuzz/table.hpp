@@ -30,6 +30,7 @@ void url(std::string_view bytes);
 // signatures.cpp
 void minisign_public_key(std::string_view bytes);
 void minisign_secret_key(std::string_view bytes);
+void dsse(std::string_view bytes);
 void minisign_signature(std::string_view bytes);
 
 // records.cpp

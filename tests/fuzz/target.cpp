@@ -25,6 +25,7 @@ constexpr Target kTargets[] = {
     {"checksum_file", checksum_file},
     {"chunk_list", chunk_list},
     {"cpio", cpio_archive},
+    {"dsse", dsse},
     {"elf", elf},
     {"fat", fat_files},
     {"gguf", gguf},

@@ -55,6 +55,10 @@ signing::Signer make_signer(Context& context, const fs::path& chosen, const Pass
           core::build_time(context.clock)};
 }
 
+void declare_builder_id(OptionSet& set, std::string& id) {
+  set.option("--builder-id", id, "URI that provenance names as the builder, such as that of a CI job");
+}
+
 std::shared_ptr<std::vector<std::string>> declare_public_keys(OptionSet& set) {
   auto keys = std::make_shared<std::vector<std::string>>();
   set.option("--public-key", *keys, "a .pub file or key line to trust besides yours; repeatable");

@@ -46,6 +46,9 @@ std::shared_ptr<const signing::SecretKey> load_signing_key(Context& context,
 signing::Signer make_signer(Context& context, const std::filesystem::path& chosen,
                             const PassphraseArguments& passphrase);
 
+/// Declares --builder-id: what provenance calls whoever builds; a URI.
+void declare_builder_id(OptionSet& set, std::string& id);
+
 /// Declares --public-key, for load_trust and trusting.
 std::shared_ptr<std::vector<std::string>> declare_public_keys(OptionSet& set);
 /// The user's trusted keys and those named on the command line.

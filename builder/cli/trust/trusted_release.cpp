@@ -1,11 +1,19 @@
 #include "builder/cli/trust/trusted_release.hpp"
 
+#include <fmt/format.h>
+
 #include "artifacts/check/verify.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "core/error.hpp"
+#include "core/fd.hpp"
 
 namespace imgforge::cli {
+namespace {
+
+constexpr std::uint64_t kLongestDocument = 64 << 20;
+
+}  // namespace
 
 TrustedRelease find_trusted(const Context& context, const std::string& reference,
                             const std::vector<std::string>& public_keys) {
@@ -24,6 +32,25 @@ TrustedRelease find_trusted(const Context& context, const std::string& reference
         .hint("imgforge verify " + release.directory.native() + " says why");
   }
   return {release, *report.manifest};
+}
+
+std::string read_document(const artifacts::Manifest& manifest, const std::filesystem::path& folder,
+                          std::string_view name) {
+  for (const artifacts::ManifestDocument& row : manifest.documents) {
+    if (row.file != name) continue;
+    std::string text = core::read_text_file(folder / row.file, kLongestDocument);
+    if (core::digest_of(core::HashAlgorithm::kSha256, text) == row.sha256) return text;
+    throw core::Error(core::Kind::kIntegrity,
+                      (folder / row.file).native() + " is not what the manifest says");
+  }
+  if (const auto& derived = manifest.derived_from) {
+    throw core::Error(core::Kind::kUsage, fmt::format("{} {} was made from {} ({})", manifest.line(),
+                                                      manifest.version, derived->release, derived->operation))
+        .hint("rebuild that one");
+  }
+  throw core::Error(core::Kind::kUsage,
+                    fmt::format("{} {} was published without {}", manifest.line(), manifest.version, name))
+      .hint("releases keep it since imgforge has the command rebuild");
 }
 
 void declare_trusted(OptionSet& set, std::string& reference, std::vector<std::string>& public_keys) {

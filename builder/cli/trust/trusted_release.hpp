@@ -20,6 +20,11 @@ struct TrustedRelease {
 TrustedRelease find_trusted(const Context& context, const std::string& reference,
                             const std::vector<std::string>& public_keys);
 
+/// A document of a release whose manifest is trusted, with the digest that this says. Throws kIntegrity when
+/// it has another one, kUsage when the release has no such document.
+std::string read_document(const artifacts::Manifest& manifest, const std::filesystem::path& folder,
+                          std::string_view name);
+
 /// Declares the release and --public-key.
 void declare_trusted(OptionSet& set, std::string& reference, std::vector<std::string>& public_keys);
 

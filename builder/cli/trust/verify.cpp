@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "builder/cli/columns.hpp"
 #include "builder/cli/trust/keys.hpp"
@@ -23,6 +22,7 @@ struct VerifyArguments {
   std::vector<std::string> subjects;
   fs::path lock;
   fs::path policy;
+  std::vector<std::string> requirements;
   std::vector<std::string> public_keys;
   bool strict = false;
   bool all = false;
@@ -53,7 +53,7 @@ std::string render(const Finding& finding, const Style& style) {
     widest = std::max(widest, std::min(kWidest, columns_of(shown_subject(row))));
   std::string out;
   for (const CheckRow& row : report.rows) {
-    out += fmt::format("  {} {:<9} {} {}\n", row.ok ? style.good("✓") : style.bad("✗"), row.check,
+    out += fmt::format("  {} {:<10} {} {}\n", row.ok ? style.good("✓") : style.bad("✗"), row.check,
                        padded_to_columns(shown_subject(row), widest), shown_detail(row));
   }
   if (finding.ok && !report.manifest) out += fmt::format("  {}\n", style.good("verified"));
@@ -102,6 +102,8 @@ Runner declare_verify(OptionSet& set) {
   set.option("--public-key", arguments->public_keys,
              "a .pub file or key line to trust besides yours; repeatable");
   set.option("--policy", arguments->policy, "a file that says what else must hold of each release");
+  set.option("--require", arguments->requirements,
+             "a single field of a policy, such as sbom, booted or rebuilt-by=2; repeatable");
   set.option("--lock", arguments->lock, "the files are bases, packages or models that this lock names");
   set.flag("--strict", arguments->strict,
            "files beside a release that its manifest does not list are a failure");
@@ -124,13 +126,15 @@ Runner declare_verify(OptionSet& set) {
       if (!arguments->subjects.empty())
         throw core::Error(core::Kind::kUsage, "--all checks the output folder: name nothing else")
             .hint("choose it with --output-dir");
-      if (!arguments->policy.empty() || !arguments->lock.empty())
-        throw core::Error(core::Kind::kUsage, "--policy and --lock are not for --all");
+      if (!arguments->policy.empty() || !arguments->lock.empty() || !arguments->requirements.empty())
+        throw core::Error(core::Kind::kUsage, "--policy, --require and --lock are not for --all");
       return verify_all(context, options.signature,
                         arguments->thorough ? artifacts::Digests::kBoth : artifacts::Digests::kSha256);
     }
-    std::optional<policy::Policy> policy;
-    if (!arguments->policy.empty()) policy = policy::load_policy(arguments->policy);
+    std::vector<policy::Policy> policies;
+    if (!arguments->policy.empty()) policies.push_back(policy::load_policy(arguments->policy));
+    if (!arguments->requirements.empty())
+      policies.push_back(policy::parse_policy(policy::text_of(arguments->requirements), "--require"));
     options.format = inspect::format_check(context.processes, context.cancel);
     options.extras = arguments->strict ? artifacts::Extras::kRefuse : artifacts::Extras::kNote;
     std::vector<std::string> subjects = arguments->subjects;
@@ -140,8 +144,8 @@ Runner declare_verify(OptionSet& set) {
     bool good = true;
     for (const std::string& subject : subjects) {
       context.cancel.check();
-      for (Finding& finding : verify_subject(context, subject, options, arguments->lock)) {
-        if (policy) ask_policy(*policy, finding, context.clock.now());
+      for (Finding& finding : verify_subject(context, subject, options, trust, arguments->lock)) {
+        for (const policy::Policy& policy : policies) ask_policy(policy, finding, context.clock.now());
         good &= finding.ok;
         reports.push_back(as_json(finding));
         text += fmt::format("{}\n{}", context.out.bold(core::escaped(finding.name)),

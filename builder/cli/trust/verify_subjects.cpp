@@ -27,25 +27,20 @@ bool is_there(const fs::path& path) {
   return fs::symlink_status(path, ignored).type() != fs::file_type::not_found;
 }
 
-Finding release(const fs::path& path, const artifacts::VerifyOptions& options) {
-  Finding finding{path.native(), artifacts::verify_release(path, options), false};
-  finding.ok = finding.report.ok();
-  return finding;
-}
-
 /// Rows of something that has no manifest of its own.
 Finding of_rows(std::string name, std::vector<CheckRow> rows) {
   const bool ok = std::all_of(rows.begin(), rows.end(), [](const CheckRow& row) { return row.ok; });
   artifacts::VerifyReport report;
   report.rows = std::move(rows);
-  return {std::move(name), std::move(report), ok};
+  return {std::move(name), std::move(report), {}, ok};
 }
 
-std::vector<Finding> store(const fs::path& path, const artifacts::VerifyOptions& options) {
+std::vector<Finding> store(const fs::path& path, const artifacts::VerifyOptions& options,
+                           const signing::TrustStore& trust) {
   const artifacts::Store store = artifacts::Store::open(path);
   std::vector<Finding> found;
   for (const std::string& line : store.lines())
-    found.push_back(release(store.line_directory(line) / "current", options));
+    found.push_back(verify_with_statements(store.line_directory(line) / "current", options, trust));
   if (found.empty()) throw Error(Kind::kStore, path.native() + " has no releases");
   return found;
 }
@@ -85,7 +80,8 @@ Finding locked_file(const fs::path& file, const fs::path& lock_file) {
   return of_rows(file.native(), {std::move(row)});
 }
 
-Finding one_file(const fs::path& path, const artifacts::VerifyOptions& options) {
+Finding one_file(const fs::path& path, const artifacts::VerifyOptions& options,
+                 const signing::TrustStore& trust) {
   const fs::path folder = fs::absolute(path).parent_path();
   const std::string name = path.filename();
   const bool is_head = name == artifacts::kManifestFile || name == artifacts::kSumsFile;
@@ -94,13 +90,13 @@ Finding one_file(const fs::path& path, const artifacts::VerifyOptions& options) 
     artifacts::VerifyOptions head = options;
     head.contents = artifacts::Contents::kLeave;
     head.format = nullptr;
-    Finding finding = release(folder, head);
+    Finding finding = verify_with_statements(folder, head, trust);
     finding.name = path.native();
     return finding;
   }
   if (is_there(path.native() + artifacts::kSignatureSuffix))
     return of_rows(path.native(), artifacts::verify_detached(path, options));
-  Finding finding{path.native(), artifacts::verify_file(path, options), false};
+  Finding finding{path.native(), artifacts::verify_file(path, options), {}, false};
   finding.ok = finding.report.ok();
   return finding;
 }
@@ -123,14 +119,28 @@ void ask_policy(const policy::Policy& policy, Finding& finding, core::UnixTime n
   } else {
     policy::Evidence evidence;
     evidence.signers = signers_of(*finding.report.manifest);
+    evidence.has_provenance = finding.statements.has_provenance;
+    evidence.rebuilt_by = finding.statements.rebuilt_by;
     for (CheckRow& row : judge(policy, finding.report.manifest->manifest(), evidence, now))
       rows.push_back(std::move(row));
   }
   finding.ok = finding.ok && finding.report.ok();
 }
 
+Finding verify_with_statements(const fs::path& directory, const artifacts::VerifyOptions& options,
+                               const signing::TrustStore& trust) {
+  Finding finding{directory.native(), artifacts::verify_release(directory, options), {}, false};
+  if (finding.report.manifest) {
+    finding.statements = check_statements(fs::canonical(directory), *finding.report.manifest, trust);
+    for (const CheckRow& row : finding.statements.rows) finding.report.rows.push_back(row);
+  }
+  finding.ok = finding.report.ok();
+  return finding;
+}
+
 std::vector<Finding> verify_subject(Context& context, const std::string& subject,
-                                    const artifacts::VerifyOptions& options, const fs::path& lock) {
+                                    const artifacts::VerifyOptions& options, const signing::TrustStore& trust,
+                                    const fs::path& lock) {
   if (subject.find("://") != std::string::npos) {
     if (!lock.empty())
       throw Error(Kind::kUsage, "--lock is for files, and " + core::escaped(subject, 200) + " is none");
@@ -139,12 +149,12 @@ std::vector<Finding> verify_subject(Context& context, const std::string& subject
   }
   const fs::path path = subject;
   if (!lock.empty()) return {locked_file(path, lock)};
-  if (!fs::is_directory(path)) return {one_file(path, options)};
+  if (!fs::is_directory(path)) return {one_file(path, options, trust)};
   const bool has_manifest = is_there(path / artifacts::kManifestFile);
   if (!has_manifest && is_there(path / artifacts::kSumsFile))
     return {of_rows(path.native(), artifacts::verify_list(path, options, exports::kMarkerFile))};
-  if (!has_manifest && fs::is_directory(path / "releases")) return store(path, options);
-  return {release(path, options)};
+  if (!has_manifest && fs::is_directory(path / "releases")) return store(path, options, trust);
+  return {verify_with_statements(path, options, trust)};
 }
 
 }  // namespace imgforge::cli

@@ -9,6 +9,7 @@
 
 #include "artifacts/check/verify.hpp"
 #include "builder/cli/command.hpp"
+#include "builder/cli/trust/statements.hpp"
 #include "builder/policy/policy.hpp"
 
 namespace imgforge::cli {
@@ -17,15 +18,20 @@ namespace imgforge::cli {
 struct Finding {
   std::string name;  ///< as the person gave it, or what that led to
   artifacts::VerifyReport report;
+  Statements statements;  ///< signed beside the manifest
   /// Nothing failed, and a trusted key vouches for it all.
   bool ok = false;
 };
+
+/// A release's folder, with what is signed beside its manifest.
+Finding verify_with_statements(const std::filesystem::path& directory,
+                               const artifacts::VerifyOptions& options, const signing::TrustStore& trust);
 
 /// Verifies what `subject` names: one finding, or one a line for a store. With `lock`, a file is what a lock
 /// names (a base, a package, a model). Throws kStore for a store without releases, and what the network and
 /// the host do; whatever is wrong with the subject is a row.
 std::vector<Finding> verify_subject(Context& context, const std::string& subject,
-                                    const artifacts::VerifyOptions& options,
+                                    const artifacts::VerifyOptions& options, const signing::TrustStore& trust,
                                     const std::filesystem::path& lock);
 
 /// Adds what a policy says to what was found; a subject without a manifest cannot answer it.

@@ -1,0 +1,25 @@
+// What is signed beside a release's manifest, looked at once the manifest itself is trusted: provenance, and
+// what other builders state.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "artifacts/check/release_check.hpp"
+#include "artifacts/manifest/manifest.hpp"
+#include "builder/policy/policy.hpp"
+#include "signing/trust/trust.hpp"
+
+namespace imgforge::cli {
+
+struct Statements {
+  std::vector<artifacts::CheckRow> rows;
+  bool has_provenance = false;  ///< that is signed by a trusted key and about this release
+  unsigned rebuilt_by = 0;      ///< distinct trusted keys, that of the provenance not among them
+};
+
+/// Rows "provenance" and "rebuilt"; none for a release that has neither.
+Statements check_statements(const std::filesystem::path& directory, const artifacts::SignedManifest& release,
+                            const signing::TrustStore& trust);
+
+}  // namespace imgforge::cli
