@@ -14,6 +14,7 @@
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/release_files.hpp"
 #include "artifacts/check/verify.hpp"
+#include "artifacts/manifest/companions.hpp"
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/journal.hpp"
 #include "artifacts/store/release_contents.hpp"
@@ -330,7 +331,10 @@ class Publication {
       documents_[document.file] = document.content;
     }
     const std::string manifest = print_manifest(manifest_);  // checks all names before they become files
-    for (const auto& [file, content] : documents_) write_synced(directory / file, content);
+    for (const auto& [file, content] : documents_) {
+      write_synced(directory / file, content);
+      write_further(directory, file, content);
+    }
     write_signed(directory, kManifestFile, manifest);
     write_signed(directory, kSumsFile,
                  print_sums(manifest_, core::digest_of(core::HashAlgorithm::kSha256, manifest)));
@@ -407,6 +411,15 @@ class Publication {
     }
     if (request_.signer)
       write_synced(directory / (file + kSignatureSuffix), request_.signer.sign(file, content));
+    write_further(directory, file, content);
+  }
+
+  void write_further(const fs::path& directory, const std::string& file, const std::string& content) {
+    for (const signing::Signer::Further& further : request_.signer.further(file, content)) {
+      if (!is_companion(further.file))
+        throw Error(Kind::kInternal, further.file + " does not belong beside a manifest");
+      write_synced(directory / further.file, further.text);
+    }
   }
 
   void put_aside(const fs::path& wreck) const {

@@ -106,6 +106,7 @@ Runner declare_outdated(OptionSet& set);
 Runner declare_vendor(OptionSet& set);
 Runner declare_model(OptionSet& set);
 Runner declare_sbom(OptionSet& set);
+Runner declare_sign(OptionSet& set);
 Runner declare_provenance(OptionSet& set);
 Runner declare_scan(OptionSet& set);
 Runner declare_help(OptionSet& set);

@@ -70,7 +70,7 @@ void require_policy(const ReleaseLocation& location, const artifacts::SignatureC
   options.contents = artifacts::Contents::kLeave;
   options.signature = signature;
   Finding finding = verify_with_statements(location.directory, options, trust);
-  ask_policy(policy, finding, now);
+  ask_policy(policy, trust, finding, now);
   for (const artifacts::CheckRow& row : finding.report.rows) {
     if (row.ok) continue;
     throw core::Error(

@@ -39,6 +39,7 @@ constexpr std::array kCommands{
                &declare_rebuild},
     std::tuple{"provenance", "Trust", "tell what a release was made from, and whether from exactly this",
                &declare_provenance},
+    std::tuple{"sign", "Trust", "add a signature to a release", &declare_sign},
     std::tuple{"sbom", "Trust", "print what a release consists of, as SPDX or CycloneDX", &declare_sbom},
     std::tuple{"scan", "Trust", "say which packages of a release have known vulnerabilities", &declare_scan},
     std::tuple{"key", "Trust", "make signing keys and choose whom to trust", &declare_key},

@@ -39,8 +39,8 @@ std::string dsse_message(std::string_view payload_type, std::string_view payload
 /// An envelope with one signature; equal arguments give equal bytes.
 DsseEnvelope dsse_sign(const Signer& signer, std::string payload_type, std::string payload);
 
-/// The distinct trusted keys whose signatures are good, in the order of the signatures: two signatures of one key,
-/// or one key under two ids, count once. Throws kSignature: another payload type (kWrongSubject), no
+/// The distinct trusted keys whose signatures are good, in the order of the signatures: two signatures of one
+/// key, or one key under two ids, count once. Throws kSignature: another payload type (kWrongSubject), no
 /// signature by a trusted key (kUnknownKey), or one that names a trusted key by its id and is wrong
 /// (kBadSignature), whatever others say.
 std::vector<PublicKey> dsse_verify(const DsseEnvelope& envelope, std::string_view payload_type,

@@ -32,6 +32,14 @@ std::string Signer::sign(std::string_view file, std::string_view bytes) const {
   return sign_(file, bytes, time_);
 }
 
+std::vector<Signer::Further> Signer::further(std::string_view file, std::string_view bytes) const {
+  std::vector<Further> all;
+  for (const SignFurther& sign : further_) {
+    for (Further& one : sign(file, bytes)) all.push_back(std::move(one));
+  }
+  return all;
+}
+
 Ed25519Signature Signer::sign_raw(std::span<const std::uint8_t> message) const {
   if (!sign_raw_) throw core::Error(core::Kind::kInternal, "there is no key to sign with");
   const Ed25519Signature signature = sign_raw_(message);

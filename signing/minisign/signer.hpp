@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/clock.hpp"
 #include "signing/keys/secret_key.hpp"
@@ -18,6 +20,12 @@ class Signer {
   /// Text of the .minisig for a file of that name and content, signed at `time`.
   using Sign = std::function<std::string(std::string_view file, std::string_view bytes, core::UnixTime time)>;
 
+  /// A signature in a further format: name of its file, which lies beside the signed one, and its text.
+  struct Further {
+    std::string file;
+    std::string text;
+  };
+  using SignFurther = std::function<std::vector<Further>(std::string_view file, std::string_view bytes)>;
   using SignRaw = std::function<Ed25519Signature(std::span<const std::uint8_t> message)>;
 
   /// Nobody: what is made stays unsigned.
@@ -40,6 +48,10 @@ class Signer {
   /// Plain Ed25519 by the same key over a message that says itself what it is for (DSSE, SSHSIG). Verified
   /// before it is returned. Nobody, and who signs by other means than a key, signs nothing: kInternal.
   Ed25519Signature sign_raw(std::span<const std::uint8_t> message) const;
+  /// Has `sign_further` called too for what a release publishes.
+  void add_further(SignFurther sign_further) { further_.push_back(std::move(sign_further)); }
+  /// The signatures in further formats over a file of that name and content; none for most files.
+  std::vector<Further> further(std::string_view file, std::string_view bytes) const;
   /// The key itself; not for nobody.
   PublicKey key() const { return PublicKey::parse(public_key_line()); }
   /// Its line with the key, as `minisign -P` takes it.
@@ -49,6 +61,7 @@ class Signer {
   std::string public_key_;
   Sign sign_;
   SignRaw sign_raw_;
+  std::vector<SignFurther> further_;
   core::UnixTime time_{};
 };
 

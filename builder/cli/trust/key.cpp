@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "builder/cli/trust/keys.hpp"
+#include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 #include "signing/efi/secure_boot_keys.hpp"
+#include "signing/formats/sshsig.hpp"
 #include "signing/keys/key_files.hpp"
 
 namespace imgforge::cli {
@@ -16,11 +19,47 @@ namespace fs = std::filesystem;
 
 struct KeyArguments {
   std::string name;
+  std::string format = "minisign";
   std::string key;
   bool no_passphrase = false;
   bool secure_boot = false;
+  bool sigstore = false;
   PassphraseArguments passphrase;
 };
+
+/// The P-256 key beside a signing key, whose public half is trusted from now on.
+struct SigstoreFiles {
+  fs::path secret;
+  fs::path public_half;
+};
+
+SigstoreFiles make_sigstore_key(const std::string& name) {
+  const SigstoreFiles files{keys_folder() / (name + std::string(kSigstoreSuffix)),
+                            keys_folder() / (name + std::string(kSigstorePublicSuffix))};
+  const signing::P256Key key = signing::P256Key::generate();
+  key.save(files.secret, files.public_half);
+  core::write_file_atomically(trusted_folder() / files.public_half.filename(), key.public_key().pem());
+  return files;
+}
+
+std::string as_text(const SigstoreFiles& files) {
+  return fmt::format(
+      "made a Sigstore key\n"
+      "  secret  {}   mode 0600, no passphrase\n"
+      "  public  {}   for cosign verify-blob --key\n",
+      files.secret.native(), files.public_half.native());
+}
+
+/// Only that, for a signing key that is there.
+int add_sigstore_key(Context& context, const KeyArguments& arguments) {
+  const SigstoreFiles files = make_sigstore_key(arguments.name);
+  print(context.options.json ? core::print_json({{"schema", 1},
+                                                 {"name", arguments.name},
+                                                 {"sigstore_secret_file", files.secret.native()},
+                                                 {"sigstore_public_file", files.public_half.native()}})
+                             : as_text(files));
+  return 0;
+}
 
 int generate(Context& context, const KeyArguments& arguments) {
   const fs::path secret = keys_folder() / (arguments.name + ".key");
@@ -30,12 +69,19 @@ int generate(Context& context, const KeyArguments& arguments) {
   const signing::SecretKey key = signing::SecretKey::generate();
   signing::create_key_pair(secret, public_half, key, *passphrase);
   const fs::path trusted = signing::trust_key(trusted_folder(), arguments.name, key.public_key());
+  std::optional<SigstoreFiles> sigstore;
+  if (arguments.sigstore) sigstore = make_sigstore_key(arguments.name);
   if (context.options.json) {
-    print(core::print_json({{"schema", 1},
-                            {"name", arguments.name},
-                            {"public_key", key.public_key().line()},
-                            {"secret_file", secret.native()},
-                            {"public_file", public_half.native()}}));
+    core::Json made{{"schema", 1},
+                    {"name", arguments.name},
+                    {"public_key", key.public_key().line()},
+                    {"secret_file", secret.native()},
+                    {"public_file", public_half.native()}};
+    if (sigstore) {
+      made["sigstore_secret_file"] = sigstore->secret.native();
+      made["sigstore_public_file"] = sigstore->public_half.native();
+    }
+    print(core::print_json(made));
     return 0;
   }
   print(
@@ -45,6 +91,7 @@ int generate(Context& context, const KeyArguments& arguments) {
                   "  trusted {}   so that imgforge verify accepts it here\n",
                   arguments.name, key.public_key().abbreviated(), secret.native(),
                   arguments.no_passphrase ? ", no passphrase" : "", public_half.native(), trusted.native()));
+  if (sigstore) print(as_text(*sigstore));
   return 0;
 }
 
@@ -97,6 +144,25 @@ int trust(Context& context, const KeyArguments& arguments) {
   return 0;
 }
 
+/// A public key for those who have other tools.
+int export_key(Context&, const KeyArguments& arguments) {
+  const signing::TrustStore trust = load_trust({});
+  const auto key = std::find_if(trust.keys().begin(), trust.keys().end(),
+                                [&](const signing::TrustedKey& row) { return row.name == arguments.name; });
+  if (key == trust.keys().end())
+    throw core::Error(core::Kind::kUsage, "there is no trusted key " + core::escaped(arguments.name, 120))
+        .hint("imgforge key show lists them");
+  if (arguments.format == "ssh") {
+    print(signing::allowed_signers_line(key->name, key->key));
+  } else if (arguments.format == "sigstore") {
+    print(signing::P256PublicKey::load(trusted_folder() / (key->name + std::string(kSigstorePublicSuffix)))
+              .pem());
+  } else {
+    print(key->key.file_text());
+  }
+  return 0;
+}
+
 }  // namespace
 
 Runner declare_key(OptionSet& set) {
@@ -107,11 +173,24 @@ Runner declare_key(OptionSet& set) {
   generating.flag("--no-passphrase", arguments->no_passphrase, "store the key unencrypted (for CI)");
   generating.flag("--secure-boot", arguments->secure_boot,
                   "make the keys of UEFI Secure Boot (PK, KEK, db) instead, without passphrase");
+  generating.flag(
+      "--sigstore", arguments->sigstore,
+      "make a P-256 key too, also for a signing key that is there: releases get Sigstore bundles");
   declare_passphrase(generating, arguments->passphrase);
   generating.set_runner([arguments](Context& context) {
-    return arguments->secure_boot ? generate_secure_boot(context, *arguments) : generate(context, *arguments);
+    if (arguments->secure_boot) return generate_secure_boot(context, *arguments);
+    const bool is_there = fs::exists(keys_folder() / (arguments->name + ".key"));
+    if (arguments->sigstore && is_there) return add_sigstore_key(context, *arguments);
+    return generate(context, *arguments);
   });
   set.command("show", "list your keys and the keys you trust").set_runner(&show);
+  OptionSet& exporting = set.command("export", "print a public key for other tools");
+  exporting.positional("name", arguments->name, "name of a key that you trust").required();
+  exporting
+      .option("--format", arguments->format,
+              "minisign, ssh (a line for ssh-keygen -Y verify -f) or sigstore (PEM for cosign)")
+      .one_of({"minisign", "ssh", "sigstore"});
+  exporting.set_runner([arguments](Context& context) { return export_key(context, *arguments); });
   OptionSet& trusting = set.command("trust", "trust a public key");
   trusting.positional("key", arguments->key, "a .pub file, or the 56-character line out of one").required();
   trusting.option("--name", arguments->name, "name to show for it [the file's name]");

@@ -4,8 +4,13 @@
 
 #include <algorithm>
 
+#include "artifacts/manifest/companions.hpp"
+#include "builder/provenance/slsa.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "signing/formats/dsse.hpp"
+#include "signing/formats/sigstore.hpp"
+#include "signing/formats/sshsig.hpp"
 #include "signing/keys/key_files.hpp"
 
 namespace imgforge::cli {
@@ -50,9 +55,48 @@ std::shared_ptr<const signing::SecretKey> load_signing_key(Context& context, con
   return std::make_shared<const signing::SecretKey>(signing::load_secret_key(file, *source));
 }
 
+namespace {
+
+/// What else a signer makes for those who have other tools.
+void sign_for_others(signing::Signer& signer, fs::path key_file) {
+  using Further = std::vector<signing::Signer::Further>;
+  const signing::Signer ssh = signer;
+  signer.add_further([ssh](std::string_view file, std::string_view bytes) -> Further {
+    if (file != artifacts::kManifestFile) return {};
+    return {{std::string(artifacts::kSshSignatureFile), signing::ssh_sign(ssh, bytes)}};
+  });
+  const fs::path sigstore = key_file.replace_extension(kSigstoreSuffix);
+  if (!fs::exists(sigstore)) return;
+  const signing::P256Key key = signing::P256Key::load(sigstore);
+  signer.add_further([key](std::string_view file, std::string_view bytes) -> Further {
+    if (file == artifacts::kManifestFile)
+      return {{std::string(artifacts::kSigstoreFile), signing::sigstore_sign(key, bytes)}};
+    if (file != provenance::kProvenanceFile) return {};
+    const signing::DsseEnvelope envelope = signing::DsseEnvelope::parse(bytes);
+    return {{std::string(artifacts::kProvenanceSigstoreFile),
+             signing::sigstore_sign_dsse(key, envelope.payload_type, envelope.payload)}};
+  });
+}
+
+}  // namespace
+
+std::vector<signing::P256PublicKey> trusted_sigstore_keys() {
+  std::vector<fs::path> files;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(trusted_folder(), ignored)) {
+    if (entry.path().native().ends_with(kSigstorePublicSuffix)) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  std::vector<signing::P256PublicKey> keys;
+  for (const fs::path& file : files) keys.push_back(signing::P256PublicKey::load(file));
+  return keys;
+}
+
 signing::Signer make_signer(Context& context, const fs::path& chosen, const PassphraseArguments& passphrase) {
-  return {load_signing_key(context, chosen, passphrase, context.options.output_dir),
-          core::build_time(context.clock)};
+  signing::Signer signer(load_signing_key(context, chosen, passphrase, context.options.output_dir),
+                         core::build_time(context.clock));
+  sign_for_others(signer, find_signing_key(chosen));
+  return signer;
 }
 
 void declare_builder_id(OptionSet& set, std::string& id) {

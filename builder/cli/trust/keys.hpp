@@ -9,6 +9,7 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "builder/cli/command.hpp"
+#include "signing/formats/p256_key.hpp"
 #include "signing/keys/passphrase.hpp"
 #include "signing/keys/secret_key.hpp"
 #include "signing/minisign/signer.hpp"
@@ -42,7 +43,15 @@ std::shared_ptr<const signing::SecretKey> load_signing_key(Context& context,
                                                            const std::filesystem::path& chosen,
                                                            const PassphraseArguments& passphrase,
                                                            const std::filesystem::path& published);
-/// Signs with that key, at the time of the build; no key inside the output folder is taken.
+/// The Sigstore key that belongs to a signing key lies beside it: `NAME.p256`, and its public half
+/// `NAME.p256.pem`, which also the folder of trusted keys holds.
+inline constexpr std::string_view kSigstoreSuffix = ".p256";
+inline constexpr std::string_view kSigstorePublicSuffix = ".p256.pem";
+std::vector<signing::P256PublicKey> trusted_sigstore_keys();
+
+/// Signs with that key, at the time of the build; no key inside the output folder is taken. Manifests get an
+/// SSH signature of the same key too, and a Sigstore bundle (provenance as well) where a Sigstore key lies
+/// beside it.
 signing::Signer make_signer(Context& context, const std::filesystem::path& chosen,
                             const PassphraseArguments& passphrase);
 

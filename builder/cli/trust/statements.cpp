@@ -1,10 +1,17 @@
 #include "builder/cli/trust/statements.hpp"
 
 #include <algorithm>
+#include <functional>
 
+#include "artifacts/manifest/companions.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "builder/provenance/rebuilt.hpp"
 #include "builder/provenance/slsa.hpp"
 #include "core/error.hpp"
+#include "core/fd.hpp"
+#include "signing/formats/dsse.hpp"
+#include "signing/formats/sigstore.hpp"
+#include "signing/formats/sshsig.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -12,6 +19,84 @@ namespace {
 using artifacts::CheckRow;
 using core::Error;
 using core::Kind;
+using core::Reason;
+namespace fs = std::filesystem;
+
+/// The rows of signatures in other formats. What a key made that nobody trusts says nothing, good or bad;
+/// what imgforge does not check says so.
+std::vector<CheckRow> check_other_formats(const fs::path& directory, const signing::TrustStore& trust) {
+  std::vector<CheckRow> rows;
+  std::vector<signing::PublicKey> keys;
+  for (const signing::TrustedKey& key : trust.keys()) keys.push_back(key.key);
+  const auto add = [&](std::string_view name,
+                       const std::function<std::string(const std::string& text)>& check) {
+    const fs::path file = directory / name;
+    if (!fs::exists(fs::symlink_status(file))) return;
+    CheckRow row{std::string(name), "signature", false, {}, {}, {}};
+    try {
+      if (fs::symlink_status(file).type() != fs::file_type::regular)
+        throw Error(Kind::kIntegrity, "not a regular file").reason(Reason::kMalformed);
+      row.detail = check(core::read_text_file(file, signing::kMaxEnvelope));
+      row.ok = true;
+    } catch (const Error& error) {
+      if (error.kind() == Kind::kInterrupted) throw;
+      row.fail(error);
+      if (error.reason() == Reason::kUnknownKey)
+        row = {std::string(name), "signature", true, "not counted: " + error.message(), {}, {}};
+    }
+    rows.push_back(std::move(row));
+  };
+  const auto manifest = [&] {
+    return core::read_text_file(directory / artifacts::kManifestFile, artifacts::kMaxManifestBytes);
+  };
+  const std::vector<signing::P256PublicKey> sigstore = trusted_sigstore_keys();
+  add(artifacts::kSshSignatureFile, [&](const std::string& text) {
+    return "SSH, by " + trust.describe(signing::ssh_verify(text, manifest(), keys));
+  });
+  add(artifacts::kSigstoreFile, [&](const std::string& text) {
+    signing::sigstore_verify(text, manifest(), sigstore);
+    return std::string("Sigstore bundle, by a trusted key");
+  });
+  add(artifacts::kProvenanceSigstoreFile, [&](const std::string& text) {
+    const signing::DsseEnvelope envelope = signing::DsseEnvelope::parse(
+        core::read_text_file(directory / std::string(provenance::kProvenanceFile), signing::kMaxEnvelope));
+    signing::sigstore_verify_dsse(text, envelope.payload_type, envelope.payload, sigstore);
+    return std::string("Sigstore bundle, by a trusted key");
+  });
+  add(artifacts::kGpgSignatureFile,
+      [](const std::string&) { return std::string("OpenPGP, not checked: gpg --verify does"); });
+  return rows;
+}
+
+/// The further minisign signatures: the trusted keys that made them.
+void check_further_signatures(const fs::path& directory, const signing::TrustStore& trust,
+                              Statements& found) {
+  const std::string manifest =
+      core::read_text_file(directory / artifacts::kManifestFile, artifacts::kMaxManifestBytes);
+  const auto count = [&](const signing::PublicKey& key) {
+    const auto same = [&](const signing::PublicKey& other) { return other.same_key(key); };
+    if (std::none_of(found.signers.begin(), found.signers.end(), same)) found.signers.push_back(key);
+  };
+  count(trust.verify(manifest, signing::read_signature_file(directory / "manifest.json.minisig")).key);
+  for (const std::string& name : artifacts::companions_in(directory)) {
+    if (artifacts::key_id_in(name, artifacts::kFurtherSignaturePrefix, artifacts::kFurtherSignatureSuffix)
+            .empty())
+      continue;
+    CheckRow row{name, "signature", true, {}, {}, {}};
+    try {
+      const signing::NamedSignature signature =
+          trust.verify(manifest, signing::read_signature_file(directory / name));
+      count(signature.key);
+      row.detail = "signed by " + signature.signer;
+    } catch (const Error& error) {
+      if (error.kind() == Kind::kInterrupted) throw;
+      row.fail(error);
+      if (error.reason() == Reason::kUnknownKey)
+        row = {name, "signature", true, "not counted: " + error.message(), {}, {}};
+    }
+    found.rows.push_back(std::move(row));
+  }
+}
 
 }  // namespace
 
@@ -30,6 +115,10 @@ Statements check_statements(const std::filesystem::path& directory, const artifa
       found.rows.push_back(std::move(row));
     }
   };
+  attempt("manifest.json", "signature", [&] { check_further_signatures(directory, trust, found); });
+  attempt("manifest.json", "signature", [&] {
+    for (CheckRow& row : check_other_formats(directory, trust)) found.rows.push_back(std::move(row));
+  });
   if (provenance::has_provenance(manifest)) {
     attempt(provenance::kProvenanceFile.data(), "provenance", [&] {
       builders = provenance::read_provenance(directory, manifest, trust).signers;

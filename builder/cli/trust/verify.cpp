@@ -145,7 +145,7 @@ Runner declare_verify(OptionSet& set) {
     for (const std::string& subject : subjects) {
       context.cancel.check();
       for (Finding& finding : verify_subject(context, subject, options, trust, arguments->lock)) {
-        for (const policy::Policy& policy : policies) ask_policy(policy, finding, context.clock.now());
+        for (const policy::Policy& policy : policies) ask_policy(policy, trust, finding, context.clock.now());
         good &= finding.ok;
         reports.push_back(as_json(finding));
         text += fmt::format("{}\n{}", context.out.bold(core::escaped(finding.name)),

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "artifacts/check/signed_list.hpp"
+#include "artifacts/store/release_reference.hpp"
 #include "artifacts/store/store.hpp"
+#include "builder/cli/store_arguments.hpp"
 #include "builder/export/target.hpp"
 #include "builder/lock/lock.hpp"
 #include "core/digest.hpp"
@@ -101,15 +103,14 @@ Finding one_file(const fs::path& path, const artifacts::VerifyOptions& options,
   return finding;
 }
 
-/// The distinct keys that signed, as a policy asks for them.
-std::vector<policy::Evidence::Signer> signers_of(const artifacts::SignedManifest& manifest) {
-  const std::string& signer = manifest.signer();
-  return {{signer.substr(0, signer.rfind(" (")), ""}};
-}
-
 }  // namespace
 
-void ask_policy(const policy::Policy& policy, Finding& finding, core::UnixTime now) {
+void ask_policy(const policy::Policy& policy, const signing::TrustStore& trust, Finding& finding,
+                core::UnixTime now) {
+  const auto name_of = [&](const signing::PublicKey& key) {
+    const signing::TrustedKey* known = trust.find(key);
+    return known == nullptr ? key.id() : known->name;
+  };
   std::vector<CheckRow>& rows = finding.report.rows;
   if (!finding.report.manifest) {
     CheckRow row{finding.name, "policy", false, {}, {}, {}};
@@ -118,7 +119,8 @@ void ask_policy(const policy::Policy& policy, Finding& finding, core::UnixTime n
     rows.push_back(std::move(row));
   } else {
     policy::Evidence evidence;
-    evidence.signers = signers_of(*finding.report.manifest);
+    for (const signing::PublicKey& key : finding.statements.signers)
+      evidence.signers.push_back({name_of(key), key.line()});
     evidence.has_provenance = finding.statements.has_provenance;
     evidence.rebuilt_by = finding.statements.rebuilt_by;
     for (CheckRow& row : judge(policy, finding.report.manifest->manifest(), evidence, now))
@@ -147,7 +149,10 @@ std::vector<Finding> verify_subject(Context& context, const std::string& subject
     const bool is_image = subject.starts_with("oci://") || subject.starts_with("docker://");
     return {is_image ? verify_oci(context, subject, options) : verify_url(context, subject, options)};
   }
-  const fs::path path = subject;
+  fs::path path = subject;
+  if (!is_there(path) && subject.find('/') == std::string::npos &&
+      fs::is_directory(context.options.output_dir / "releases"))
+    path = artifacts::find_release(open_store(context), subject).directory;
   if (!lock.empty()) return {locked_file(path, lock)};
   if (!fs::is_directory(path)) return {one_file(path, options, trust)};
   const bool has_manifest = is_there(path / artifacts::kManifestFile);

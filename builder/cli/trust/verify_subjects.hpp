@@ -35,7 +35,8 @@ std::vector<Finding> verify_subject(Context& context, const std::string& subject
                                     const std::filesystem::path& lock);
 
 /// Adds what a policy says to what was found; a subject without a manifest cannot answer it.
-void ask_policy(const policy::Policy& policy, Finding& finding, core::UnixTime now);
+void ask_policy(const policy::Policy& policy, const signing::TrustStore& trust, Finding& finding,
+                core::UnixTime now);
 
 /// A release, or one file of it, below an http, https or file URL: manifest and signatures first, then the
 /// bytes, which are hashed as they come and kept nowhere. Images are not looked into.
