@@ -5,6 +5,7 @@
 #include <map>
 
 #include "artifacts/store/store.hpp"
+#include "builder/cli/trust/catalogue_arguments.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "builder/cli/trust/verify_all.hpp"
 #include "builder/inspect/format_check.hpp"
@@ -24,6 +25,8 @@ struct VerifyArguments {
   bool strict = false;
   bool all = false;
   bool thorough = false;
+  std::string catalogue;
+  fs::path first_root;
 };
 
 /// What one argument stands for: the current release of every line of a store, one release, or one file.
@@ -99,6 +102,10 @@ Runner declare_verify(OptionSet& set) {
                               "link, and what else lies there");
   set.flag("--thorough", arguments->thorough, "with --all: sha512 too, which takes about 1.7 times as long")
       .needs(all);
+  set.option("--catalogue", arguments->catalogue,
+             "a URL, store, exported tree or folder whose catalogue must have each release as it is")
+      .excludes(all);
+  declare_first_root(set, arguments->first_root);
   set.set_footer(
       "Without --all the current release of each line is checked, with both digests and its image "
       "structure.\n"
@@ -120,14 +127,18 @@ Runner declare_verify(OptionSet& set) {
     options.extras = arguments->strict ? artifacts::Extras::kRefuse : artifacts::Extras::kNote;
     std::vector<fs::path> paths = arguments->paths;
     if (paths.empty()) paths.push_back(context.options.output_dir);
+    std::optional<catalogue::Catalogue> catalogue;
+    if (!arguments->catalogue.empty())
+      catalogue = follow_catalogue(context, arguments->catalogue, arguments->first_root);
     core::Json reports = core::Json::array();
     std::string text;
     bool good = true;
     for (const fs::path& path : paths) {
       for (const Subject& subject : subjects_of(path)) {
         context.cancel.check();
-        const VerifyReport report = subject.is_release ? artifacts::verify_release(subject.path, options)
-                                                       : artifacts::verify_file(subject.path, options);
+        VerifyReport report = subject.is_release ? artifacts::verify_release(subject.path, options)
+                                                 : artifacts::verify_file(subject.path, options);
+        if (catalogue) report.rows.push_back(freshness(*catalogue, report));
         good &= report.ok();
         reports.push_back(as_json(subject, report));
         text += fmt::format("{}\n{}", context.out.bold(core::escaped(subject.path.native())),
