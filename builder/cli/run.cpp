@@ -45,6 +45,8 @@ constexpr std::array kCommands{
                &declare_catalogue},
     std::tuple{"yank", "Trust", "withdraw a release that turned out bad", &declare_yank},
     std::tuple{"unyank", "Trust", "say that a withdrawn release is good after all", &declare_unyank},
+    std::tuple{"pull", "Publish", "fetch a release that a catalogue has, verified before it is there",
+               &declare_pull},
     std::tuple{"export", "Publish", "write the releases as a tree of static files for stock clients",
                &declare_export},
     std::tuple{"serve", "Publish", "serve a folder over HTTP, as an export or a mirror", &declare_serve},

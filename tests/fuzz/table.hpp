@@ -32,6 +32,9 @@ void minisign_public_key(std::string_view bytes);
 void minisign_secret_key(std::string_view bytes);
 void minisign_signature(std::string_view bytes);
 
+// catalogues.cpp
+void catalogue_metadata(std::string_view bytes);
+
 // records.cpp
 void chunk_list(std::string_view bytes);
 void lock_file(std::string_view bytes);
