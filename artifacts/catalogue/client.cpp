@@ -193,7 +193,7 @@ class Run {
       }
     }
     require_unexpired(snapshot, options_.now);
-    keep("snapshot.json", text);
+    if (kept("snapshot.json", kMaxSnapshot) != text) keep("snapshot.json", text);
     return snapshot;
   }
 

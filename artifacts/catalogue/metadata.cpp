@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "artifacts/manifest/version.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -273,7 +274,8 @@ std::map<std::string, Target> targets_of(const Document& document) {
     target.version = text_of(custom, "version");
     target.state = text_of(custom, "state");
     if (custom.contains("yanked")) target.yanked = text_of(custom, "yanked");
-    if (path != "releases/" + target.line + "/" + target.version + "/manifest.json")
+    if (!artifacts::is_file_name(target.line) || !artifacts::is_file_name(target.version) ||
+        path != "releases/" + target.line + "/" + target.version + "/manifest.json")
       malformed("the catalogue has a release under another name: " + core::escaped(path, 120));
     targets.emplace(path, std::move(target));
   }

@@ -217,14 +217,18 @@ TEST_F(CatalogueAttack, EndlessData) {
 }
 
 TEST_F(CatalogueAttack, TargetsOutsideAndUnderOtherNames) {
+  std::uint64_t number = 5;  // of two with one number the first counts
   for (const char* path : {"../x/manifest.json", "/etc/passwd", "releases/../demo/v1/manifest.json", "a//b",
                            "a\\b", "releases/other/v1/manifest.json"}) {
     repository_.targets = {{path, TestCatalogue::target("demo", "v1")}};
-    repository_.make(5);
+    repository_.make(++number);
     refused(Reason::kMalformed);
   }
+  repository_.targets = {{"releases/a/b/v1/manifest.json", TestCatalogue::target("a/b", "v1")}};
+  repository_.make(++number);
+  refused(Reason::kMalformed);
   repository_.targets = {{"releases/../v1/manifest.json", TestCatalogue::target("..", "v1")}};
-  repository_.make(5);
+  repository_.make(++number);
   refused(Reason::kMalformed);
 }
 
