@@ -116,6 +116,21 @@ class Catalogue(StoreCase):
         self.assertEqual(list((pulled / ".staging").iterdir()), [])
         image.write_bytes(whole)
         self.assertEqual(self.imgforge("pull", url, LINE, output_dir=pulled).returncode, 0)
+        # The server's other lies, over HTTP.
+        manifest = self.web / "releases" / LINE / self.versions()[1] / "manifest.json"
+        wanted = f"{LINE}@{self.versions()[1]}"
+        for file, change, reason in ((manifest, lambda b: bytes([b[0], b[1] ^ 1]) + b[2:], "digest_mismatch"),
+                                     (manifest, lambda b: b + b" " * 100, "size_mismatch"),
+                                     (manifest, lambda b: b[:-1], "size_mismatch"),
+                                     (self.web / "tuf" / "timestamp.json", lambda b: b + b" " * (1 << 20), "size_mismatch"),
+                                     (self.web / "tuf" / "targets.json", lambda b: b + b" ", "size_mismatch")):
+            bytes_before = file.read_bytes()
+            file.unlink()  # it may be one file with the store's
+            file.write_bytes(change(bytes_before))
+            before_pull = self.snapshot(pulled)
+            self.refused(reason, "pull", url, wanted, output_dir=pulled)
+            self.assertEqual(self.snapshot(pulled), before_pull)
+            file.write_bytes(bytes_before)
         # One old key is not enough, nor are two where only one is of the root.
         self.refused("below_threshold", "trust", "rotate", "--sign-with", self.key_file("a"))
         self.refused("below_threshold", "trust", "rotate", "--sign-with", self.key_file("a"), "--sign-with", self.key_file("d"))
