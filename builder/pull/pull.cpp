@@ -137,6 +137,7 @@ class Pulling {
 
   void place(const fs::path& fresh, const Manifest& manifest, PullResult& result) const {
     const artifacts::StoreLock lock(store_.root(), options_.lock_timeout, options_.cancel);
+    core::TempDir::reclaim(store_.root() / ".staging");
     artifacts::refuse_yanked(store_.root(), result.line + "@" + result.version);
     if (fs::symlink_status(result.directory).type() != fs::file_type::not_found) {
       artifacts::compare_small(fresh, result.directory, {artifacts::kManifestFile});

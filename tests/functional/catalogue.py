@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 
-from harness import PROGRAM, SOURCE, main
+from harness import PROGRAM, SOURCE, main, wait_for
 from store_case import LINE, StoreCase
 
 NPM = SOURCE / "tests" / "npm"
@@ -27,7 +27,7 @@ class Catalogue(StoreCase):
         super().setUp()
         self.web = self.scratch / "web"
         self.state = self.scratch / "node"
-        for folder in (self.web, self.state, self.home / "state"):
+        for folder in (self.web, self.state, self.home / "state", self.home / "cache"):
             shutil.rmtree(folder, ignore_errors=True)
         self.state.mkdir()
         self.init()
@@ -156,6 +156,24 @@ class Catalogue(StoreCase):
         self.assertEqual(self.update("online")["yanked"], 0)
         self.export()
         self.assertIn("fresh catalogue 3", self.imgforge("verify", "--catalogue", url, release).stdout)
+
+    def test_a_killed_pull_leaves_no_release_and_the_next_one_no_rest(self):
+        self.update()
+        self.export()
+        url = self.serve()
+        pulled = self.scratch / "killed"
+        env = self.environment(XDG_STATE_HOME=str(self.home / "state"))
+        words = [PROGRAM, "--output-dir", pulled, "pull", url, LINE, "--root", self.root]
+        with subprocess.Popen([*words, "--limit-rate", "1K"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as slow:
+            wait_for(lambda: list(pulled.glob(".staging/pull*/release/manifest.json")), "the manifest")
+            slow.kill()
+        self.assertFalse((pulled / "releases" / LINE).exists())
+        self.assertNotEqual(list((pulled / ".staging").iterdir()), [])
+        self.assertEqual(subprocess.run(words, env=env, capture_output=True, timeout=60).returncode, 0)
+        self.assertEqual(list((pulled / ".staging").iterdir()), [])
+        release = next((pulled / "releases" / LINE).iterdir())
+        for file in self.release(release.name).iterdir():
+            self.assertEqual((release / file.name).read_bytes(), file.read_bytes(), file.name)
 
     def test_older_expired_and_mixed_catalogues_are_refused(self):
         release = self.out / "releases" / LINE / self.versions()[0]
