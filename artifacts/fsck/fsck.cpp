@@ -263,9 +263,9 @@ class Fsck {
   }
 
   void check_root() {
-    static const std::set<std::string> known{".imgforge-store", ".lock",      ".staging",   kPinsFolder,
-                                             ".clones",         kJournalFile, "releases",   "archive",
-                                             "shared",          "clones",     "backup.json"};
+    static const std::set<std::string> known{
+        ".imgforge-store", ".lock",    ".staging", kPinsFolder, kYankedFolder, "tuf",        ".clones",
+        kJournalFile,      "releases", "archive",  "shared",    "clones",      "backup.json"};
     const std::vector<std::string> flat = flat_folders();
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(store_.root(), error)) {

@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 
 /// Folders that hold nothing but what imgforge put there.
 bool is_closed(const Store& store, const fs::path& folder) {
-  static const std::set<std::string> names{".staging", ".pins", ".clones", ".damaged", "archive", "clones"};
+  static const std::set<std::string> names{".staging", ".pins",   ".yanked", ".clones",
+                                           ".damaged", "archive", "clones"};
   if (folder.parent_path() == store.root()) return names.contains(folder.filename().native());
   return folder.parent_path().parent_path() == store.releases();
 }

@@ -17,6 +17,7 @@
 #include "artifacts/manifest/formats.hpp"
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/journal.hpp"
+#include "artifacts/store/yanks.hpp"
 #include "core/atomic_file.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
@@ -100,6 +101,7 @@ class Cloning {
     Clone& clone = result.clone;
     const fs::path root = fs::canonical(store_.root());
     const fs::path release = root / "releases" / request_.line / request_.version;
+    refuse_yanked(root, request_.line + "@" + request_.version);
     const ManifestArtifact artifact = choose(release);
     clone = {request_.name,
              request_.line,

@@ -60,30 +60,30 @@ Pin read_pin(const fs::path& file) {
 
 }  // namespace
 
-std::map<std::string, Pin> read_pins(const fs::path& root) {
+std::map<std::string, Pin> read_pins(const fs::path& root, const char* folder) {
   std::map<std::string, Pin> pins;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(root / kPinsFolder, error)) {
+  for (const auto& entry : fs::directory_iterator(root / folder, error)) {
     std::string name = entry.path().filename().native();
     if (!is_pin_name(name)) continue;
     Pin pin = read_pin(entry.path());
     pins.emplace(std::move(name), std::move(pin));
   }
   if (error && error != std::errc::no_such_file_or_directory) {
-    throw core::system_error(error.value(), "cannot list", (root / kPinsFolder).native());
+    throw core::system_error(error.value(), "cannot list", (root / folder).native());
   }
   return pins;
 }
 
-void write_pin(const fs::path& root, const std::string& reference, const Pin& pin) {
+void write_pin(const fs::path& root, const std::string& reference, const Pin& pin, const char* folder_name) {
   if (!core::is_utf8(pin.reason) || pin.reason.size() > kMaxPinReason ||
       std::any_of(pin.reason.begin(), pin.reason.end(),
                   [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; })) {
-    throw Error(Kind::kUsage, "the reason of a pin is one line of UTF-8 of at most " +
-                                  std::to_string(kMaxPinReason) + " bytes");
+    throw Error(Kind::kUsage,
+                "a reason is one line of UTF-8 of at most " + std::to_string(kMaxPinReason) + " bytes");
   }
   if (!is_pin_name(reference)) throw Error(Kind::kInternal, "impossible name of a pin");
-  const fs::path folder = root / kPinsFolder;
+  const fs::path folder = root / folder_name;
   if (::mkdir(folder.c_str(), 0755) == 0) {
     core::sync_directory(root);
   } else if (errno != EEXIST) {
@@ -94,13 +94,13 @@ void write_pin(const fs::path& root, const std::string& reference, const Pin& pi
       core::print_json({{"schema", 1}, {"who", pin.who}, {"when", pin.when}, {"reason", pin.reason}}));
 }
 
-bool remove_pin(const fs::path& root, const std::string& reference) {
-  const fs::path file = root / kPinsFolder / reference;
+bool remove_pin(const fs::path& root, const std::string& reference, const char* folder) {
+  const fs::path file = root / folder / reference;
   if (::unlink(file.c_str()) != 0) {
     if (errno == ENOENT) return false;
     throw core::system_error(errno, "cannot remove", file.native());
   }
-  core::sync_directory(root / kPinsFolder);
+  core::sync_directory(root / folder);
   return true;
 }
 

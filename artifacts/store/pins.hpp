@@ -22,16 +22,20 @@ struct Pin {
 };
 
 constexpr const char* kPinsFolder = ".pins";
+/// A release that was withdrawn (yanks.hpp) has the same kind of file in another folder.
+constexpr const char* kYankedFolder = ".yanked";
 constexpr std::size_t kMaxPinReason = 1000;
 
 /// All pins of a store by "<line>@<version>". Needs no lock. Throws kIo and kPermission when the folder is
 /// there but cannot be listed.
-std::map<std::string, Pin> read_pins(const std::filesystem::path& root);
+std::map<std::string, Pin> read_pins(const std::filesystem::path& root, const char* folder = kPinsFolder);
 /// Writes one pin durably. The caller holds the store's lock. Throws kUsage for a reason that is not one line
 /// of at most kMaxPinReason bytes of UTF-8.
-void write_pin(const std::filesystem::path& root, const std::string& reference, const Pin& pin);
+void write_pin(const std::filesystem::path& root, const std::string& reference, const Pin& pin,
+               const char* folder = kPinsFolder);
 /// Removes one pin durably; false when there is none. The caller holds the store's lock.
-bool remove_pin(const std::filesystem::path& root, const std::string& reference);
+bool remove_pin(const std::filesystem::path& root, const std::string& reference,
+                const char* folder = kPinsFolder);
 
 /// Who runs this process: the user's name, or the number of one without a name.
 std::string user_name();

@@ -9,6 +9,7 @@
 #include "artifacts/store/journal.hpp"
 #include "artifacts/store/pins.hpp"
 #include "artifacts/store/store.hpp"
+#include "artifacts/store/yanks.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 
@@ -45,6 +46,7 @@ Manifest intact_release(const Store& store, std::string_view line, const Version
     throw Error(Kind::kStore, directory.native() + " is not a release")
         .hint("imgforge list " + std::string(line));
   }
+  refuse_yanked(store.root(), std::string(line) + "@" + version.to_string());
   const Manifest manifest = trusted_manifest(directory, signature);
   if (manifest.line() != line || manifest.version != version.to_string()) {
     throw Error(Kind::kIntegrity, directory.native() + " holds the manifest of " + manifest.stem());

@@ -59,6 +59,8 @@ void print(std::string_view text);
 /// specification. Throws kUsage when neither the variable nor HOME is set.
 std::filesystem::path default_cache_dir();
 std::filesystem::path config_dir();
+/// `$XDG_STATE_HOME/imgforge`, likewise.
+std::filesystem::path state_dir();
 /// The latter, or nothing where there is none.
 std::optional<std::filesystem::path> find_config_dir();
 
@@ -109,6 +111,11 @@ Runner declare_sbom(OptionSet& set);
 Runner declare_sign(OptionSet& set);
 Runner declare_provenance(OptionSet& set);
 Runner declare_scan(OptionSet& set);
+Runner declare_trust(OptionSet& set);
+Runner declare_catalogue(OptionSet& set);
+Runner declare_yank(OptionSet& set);
+Runner declare_unyank(OptionSet& set);
+Runner declare_pull(OptionSet& set);
 Runner declare_help(OptionSet& set);
 
 }  // namespace imgforge::cli

@@ -39,6 +39,9 @@ std::filesystem::path default_cache_dir() {
 std::filesystem::path config_dir() {
   return xdg_dir("XDG_CONFIG_HOME", ".config");
 }
+std::filesystem::path state_dir() {
+  return xdg_dir("XDG_STATE_HOME", ".local/state");
+}
 std::optional<std::filesystem::path> find_config_dir() {
   return find_xdg_dir("XDG_CONFIG_HOME", ".config");
 }

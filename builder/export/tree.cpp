@@ -13,6 +13,7 @@
 #include <set>
 #include <system_error>
 
+#include "artifacts/catalogue/publisher.hpp"
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/check/verify.hpp"
 #include "artifacts/manifest/companions.hpp"
@@ -48,6 +49,7 @@ class Tree {
   /// Brings the files of a release in and verifies them there.
   Release add_release(const Candidate& candidate);
   void add_incus_metadata(Release& release);
+  void add_catalogue(const artifacts::Store& store);
   void write_indexes(const Catalogue& catalogue);
   /// Sums over all files so far, their signatures and the marker.
   void write_sums(const Catalogue& catalogue);
@@ -221,6 +223,20 @@ void Tree::write_indexes(const Catalogue& catalogue) {
   write_clear_signed(std::string(kStreamsImages) + ".sjson", images);
 }
 
+/// The store's catalogue as it is: it has the paths of the tree, and signatures of its own.
+void Tree::add_catalogue(const artifacts::Store& store) {
+  const fs::path folder = store.root() / catalogue::kFolder;
+  if (!fs::is_regular_file(folder / "timestamp.json")) return;
+  const artifacts::StoreLock lock(store.root(), std::chrono::seconds(60), request_.cancel);
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename();
+    if (!name.ends_with(".json") || entry.symlink_status().type() != fs::file_type::regular) continue;
+    const std::string text = core::read_text_file(entry.path(), catalogue::kMaxTargets);
+    write(std::string(catalogue::kFolder) + "/" + name, text);
+    sums_[std::string(catalogue::kFolder) + "/" + name] = core::digest_of(core::HashAlgorithm::kSha256, text);
+  }
+}
+
 void Tree::write_sums(const Catalogue& catalogue) {
   std::string sums;
   for (const auto& [name, digest] : sums_) sums += digest.hex() + "  " + name + "\n";
@@ -312,6 +328,7 @@ ExportResult export_tree(const artifacts::Store& store, const ExportRequest& req
   result.catalogue = collect(store, request, tree, result.left_out, progress);
   core::Activity indexes = progress.begin("indexes");
   tree.write_indexes(result.catalogue);
+  tree.add_catalogue(store);
   tree.write_sums(result.catalogue);
   tree.sync_folders();
   indexes.done();

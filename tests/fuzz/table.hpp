@@ -33,6 +33,9 @@ void minisign_secret_key(std::string_view bytes);
 void dsse(std::string_view bytes);
 void minisign_signature(std::string_view bytes);
 
+// catalogues.cpp
+void catalogue_metadata(std::string_view bytes);
+
 // records.cpp
 void sums(std::string_view bytes);
 void policy(std::string_view bytes);

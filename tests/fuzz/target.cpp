@@ -22,6 +22,7 @@ constexpr Target kTargets[] = {
     {"apk_v3_index", apk_v3_index},
     {"apk_v3_package", apk_v3_package},
     {"boot_entry", boot_entry},
+    {"catalogue_metadata", catalogue_metadata},
     {"checksum_file", checksum_file},
     {"chunk_list", chunk_list},
     {"cpio", cpio_archive},

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "builder/cli/columns.hpp"
+#include "builder/cli/trust/catalogue_arguments.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "builder/cli/trust/verify_all.hpp"
 #include "builder/cli/trust/verify_subjects.hpp"
@@ -27,6 +28,8 @@ struct VerifyArguments {
   bool strict = false;
   bool all = false;
   bool thorough = false;
+  std::string catalogue;
+  fs::path first_root;
 };
 
 /// A subject as people read it: of a path its last name; the whole of it stands above.
@@ -112,6 +115,10 @@ Runner declare_verify(OptionSet& set) {
                               "link, and what else lies there");
   set.flag("--thorough", arguments->thorough, "with --all: sha512 too, which takes about 1.7 times as long")
       .needs(all);
+  set.option("--catalogue", arguments->catalogue,
+             "a URL, store, exported tree or folder whose catalogue must have each release as it is")
+      .excludes(all);
+  declare_first_root(set, arguments->first_root);
   set.set_footer(
       "Without --all the current release of each line is checked, with both digests and its image "
       "structure.\n"
@@ -139,12 +146,20 @@ Runner declare_verify(OptionSet& set) {
     options.extras = arguments->strict ? artifacts::Extras::kRefuse : artifacts::Extras::kNote;
     std::vector<std::string> subjects = arguments->subjects;
     if (subjects.empty()) subjects.push_back(context.options.output_dir.native());
+    std::optional<catalogue::Catalogue> catalogue;
+    if (!arguments->catalogue.empty())
+      catalogue = follow_catalogue(context, arguments->catalogue, arguments->first_root);
     core::Json reports = core::Json::array();
     std::string text;
     bool good = true;
     for (const std::string& subject : subjects) {
       context.cancel.check();
       for (Finding& finding : verify_subject(context, subject, options, trust, arguments->lock)) {
+        if (catalogue) {
+          finding.report.rows.push_back(freshness(*catalogue, finding.report));
+          finding.is_fresh = finding.report.rows.back().ok;
+          finding.ok &= finding.is_fresh;
+        }
         for (const policy::Policy& policy : policies) ask_policy(policy, trust, finding, context.clock.now());
         good &= finding.ok;
         reports.push_back(as_json(finding));

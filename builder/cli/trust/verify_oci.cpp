@@ -92,7 +92,7 @@ Finding verify_oci(Context& context, const std::string& text, const artifacts::V
   const std::string base = fmt::format("{}/v2/{}", registry, reference.repository);
   const std::unique_ptr<fetch::Http> plain = remote_http(context);
   models::RegistryHttp http(*plain, registry + "/v2/");
-  Finding finding{text, {}, {}, false};
+  Finding finding{text, {}, {}, false, false};
   const auto fail = [&](const char* check, const Error& error) {
     CheckRow row{text, check, false, {}, {}, {}};
     row.fail(error);

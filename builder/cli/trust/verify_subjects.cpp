@@ -34,7 +34,7 @@ Finding of_rows(std::string name, std::vector<CheckRow> rows) {
   const bool ok = std::all_of(rows.begin(), rows.end(), [](const CheckRow& row) { return row.ok; });
   artifacts::VerifyReport report;
   report.rows = std::move(rows);
-  return {std::move(name), std::move(report), {}, ok};
+  return {std::move(name), std::move(report), {}, false, ok};
 }
 
 std::vector<Finding> store(const fs::path& path, const artifacts::VerifyOptions& options,
@@ -98,7 +98,7 @@ Finding one_file(const fs::path& path, const artifacts::VerifyOptions& options,
   }
   if (is_there(path.native() + artifacts::kSignatureSuffix))
     return of_rows(path.native(), artifacts::verify_detached(path, options));
-  Finding finding{path.native(), artifacts::verify_file(path, options), {}, false};
+  Finding finding{path.native(), artifacts::verify_file(path, options), {}, false, false};
   finding.ok = finding.report.ok();
   return finding;
 }
@@ -122,6 +122,7 @@ void ask_policy(const policy::Policy& policy, const signing::TrustStore& trust, 
     for (const signing::PublicKey& key : finding.statements.signers)
       evidence.signers.push_back({name_of(key), key.line()});
     evidence.has_provenance = finding.statements.has_provenance;
+    evidence.is_fresh = finding.is_fresh;
     evidence.rebuilt_by = finding.statements.rebuilt_by;
     for (CheckRow& row : judge(policy, finding.report.manifest->manifest(), evidence, now))
       rows.push_back(std::move(row));
@@ -131,7 +132,7 @@ void ask_policy(const policy::Policy& policy, const signing::TrustStore& trust, 
 
 Finding verify_with_statements(const fs::path& directory, const artifacts::VerifyOptions& options,
                                const signing::TrustStore& trust) {
-  Finding finding{directory.native(), artifacts::verify_release(directory, options), {}, false};
+  Finding finding{directory.native(), artifacts::verify_release(directory, options), {}, false, false};
   if (finding.report.manifest) {
     finding.statements = check_statements(fs::canonical(directory), *finding.report.manifest, trust);
     for (const CheckRow& row : finding.statements.rows) finding.report.rows.push_back(row);

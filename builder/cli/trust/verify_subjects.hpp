@@ -19,6 +19,7 @@ struct Finding {
   std::string name;  ///< as the person gave it, or what that led to
   artifacts::VerifyReport report;
   Statements statements;  ///< signed beside the manifest
+  bool is_fresh = false;  ///< a catalogue lists it
   /// Nothing failed, and a trusted key vouches for it all.
   bool ok = false;
 };

@@ -70,7 +70,7 @@ Finding verify_url(Context& context, const std::string& url, const artifacts::Ve
   artifacts::VerifyOptions head = options;
   head.contents = artifacts::Contents::kLeave;
   head.format = nullptr;
-  Finding finding{fetch::redacted_url(url), artifacts::verify_release(folder, head), {}, false};
+  Finding finding{fetch::redacted_url(url), artifacts::verify_release(folder, head), {}, false, false};
   std::vector<CheckRow>& rows = finding.report.rows;
   for (CheckRow& row : rows) {
     if (row.subject == fs::canonical(folder).native()) row.subject = fetch::redacted_url(address.folder);
