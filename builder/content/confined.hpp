@@ -15,8 +15,8 @@ namespace imgforge::content {
 
 struct ConfinedLimits {
   core::Bytes memory = core::gib(2);  ///< address space
-  std::chrono::seconds processor{600};
-  std::chrono::seconds time{1800};
+  std::chrono::seconds processor{60};
+  std::chrono::seconds time{7200};
   std::size_t answer = 1 << 20;  ///< bytes; a longer one is none
 };
 

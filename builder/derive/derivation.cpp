@@ -5,6 +5,7 @@
 
 #include "artifacts/codec/compression.hpp"
 #include "artifacts/manifest/formats.hpp"
+#include "builder/content/file_list.hpp"
 #include "builder/engine/engine.hpp"
 #include "builder/engine/result.hpp"
 #include "builder/image/disk/disk_convert.hpp"
@@ -145,7 +146,10 @@ artifacts::PublishRequest Derivation::publish_request(engine::Context& context, 
   publish.cancel = tools_.cancel;
   publish.finalise = [this](Manifest& manifest) {
     complete(manifest);
-    return sbom::documents(manifest);
+    std::vector<artifacts::Document> all = sbom::documents(manifest);
+    // The root file system is the same in every encoding and size.
+    if (auto files = source_.document(content::kFileListFile)) all.push_back(std::move(*files));
+    return all;
   };
   return publish;
 }

@@ -7,6 +7,7 @@
 #include "artifacts/store/store.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "builder/cli/trust/verify_all.hpp"
+#include "builder/content/deep_check.hpp"
 #include "builder/inspect/format_check.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -24,6 +25,7 @@ struct VerifyArguments {
   bool strict = false;
   bool all = false;
   bool thorough = false;
+  bool deep = false;
 };
 
 /// What one argument stands for: the current release of every line of a store, one release, or one file.
@@ -99,6 +101,10 @@ Runner declare_verify(OptionSet& set) {
                               "link, and what else lies there");
   set.flag("--thorough", arguments->thorough, "with --all: sha512 too, which takes about 1.7 times as long")
       .needs(all);
+  set.flag("--deep", arguments->deep,
+           "compare every file inside the images with the signed list of files; reads ext4, squashfs, ISO and "
+           "tar directly and runs nothing")
+      .excludes(all);
   set.set_footer(
       "Without --all the current release of each line is checked, with both digests and its image "
       "structure.\n"
@@ -117,6 +123,7 @@ Runner declare_verify(OptionSet& set) {
                         arguments->thorough ? artifacts::Digests::kBoth : artifacts::Digests::kSha256);
     }
     options.format = inspect::format_check(context.processes, context.cancel);
+    if (arguments->deep) options.content = content::deep_check(context.cancel);
     options.extras = arguments->strict ? artifacts::Extras::kRefuse : artifacts::Extras::kNote;
     std::vector<fs::path> paths = arguments->paths;
     if (paths.empty()) paths.push_back(context.options.output_dir);
