@@ -254,9 +254,13 @@ class Verifier {
   static Stamp stamp_of(const fs::path& file) {
     struct stat status {};
     if (::lstat(file.c_str(), &status) != 0) return {};
-    return {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
-            static_cast<std::int64_t>(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
-            status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+    return {static_cast<std::int64_t>(status.st_dev),
+            static_cast<std::int64_t>(status.st_ino),
+            static_cast<std::int64_t>(status.st_size),
+            status.st_mtim.tv_sec,
+            status.st_mtim.tv_nsec,
+            status.st_ctim.tv_sec,
+            status.st_ctim.tv_nsec};
   }
   void note_stamp(const fs::path& file) {
     if (options_.content) stamps_[file] = stamp_of(file);

@@ -37,8 +37,7 @@ void read_rock_ridge(std::string_view area, IsoRecord& record) {
         record.fields.emplace_back("file serial number", std::to_string(little(entry, 36, 4)));
     }
     if (entry.starts_with("TF")) record.fields.emplace_back("times (TF)", hex_text(entry.substr(4)));
-    if (entry.starts_with("SL"))
-      record.fields.emplace_back("link (SL)", show(Show::kText, entry.substr(5)));
+    if (entry.starts_with("SL")) record.fields.emplace_back("link (SL)", show(Show::kText, entry.substr(5)));
     area.remove_prefix(length);
   }
   if (!name.empty()) record.name = name;
@@ -65,9 +64,9 @@ std::optional<IsoRecord> read_record(std::string_view bytes) {
   record.size = little(text, 10, 4);
   record.is_directory = (text[25] & 2) != 0;
   record.fields = {{"type", record.is_directory ? "directory" : "file"},
-                          {"location of extent", std::to_string(little(text, 2, 4))},
-                          {"recording date and time", recording_time(text.substr(18, 7))},
-                          {"file flags", std::to_string(text[25])}};
+                   {"location of extent", std::to_string(little(text, 2, 4))},
+                   {"recording date and time", recording_time(text.substr(18, 7))},
+                   {"file flags", std::to_string(text[25])}};
   const std::size_t system_use = 33 + name_size + (name_size % 2 == 0 ? 1 : 0);
   if (system_use < length) read_rock_ridge(text.substr(system_use), record);
   return record;

@@ -22,7 +22,8 @@ std::vector<std::string> differences(const FileRow& listed, const FileRow& found
   const auto compare = [&](const char* what, const auto& before, const auto& after) {
     if (before != after) out.push_back(fmt::format("{} {}, is {}", what, before, after));
   };
-  if (listed.mode != found.mode) out.push_back(fmt::format("mode {:04o}, is {:04o}", listed.mode, found.mode));
+  if (listed.mode != found.mode)
+    out.push_back(fmt::format("mode {:04o}, is {:04o}", listed.mode, found.mode));
   compare("uid", listed.uid, found.uid);
   compare("gid", listed.gid, found.gid);
   compare("size", listed.size, found.size);

@@ -41,12 +41,50 @@ constexpr char kWhole = 64;
 
 /// Memory, threads, reading and writing what is open, clocks, signals to itself. Everything else is refused
 /// with EPERM, so that a library which tries goes on without.
-constexpr std::array kAllowed{
-    "read", "pread64", "readv", "preadv", "lseek", "write", "writev", "close", "fstat", "dup", "pipe2", "poll",
-    "mmap", "munmap", "mprotect", "mremap", "madvise", "brk", "futex", "sched_yield", "sched_getaffinity",
-    "set_robust_list", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "clock_gettime",
-    "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "getpid", "gettid", "getuid", "getrandom",
-    "getrusage", "sysinfo", "uname", "exit", "exit_group", "restart_syscall", "fadvise64"};
+constexpr std::array kAllowed{"read",
+                              "pread64",
+                              "readv",
+                              "preadv",
+                              "lseek",
+                              "write",
+                              "writev",
+                              "close",
+                              "fstat",
+                              "dup",
+                              "pipe2",
+                              "poll",
+                              "mmap",
+                              "munmap",
+                              "mprotect",
+                              "mremap",
+                              "madvise",
+                              "brk",
+                              "futex",
+                              "sched_yield",
+                              "sched_getaffinity",
+                              "set_robust_list",
+                              "rseq",
+                              "rt_sigaction",
+                              "rt_sigprocmask",
+                              "rt_sigreturn",
+                              "sigaltstack",
+                              "clock_gettime",
+                              "clock_getres",
+                              "clock_nanosleep",
+                              "nanosleep",
+                              "gettimeofday",
+                              "time",
+                              "getpid",
+                              "gettid",
+                              "getuid",
+                              "getrandom",
+                              "getrusage",
+                              "sysinfo",
+                              "uname",
+                              "exit",
+                              "exit_group",
+                              "restart_syscall",
+                              "fadvise64"};
 
 bool limit(__rlimit_resource resource, rlim_t value) {
   rlimit now{};
@@ -62,8 +100,7 @@ bool close_file_system() {
   if (version < 1) return false;
   constexpr std::uint64_t kRightsOfVersion1 = (1ULL << 13) - 1;
   const landlock_ruleset_attr handled{kRightsOfVersion1};
-  const core::Fd rules(
-      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0)));
+  const core::Fd rules(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0)));
   return rules && ::syscall(SYS_landlock_restrict_self, rules.get(), 0) == 0;
 }
 
@@ -136,7 +173,8 @@ std::optional<Confinement> confine(const ConfinedLimits& limits, std::vector<int
   int code = kFailed;
   try {
     std::string text = body();
-    text += static_cast<char>(kWhole | (held->namespaces ? kNamespaces : 0) | (held->landlock ? kLandlock : 0));
+    text +=
+        static_cast<char>(kWhole | (held->namespaces ? kNamespaces : 0) | (held->landlock ? kLandlock : 0));
     core::write_all(out, text, "answer");
     code = 0;
   } catch (...) {  // what it was does not matter: there is no whole answer
@@ -173,7 +211,8 @@ Error refused(std::string why) {
 
 std::string how_it_ended(int status) {
   if (!WIFSIGNALED(status))
-    return WEXITSTATUS(status) == kFailed ? "what reads it failed" : fmt::format("exit code {}", WEXITSTATUS(status));
+    return WEXITSTATUS(status) == kFailed ? "what reads it failed"
+                                          : fmt::format("exit code {}", WEXITSTATUS(status));
   if (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL) return "it takes too long";
   return fmt::format("what reads it died of signal {}", WTERMSIG(status));
 }

@@ -55,7 +55,8 @@ core::Fd take_list(const fs::path& directory, const Manifest& manifest) {
     core::write_all(memory.get(), bytes, row->file);
   });
   if (hasher.finish() != row->sha256)
-    throw Error(Kind::kIntegrity, row->file + " is not what the manifest lists").reason(Reason::kDigestMismatch);
+    throw Error(Kind::kIntegrity, row->file + " is not what the manifest lists")
+        .reason(Reason::kDigestMismatch);
   return memory;
 }
 
@@ -72,7 +73,10 @@ std::string compare(int list, int image, const ManifestArtifact& artifact) {
                       {"detail", core::escaped(row.detail, kShown)},
                       {"reason", static_cast<int>(row.reason)}});
     }
-    return Json{{"what", what}, {"files", found.files}, {"bytes", found.bytes}, {"count", found.count},
+    return Json{{"what", what},
+                {"files", found.files},
+                {"bytes", found.bytes},
+                {"count", found.count},
                 {"rows", rows}}
         .dump();
   } catch (const Error& error) {
@@ -93,7 +97,8 @@ CheckRow failed(const ManifestArtifact& artifact, std::string detail, Reason rea
 }
 
 /// The child is not trusted: what it says is text to show, and one of the reasons that it may give.
-std::vector<CheckRow> rows_of(const Answer& answer, const ManifestArtifact& artifact, const Manifest& manifest) {
+std::vector<CheckRow> rows_of(const Answer& answer, const ManifestArtifact& artifact,
+                              const Manifest& manifest) {
   const Json json = core::parse_json(answer.text, "what reads the image", {.bytes = 1 << 20, .depth = 4});
   if (json.contains("error"))
     return {failed(artifact, core::escaped(json.at("error").get<std::string>(), kShown), Reason::kMalformed)};
@@ -126,11 +131,10 @@ std::vector<CheckRow> check(const fs::path& file, const ManifestArtifact& artifa
   const core::Fd list = take_list(file.parent_path(), manifest);
   const core::Fd image = core::open_regular(file, core::FollowLinks::kNo);
   const std::uint64_t size = core::file_size(image.get(), artifact.file) + artifact.virtual_size;
-  limits.processor = std::min(
-      limits.processor + std::chrono::seconds(size / kBytesPerSecond), std::chrono::seconds(24 * 3600));
-  const Answer answer =
-      run_confined([&] { return compare(list.get(), image.get(), artifact); }, {list.get(), image.get()},
-                   limits, cancel);
+  limits.processor = std::min(limits.processor + std::chrono::seconds(size / kBytesPerSecond),
+                              std::chrono::seconds(24 * 3600));
+  const Answer answer = run_confined([&] { return compare(list.get(), image.get(), artifact); },
+                                     {list.get(), image.get()}, limits, cancel);
   try {
     return rows_of(answer, artifact, manifest);
   } catch (const Json::exception&) {
@@ -147,8 +151,8 @@ artifacts::ContentCheck deep_check(const core::CancelToken& cancel, ConfinedLimi
     if (kind == Readable::kNo) return std::vector<CheckRow>{};
     if (kind == Readable::kNotYet) {
       row.ok = true;
-      row.detail = fmt::format("not looked into: imgforge reads no files inside a {}{}",
-                               artifact.format, artifacts::is_packed(artifact) ? " that is packed" : "");
+      row.detail = fmt::format("not looked into: imgforge reads no files inside a {}{}", artifact.format,
+                               artifacts::is_packed(artifact) ? " that is packed" : "");
       return std::vector<CheckRow>{std::move(row)};
     }
     try {

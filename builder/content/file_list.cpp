@@ -52,7 +52,8 @@ void put_bytes(Json& row, const std::string& key, const std::string& bytes) {
   if (core::is_utf8(bytes)) {
     row[key] = bytes;
   } else {
-    row[key + "_base64"] = core::to_base64({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+    row[key + "_base64"] =
+        core::to_base64({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
   }
 }
 
@@ -92,7 +93,8 @@ std::uint32_t number_32(std::string_view text, int base) {
 }
 
 std::pair<std::string, FileRow> parse_row(std::string_view line) {
-  const Json json = core::parse_json(line, "a line of the list of files", {.bytes = kLongestLine, .depth = 2});
+  const Json json =
+      core::parse_json(line, "a line of the list of files", {.bytes = kLongestLine, .depth = 2});
   FileRow row;
   const auto type = json.at("type").get<std::string>();
   const auto known = std::find(kTypes.begin(), kTypes.end(), type);
@@ -113,8 +115,8 @@ std::pair<std::string, FileRow> parse_row(std::string_view line) {
     row.device_minor = number_32(parts[1], 10);
   }
   if (json.contains("attributes_sha256"))
-    row.attributes = core::Digest::from_hex(core::HashAlgorithm::kSha256,
-                                            json.at("attributes_sha256").get<std::string>());
+    row.attributes =
+        core::Digest::from_hex(core::HashAlgorithm::kSha256, json.at("attributes_sha256").get<std::string>());
   std::string path = take_bytes(json, "path");
   // One spelling for each list: what is not understood here would be something that is not checked.
   if (print_row(path, row) != std::string(line) + "\n") malformed("a line that imgforge does not write");
@@ -157,18 +159,19 @@ FileRow row_of(const artifacts::TarEntry& entry) {
 FileList list_root(const image::RootTree& tree, const core::CancelToken& cancel) {
   FileList list;
   std::vector<std::byte> buffer(1 << 20);
-  image::walk_root(tree, [&](const artifacts::TarEntry& entry, const image::ReadContent& read,
-                             const image::AddedMember*) {
-    cancel.check();
-    FileRow row = row_of(entry);
-    if (entry.type == EntryType::kFile) {
-      core::Hasher hasher(core::HashAlgorithm::kSha256);
-      while (const std::size_t n = read(buffer)) hasher.update(std::span<const std::byte>(buffer).first(n));
-      row.sha256 = hasher.finish();
-    }
-    if (entry.type == EntryType::kHardlink) row = list.at(entry.link_target);
-    list[entry.path] = std::move(row);
-  });
+  image::walk_root(
+      tree, [&](const artifacts::TarEntry& entry, const image::ReadContent& read, const image::AddedMember*) {
+        cancel.check();
+        FileRow row = row_of(entry);
+        if (entry.type == EntryType::kFile) {
+          core::Hasher hasher(core::HashAlgorithm::kSha256);
+          while (const std::size_t n = read(buffer))
+            hasher.update(std::span<const std::byte>(buffer).first(n));
+          row.sha256 = hasher.finish();
+        }
+        if (entry.type == EntryType::kHardlink) row = list.at(entry.link_target);
+        list[entry.path] = std::move(row);
+      });
   return list;
 }
 

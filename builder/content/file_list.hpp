@@ -27,8 +27,9 @@ inline constexpr std::string_view kFifo = "fifo";
 inline constexpr std::string_view kSocket = "socket";
 
 struct FileRow {
-  std::string_view type;   ///< one of the words above
-  std::uint32_t mode = 0;  ///< permissions with setuid, setgid and sticky; 0 of symbolic links, which have none
+  std::string_view type;  ///< one of the words above
+  std::uint32_t mode =
+      0;  ///< permissions with setuid, setgid and sticky; 0 of symbolic links, which have none
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint64_t size = 0;  ///< bytes of content of a regular file

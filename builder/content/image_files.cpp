@@ -144,21 +144,18 @@ RootPartition find_root(const ImageBytes& disk) {
 
 std::string read_disk(const ImageBytes& disk, Comparison& comparison) {
   const RootPartition root = find_root(disk);
-  const std::string found =
-      read_file_system(PartBytes(disk, root.start, root.size), comparison);
+  const std::string found = read_file_system(PartBytes(disk, root.start, root.size), comparison);
   if (found.empty()) throw Error(Kind::kImage, "the root partition holds neither ext4 nor squashfs");
   return found;
 }
 
 std::string read_medium(const ImageBytes& medium, Comparison& comparison) {
   std::optional<compare::IsoRecord> root;
-  compare::visit_iso(
-      [&](std::uint64_t offset, std::size_t size) { return medium.text(offset, size); }, {},
-      [&](const std::string& path, const compare::IsoRecord& record) {
-        if (path == image::kMediumRoot && !record.is_directory) root = record;
-      });
-  if (!root)
-    throw Error(Kind::kImage, fmt::format("the medium has no {}", image::kMediumRoot));
+  compare::visit_iso([&](std::uint64_t offset, std::size_t size) { return medium.text(offset, size); }, {},
+                     [&](const std::string& path, const compare::IsoRecord& record) {
+                       if (path == image::kMediumRoot && !record.is_directory) root = record;
+                     });
+  if (!root) throw Error(Kind::kImage, fmt::format("the medium has no {}", image::kMediumRoot));
   const std::string found = read_file_system(PartBytes(medium, root->extent, root->size), comparison);
   if (found != "squashfs") throw Error(Kind::kImage, fmt::format("{} is no squashfs", image::kMediumRoot));
   return found;

@@ -67,8 +67,7 @@ std::string layer_of(const std::map<std::string, std::string>& documents) {
   };
   try {
     const core::Json manifest = document(blob_of(document("index.json").at("manifests").at(0)));
-    if (manifest.at("layers").size() != 1)
-      throw Error(Kind::kImage, "the container image has not one layer");
+    if (manifest.at("layers").size() != 1) throw Error(Kind::kImage, "the container image has not one layer");
     return blob_of(manifest.at("layers").at(0));
   } catch (const core::Json::exception&) {
     throw Error(Kind::kImage, "the documents of the container image are malformed");

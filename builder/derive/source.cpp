@@ -66,8 +66,8 @@ std::optional<artifacts::Document> Source::document(std::string_view file) const
     if (row.file != file) continue;
     artifacts::Document found{row.file, core::read_text_file(directory_ / row.file, row.size)};
     if (core::digest_of(core::HashAlgorithm::kSha256, found.content) == row.sha256) return found;
-    throw Error(Kind::kIntegrity, fmt::format("{} is not used: digest {}: not what the manifest says",
-                                              reference_, row.file))
+    throw Error(Kind::kIntegrity,
+                fmt::format("{} is not used: digest {}: not what the manifest says", reference_, row.file))
         .hint("it changed after it was verified");
   }
   return std::nullopt;

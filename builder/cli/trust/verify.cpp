@@ -101,9 +101,10 @@ Runner declare_verify(OptionSet& set) {
                               "link, and what else lies there");
   set.flag("--thorough", arguments->thorough, "with --all: sha512 too, which takes about 1.7 times as long")
       .needs(all);
-  set.flag("--deep", arguments->deep,
-           "compare every file inside the images with the signed list of files; reads ext4, squashfs, ISO and "
-           "tar directly and runs nothing")
+  set.flag(
+         "--deep", arguments->deep,
+         "compare every file inside the images with the signed list of files; reads ext4, squashfs, ISO and "
+         "tar directly and runs nothing")
       .excludes(all);
   set.set_footer(
       "Without --all the current release of each line is checked, with both digests and its image "

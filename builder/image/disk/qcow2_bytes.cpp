@@ -70,8 +70,8 @@ Qcow2Bytes::Qcow2Bytes(const ImageBytes& file, const std::string& name)
       facts_(read_qcow2_header(file, name)),
       first_table_(file.text(facts_.l1_offset, static_cast<std::size_t>(facts_.l1_bytes))),
       tables_(kKeptTables),
-      clusters_(static_cast<std::size_t>(std::max<std::uint64_t>(4, kKeptBytes / facts_.cluster_size.value))) {
-}
+      clusters_(
+          static_cast<std::size_t>(std::max<std::uint64_t>(4, kKeptBytes / facts_.cluster_size.value))) {}
 
 /// The entry of the second table for a cluster of the disk; 0: nothing is stored.
 std::uint64_t Qcow2Bytes::entry_of(std::uint64_t cluster) const {

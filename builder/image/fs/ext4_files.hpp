@@ -21,8 +21,8 @@ struct Ext4File {
   std::uint32_t inode = 0;  ///< number
   std::string bytes;        ///< the inode as it is stored
   bool is_regular = false;
-  std::uint64_t size = 0;   ///< bytes of content
-  std::uint32_t mode = 0;   ///< type and permissions, as in stat(2)
+  std::uint64_t size = 0;  ///< bytes of content
+  std::uint32_t mode = 0;  ///< type and permissions, as in stat(2)
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint32_t device_major = 0;

@@ -37,7 +37,8 @@ constexpr std::uint32_t kPiece = 1 << 20;
 void check(int code, std::string_view action) {
   if (code >= 0) return;
   if (code == SQFS_ERROR_ALLOC) throw std::bad_alloc();
-  throw Error(Kind::kImage, fmt::format("the squashfs is damaged: cannot {} (libsquashfs error {})", action, code));
+  throw Error(Kind::kImage,
+              fmt::format("the squashfs is damaged: cannot {} (libsquashfs error {})", action, code));
 }
 
 struct Destroy {
@@ -140,7 +141,8 @@ struct SquashfsFiles::State {
     if (index == kNoAttributes) return found;
     sqfs_xattr_id_t row{};
     check(::sqfs_xattr_reader_get_desc(attributes.get(), index, &row), "read the attributes of a file");
-    if (row.count > kMostAttributes) throw Error(Kind::kImage, "a file of the squashfs has too many attributes");
+    if (row.count > kMostAttributes)
+      throw Error(Kind::kImage, "a file of the squashfs has too many attributes");
     check(::sqfs_xattr_reader_seek_kv(attributes.get(), &row), "read the attributes of a file");
     for (sqfs_u32 i = 0; i < row.count; ++i) {
       sqfs_xattr_entry_t* raw_key = nullptr;
@@ -234,8 +236,8 @@ void SquashfsFiles::visit(const std::function<void(const SquashfsFile&)>& visito
       visitor(state_->file(folder + name, *found));
       if (!is_directory(*found)) continue;
       if (!seen.insert(found->base.inode_number).second)
-        throw Error(Kind::kImage, "the directories of the squashfs go in a circle at " +
-                                      core::escaped(folder + name, 200));
+        throw Error(Kind::kImage,
+                    "the directories of the squashfs go in a circle at " + core::escaped(folder + name, 200));
       ahead.emplace_back(folder + name + "/", std::move(found));
     }
   }

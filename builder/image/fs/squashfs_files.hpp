@@ -18,7 +18,7 @@ using TakeContent = std::function<void(std::string_view)>;
 
 /// A file as the visitor sees it; what it reads is there during the call only.
 struct SquashfsFile {
-  std::string path;  ///< "etc/passwd"; the root directory is "."
+  std::string path;        ///< "etc/passwd"; the root directory is "."
   std::uint32_t mode = 0;  ///< type and permissions, as in stat(2)
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
