@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <optional>
+#include <filesystem>
+#include <utility>
+#include <vector>
 
 #include "builder/content/comparison.hpp"
 #include "builder/content/file_list.hpp"
@@ -127,7 +129,8 @@ std::vector<CheckRow> rows_of(const Answer& answer, const ManifestArtifact& arti
 }
 
 std::vector<CheckRow> check(const fs::path& file, const ManifestArtifact& artifact, const Manifest& manifest,
-                            const core::CancelToken& cancel, ConfinedLimits limits) {
+                            const core::CancelToken& cancel, ConfinedLimits limits,
+                            const std::function<void(const Confinement&)>& held) {
   const core::Fd list = take_list(file.parent_path(), manifest);
   const core::Fd image = core::open_regular(file, core::FollowLinks::kNo);
   const std::uint64_t size = core::file_size(image.get(), artifact.file) + artifact.virtual_size;
@@ -135,6 +138,7 @@ std::vector<CheckRow> check(const fs::path& file, const ManifestArtifact& artifa
                               std::chrono::seconds(24 * 3600));
   const Answer answer = run_confined([&] { return compare(list.get(), image.get(), artifact); },
                                      {list.get(), image.get()}, limits, cancel);
+  if (held) held(answer.confinement);
   try {
     return rows_of(answer, artifact, manifest);
   } catch (const Json::exception&) {
@@ -144,8 +148,10 @@ std::vector<CheckRow> check(const fs::path& file, const ManifestArtifact& artifa
 
 }  // namespace
 
-artifacts::ContentCheck deep_check(const core::CancelToken& cancel, ConfinedLimits limits) {
-  return [&cancel, limits](const fs::path& file, const ManifestArtifact& artifact, const Manifest& manifest) {
+artifacts::ContentCheck deep_check(const core::CancelToken& cancel, ConfinedLimits limits,
+                                   std::function<void(const Confinement&)> held) {
+  return [&cancel, limits, held = std::move(held)](const fs::path& file, const ManifestArtifact& artifact,
+                                                   const Manifest& manifest) {
     const Readable kind = readable(artifact);
     CheckRow row = row_for(artifact);
     if (kind == Readable::kNo) return std::vector<CheckRow>{};
@@ -156,7 +162,7 @@ artifacts::ContentCheck deep_check(const core::CancelToken& cancel, ConfinedLimi
       return std::vector<CheckRow>{std::move(row)};
     }
     try {
-      return check(file, artifact, manifest, cancel, limits);
+      return check(file, artifact, manifest, cancel, limits, held);
     } catch (const Error& error) {
       if (error.kind() == Kind::kInterrupted) throw;
       row.fail(error);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <optional>
 
 #include "artifacts/store/store.hpp"
 #include "builder/cli/trust/keys.hpp"
@@ -124,7 +125,10 @@ Runner declare_verify(OptionSet& set) {
                         arguments->thorough ? artifacts::Digests::kBoth : artifacts::Digests::kSha256);
     }
     options.format = inspect::format_check(context.processes, context.cancel);
-    if (arguments->deep) options.content = content::deep_check(context.cancel);
+    std::optional<content::Confinement> confinement;
+    if (arguments->deep)
+      options.content = content::deep_check(context.cancel, {},
+                                            [&](const content::Confinement& held) { confinement = held; });
     options.extras = arguments->strict ? artifacts::Extras::kRefuse : artifacts::Extras::kNote;
     std::vector<fs::path> paths = arguments->paths;
     if (paths.empty()) paths.push_back(context.options.output_dir);
@@ -137,7 +141,12 @@ Runner declare_verify(OptionSet& set) {
         const VerifyReport report = subject.is_release ? artifacts::verify_release(subject.path, options)
                                                        : artifacts::verify_file(subject.path, options);
         good &= report.ok();
-        reports.push_back(as_json(subject, report));
+        core::Json entry = as_json(subject, report);
+        if (confinement)
+          entry["confinement"] = {{"seccomp", true},
+                                  {"namespaces", confinement->namespaces},
+                                  {"landlock", confinement->landlock}};
+        reports.push_back(std::move(entry));
         text += fmt::format("{}\n{}", context.out.bold(core::escaped(subject.path.native())),
                             render(report, context.out));
       }
