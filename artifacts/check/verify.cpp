@@ -1,6 +1,10 @@
 #include "artifacts/check/verify.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <map>
 #include <set>
 #include <system_error>
@@ -61,12 +65,15 @@ class Verifier {
       check_asked_line(*manifest);
     }
     if (manifest && is_vouched_for()) {
+      for (const ManifestArtifact& artifact : manifest->artifacts) note_stamp(directory_ / artifact.file);
       if (options_.contents == Contents::kHash) {
         for (CheckRow& row : check_files(directory_, *manifest, Digests::kBoth, core::kOneACore))
           report_.rows.push_back(std::move(row));
       }
       for (const ManifestArtifact& artifact : manifest->artifacts)
         check_format(directory_ / artifact.file, artifact);
+      for (const ManifestArtifact& artifact : manifest->artifacts)
+        check_content(directory_ / artifact.file, artifact, *manifest);
     }
     check_sums(manifest);
     if (manifest) check_extras(*manifest);
@@ -97,11 +104,13 @@ class Verifier {
     check_asked_name(*manifest, *artifact);
     if (!is_vouched_for()) return std::move(report_);
     const bool packed = artifact->file != name;
+    note_stamp(path);
     report_.rows.push_back(packed ? check_stored_file(path.parent_path(), artifact->file, artifact->size,
                                                       artifact->sha256, artifact->sha512)
                                   : check_file(path, artifact->size, artifact->sha256, artifact->sha512));
     if (packed) return std::move(report_);
     check_format(path, *artifact);
+    check_content(path, *artifact, *manifest);
     return std::move(report_);
   }
 
@@ -249,6 +258,33 @@ class Verifier {
     });
   }
 
+  /// What changes when a file does: digest and content are read one after the other.
+  using Stamp = std::array<std::int64_t, 7>;
+  static Stamp stamp_of(const fs::path& file) {
+    struct stat status {};
+    if (::lstat(file.c_str(), &status) != 0) return {};
+    return {static_cast<std::int64_t>(status.st_dev),
+            static_cast<std::int64_t>(status.st_ino),
+            static_cast<std::int64_t>(status.st_size),
+            status.st_mtim.tv_sec,
+            status.st_mtim.tv_nsec,
+            status.st_ctim.tv_sec,
+            status.st_ctim.tv_nsec};
+  }
+  void note_stamp(const fs::path& file) {
+    if (options_.content) stamps_[file] = stamp_of(file);
+  }
+
+  void check_content(const fs::path& file, const ManifestArtifact& artifact, const Manifest& manifest) {
+    if (!options_.content || is_packed(stored_path(file.parent_path(), file.filename()), file.filename()))
+      return;
+    for (CheckRow& row : options_.content(file, artifact, manifest)) report_.rows.push_back(std::move(row));
+    if (stamps_[file] == stamp_of(file)) return;
+    attempt(file.filename().native(), "content", []() -> std::string {
+      throw Error(Kind::kIntegrity, "changed while it was verified").reason(Reason::kDigestMismatch);
+    });
+  }
+
   void check_sums(const std::optional<Manifest>& manifest) {
     std::string bytes;
     if (!attempt(kSumsFile, "file", [&] {
@@ -311,6 +347,7 @@ class Verifier {
   const VerifyOptions& options_;
   VerifyReport report_;
   core::Digest manifest_digest_;
+  std::map<fs::path, Stamp> stamps_;
 };
 
 bool VerifyReport::ok() const {

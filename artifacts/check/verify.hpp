@@ -19,6 +19,10 @@ namespace imgforge::artifacts {
 using FormatCheck =
     std::function<std::string(const std::filesystem::path& file, const ManifestArtifact& artifact)>;
 
+/// Compares what is in an artifact with what the manifest lists; a row for each finding. Throws kInterrupted.
+using ContentCheck = std::function<std::vector<CheckRow>(
+    const std::filesystem::path& file, const ManifestArtifact& artifact, const Manifest& manifest)>;
+
 /// What to do about files beside a release that its manifest does not list.
 enum class Extras { kNote, kRefuse };
 
@@ -30,6 +34,7 @@ struct VerifyOptions {
   FormatCheck format;        ///< none: formats are not looked into
   Extras extras = Extras::kNote;
   Contents contents = Contents::kHash;
+  ContentCheck content = {};  ///< none: files inside are not looked at
 };
 
 struct VerifyReport {

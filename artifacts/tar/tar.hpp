@@ -58,6 +58,9 @@ class TarReader {
   /// Next member, in stored order; false at a proper end of archive (two zero blocks, nothing after them).
   /// Throws kArchive (malformed, truncated, duplicate, trailing data) or kUnsafe, naming the member.
   bool next(TarEntry& entry);
+  /// Unpacked bytes of the archive before what is read next: straight after `next`, where the content of the
+  /// member begins.
+  std::uint64_t position() const;
   /// Content of the current member; 0 at its end.
   std::size_t read(std::span<std::byte> buffer);
   /// Whole content of the current member; more than `limit` bytes is kUnsafe.

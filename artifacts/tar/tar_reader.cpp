@@ -314,6 +314,10 @@ bool TarReader::next(TarEntry& entry) {
   return core::while_doing("reading " + core::escaped(state_->name), [&] { return state_->next(entry); });
 }
 
+std::uint64_t TarReader::position() const {
+  return state_->stream.offset();
+}
+
 std::size_t TarReader::read(std::span<std::byte> buffer) {
   const std::size_t want =
       static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), state_->remaining));

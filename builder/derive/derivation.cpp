@@ -5,6 +5,7 @@
 
 #include "artifacts/codec/compression.hpp"
 #include "artifacts/manifest/formats.hpp"
+#include "builder/content/file_list.hpp"
 #include "builder/engine/engine.hpp"
 #include "builder/engine/result.hpp"
 #include "builder/image/disk/disk_convert.hpp"
@@ -146,9 +147,11 @@ artifacts::PublishRequest Derivation::publish_request(engine::Context& context, 
   publish.cancel = tools_.cancel;
   publish.finalise = [this](Manifest& manifest) {
     complete(manifest);
-    std::vector<artifacts::Document> documents = sbom::documents(manifest);
-    provenance::add_provenance(documents, manifest, request_.signer, request_.builder_id);
-    return documents;
+    std::vector<artifacts::Document> all = sbom::documents(manifest);
+    // The root file system is the same in every encoding and size.
+    if (auto files = source_.document(content::kFileListFile)) all.push_back(std::move(*files));
+    provenance::add_provenance(all, manifest, request_.signer, request_.builder_id);
+    return all;
   };
   return publish;
 }

@@ -61,6 +61,18 @@ TakenFile Source::take(const ManifestArtifact& artifact) const {
   return {copy, found};
 }
 
+std::optional<artifacts::Document> Source::document(std::string_view file) const {
+  for (const artifacts::ManifestDocument& row : manifest_.documents) {
+    if (row.file != file) continue;
+    artifacts::Document found{row.file, core::read_text_file(directory_ / row.file, row.size)};
+    if (core::digest_of(core::HashAlgorithm::kSha256, found.content) == row.sha256) return found;
+    throw Error(Kind::kIntegrity,
+                fmt::format("{} is not used: digest {}: not what the manifest says", reference_, row.file))
+        .hint("it changed after it was verified");
+  }
+  return std::nullopt;
+}
+
 const ManifestArtifact* Source::find(std::string_view format) const {
   const auto found =
       std::find_if(manifest_.artifacts.begin(), manifest_.artifacts.end(),

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "artifacts/manifest/manifest.hpp"
+#include "artifacts/store/store.hpp"
 #include "builder/derive/derive.hpp"
 #include "core/digest.hpp"
 #include "core/error.hpp"
@@ -37,6 +39,8 @@ class Source {
   const artifacts::Manifest& manifest() const { return manifest_; }
   /// kIntegrity when the file is not what the manifest says any more.
   TakenFile take(const artifacts::ManifestArtifact& artifact) const;
+  /// A document of it, as the manifest promises it; nothing when it has none of that name.
+  std::optional<artifacts::Document> document(std::string_view file) const;
   /// The image of that format, or nullptr.
   const artifacts::ManifestArtifact* find(std::string_view format) const;
   /// That there is no `wanted`, and what there is.

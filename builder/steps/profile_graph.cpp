@@ -31,6 +31,7 @@ ProfileSteps add_profile(engine::Graph& graph, Profile& profile, const ReleaseRe
   ingredients.rootfs = add_rootfs(graph, profile, out.base, out.packages);
   ingredients.models = out.models;
   parts.rootfs = ingredients.rootfs;
+  parts.file_list = add_file_list(graph, profile, ingredients.rootfs, out.models);
   const auto any_format = [&](auto&& is) {
     return std::any_of(recipe.formats.begin(), recipe.formats.end(),
                        [&](const recipe::Marked& format) { return is(format.value); });

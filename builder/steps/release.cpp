@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "artifacts/manifest/formats.hpp"
+#include "builder/content/file_list.hpp"
 #include "builder/engine/result.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/recipe/show.hpp"
@@ -10,12 +11,15 @@
 #include "builder/sbom/sbom.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "core/error.hpp"
+#include "core/fd.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::steps {
 namespace {
 
 using artifacts::ManifestBoot;
+
+constexpr std::uint64_t kLargestList = 512u << 20;
 
 artifacts::Version release_version(const std::string& text) {
   if (const auto version = artifacts::Version::parse(text)) return *version;
@@ -69,12 +73,18 @@ class Release {
     publish.finalise = [this](artifacts::Manifest& manifest) {
       complete(manifest);
       std::vector<artifacts::Document> all = sbom::documents(manifest);
+      if (parts_.file_list) all.push_back(file_list(context_[*parts_.file_list]));
       all.push_back({std::string(kReleasedRecipe), recipe::portable_yaml(profile_.recipe)});
       all.push_back({std::string(kReleasedLock), context_[parts_.lock].text});
       provenance::add_provenance(all, manifest, request_.signer, request_.builder_id);
       return all;
     };
     return publish;
+  }
+
+  artifacts::Document file_list(const FileListResult& list) const {
+    return {std::string(content::kFileListFile),
+            core::read_text_file(profile_.blob(list.sha256).path(), kLargestList)};
   }
 
   void add_artifact(artifacts::PublishRequest& publish, const std::string& name,
@@ -156,6 +166,7 @@ engine::Ref<ReleaseResult> add_release(engine::Graph& graph, Profile& profile, c
   step.inputs = {engine::value_of(parts.source), engine::value_of(parts.base)};
   if (parts.models) step.inputs.push_back(engine::value_of(*parts.models));
   if (parts.rootfs) step.inputs.push_back(engine::value_of(*parts.rootfs));
+  if (parts.file_list) step.inputs.push_back(engine::bytes_of(*parts.file_list));
   if (parts.boot_files) step.inputs.push_back(engine::value_of(*parts.boot_files));
   for (const auto& [format, artifact] : parts.artifacts) step.inputs.push_back(engine::bytes_of(artifact));
   for (const auto& boot : parts.boots) step.inputs.push_back(engine::value_of(boot));

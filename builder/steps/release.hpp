@@ -14,6 +14,7 @@
 #include "builder/steps/base.hpp"
 #include "builder/steps/boot.hpp"
 #include "builder/steps/boot_files.hpp"
+#include "builder/steps/file_list.hpp"
 #include "builder/steps/models.hpp"
 #include "builder/steps/profile.hpp"
 #include "builder/steps/release_lock.hpp"
@@ -55,6 +56,7 @@ struct ReleaseParts {
   engine::Ref<BaseResult> base;
   std::optional<engine::Ref<ModelsResult>> models = {};
   std::optional<engine::Ref<RootfsResult>> rootfs = {};
+  std::optional<engine::Ref<FileListResult>> file_list = {};
   std::optional<engine::Ref<BootFilesResult>> boot_files = {};
   std::vector<std::pair<std::string, engine::Ref<ArtifactResult>>> artifacts =
       {};  ///< by format, in the recipe's order

@@ -1,9 +1,11 @@
-// Containers of files that are compared by their members.
+// Containers of files that are compared by their members, and the signed list of files.
 #include <memory>
 #include <string>
 
 #include "builder/compare/members.hpp"
 #include "builder/compare/sections.hpp"
+#include "builder/content/file_list.hpp"
+#include "core/fd.hpp"
 #include "core/temp_dir.hpp"
 #include "fuzz/table.hpp"
 #include "fuzz/target.hpp"
@@ -29,6 +31,11 @@ void cpio_archive(std::string_view bytes) {
 
 void fat_files(std::string_view bytes) {
   read_members(compare::fat_members, bytes);
+}
+
+void file_list(std::string_view bytes) {
+  const core::Fd fd = core::open_regular(file_of(bytes));
+  content::read_file_list(fd.get(), "files");
 }
 
 void iso_files(std::string_view bytes) {

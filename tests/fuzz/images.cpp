@@ -13,6 +13,7 @@
 #include "builder/image/boot/kernel.hpp"
 #include "builder/image/boot/module_closure.hpp"
 #include "builder/image/disk/gpt.hpp"
+#include "builder/image/disk/qcow2_bytes.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "builder/image/trust/pe.hpp"
 #include "core/fd.hpp"
@@ -119,6 +120,14 @@ void gpt(std::string_view bytes) {
   for (const image::GptPartition& partition : image::read_gpt(whole.with(disk)).partitions) {
     if (!core::is_utf8(partition.name)) throw std::logic_error("the name of a partition is no UTF-8");
   }
+}
+
+/// Every 4 KiB of the first MiB of the disk.
+void qcow2(std::string_view bytes) {
+  const core::Fd fd = core::open_regular(file_of(bytes));
+  const image::FileBytes file(fd.get(), "qcow2");
+  const image::Qcow2Bytes disk(file, "qcow2");
+  for (std::uint64_t at = 0; at < (1 << 20) && at < disk.size(); at += 4096) disk.text(at, 4096);
 }
 
 }  // namespace imgforge::fuzz

@@ -8,6 +8,7 @@ namespace imgforge::fuzz {
 // comparisons.cpp
 void cpio_archive(std::string_view bytes);
 void fat_files(std::string_view bytes);
+void file_list(std::string_view bytes);
 void iso_files(std::string_view bytes);
 void sections(std::string_view bytes);
 
@@ -54,6 +55,7 @@ void safetensors(std::string_view bytes);
 // images.cpp
 void elf(std::string_view bytes);
 void gpt(std::string_view bytes);
+void qcow2(std::string_view bytes);
 void kernel(std::string_view bytes);
 void module_table(std::string_view bytes);
 void pe(std::string_view bytes);

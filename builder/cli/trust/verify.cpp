@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "builder/cli/columns.hpp"
 #include "builder/cli/trust/catalogue_arguments.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "builder/cli/trust/verify_all.hpp"
 #include "builder/cli/trust/verify_subjects.hpp"
+#include "builder/content/deep_check.hpp"
 #include "builder/inspect/format_check.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -30,6 +32,7 @@ struct VerifyArguments {
   bool thorough = false;
   std::string catalogue;
   fs::path first_root;
+  bool deep = false;
 };
 
 /// A subject as people read it: of a path its last name; the whole of it stands above.
@@ -119,6 +122,11 @@ Runner declare_verify(OptionSet& set) {
              "a URL, store, exported tree or folder whose catalogue must have each release as it is")
       .excludes(all);
   declare_first_root(set, arguments->first_root);
+  set.flag(
+         "--deep", arguments->deep,
+         "compare every file inside the images with the signed list of files; reads ext4, squashfs, ISO and "
+         "tar directly and runs nothing")
+      .excludes(all);
   set.set_footer(
       "Without --all the current release of each line is checked, with both digests and its image "
       "structure.\n"
@@ -143,6 +151,10 @@ Runner declare_verify(OptionSet& set) {
     if (!arguments->requirements.empty())
       policies.push_back(policy::parse_policy(policy::text_of(arguments->requirements), "--require"));
     options.format = inspect::format_check(context.processes, context.cancel);
+    std::optional<content::Confinement> confinement;
+    if (arguments->deep)
+      options.content = content::deep_check(context.cancel, {},
+                                            [&](const content::Confinement& held) { confinement = held; });
     options.extras = arguments->strict ? artifacts::Extras::kRefuse : artifacts::Extras::kNote;
     std::vector<std::string> subjects = arguments->subjects;
     if (subjects.empty()) subjects.push_back(context.options.output_dir.native());
@@ -162,7 +174,12 @@ Runner declare_verify(OptionSet& set) {
         }
         for (const policy::Policy& policy : policies) ask_policy(policy, trust, finding, context.clock.now());
         good &= finding.ok;
-        reports.push_back(as_json(finding));
+        core::Json entry = as_json(finding);
+        if (confinement)
+          entry["confinement"] = {{"seccomp", true},
+                                  {"namespaces", confinement->namespaces},
+                                  {"landlock", confinement->landlock}};
+        reports.push_back(std::move(entry));
         text += fmt::format("{}\n{}", context.out.bold(core::escaped(finding.name)),
                             render(finding, context.out));
       }

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -29,15 +31,9 @@ constexpr std::uint64_t kIncompatibleCompressionType = 8;
 /// Header fields by their offsets; all are big-endian.
 class Header {
  public:
-  Header(const std::filesystem::path& file) : name_(file.native()) {
-    const core::Fd fd = core::open_regular(file);
-    file_size_ = core::file_size(fd.get(), name_);
-    std::size_t filled = 0;
-    while (filled < bytes_.size()) {
-      const std::size_t n = core::read_some(fd.get(), std::span(bytes_).subspan(filled), name_);
-      if (n == 0) break;
-      filled += n;
-    }
+  Header(const ImageBytes& file, std::string name) : name_(std::move(name)), file_size_(file.size()) {
+    const auto filled = static_cast<std::size_t>(std::min<std::uint64_t>(file_size_, bytes_.size()));
+    file.read(0, std::span(bytes_).first(filled));
     if (filled < 72 || u32(0) != 0x514649FB) fail("it is not a qcow2 image");
     if (u32(4) != 3) fail(fmt::format("it is version {} of the format, only 3 is accepted", u32(4)));
     if (filled < 104) fail("it ends within its header");
@@ -66,7 +62,7 @@ class Header {
 
  private:
   std::string name_;
-  std::uint64_t file_size_ = 0;
+  std::uint64_t file_size_;
   std::array<std::byte, kHeaderSize> bytes_{};
 };
 
@@ -113,7 +109,12 @@ std::vector<std::string> convert_args(const std::filesystem::path& raw, const st
 }  // namespace
 
 Qcow2Facts read_qcow2_header(const std::filesystem::path& file) {
-  const Header header(file);
+  const core::Fd fd = core::open_regular(file);
+  return read_qcow2_header(FileBytes(fd.get(), file.native()), file.native());
+}
+
+Qcow2Facts read_qcow2_header(const ImageBytes& file, const std::string& name) {
+  const Header header(file, name);
   refuse_features(header);
   const std::uint32_t cluster_bits = header.u32(20);
   if (cluster_bits < kMinClusterBits || cluster_bits > kMaxClusterBits)
@@ -134,7 +135,7 @@ Qcow2Facts read_qcow2_header(const std::filesystem::path& file) {
   header.check_table(header.u64(40), l1_bytes, cluster, "first table");
   header.check_table(header.u64(48), std::uint64_t{header.u32(56)} * cluster, cluster,
                      "reference count table");
-  return {core::Bytes{virtual_size}, core::Bytes{cluster}, compression_of(header)};
+  return {core::Bytes{virtual_size}, core::Bytes{cluster}, compression_of(header), header.u64(40), l1_bytes};
 }
 
 Qcow2Facts check_qcow2(const std::filesystem::path& file, core::ProcessRunner& processes,

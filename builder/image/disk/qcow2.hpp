@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "builder/image/image_bytes.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"
 #include "core/process.hpp"
@@ -20,6 +21,8 @@ struct Qcow2Facts {
   core::Bytes virtual_size;
   core::Bytes cluster_size;
   ClusterCompression compression_type = ClusterCompression::kZlib;  ///< of the clusters that are compressed
+  std::uint64_t l1_offset = 0;                                      ///< of the first table in the file
+  std::uint64_t l1_bytes = 0;
 };
 
 /// Converts the raw image `raw` to the new file `output` (must not exist; removed again on failure) and
@@ -32,6 +35,8 @@ Qcow2Facts write_qcow2(const std::filesystem::path& raw, const std::filesystem::
 /// does not need: backing file, external data file, encryption, snapshots, bitmaps, dirty or corrupt marks,
 /// unknown features.
 Qcow2Facts read_qcow2_header(const std::filesystem::path& file);
+/// The same of bytes that are read otherwise; `name` is for messages.
+Qcow2Facts read_qcow2_header(const ImageBytes& file, const std::string& name);
 
 /// Header, then `qemu-img check`. Throws kImage with what qemu-img found.
 Qcow2Facts check_qcow2(const std::filesystem::path& file, core::ProcessRunner& processes,

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "builder/image/fs/ext4_channel.hpp"
 #include "core/cancel.hpp"
 #include "core/error.hpp"
 #include "core/handle.hpp"
@@ -36,6 +37,20 @@ std::uint64_t size_of(const std::string& bytes) {
 
 std::uint16_t mode_of(const std::string& bytes) {
   return reinterpret_cast<const ext2_inode*>(bytes.data())->i_mode;
+}
+
+/// Type, owner and device of an inode.
+void read_attributes(Ext4File& file) {
+  const auto* inode = reinterpret_cast<const ext2_inode*>(file.bytes.data());
+  file.mode = inode->i_mode;
+  file.uid = inode_uid(*inode);
+  file.gid = inode_gid(*inode);
+  if (!LINUX_S_ISCHR(inode->i_mode) && !LINUX_S_ISBLK(inode->i_mode)) return;
+  // Linux, fs/ext4/inode.c: the first word has the old form of 8 bits each, else the second the new one.
+  const std::uint32_t old_form = inode->i_block[0];
+  const std::uint32_t new_form = inode->i_block[1];
+  file.device_major = old_form != 0 ? old_form >> 8 & 0xff : new_form >> 8 & 0xfff;
+  file.device_minor = old_form != 0 ? old_form & 0xff : (new_form & 0xff) | (new_form >> 12 & 0xfff00);
 }
 
 /// What ext2fs_dir_iterate calls; an exception must not pass through the library.
@@ -102,7 +117,35 @@ Ext4Files::Ext4Files(const std::filesystem::path& image, std::uint64_t offset) {
   }
 }
 
+Ext4Files::Ext4Files(const ImageBytes& bytes) {
+  initialize_ext2_error_table();
+  ext2_filsys raw = nullptr;
+  check(open_ext4(bytes, raw), "open it");
+  state_ = std::make_unique<State>(State{.fs = core::Handle<&ext2fs_free>(raw)});
+}
+
 Ext4Files::~Ext4Files() = default;
+
+std::map<std::string, std::string> Ext4Files::attributes(std::uint32_t inode) const {
+  ext2_xattr_handle* raw = nullptr;
+  check(ext2fs_xattrs_open(state_->fs.get(), inode, &raw), "open extended attributes");
+  struct Close {
+    void operator()(ext2_xattr_handle* handle) const { ext2fs_xattrs_close(&handle); }
+  };
+  const std::unique_ptr<ext2_xattr_handle, Close> handle(raw);
+  check(ext2fs_xattrs_read(raw), "read extended attributes");
+  std::map<std::string, std::string> found;
+  const auto take = [](char* name, char* value, std::size_t size, void* data) {
+    try {
+      static_cast<std::map<std::string, std::string>*>(data)->emplace(name, std::string(value, size));
+      return 0;
+    } catch (const std::bad_alloc&) {
+      return XATTR_ABORT;
+    }
+  };
+  check(ext2fs_xattrs_iterate(raw, take, &found), "read extended attributes");
+  return found;
+}
 
 std::string Ext4Files::inode_bytes(std::uint32_t inode) const {
   std::string bytes(EXT2_INODE_SIZE(state_->fs->super), '\0');
@@ -129,12 +172,18 @@ void Ext4Files::read(std::uint32_t inode, const std::function<void(std::string_v
 void Ext4Files::visit(const std::function<void(const Ext4File&)>& visitor) const {
   std::set<std::uint32_t> seen{EXT2_ROOT_INO};
   std::vector<std::pair<std::string, std::uint32_t>> ahead{{"", EXT2_ROOT_INO}};
-  visitor({.path = ".", .inode = EXT2_ROOT_INO, .bytes = inode_bytes(EXT2_ROOT_INO), .link_target = {}});
+  Ext4File root{.path = ".", .inode = EXT2_ROOT_INO, .bytes = inode_bytes(EXT2_ROOT_INO), .link_target = {}};
+  read_attributes(root);
+  visitor(root);
   while (!ahead.empty()) {
     const auto [folder, number] = std::move(ahead.back());
     ahead.pop_back();
     for (const auto& [name, inode] : state_->names_in(number)) {
+      if (name.empty() || name.find('/') != std::string::npos || name.find('\0') != std::string::npos)
+        throw Error(Kind::kImage, "the ext4 file system has a name that no file can have: " +
+                                      core::escaped(folder + name, 200));
       Ext4File file{.path = folder + name, .inode = inode, .bytes = inode_bytes(inode), .link_target = {}};
+      read_attributes(file);
       const std::uint16_t mode = mode_of(file.bytes);
       file.is_regular = LINUX_S_ISREG(mode);
       file.size = file.is_regular ? size_of(file.bytes) : 0;

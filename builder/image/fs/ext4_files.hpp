@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "builder/image/image_bytes.hpp"
+
 namespace imgforge::image {
 
 /// A file with its first path.
@@ -19,7 +21,12 @@ struct Ext4File {
   std::uint32_t inode = 0;  ///< number
   std::string bytes;        ///< the inode as it is stored
   bool is_regular = false;
-  std::uint64_t size = 0;   ///< bytes of content
+  std::uint64_t size = 0;  ///< bytes of content
+  std::uint32_t mode = 0;  ///< type and permissions, as in stat(2)
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint32_t device_major = 0;
+  std::uint32_t device_minor = 0;
   std::string link_target;  ///< of a symbolic link
 };
 
@@ -28,13 +35,18 @@ class Ext4Files {
   /// Opens the file system that begins `offset` bytes into `image`, read-only; wrong checksums are no
   /// hindrance. Throws kImage.
   Ext4Files(const std::filesystem::path& image, std::uint64_t offset);
+  /// The same of bytes that are read otherwise and outlive it; what blocks are used for is not known then.
+  explicit Ext4Files(const ImageBytes& bytes);
   ~Ext4Files();
 
   /// Every path of the directories, hard links again by each name. Throws kImage for directories that hold
-  /// themselves or are damaged, kUnsafe for one of more than a million names.
+  /// themselves or are damaged and for names that no file can have, kUnsafe for one of more than a million
+  /// names.
   void visit(const std::function<void(const Ext4File&)>& visitor) const;
   /// The content of a regular file, piece by piece. Throws kImage.
   void read(std::uint32_t inode, const std::function<void(std::string_view)>& sink) const;
+  /// Extended attributes by their full names. Throws kImage.
+  std::map<std::string, std::string> attributes(std::uint32_t inode) const;
   /// The inode as it is stored.
   std::string inode_bytes(std::uint32_t inode) const;
 
