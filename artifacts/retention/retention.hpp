@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/clock.hpp"
+#include "core/iso_time.hpp"
 
 namespace imgforge::artifacts {
 
@@ -43,7 +44,6 @@ std::vector<std::vector<std::string>> apply_policy(const RetentionPolicy& policy
 /// "30d", "12h", "2w", "6m" (of 30 days), "1y" (of 365 days) as a time. Throws kUsage.
 std::chrono::seconds parse_age(std::string_view text);
 
-/// "2026-11-20T01:02:03Z" as a time; nothing for another text.
-std::optional<core::UnixTime> parse_iso_time(std::string_view text);
+using core::parse_iso_time;
 
 }  // namespace imgforge::artifacts

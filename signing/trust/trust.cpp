@@ -1,9 +1,6 @@
 #include "signing/trust/trust.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -21,17 +18,6 @@ using core::Kind;
 namespace {
 
 constexpr std::size_t kLineLength = 56;
-
-/// A place that anybody may change cannot say whom to trust.
-void refuse_world_writable(const std::filesystem::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) throw core::system_error(errno, "cannot examine", path.native());
-  if ((status.st_mode & S_IWOTH) != 0) {
-    throw Error(Kind::kPermission,
-                "everybody may write to " + core::escaped(path.native()) + ", so it cannot say whom to trust")
-        .hint("chmod o-w " + core::escaped(path.native()));
-  }
-}
 
 std::vector<std::filesystem::path> public_key_files(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
@@ -63,6 +49,7 @@ void TrustStore::add_folder(const std::filesystem::path& folder) {
     refuse_world_writable(file);
     add(file.stem().string(), load_public_key(file));
   }
+  for (KeyRule& rule : load_key_rules(folder)) rules_.push_back(std::move(rule));
 }
 
 void TrustStore::add(std::string_view line_or_path) {
@@ -94,10 +81,17 @@ std::string TrustStore::describe(const PublicKey& key) const {
          ")";
 }
 
+void TrustStore::require_valid(const PublicKey& key) const {
+  for (const KeyRule& rule : rules_) {
+    if (rule.key.same_key(key)) rule.require(now_, describe(key));
+  }
+}
+
 NamedSignature TrustStore::verify(const core::Digest& blake2b512, std::string_view minisig) const {
   std::vector<PublicKey> keys;
   for (const TrustedKey& trusted : keys_) keys.push_back(trusted.key);
   VerifiedSignature result = signing::verify(keys, blake2b512, minisig);
+  require_valid(result.key);
   return {describe(result.key), result.key, std::move(result.trusted_comment)};
 }
 

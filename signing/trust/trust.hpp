@@ -8,7 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/clock.hpp"
 #include "signing/minisign/minisign.hpp"
+#include "signing/trust/key_rules.hpp"
 
 namespace imgforge::signing {
 
@@ -26,9 +28,13 @@ struct NamedSignature {
 
 class TrustStore {
  public:
-  /// Adds every `*.pub` of a folder, in the order of the names. A folder that is missing adds nothing. Throws
-  /// kSignature for a file that is no usable key, kPermission when everybody may write to the folder or a
-  /// file.
+  /// Keys count or not at the time `now`. What a signature says about its own time proves nothing.
+  explicit TrustStore(core::UnixTime now = core::system_clock().now()) : now_(now) {}
+
+  /// Adds every `*.pub` of a folder, in the order of the names, and the rules of its `trust.json`, which hold
+  /// for all keys of the store wherever they come from. A folder that is missing adds nothing. Throws
+  /// kSignature for a file that is no usable key or damaged, kPermission when everybody may write to the
+  /// folder or a file.
   void add_folder(const std::filesystem::path& folder);
   /// Adds what --public-key takes: the 56-character line of a key, or the path of a .pub file.
   void add(std::string_view line_or_path);
@@ -42,13 +48,18 @@ class TrustStore {
   /// "alice (RWQf6L...)", or "unknown key (RWQf6L...)".
   std::string describe(const PublicKey& key) const;
 
-  /// Like signing::verify against all keys of the store; an empty store is kSignature with a hint how to
-  /// trust a key.
+  /// Throws kSignature with its reason when a rule says that the key does not count now.
+  void require_valid(const PublicKey& key) const;
+
+  /// Like signing::verify against all keys of the store, whose signer has to be valid now; an empty store is
+  /// kSignature with a hint how to trust a key.
   NamedSignature verify(const core::Digest& blake2b512, std::string_view minisig) const;
   NamedSignature verify(std::string_view message, std::string_view minisig) const;
 
  private:
   std::vector<TrustedKey> keys_;
+  std::vector<KeyRule> rules_;  // of all folders: each can only take trust away
+  core::UnixTime now_;
 };
 
 /// Writes `<folder>/<name>.pub`, so that add_folder finds it. The comment of the source is not kept. The same

@@ -1,4 +1,4 @@
-// minisign's files and envelopes. What is read must be written as it was read.
+// minisign's files, envelopes, and the rules of trusted keys. What is read must be written as it was read.
 #include <stdexcept>
 
 #include "fuzz/table.hpp"
@@ -6,6 +6,7 @@
 #include "signing/keys/public_key.hpp"
 #include "signing/keys/secret_key.hpp"
 #include "signing/minisign/minisign.hpp"
+#include "signing/trust/key_rules.hpp"
 
 namespace imgforge::fuzz {
 
@@ -30,6 +31,12 @@ void dsse(std::string_view bytes) {
 /// Without a passphrase: to derive a key takes too long to be done often.
 void minisign_secret_key(std::string_view bytes) {
   signing::SecretKey::parse(bytes);
+}
+
+void key_rules(std::string_view bytes) {
+  const std::string text = signing::print_key_rules(signing::parse_key_rules(bytes));
+  if (signing::print_key_rules(signing::parse_key_rules(text)) != text)
+    throw std::logic_error("rules of keys change when they are read again");
 }
 
 }  // namespace imgforge::fuzz

@@ -29,6 +29,7 @@ void unpacked(std::string_view bytes);
 void url(std::string_view bytes);
 
 // signatures.cpp
+void key_rules(std::string_view bytes);
 void minisign_public_key(std::string_view bytes);
 void minisign_secret_key(std::string_view bytes);
 void dsse(std::string_view bytes);

@@ -41,6 +41,7 @@ constexpr Target kTargets[] = {
     {"kernel", kernel},
     {"lock", lock_file},
     {"manifest", manifest},
+    {"key_rules", key_rules},
     {"minisign_public_key", minisign_public_key},
     {"minisign_secret_key", minisign_secret_key},
     {"minisign_signature", minisign_signature},

@@ -6,6 +6,7 @@
 #include "builder/cli/trust/keys.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
+#include "core/iso_time.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 #include "signing/efi/secure_boot_keys.hpp"
@@ -21,6 +22,8 @@ struct KeyArguments {
   std::string name;
   std::string format = "minisign";
   std::string key;
+  std::string reason;
+  std::string since;
   bool no_passphrase = false;
   bool secure_boot = false;
   bool sigstore = false;
@@ -115,6 +118,16 @@ int generate_secure_boot(Context& context, const KeyArguments& arguments) {
   return 0;
 }
 
+/// Empty for a key that counts now, else why it does not: "revoked_key", "expired", "not_yet_valid".
+std::string_view refusal(const signing::TrustStore& trust, const signing::PublicKey& key) {
+  try {
+    trust.require_valid(key);
+  } catch (const core::Error& error) {
+    return core::reason_name(error.reason());
+  }
+  return {};
+}
+
 int show(Context& context) {
   const signing::TrustStore trust = load_trust({});
   core::Json rows = core::Json::array();
@@ -122,8 +135,11 @@ int show(Context& context) {
   for (const signing::TrustedKey& key : trust.keys()) {
     const fs::path secret = keys_folder() / (key.name + ".key");
     const bool own = fs::exists(secret);
+    const std::string_view refused = refusal(trust, key.key);
     rows.push_back({{"name", key.name}, {"id", key.key.id()}, {"public_key", key.key.line()}, {"own", own}});
-    text += fmt::format("{:<24} {}  {}\n", key.name, key.key.line(), own ? "yours" : "trusted");
+    if (!refused.empty()) rows.back()["refused"] = refused;
+    text += fmt::format("{:<24} {}  {}{}{}\n", key.name, key.key.line(), own ? "yours" : "trusted",
+                        refused.empty() ? "" : ", refused: ", refused);
   }
   if (text.empty())
     text = "no keys: make one with imgforge key generate NAME, or trust one with imgforge key trust FILE\n";
@@ -163,6 +179,31 @@ int export_key(Context&, const KeyArguments& arguments) {
   return 0;
 }
 
+int revoke(Context& context, const KeyArguments& arguments) {
+  const signing::TrustStore trust = load_trust({});
+  const auto named = std::find_if(trust.keys().begin(), trust.keys().end(),
+                                  [&](const signing::TrustedKey& k) { return k.name == arguments.key; });
+  const bool is_file = named == trust.keys().end() && fs::exists(arguments.key);
+  const signing::PublicKey key = named != trust.keys().end() ? named->key
+                                 : is_file                   ? signing::load_public_key(arguments.key)
+                                                             : signing::PublicKey::parse(arguments.key);
+  const auto since = arguments.since.empty() ? context.clock.now() : core::parse_iso_time(arguments.since);
+  if (!since) {
+    throw core::Error(core::Kind::kUsage, "\"" + core::escaped(arguments.since) + "\" is not a time")
+        .hint("write it in UTC, such as 2026-11-20T01:02:03Z");
+  }
+  std::error_code error;
+  fs::create_directories(trusted_folder(), error);
+  if (error) throw core::system_error(error.value(), "cannot create folder", trusted_folder().native());
+  signing::revoke_key(trusted_folder(), key, {*since, arguments.reason});
+  print(context.options.json
+            ? core::print_json({{"schema", 1},
+                                {"public_key", key.line()},
+                                {"revoked", {{"at", core::iso_time(*since)}, {"reason", arguments.reason}}}})
+            : fmt::format("revoked {}: nothing that it signed is accepted here\n", trust.describe(key)));
+  return 0;
+}
+
 }  // namespace
 
 Runner declare_key(OptionSet& set) {
@@ -195,6 +236,12 @@ Runner declare_key(OptionSet& set) {
   trusting.positional("key", arguments->key, "a .pub file, or the 56-character line out of one").required();
   trusting.option("--name", arguments->name, "name to show for it [the file's name]");
   trusting.set_runner([arguments](Context& context) { return trust(context, *arguments); });
+  OptionSet& revoking = set.command("revoke", "accept no signature of a key any more");
+  revoking.positional("key", arguments->key, "name of a trusted key, a .pub file, or a key line").required();
+  revoking.option("--reason", arguments->reason, "why, in one line; shown to whoever verifies").required();
+  revoking.option("--since", arguments->since,
+                  "from when it cannot be relied on, as 2026-11-20T01:02:03Z [now]");
+  revoking.set_runner([arguments](Context& context) { return revoke(context, *arguments); });
   return {};
 }
 

@@ -17,6 +17,13 @@ namespace imgforge::cli {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Keys and revocations of whoever runs the machine; a user's folder cannot lift them.
+constexpr const char* kSystemTrustedFolder = "/etc/imgforge/trusted";
+
+}  // namespace
+
 void declare_passphrase(OptionSet& set, PassphraseArguments& arguments) {
   set.option("--passphrase-file", arguments.file, "read the key's passphrase from a file of mode 0600");
   set.option("--passphrase-fd", arguments.fd, "read the key's passphrase from an open descriptor");
@@ -111,6 +118,7 @@ std::shared_ptr<std::vector<std::string>> declare_public_keys(OptionSet& set) {
 
 signing::TrustStore load_trust(const std::vector<std::string>& more) {
   signing::TrustStore trust;
+  trust.add_folder(kSystemTrustedFolder);
   trust.add_folder(trusted_folder());
   for (const std::string& key : more) trust.add(key);
   return trust;

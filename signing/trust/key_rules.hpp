@@ -1,0 +1,54 @@
+// What a folder of trusted keys says about keys besides their names: from when until when one counts, and
+// whether it was revoked. The file `trust.json` lies beside the .pub files:
+//
+//   {"schema": 1, "keys": [{"public_key": "RW...", "valid_from": "2026-01-01T00:00:00Z",
+//     "valid_until": "2027-01-01T00:00:00Z", "revoked": {"at": "2026-05-01T00:00:00Z", "reason": "laptop
+//     lost"}}]}
+//
+// All members of a key but `public_key` may be absent. A file that is not exactly like this is refused.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/clock.hpp"
+#include "signing/keys/public_key.hpp"
+
+namespace imgforge::signing {
+
+constexpr const char* kKeyRulesFile = "trust.json";
+
+struct Revocation {
+  core::UnixTime at;   ///< from when its signatures cannot be relied on
+  std::string reason;  ///< one line
+};
+
+struct KeyRule {
+  PublicKey key;  ///< meant by its 32 bytes, whatever the id is
+  std::optional<core::UnixTime> valid_from;
+  std::optional<core::UnixTime> valid_until;  ///< the first second in which it counts no more
+  std::optional<Revocation> revoked;
+
+  /// Throws kSignature with its reason when the key does not count at `now`: revoked, expired, not yet valid.
+  /// A revoked key never counts, for a lost key can sign with any date. `name` is for the message.
+  void require(core::UnixTime now, std::string_view name) const;
+};
+
+/// Throws kSignature (malformed) for unknown members, duplicate ones, wrong types, a key that is named twice,
+/// an empty time of validity.
+std::vector<KeyRule> parse_key_rules(std::string_view text);
+std::string print_key_rules(const std::vector<KeyRule>& rules);
+
+/// The rules of a folder; none when it has no such file. Throws kPermission when everybody may write to it.
+std::vector<KeyRule> load_key_rules(const std::filesystem::path& folder);
+/// Records in the folder's file, in one step, that a key is revoked. One that is revoked already keeps the
+/// earlier of both times, and its reason.
+void revoke_key(const std::filesystem::path& folder, const PublicKey& key, const Revocation& revocation);
+
+/// A place that everybody may change cannot say whom to trust: kPermission.
+void refuse_world_writable(const std::filesystem::path& path);
+
+}  // namespace imgforge::signing
