@@ -6,6 +6,7 @@
 #include "artifacts/store/inventory.hpp"
 #include "artifacts/store/release_reference.hpp"
 #include "builder/cli/compare_files.hpp"
+#include "builder/cli/diff_sections.hpp"
 #include "builder/cli/inspect_tools.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "core/error.hpp"
@@ -15,7 +16,6 @@
 namespace imgforge::cli {
 namespace {
 
-using artifacts::Change;
 using artifacts::DiffRow;
 
 struct Arguments {
@@ -24,13 +24,6 @@ struct Arguments {
   bool files = false;
   bool markdown = false;
   bool bytes = false;
-};
-
-/// A titled list of the comparison.
-struct Section {
-  const char* title;
-  const char* key;  ///< in JSON
-  std::vector<DiffRow> rows;
 };
 
 /// The release that `reference` came after: what it was derived from, or the one built before it.
@@ -54,36 +47,6 @@ std::string predecessor(Context& context, const std::string& reference) {
       .hint("name two: imgforge diff A B");
 }
 
-std::string count_text(const std::vector<DiffRow>& rows) {
-  std::vector<std::string> words;
-  for (const Change change : {Change::kAdded, Change::kRemoved, Change::kChanged}) {
-    const auto count =
-        std::count_if(rows.begin(), rows.end(), [&](const DiffRow& row) { return row.change == change; });
-    if (count > 0) words.push_back(fmt::format("{} {}", count, artifacts::change_name(change)));
-  }
-  return core::join(words, ", ");
-}
-
-std::string as_text(const std::string& title, const std::vector<Section>& sections, const Style& style) {
-  std::string text = style.bold(title) + "\n";
-  for (const Section& section : sections) {
-    if (section.rows.empty()) continue;
-    text += fmt::format("{}: {}\n", section.title, count_text(section.rows));
-    for (const DiffRow& row : section.rows) {
-      const std::string name = core::escaped(row.name);
-      const std::string before = core::escaped(row.before);
-      const std::string after = core::escaped(row.after);
-      if (row.change == Change::kAdded) text += fmt::format("  {} {} {}\n", style.good("+"), name, after);
-      if (row.change == Change::kRemoved) text += fmt::format("  {} {} {}\n", style.bad("-"), name, before);
-      if (row.change == Change::kChanged)
-        text += fmt::format("  {} {} {} -> {}\n", style.warn("~"), name, before, after);
-    }
-  }
-  if (std::all_of(sections.begin(), sections.end(), [](const Section& s) { return s.rows.empty(); }))
-    text += "no difference\n";
-  return text;
-}
-
 /// A text between backticks in a cell of a table (GitHub Flavored Markdown).
 std::string cell(const std::string& text) {
   if (text.empty()) return "";
@@ -94,34 +57,16 @@ std::string cell(const std::string& text) {
 }
 
 std::string as_markdown(const std::string& line, const std::string& before, const std::string& after,
-                        const std::vector<Section>& sections) {
+                        const std::vector<DiffSection>& sections) {
   std::string text = fmt::format("# {} {}\n\nChanges since {}.\n", line, after, before);
-  for (const Section& section : sections) {
+  for (const DiffSection& section : sections) {
     if (section.rows.empty()) continue;
     text += fmt::format("\n## {}\n\n{}.\n\n| | before | after |\n|---|---|---|\n", section.title,
-                        count_text(section.rows));
+                        diff_counts(section.rows));
     for (const DiffRow& row : section.rows)
       text += fmt::format("| {} | {} | {} |\n", cell(row.name), cell(row.before), cell(row.after));
   }
   return text;
-}
-
-core::Json as_json(const artifacts::Manifest& before, const artifacts::Manifest& after,
-                   const std::vector<Section>& sections) {
-  core::Json json{{"schema", 1},
-                  {"before", before.line() + "@" + before.version},
-                  {"after", after.line() + "@" + after.version}};
-  for (const Section& section : sections) {
-    core::Json rows = core::Json::array();
-    for (const DiffRow& row : section.rows) {
-      rows.push_back({{"name", row.name},
-                      {"change", artifacts::change_name(row.change)},
-                      {"before", row.change == Change::kAdded ? core::Json() : core::Json(row.before)},
-                      {"after", row.change == Change::kRemoved ? core::Json() : core::Json(row.after)}});
-    }
-    json[section.key] = rows;
-  }
-  return json;
 }
 
 std::map<std::string, std::string> files_of(Context& context, const NamedArtifact& named) {
@@ -151,10 +96,10 @@ int diff(Context& context, const Arguments& arguments) {
   if (!before.manifest)
     throw core::Error(core::Kind::kUsage, before.file.native() + " belongs to no release");
   const artifacts::ReleaseDiff found = artifacts::diff_releases(*before.manifest, *after.manifest);
-  std::vector<Section> sections{{"Packages", "packages", found.packages},
-                                {"Artifacts", "artifacts", found.artifacts},
-                                {"Boot times", "boots", found.boots},
-                                {"Configuration", "fields", found.fields}};
+  std::vector<DiffSection> sections{{"Packages", "packages", found.packages},
+                                    {"Artifacts", "artifacts", found.artifacts},
+                                    {"Boot times", "boots", found.boots},
+                                    {"Configuration", "fields", found.fields}};
   if (arguments.files)
     sections.push_back(
         {"Files", "files", artifacts::diff_values(files_of(context, before), files_of(context, after))});
@@ -163,10 +108,10 @@ int diff(Context& context, const Arguments& arguments) {
       fmt::format("{} {} -> {}{}", before.manifest->line(), old_name,
                   before.manifest->line() == after.manifest->line() ? "" : after.manifest->line() + " ",
                   after.manifest->version);
-  print(context.options.json ? core::print_json(as_json(*before.manifest, *after.manifest, sections))
+  print(context.options.json ? core::print_json(diff_json(*before.manifest, *after.manifest, sections))
         : arguments.markdown
             ? as_markdown(after.manifest->line(), old_name, after.manifest->version, sections)
-            : as_text(title, sections, context.out));
+            : diff_text(title, sections, context.out));
   return 0;
 }
 

@@ -23,8 +23,8 @@ struct SecurityDatabase {
   std::vector<std::string> origins;  ///< "v3.19 main", one a file
 };
 
-/// Reads all *.json of a folder. Throws kUsage when there are none, kIntegrity for a file of another form or
-/// beyond the bounds (64 MiB a file).
+/// Reads all *.json of a folder. Throws kUsage when there are none, kIntegrity for a file of another form,
+/// kUnsafe for one larger than 64 MiB.
 SecurityDatabase read_security_database(const std::filesystem::path& folder);
 
 /// A package of a release that a newer version of mends something.

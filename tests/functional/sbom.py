@@ -46,6 +46,29 @@ class Sbom(MirrorCase):
         self.assertEqual(openrc["licenses"], [{"expression": "BSD-2-Clause"}])
         self.assertTrue(openrc["purl"].startswith("pkg:apk/alpine/openrc@"))
 
+    def test_diff_names_what_one_release_alone_has(self):
+        recipe = self.scratch / "fewer.yaml"
+        recipe.write_text(RECIPE.format(release=RELEASE, key=self.mirror.key).replace("name: listed", "name: fewer")
+                          .replace("add: [openrc], ", ""))
+        self.ok("build", recipe, "--allow-host-files", "--mirror", self.mirror.url())
+        version = self.packages["openrc"]["version"]
+        report = json.loads(self.ok("sbom", "diff", "fewer", "listed", "--json").stdout)
+        self.assertIn({"name": "openrc", "change": "added", "before": None, "after": version}, report["packages"])
+        self.assertNotIn("busybox", {row["name"] for row in report["packages"]})
+        self.assertEqual((report["licences"], report["models"]), ([], []))
+        self.assertIn(f"- openrc {version}", self.ok("sbom", "diff", "listed", "fewer").stdout)
+        self.assertIn("no difference", self.ok("sbom", "diff", "listed", "listed").stdout)
+        self.fails(2, "sbom", says="sbom diff BEFORE AFTER")
+
+    def test_diff_reads_no_manifest_that_nobody_trusted_signed(self):
+        file = self.release / "manifest.json"
+        mode, content = file.stat().st_mode, file.read_bytes()
+        file.chmod(0o644)
+        self.addCleanup(lambda: (file.write_bytes(content), file.chmod(mode)))
+        flip_byte(file, 100)
+        result = self.fails(3, "sbom", "diff", "listed", "listed", says="no manifest that a trusted key signed")
+        self.assertEqual(result.stdout, "")
+
     def test_a_changed_document_is_not_printed(self):
         file = self.release / "sbom.cdx.json"
         mode, content = file.stat().st_mode, file.read_bytes()

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <set>
 
+#include "builder/cli/diff_sections.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "builder/cli/trust/trusted_release.hpp"
+#include "builder/sbom/difference.hpp"
 #include "builder/sbom/security_database.hpp"
+#include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -21,7 +24,25 @@ struct SbomArguments {
   std::string reference;
   std::vector<std::string> public_keys;
   std::string format = "spdx";
+  std::string before;
+  std::string after;
 };
+
+/// What two releases do not both consist of; the exit code is 0 whatever differs, as that of imgforge diff.
+int sbom_diff(Context& context, const SbomArguments& arguments) {
+  const TrustedRelease older = find_trusted(context, arguments.before, arguments.public_keys);
+  const TrustedRelease newer = find_trusted(context, arguments.after, arguments.public_keys);
+  const Manifest& before = older.manifest.manifest();
+  const Manifest& after = newer.manifest.manifest();
+  const sbom::Difference found = sbom::difference(before, after);
+  const std::vector<DiffSection> sections{{"Packages", "packages", found.packages},
+                                          {"Licences", "licences", found.licences},
+                                          {"Models", "models", found.models}};
+  print(context.options.json ? core::print_json(diff_json(before, after, sections))
+                             : diff_text(older.location.reference() + " -> " + newer.location.reference(),
+                                         sections, context.out));
+  return 0;
+}
 
 /// The document of the release when it has one, checked against the signed manifest; else made now.
 std::string bill_of(const TrustedRelease& release, const std::string& format) {
@@ -89,15 +110,29 @@ int scan(Context& context, const ScanArguments& arguments) {
 Runner declare_sbom(OptionSet& set) {
   auto arguments = std::make_shared<SbomArguments>();
   declare_trusted(set, arguments->reference, arguments->public_keys);
+  set.find("release").required(false);  // "diff" takes its place
   set.option("--format", arguments->format, "spdx (2.3) or cyclonedx (1.6), both JSON")
       .one_of({"spdx", "cyclonedx"})
       .show_default();
   set.set_footer(
-      "Prints the document of the release, checked against its signed manifest; what changed between two "
-      "releases "
-      "says\nimgforge diff.\n"
+      "Prints the document of the release, checked against its signed manifest.\n"
       "Example: imgforge sbom hello-boot --format cyclonedx");
+  set.set_commands(OptionSet::Commands::kOptional);
+  OptionSet& comparing =
+      set.command("diff", "say which packages, licences and models two releases differ in");
+  comparing.positional("before", arguments->before, "a release, as above").required();
+  comparing.positional("after", arguments->after, "the release to compare it with").required();
+  comparing.option("--public-key", arguments->public_keys,
+                   "a .pub file or key line to trust besides yours; repeatable");
+  comparing.set_footer(
+      "Reads the signed manifests alone. Everything else that changed says imgforge diff.\n"
+      "Example: imgforge sbom diff hello-boot@v20261120 hello-boot");
+  comparing.set_runner([arguments](Context& context) { return sbom_diff(context, *arguments); });
   return [arguments](Context& context) {
+    if (arguments->reference.empty()) {
+      throw core::Error(core::Kind::kUsage, "sbom needs a release, or: sbom diff BEFORE AFTER")
+          .hint("imgforge sbom --help");
+    }
     print(bill_of(find_trusted(context, arguments->reference, arguments->public_keys), arguments->format));
     return 0;
   };
