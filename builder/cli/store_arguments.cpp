@@ -43,8 +43,23 @@ std::string text_table(const std::vector<std::vector<std::string>>& rows, const 
 
 std::string SignatureClaim::text() const {
   if (status == "trusted") return signer;
+  if (status == "refused") return "refused key " + signer;
   return status == "unknown" ? "unknown key " + signer : status;
 }
+
+namespace {
+
+/// Whether a trusted key counts now: its time has come and is not over, and nobody has revoked it.
+bool is_valid(const signing::TrustStore& trust, const signing::PublicKey& key) {
+  try {
+    trust.require_valid(key);
+    return true;
+  } catch (const core::Error&) {
+    return false;
+  }
+}
+
+}  // namespace
 
 SignatureClaim signature_claim(const InventoryRelease& release, const signing::TrustStore& trust) {
   if (release.signature.empty()) {
@@ -54,7 +69,7 @@ SignatureClaim signature_claim(const InventoryRelease& release, const signing::T
   try {
     const signing::KeyId id = signing::Signature::parse(release.signature).key_id;
     for (const signing::TrustedKey& key : trust.keys()) {
-      if (key.key.raw_id() == id) return {"trusted", key.name};
+      if (key.key.raw_id() == id) return {is_valid(trust, key.key) ? "trusted" : "refused", key.name};
     }
     return {"unknown", signing::key_id_text(id)};
   } catch (const core::Error&) {

@@ -22,7 +22,8 @@ std::string text_table(const std::vector<std::vector<std::string>>& rows, const 
 
 /// Whose signature a release's manifest carries, by the key id alone.
 struct SignatureClaim {
-  std::string status;  ///< "trusted", "unknown", "unsigned", "missing", "damaged"
+  std::string status;  ///< "trusted", "refused" (not now, or never again), "unknown", "unsigned", "missing",
+                       ///< "damaged"
   std::string signer;  ///< name of the trusted key, or the id of an unknown one
   std::string text() const;
 };

@@ -74,6 +74,7 @@ Statement open_statement(std::string_view envelope, const artifacts::Manifest& m
   for (const signing::TrustedKey& key : trust.keys()) keys.push_back(key.key);
   Statement statement;
   statement.signers = signing::dsse_verify(opened, kPayloadType, keys);
+  for (const signing::PublicKey& key : statement.signers) trust.require_valid(key);
   try {
     const Json json =
         core::parse_json(opened.payload, "statement", {.bytes = signing::kMaxEnvelope, .depth = 16});

@@ -39,6 +39,7 @@ class Keys(StoreCase):
         self.assertIn("revoked_key", self.reasons("--public-key", line))
         self.assertIn("laptop lost", self.fails(3, "verify", self.release("v20260103") / "manifest.json").stdout)
         self.fails(3, "sbom", LINE)
+        self.assertEqual(self.json("list")["releases"][0]["signature"], {"status": "refused", "signer": "me"})
         self.assertIn("refused: revoked_key", self.ok("key", "show").stdout)
         self.assertEqual(self.json("key", "show")["keys"][0]["refused"], "revoked_key")
         # To trust the key again does not lift its revocation.

@@ -51,7 +51,9 @@ std::vector<CheckRow> check_other_formats(const fs::path& directory, const signi
   };
   const std::vector<signing::P256PublicKey> sigstore = trusted_sigstore_keys();
   add(artifacts::kSshSignatureFile, [&](const std::string& text) {
-    return "SSH, by " + trust.describe(signing::ssh_verify(text, manifest(), keys));
+    const signing::PublicKey key = signing::ssh_verify(text, manifest(), keys);
+    trust.require_valid(key);
+    return "SSH, by " + trust.describe(key);
   });
   add(artifacts::kSigstoreFile, [&](const std::string& text) {
     signing::sigstore_verify(text, manifest(), sigstore);
