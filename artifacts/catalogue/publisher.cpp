@@ -171,7 +171,7 @@ Json meta_of(const std::string& text, std::uint64_t version) {
 
 }  // namespace
 
-RoleSigner role_signer(std::shared_ptr<const signing::SecretKey> key) {
+RoleSigner role_signer(std::shared_ptr<const signing::RawSigner> key) {
   const signing::Ed25519Public point = key->public_key().point();
   return {point,
           [key = std::move(key)](std::span<const std::uint8_t> bytes) { return key->sign_raw(bytes); }};

@@ -21,7 +21,7 @@ struct RoleSigner {
   signing::Ed25519Public key{};
   std::function<signing::Ed25519Signature(std::span<const std::uint8_t>)> sign;
 };
-RoleSigner role_signer(std::shared_ptr<const signing::SecretKey> key);
+RoleSigner role_signer(std::shared_ptr<const signing::RawSigner> key);
 
 /// What a new root says. What is left out stays as the root before has it.
 struct RootPlan {

@@ -170,7 +170,8 @@ Release Tree::add_release(const Candidate& candidate) {
     names.push_back(std::string(artifacts::kManifestFile) + artifacts::kSignatureSuffix);
     names.push_back(std::string(artifacts::kSumsFile) + artifacts::kSignatureSuffix);
   }
-  for (std::string& name : artifacts::companions_in(candidate.directory)) names.push_back(std::move(name));
+  const std::vector<std::string> companions = artifacts::companions_in(candidate.directory);
+  names.insert(names.end(), companions.begin(), companions.end());
   for (const auto& artifact : manifest.artifacts) names.push_back(artifact.file);
   for (const auto& document : manifest.documents) names.push_back(document.file);
   for (const std::string& name : names) bring(candidate.directory / name, folder + "/" + name);
@@ -181,6 +182,11 @@ Release Tree::add_release(const Candidate& candidate) {
     sums_[release.path_of(document.file)] = document.sha256;
   sums_[folder + "/" + artifacts::kSumsFile] =
       core::digest_of_file(core::HashAlgorithm::kSha256, root_ / folder / artifacts::kSumsFile);
+  for (const std::string& name : companions) {
+    if (name.ends_with(artifacts::kSignatureSuffix) || name.ends_with(".asc")) continue;
+    const std::string path = folder + "/" + name;
+    sums_[path] = core::digest_of_file(core::HashAlgorithm::kSha256, root_ / path);
+  }
   add_incus_metadata(release);
   return release;
 }

@@ -6,6 +6,7 @@
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "signing/keys/ssh_wire.hpp"
 
 namespace imgforge::signing {
 namespace {
@@ -15,7 +16,6 @@ using core::Kind;
 using core::Reason;
 
 constexpr std::string_view kMagic = "SSHSIG";
-constexpr std::string_view kAlgorithm = "ssh-ed25519";
 constexpr std::string_view kHash = "sha512";
 constexpr std::string_view kBegin = "-----BEGIN SSH SIGNATURE-----\n";
 constexpr std::string_view kEnd = "-----END SSH SIGNATURE-----\n";
@@ -27,17 +27,6 @@ Error malformed(const std::string& why) {
   return std::move(Error(Kind::kSignature, "malformed SSH signature: " + why).reason(Reason::kMalformed));
 }
 
-std::string number(std::uint32_t value) {
-  std::string out;
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((value >> shift) & 0xff);
-  return out;
-}
-
-/// A string of the protocol: its length, then its bytes.
-std::string field(std::string_view bytes) {
-  return number(static_cast<std::uint32_t>(bytes.size())) + std::string(bytes);
-}
-
 std::string_view as_text(std::span<const std::uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -46,40 +35,11 @@ std::span<const std::uint8_t> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-std::string key_blob(const PublicKey& key) {
-  return field(kAlgorithm) + field(as_text(key.point()));
-}
-
 std::string signed_bytes(std::string_view message) {
   const core::Digest digest = core::digest_of(core::HashAlgorithm::kSha512, message);
-  return std::string(kMagic) + field(kSshNamespace) + field("") + field(kHash) +
-         field(as_text(digest.bytes()));
+  return std::string(kMagic) + ssh_field(kSshNamespace) + ssh_field("") + ssh_field(kHash) +
+         ssh_field(as_text(digest.bytes()));
 }
-
-/// Reads fields one after the other; whatever does not fit is malformed.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-
-  std::string_view take(std::size_t size) {
-    if (rest_.size() < size) throw malformed("it ends too early");
-    const std::string_view bytes = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return bytes;
-  }
-  std::uint32_t number() {
-    std::uint32_t value = 0;
-    for (const char c : take(4)) value = (value << 8) | static_cast<unsigned char>(c);
-    return value;
-  }
-  std::string_view field() { return take(number()); }
-  void end() const {
-    if (!rest_.empty()) throw malformed("bytes behind its end");
-  }
-
- private:
-  std::string_view rest_;
-};
 
 std::string armoured(std::string_view blob) {
   const std::string base64 = core::to_base64(as_bytes(blob));
@@ -122,19 +82,19 @@ std::array<std::uint8_t, N> exactly(std::string_view bytes, const char* what) {
 
 Parts parse(std::string_view text) {
   const std::string blob = unarmoured(text);
-  Reader reader(blob);
+  SshReader reader(blob);
   if (reader.take(kMagic.size()) != kMagic) throw malformed("no SSHSIG");
   if (reader.number() != kVersion) throw malformed("another version than 1");
   Parts parts;
-  Reader key(reader.field());
-  if (key.field() != kAlgorithm) throw malformed("no Ed25519 key");
+  SshReader key(reader.field());
+  if (key.field() != kSshEd25519) throw malformed("no Ed25519 key");
   parts.key = exactly<std::tuple_size_v<Ed25519Public>>(key.field(), "the key");
   key.end();
   parts.name_space = reader.field();
   if (!reader.field().empty()) throw malformed("reserved bytes");
   if (reader.field() != kHash) throw malformed("another hash than SHA-512");
-  Reader signature(reader.field());
-  if (signature.field() != kAlgorithm) throw malformed("no Ed25519 signature");
+  SshReader signature(reader.field());
+  if (signature.field() != kSshEd25519) throw malformed("no Ed25519 signature");
   parts.signature = exactly<std::tuple_size_v<Ed25519Signature>>(signature.field(), "the signature");
   signature.end();
   reader.end();
@@ -145,9 +105,9 @@ Parts parse(std::string_view text) {
 
 std::string ssh_sign(const Signer& signer, std::string_view message) {
   const Ed25519Signature signature = signer.sign_raw(as_bytes(signed_bytes(message)));
-  return armoured(std::string(kMagic) + number(kVersion) + field(key_blob(signer.key())) +
-                  field(kSshNamespace) + field("") + field(kHash) +
-                  field(field(kAlgorithm) + field(as_text(signature))));
+  return armoured(std::string(kMagic) + ssh_number(kVersion) + ssh_field(ssh_key_blob(signer.key())) +
+                  ssh_field(kSshNamespace) + ssh_field("") + ssh_field(kHash) +
+                  ssh_field(ssh_field(kSshEd25519) + ssh_field(as_text(signature))));
 }
 
 PublicKey ssh_verify(std::string_view text, std::string_view message, std::span<const PublicKey> trusted) {
@@ -168,8 +128,8 @@ PublicKey ssh_verify(std::string_view text, std::string_view message, std::span<
 }
 
 std::string allowed_signers_line(std::string_view name, const PublicKey& key) {
-  return std::string(name) + " namespaces=\"" + std::string(kSshNamespace) + "\" " + std::string(kAlgorithm) +
-         " " + core::to_base64(as_bytes(key_blob(key))) + "\n";
+  return std::string(name) + " namespaces=\"" + std::string(kSshNamespace) + "\" " +
+         std::string(kSshEd25519) + " " + core::to_base64(as_bytes(ssh_key_blob(key))) + "\n";
 }
 
 }  // namespace imgforge::signing

@@ -10,12 +10,13 @@
 #include <utility>
 
 #include "signing/keys/public_key.hpp"
+#include "signing/keys/raw_signer.hpp"
 #include "signing/primitives/scrypt.hpp"
 #include "signing/primitives/secret_bytes.hpp"
 
 namespace imgforge::signing {
 
-class SecretKey {
+class SecretKey : public RawSigner {
  public:
   /// A new key from the kernel's random numbers.
   static SecretKey generate();
@@ -33,9 +34,9 @@ class SecretKey {
   SecretBytes file_text_with_salt(std::string_view passphrase, const KdfLimits& limits,
                                   const std::array<std::uint8_t, 32>& salt) const;
 
-  const PublicKey& public_key() const { return public_key_; }
+  const PublicKey& public_key() const override { return public_key_; }
   /// Plain Ed25519 over `message`. Callers want `sign` of minisign.hpp.
-  Ed25519Signature sign_raw(std::span<const std::uint8_t> message) const;
+  Ed25519Signature sign_raw(std::span<const std::uint8_t> message) const override;
 
  private:
   SecretKey(SecretBytes seed, const PublicKey& public_key)

@@ -110,7 +110,7 @@ std::string usual_trusted_comment(core::UnixTime time, std::string_view file_nam
          "\thashed";
 }
 
-std::string sign(const SecretKey& key, const core::Digest& blake2b512, std::string_view trusted_comment) {
+std::string sign(const RawSigner& key, const core::Digest& blake2b512, std::string_view trusted_comment) {
   require_blake2b(blake2b512);
   const auto control = [](char c) {
     return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
@@ -129,12 +129,14 @@ std::string sign(const SecretKey& key, const core::Digest& blake2b512, std::stri
   // not leave the machine, and a wrong Ed25519 signature can give the key away.
   std::string text = signature.text();
   if (!fits(Signature::parse(text), key.public_key(), blake2b512)) {
-    throw Error(Kind::kInternal, "a signature that was just made does not verify");
+    throw Error(Kind::kSignature,
+                "a signature that was just made does not verify with key " + key.public_key().id())
+        .reason(core::Reason::kBadSignature);
   }
   return text;
 }
 
-std::string sign(const SecretKey& key, std::string_view message, std::string_view trusted_comment) {
+std::string sign(const RawSigner& key, std::string_view message, std::string_view trusted_comment) {
   return sign(key, core::digest_of(core::HashAlgorithm::kBlake2b512, message), trusted_comment);
 }
 

@@ -12,7 +12,7 @@
 #include "core/clock.hpp"
 #include "core/digest.hpp"
 #include "signing/keys/public_key.hpp"
-#include "signing/keys/secret_key.hpp"
+#include "signing/keys/raw_signer.hpp"
 
 namespace imgforge::signing {
 
@@ -45,8 +45,8 @@ std::string usual_trusted_comment(core::UnixTime time, std::string_view file_nam
 /// Text of a .minisig for the message with this BLAKE2b-512 digest (core::Hasher streams it). It has been
 /// verified against the public key before it is returned. Throws kUsage when the comment is not one line of
 /// at most kMaxTrustedComment bytes of UTF-8, or when the digest is another one.
-std::string sign(const SecretKey& key, const core::Digest& blake2b512, std::string_view trusted_comment);
-std::string sign(const SecretKey& key, std::string_view message, std::string_view trusted_comment);
+std::string sign(const RawSigner& key, const core::Digest& blake2b512, std::string_view trusted_comment);
+std::string sign(const RawSigner& key, std::string_view message, std::string_view trusted_comment);
 
 /// Checks a signature text against the keys in `trusted`. The key id picks the candidates; the 32 key bytes
 /// decide. Throws kSignature: no trusted keys, malformed, unknown signer, or bytes that were changed.

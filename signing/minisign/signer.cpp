@@ -8,7 +8,7 @@
 
 namespace imgforge::signing {
 
-Signer::Signer(std::shared_ptr<const SecretKey> key, core::UnixTime time)
+Signer::Signer(std::shared_ptr<const RawSigner> key, core::UnixTime time)
     : Signer(
           key->public_key().file_text(),
           [key](std::string_view file, std::string_view bytes, core::UnixTime moment) {
@@ -44,7 +44,9 @@ Ed25519Signature Signer::sign_raw(std::span<const std::uint8_t> message) const {
   if (!sign_raw_) throw core::Error(core::Kind::kInternal, "there is no key to sign with");
   const Ed25519Signature signature = sign_raw_(message);
   if (!ed25519_verify(key().point(), message, signature))
-    throw core::Error(core::Kind::kInternal, "a signature that was just made does not verify");
+    throw core::Error(core::Kind::kSignature,
+                      "a signature that was just made does not verify with key " + key().id())
+        .reason(core::Reason::kBadSignature);
   return signature;
 }
 

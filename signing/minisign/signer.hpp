@@ -31,7 +31,7 @@ class Signer {
   /// Nobody: what is made stays unsigned.
   Signer() = default;
   /// Signs with `key`; the trusted comments tell `time` and the name of the file.
-  Signer(std::shared_ptr<const SecretKey> key, core::UnixTime time);
+  Signer(std::shared_ptr<const RawSigner> key, core::UnixTime time);
   /// Signs by other means. `public_key` is the text of the .pub file that belongs to it.
   Signer(std::string public_key, Sign sign, core::UnixTime time = {});
 

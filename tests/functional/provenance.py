@@ -89,6 +89,7 @@ class Provenance(Case):
         sums.write_text("".join(f"{digest}  {name}\n" for name, digest in lines.items()))
         for path in (manifest, sums):
             path.with_name(path.name + ".minisig").unlink()
+            path.with_name(path.name + ".sig").unlink(missing_ok=True)
             subprocess.run(["minisign", "-S", "-s", self.keys["me"], "-m", path], check=True, stdout=subprocess.DEVNULL)
 
     def rows(self, *arguments, code=0):

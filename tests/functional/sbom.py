@@ -3,10 +3,11 @@
 
 import json
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from harness import NEEDS_ALPINE, RELEASE, MirrorCase, flip_byte, main  # noqa: E402
+from harness import NEEDS_ALPINE, RELEASE, SOURCE, MirrorCase, flip_byte, main  # noqa: E402
 
 RECIPE = """imgforge: 1
 name: listed
@@ -45,6 +46,20 @@ class Sbom(MirrorCase):
         openrc = next(row for row in json.loads(printed)["components"] if row["name"] == "openrc")
         self.assertEqual(openrc["licenses"], [{"expression": "BSD-2-Clause"}])
         self.assertTrue(openrc["purl"].startswith("pkg:apk/alpine/openrc@"))
+
+    def test_validators_of_others_take_both_forms(self):
+        npm = SOURCE / "tests" / "npm"
+        spdx = [npm / "validate_json.mjs", npm / "schemas" / "spdx-2.3.schema.json"]
+        for words, name in (([npm / "validate_cyclonedx.mjs"], "sbom.cdx.json"), (spdx, "sbom.spdx.json")):
+            good = self.release / name
+            self.assertEqual(subprocess.run(["node", *words, good], capture_output=True, text=True).stdout, "valid\n", name)
+            broken = json.loads(good.read_text())
+            rows = broken["components" if name == "sbom.cdx.json" else "packages"]
+            rows[0].pop("name")
+            file = self.scratch / name
+            file.write_text(json.dumps(broken))
+            result = subprocess.run(["node", *words, file], capture_output=True, text=True)
+            self.assertEqual((result.returncode, result.stdout), (1, ""), name)
 
     def test_diff_names_what_one_release_alone_has(self):
         recipe = self.scratch / "fewer.yaml"

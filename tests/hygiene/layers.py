@@ -13,6 +13,7 @@ MAY_INCLUDE = {
     "core": [],
     "signing/primitives": ["core"],
     "signing/keys": ["signing/primitives", "core"],
+    "signing/signers": ["signing/minisign", "signing/keys", "signing/primitives", "core"],
     "signing/minisign": ["signing/keys", "signing/primitives", "core"],
     "signing/trust": ["signing/minisign", "signing/keys", "signing/primitives", "core"],
     "signing/formats": ["signing/minisign", "signing/keys", "signing/primitives", "core"],

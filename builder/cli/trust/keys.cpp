@@ -12,6 +12,7 @@
 #include "signing/formats/sigstore.hpp"
 #include "signing/formats/sshsig.hpp"
 #include "signing/keys/key_files.hpp"
+#include "signing/signers/signer_file.hpp"
 
 namespace imgforge::cli {
 
@@ -41,7 +42,8 @@ fs::path find_signing_key(const fs::path& chosen) {
   std::vector<std::string> keys;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(keys_folder(), ignored)) {
-    if (entry.path().extension() == ".key") keys.push_back(entry.path());
+    if (entry.path().extension() == ".key" || entry.path().extension() == signing::kSignerSuffix)
+      keys.push_back(entry.path());
   }
   std::sort(keys.begin(), keys.end());
   if (keys.size() == 1) return keys.front();
@@ -53,11 +55,13 @@ fs::path find_signing_key(const fs::path& chosen) {
       .hint("choose with --signing-key: " + core::join(keys, ", "));
 }
 
-std::shared_ptr<const signing::SecretKey> load_signing_key(Context& context, const fs::path& chosen,
+std::shared_ptr<const signing::RawSigner> load_signing_key(Context& context, const fs::path& chosen,
                                                            const PassphraseArguments& passphrase,
                                                            const fs::path& published) {
   const fs::path file = find_signing_key(chosen);
   signing::refuse_key_inside(file, published);
+  if (file.extension() == signing::kSignerSuffix)
+    return signing::load_signer(file, context.processes, context.cancel);
   const auto source = passphrase_source(passphrase, context.cancel);
   return std::make_shared<const signing::SecretKey>(signing::load_secret_key(file, *source));
 }

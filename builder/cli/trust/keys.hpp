@@ -39,7 +39,7 @@ std::filesystem::path find_signing_key(const std::filesystem::path& chosen);
 
 /// The key that find_signing_key finds; the passphrase is asked now, before hours of work. Refuses a key
 /// inside `published`, a folder that others will see.
-std::shared_ptr<const signing::SecretKey> load_signing_key(Context& context,
+std::shared_ptr<const signing::RawSigner> load_signing_key(Context& context,
                                                            const std::filesystem::path& chosen,
                                                            const PassphraseArguments& passphrase,
                                                            const std::filesystem::path& published);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "artifacts/check/signed_list.hpp"
+#include "artifacts/manifest/companions.hpp"
 #include "artifacts/store/release_reference.hpp"
 #include "artifacts/store/store.hpp"
 #include "builder/cli/store_arguments.hpp"
@@ -86,7 +87,8 @@ Finding one_file(const fs::path& path, const artifacts::VerifyOptions& options,
                  const signing::TrustStore& trust) {
   const fs::path folder = fs::absolute(path).parent_path();
   const std::string name = path.filename();
-  const bool is_head = name == artifacts::kManifestFile || name == artifacts::kSumsFile;
+  const bool is_head =
+      name == artifacts::kManifestFile || name == artifacts::kSumsFile || artifacts::is_companion(name);
   if (is_head && is_there(folder / artifacts::kManifestFile)) {
     // The manifest itself, and whether it is in its place; the files that it lists are another question.
     artifacts::VerifyOptions head = options;
