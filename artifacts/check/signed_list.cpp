@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <set>
 
+#include "artifacts/check/attempt.hpp"
 #include "artifacts/manifest/companions.hpp"
 #include "core/fd.hpp"
 #include "core/file_bytes.hpp"
@@ -26,24 +27,6 @@ namespace fs = std::filesystem;
 
 /// More rows about single files than this say nothing to anybody.
 constexpr std::size_t kMaxFileRows = 100;
-
-/// Runs a check that returns its detail; an Error becomes a failed row.
-template <class Body>
-bool attempt(std::vector<CheckRow>& rows, const std::string& subject, const char* check, Body&& body) {
-  CheckRow row{subject, check, false, {}, {}, {}};
-  try {
-    row.detail = body();
-    row.ok = true;
-  } catch (const Error& error) {
-    if (error.kind() == Kind::kInterrupted) throw;
-    row.fail(error);
-  } catch (const fs::filesystem_error& error) {
-    row.detail = core::escaped(error.what());
-    row.kind = Kind::kIo;
-  }
-  rows.push_back(std::move(row));
-  return rows.back().ok;
-}
 
 /// Opens a regular file below a folder; no part of its name may be a link.
 core::Fd open_beneath(int folder, const std::string& name) {

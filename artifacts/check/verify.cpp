@@ -9,6 +9,7 @@
 #include <set>
 #include <system_error>
 
+#include "artifacts/check/attempt.hpp"
 #include "artifacts/codec/packed_file.hpp"
 #include "artifacts/manifest/companions.hpp"
 #include "core/error.hpp"
@@ -122,22 +123,9 @@ class Verifier {
   }
 
  private:
-  /// Runs a check that returns its detail; an Error becomes a failed row.
   template <class Body>
   bool attempt(const std::string& subject, const char* check, Body&& body) {
-    CheckRow row{subject, check, false, {}, {}, {}};
-    try {
-      row.detail = body();
-      row.ok = true;
-    } catch (const Error& error) {
-      if (error.kind() == Kind::kInterrupted) throw;
-      row.fail(error);
-    } catch (const fs::filesystem_error& error) {
-      row.detail = core::escaped(error.what());
-      row.kind = Kind::kIo;
-    }
-    report_.rows.push_back(std::move(row));
-    return report_.rows.back().ok;
+    return artifacts::attempt(report_.rows, subject, check, std::forward<Body>(body));
   }
 
   /// The signer of `bytes`, when the signature beside the file is accepted.

@@ -26,7 +26,8 @@ signing::PublicKey public_key(const std::string& line_or_path) {
 }
 
 int make_root(Context& context, const RootArguments& arguments, bool first) {
-  const artifacts::Store store = open_store(context);
+  const artifacts::Store store =
+      first ? artifacts::Store::create(context.options.output_dir) : open_store(context);
   catalogue::RootPlan plan;
   std::vector<catalogue::RoleSigner> signers;
   for (const std::string& file : arguments.sign_with)

@@ -16,6 +16,7 @@
 #include "core/digest.hpp"
 #include "core/process.hpp"
 #include "core/temp_dir.hpp"
+#include "signing/keys/secret_key.hpp"
 #include "signing/minisign/minisign.hpp"
 #include "support/source_dir.hpp"
 

@@ -15,6 +15,7 @@
 #include "core/error.hpp"
 #include "core/process.hpp"
 #include "core/temp_dir.hpp"
+#include "signing/keys/secret_key.hpp"
 #include "signing/minisign/minisign.hpp"
 
 namespace imgforge::signing::testing {
