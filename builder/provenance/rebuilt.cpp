@@ -1,7 +1,5 @@
 #include "builder/provenance/rebuilt.hpp"
 
-#include <algorithm>
-
 #include "artifacts/manifest/companions.hpp"
 #include "builder/provenance/slsa.hpp"
 #include "builder/provenance/statement.hpp"
@@ -10,6 +8,7 @@
 #include "core/json.hpp"
 #include "core/text.hpp"
 #include "signing/formats/dsse.hpp"
+#include "signing/keys/distinct_keys.hpp"
 
 namespace imgforge::provenance {
 namespace {
@@ -65,8 +64,7 @@ Rebuilt check_rebuilt(const fs::path& directory, const artifacts::Manifest& mani
     try {
       for (const signing::PublicKey& key :
            read_one(directory / name, key_id, manifest, manifest_sha256, trust)) {
-        const auto same = [&](const signing::PublicKey& other) { return other.same_key(key); };
-        if (std::none_of(found.builders.begin(), found.builders.end(), same)) found.builders.push_back(key);
+        signing::add_distinct(found.builders, key);
         row.detail += (row.detail.empty() ? "the same bytes, says " : ", ") + trust.describe(key);
       }
       row.ok = true;

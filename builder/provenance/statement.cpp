@@ -70,10 +70,8 @@ std::string seal_statement(const signing::Signer& signer, std::string statement)
 Statement open_statement(std::string_view envelope, const artifacts::Manifest& manifest,
                          std::string_view predicate_type, const signing::TrustStore& trust) {
   const signing::DsseEnvelope opened = signing::DsseEnvelope::parse(envelope);
-  std::vector<signing::PublicKey> keys;
-  for (const signing::TrustedKey& key : trust.keys()) keys.push_back(key.key);
   Statement statement;
-  statement.signers = signing::dsse_verify(opened, kPayloadType, keys);
+  statement.signers = signing::dsse_verify(opened, kPayloadType, trust.public_keys());
   for (const signing::PublicKey& key : statement.signers) trust.require_valid(key);
   try {
     const Json json =

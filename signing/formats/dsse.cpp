@@ -7,6 +7,8 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
+#include "signing/keys/distinct_keys.hpp"
+#include "signing/primitives/bytes.hpp"
 
 namespace imgforge::signing {
 namespace {
@@ -20,10 +22,6 @@ constexpr std::size_t kMaxSignatures = 32;
 
 Error malformed(const std::string& why) {
   return std::move(Error(Kind::kSignature, "malformed envelope: " + why).reason(Reason::kMalformed));
-}
-
-std::span<const std::uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
 std::vector<std::uint8_t> decode(const Json& object, const char* name) {
@@ -109,14 +107,11 @@ std::vector<PublicKey> dsse_verify(const DsseEnvelope& envelope, std::string_vie
         .reason(Reason::kWrongSubject);
   const std::string message = dsse_message(envelope.payload_type, envelope.payload);
   std::vector<PublicKey> good;
-  const auto is_counted = [&](const PublicKey& key) {
-    return std::any_of(good.begin(), good.end(), [&](const PublicKey& other) { return other.same_key(key); });
-  };
   for (const DsseSignature& row : envelope.signatures) {
     const auto signer = std::find_if(trusted.begin(), trusted.end(),
                                      [&](const PublicKey& key) { return fits(row, key, message); });
     if (signer != trusted.end()) {
-      if (!is_counted(*signer)) good.push_back(*signer);
+      add_distinct(good, *signer);
     } else if (std::any_of(trusted.begin(), trusted.end(),
                            [&](const PublicKey& key) { return key.id() == row.key_id; })) {
       throw Error(Kind::kSignature, "bad signature by key " + row.key_id +

@@ -7,6 +7,7 @@
 #include "core/json.hpp"
 #include "core/text.hpp"
 #include "signing/formats/dsse.hpp"
+#include "signing/primitives/bytes.hpp"
 
 namespace imgforge::signing {
 namespace {
@@ -21,10 +22,6 @@ constexpr std::string_view kDigestAlgorithm = "SHA2_256";
 
 Error malformed(const std::string& why) {
   return std::move(Error(Kind::kSignature, "malformed Sigstore bundle: " + why).reason(Reason::kMalformed));
-}
-
-std::span<const std::uint8_t> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
 std::vector<std::uint8_t> sha256(std::string_view message) {

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "signing/keys/ssh_wire.hpp"
+#include "signing/primitives/bytes.hpp"
 
 namespace imgforge::signing {
 namespace {
@@ -27,22 +28,14 @@ Error malformed(const std::string& why) {
   return std::move(Error(Kind::kSignature, "malformed SSH signature: " + why).reason(Reason::kMalformed));
 }
 
-std::string_view as_text(std::span<const std::uint8_t> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::span<const std::uint8_t> as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 std::string signed_bytes(std::string_view message) {
   const core::Digest digest = core::digest_of(core::HashAlgorithm::kSha512, message);
   return std::string(kMagic) + ssh_field(kSshNamespace) + ssh_field("") + ssh_field(kHash) +
-         ssh_field(as_text(digest.bytes()));
+         ssh_field(text_of(digest.bytes()));
 }
 
 std::string armoured(std::string_view blob) {
-  const std::string base64 = core::to_base64(as_bytes(blob));
+  const std::string base64 = core::to_base64(bytes_of(blob));
   std::string text(kBegin);
   for (std::size_t at = 0; at < base64.size(); at += kLine) text += base64.substr(at, kLine) + "\n";
   return text + std::string(kEnd);
@@ -60,7 +53,7 @@ std::string unarmoured(std::string_view text) {
   for (const std::string& line : core::split(text, '\n')) base64 += line;
   try {
     const std::vector<std::uint8_t> bytes = core::from_base64(base64);
-    return std::string(as_text(bytes));
+    return std::string(text_of(bytes));
   } catch (const Error&) {
     throw malformed("not base64");
   }
@@ -104,10 +97,10 @@ Parts parse(std::string_view text) {
 }  // namespace
 
 std::string ssh_sign(const Signer& signer, std::string_view message) {
-  const Ed25519Signature signature = signer.sign_raw(as_bytes(signed_bytes(message)));
+  const Ed25519Signature signature = signer.sign_raw(bytes_of(signed_bytes(message)));
   return armoured(std::string(kMagic) + ssh_number(kVersion) + ssh_field(ssh_key_blob(signer.key())) +
                   ssh_field(kSshNamespace) + ssh_field("") + ssh_field(kHash) +
-                  ssh_field(ssh_field(kSshEd25519) + ssh_field(as_text(signature))));
+                  ssh_field(ssh_field(kSshEd25519) + ssh_field(text_of(signature))));
 }
 
 PublicKey ssh_verify(std::string_view text, std::string_view message, std::span<const PublicKey> trusted) {
@@ -120,7 +113,7 @@ PublicKey ssh_verify(std::string_view text, std::string_view message, std::span<
                                 [&](const PublicKey& k) { return k.point() == parts.key; });
   if (key == trusted.end())
     throw Error(Kind::kSignature, "no signature by a trusted key").reason(Reason::kUnknownKey);
-  if (!ed25519_verify(key->point(), as_bytes(signed_bytes(message)), parts.signature))
+  if (!ed25519_verify(key->point(), bytes_of(signed_bytes(message)), parts.signature))
     throw Error(Kind::kSignature,
                 "bad signature by key " + key->id() + ": the file or the signature was changed")
         .reason(Reason::kBadSignature);
@@ -129,7 +122,7 @@ PublicKey ssh_verify(std::string_view text, std::string_view message, std::span<
 
 std::string allowed_signers_line(std::string_view name, const PublicKey& key) {
   return std::string(name) + " namespaces=\"" + std::string(kSshNamespace) + "\" " +
-         std::string(kSshEd25519) + " " + core::to_base64(as_bytes(ssh_key_blob(key))) + "\n";
+         std::string(kSshEd25519) + " " + core::to_base64(bytes_of(ssh_key_blob(key))) + "\n";
 }
 
 }  // namespace imgforge::signing

@@ -68,6 +68,12 @@ void TrustStore::add(std::string name, const PublicKey& key) {
   if (!known) keys_.push_back({std::move(name), key});
 }
 
+std::vector<PublicKey> TrustStore::public_keys() const {
+  std::vector<PublicKey> keys;
+  for (const TrustedKey& trusted : keys_) keys.push_back(trusted.key);
+  return keys;
+}
+
 const TrustedKey* TrustStore::find(const PublicKey& key) const {
   for (const TrustedKey& trusted : keys_) {
     if (trusted.key.same_key(key)) return &trusted;
@@ -88,9 +94,7 @@ void TrustStore::require_valid(const PublicKey& key) const {
 }
 
 NamedSignature TrustStore::verify(const core::Digest& blake2b512, std::string_view minisig) const {
-  std::vector<PublicKey> keys;
-  for (const TrustedKey& trusted : keys_) keys.push_back(trusted.key);
-  VerifiedSignature result = signing::verify(keys, blake2b512, minisig);
+  VerifiedSignature result = signing::verify(public_keys(), blake2b512, minisig);
   require_valid(result.key);
   return {describe(result.key), result.key, std::move(result.trusted_comment)};
 }

@@ -43,6 +43,8 @@ class TrustStore {
 
   bool empty() const { return keys_.empty(); }
   const std::vector<TrustedKey>& keys() const { return keys_; }
+  /// Their keys, in the same order.
+  std::vector<PublicKey> public_keys() const;
   /// The entry with the same 32 key bytes, or null.
   const TrustedKey* find(const PublicKey& key) const;
   /// "alice (RWQf6L...)", or "unknown key (RWQf6L...)".

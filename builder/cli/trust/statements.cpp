@@ -1,6 +1,5 @@
 #include "builder/cli/trust/statements.hpp"
 
-#include <algorithm>
 #include <functional>
 
 #include "artifacts/manifest/companions.hpp"
@@ -12,6 +11,7 @@
 #include "signing/formats/dsse.hpp"
 #include "signing/formats/sigstore.hpp"
 #include "signing/formats/sshsig.hpp"
+#include "signing/keys/distinct_keys.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -24,10 +24,9 @@ namespace fs = std::filesystem;
 
 /// The rows of signatures in other formats. What a key made that nobody trusts says nothing, good or bad;
 /// what imgforge does not check says so.
-std::vector<CheckRow> check_other_formats(const fs::path& directory, const signing::TrustStore& trust) {
+std::vector<CheckRow> check_other_formats(const fs::path& directory, const std::string& manifest,
+                                          const signing::TrustStore& trust) {
   std::vector<CheckRow> rows;
-  std::vector<signing::PublicKey> keys;
-  for (const signing::TrustedKey& key : trust.keys()) keys.push_back(key.key);
   const auto add = [&](std::string_view name,
                        const std::function<std::string(const std::string& text)>& check) {
     const fs::path file = directory / name;
@@ -46,17 +45,14 @@ std::vector<CheckRow> check_other_formats(const fs::path& directory, const signi
     }
     rows.push_back(std::move(row));
   };
-  const auto manifest = [&] {
-    return core::read_text_file(directory / artifacts::kManifestFile, artifacts::kMaxManifestBytes);
-  };
   const std::vector<signing::P256PublicKey> sigstore = trusted_sigstore_keys();
   add(artifacts::kSshSignatureFile, [&](const std::string& text) {
-    const signing::PublicKey key = signing::ssh_verify(text, manifest(), keys);
+    const signing::PublicKey key = signing::ssh_verify(text, manifest, trust.public_keys());
     trust.require_valid(key);
     return "SSH, by " + trust.describe(key);
   });
   add(artifacts::kSigstoreFile, [&](const std::string& text) {
-    signing::sigstore_verify(text, manifest(), sigstore);
+    signing::sigstore_verify(text, manifest, sigstore);
     return std::string("Sigstore bundle, by a trusted key");
   });
   add(artifacts::kProvenanceSigstoreFile, [&](const std::string& text) {
@@ -71,15 +67,11 @@ std::vector<CheckRow> check_other_formats(const fs::path& directory, const signi
 }
 
 /// The further minisign signatures: the trusted keys that made them.
-void check_further_signatures(const fs::path& directory, const signing::TrustStore& trust,
-                              Statements& found) {
-  const std::string manifest =
-      core::read_text_file(directory / artifacts::kManifestFile, artifacts::kMaxManifestBytes);
-  const auto count = [&](const signing::PublicKey& key) {
-    const auto same = [&](const signing::PublicKey& other) { return other.same_key(key); };
-    if (std::none_of(found.signers.begin(), found.signers.end(), same)) found.signers.push_back(key);
-  };
-  count(trust.verify(manifest, signing::read_signature_file(directory / "manifest.json.minisig")).key);
+void check_further_signatures(const fs::path& directory, const std::string& manifest,
+                              const signing::TrustStore& trust, Statements& found) {
+  signing::add_distinct(
+      found.signers,
+      trust.verify(manifest, signing::read_signature_file(directory / "manifest.json.minisig")).key);
   for (const std::string& name : artifacts::companions_in(directory)) {
     if (artifacts::key_id_in(name, artifacts::kFurtherSignaturePrefix, artifacts::kFurtherSignatureSuffix)
             .empty())
@@ -88,7 +80,7 @@ void check_further_signatures(const fs::path& directory, const signing::TrustSto
     try {
       const signing::NamedSignature signature =
           trust.verify(manifest, signing::read_signature_file(directory / name));
-      count(signature.key);
+      signing::add_distinct(found.signers, signature.key);
       row.detail = "signed by " + signature.signer;
     } catch (const Error& error) {
       if (error.kind() == Kind::kInterrupted) throw;
@@ -117,9 +109,11 @@ Statements check_statements(const std::filesystem::path& directory, const artifa
       found.rows.push_back(std::move(row));
     }
   };
-  attempt("manifest.json", "signature", [&] { check_further_signatures(directory, trust, found); });
   attempt("manifest.json", "signature", [&] {
-    for (CheckRow& row : check_other_formats(directory, trust)) found.rows.push_back(std::move(row));
+    const std::string text =
+        core::read_text_file(directory / artifacts::kManifestFile, artifacts::kMaxManifestBytes);
+    attempt("manifest.json", "signature", [&] { check_further_signatures(directory, text, trust, found); });
+    for (CheckRow& row : check_other_formats(directory, text, trust)) found.rows.push_back(std::move(row));
   });
   if (provenance::has_provenance(manifest)) {
     attempt(provenance::kProvenanceFile.data(), "provenance", [&] {
@@ -137,8 +131,7 @@ Statements check_statements(const std::filesystem::path& directory, const artifa
     provenance::Rebuilt rebuilt = provenance::check_rebuilt(directory, manifest, release.digest(), trust);
     for (CheckRow& row : rebuilt.rows) found.rows.push_back(std::move(row));
     for (const signing::PublicKey& key : rebuilt.builders) {
-      const auto same = [&](const signing::PublicKey& other) { return other.same_key(key); };
-      if (std::none_of(builders.begin(), builders.end(), same)) ++found.rebuilt_by;
+      if (!signing::holds_key(builders, key)) ++found.rebuilt_by;
     }
   });
   return found;

@@ -19,12 +19,9 @@ TrustedRelease find_trusted(const Context& context, const std::string& reference
                             const std::vector<std::string>& public_keys) {
   const artifacts::Store store = open_store(context);
   const artifacts::ReleaseLocation release = artifacts::find_release(store, reference);
-  const signing::TrustStore trust = load_trust(public_keys);
   artifacts::VerifyOptions options;
   options.contents = artifacts::Contents::kLeave;
-  options.signature = [&](std::string_view data, std::string_view minisig) {
-    return trust.verify(data, minisig).signer;
-  };
+  options.signature = trusting(public_keys);
   const artifacts::VerifyReport report = artifacts::verify_release(release.directory, options);
   if (!report.manifest) {
     throw core::Error(core::Kind::kSignature,
