@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "artifacts/check/release_check.hpp"
+#include "core/counting.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::artifacts {
@@ -28,6 +29,12 @@ bool attempt(std::vector<CheckRow>& rows, std::string subject, const char* check
   }
   rows.push_back(std::move(row));
   return rows.back().ok;
+}
+
+/// Of a signature that is not needed: when its key does not count, it says nothing, good or bad.
+inline void note_uncounted(CheckRow& row) {
+  if (row.ok || !core::does_not_count(row.reason)) return;
+  row = {row.subject, row.check, true, "not counted: " + row.detail, {}, {}};
 }
 
 }  // namespace imgforge::artifacts

@@ -15,8 +15,10 @@
 
 namespace imgforge::artifacts {
 
-/// Checks the text of a .minisig file over `data`; returns who signed, or throws core::Error (kSignature).
-using SignatureCheck = std::function<std::string(std::string_view data, std::string_view minisig_text)>;
+/// The texts of the .minisig files that lie beside a file, one or more.
+using Signatures = std::vector<std::string>;
+/// Checks them over `data`; returns who signed, or throws core::Error (kSignature).
+using SignatureCheck = std::function<std::string(std::string_view data, const Signatures& signatures)>;
 
 struct CheckRow {
   std::string subject;  ///< file name, or the directory

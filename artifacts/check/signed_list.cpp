@@ -11,6 +11,7 @@
 #include <set>
 
 #include "artifacts/check/attempt.hpp"
+#include "artifacts/check/signatures.hpp"
 #include "artifacts/manifest/companions.hpp"
 #include "core/fd.hpp"
 #include "core/file_bytes.hpp"
@@ -85,6 +86,7 @@ std::vector<std::string> unlisted(const fs::path& directory, const std::vector<S
         return true;
     }
     const fs::path path(name);
+    if (!key_id_in(name, std::string(kSumsFile) + ".", kSignatureSuffix).empty()) return true;
     return is_companion(path.filename().native()) &&
            known.contains((path.parent_path() / kManifestFile).native());
   };
@@ -99,43 +101,18 @@ std::vector<std::string> unlisted(const fs::path& directory, const std::vector<S
   return names;
 }
 
-std::string read_small(const fs::path& file, std::uint64_t limit) {
-  const core::Fd folder =
-      core::open_file(file.parent_path().empty() ? fs::path(".") : file.parent_path(), O_PATH | O_DIRECTORY);
-  const core::Fd fd = open_beneath(folder.get(), file.filename());
-  std::string text;
-  core::read_whole(fd.get(), file.native(), [&](std::span<const std::byte> data) {
-    if (text.size() + data.size() > limit)
-      throw Error(Kind::kUnsafe, "larger than " + std::to_string(limit) + " bytes")
-          .reason(Reason::kMalformed);
-    text.append(reinterpret_cast<const char*>(data.data()), data.size());
-  });
-  return text;
-}
-
 /// The bytes of a file whose signature was accepted.
 std::optional<std::string> read_signed(std::vector<CheckRow>& rows, const fs::path& file,
                                        const VerifyOptions& options) {
   std::string bytes;
   const std::string name = file.filename();
   if (!attempt(rows, name, "file", [&] {
-        bytes = read_small(file, kMaxListBytes);
+        bytes = read_bounded(file, kMaxListBytes);
         return std::to_string(bytes.size()) + " bytes";
       }))
     return std::nullopt;
-  const bool accepted = attempt(rows, name, "signature", [&] {
-    if (!options.signature)
-      throw Error(Kind::kSignature, "no trusted keys to check it with").reason(Reason::kUnknownKey);
-    std::string signature;
-    try {
-      signature = read_small(file.native() + kSignatureSuffix, 4096);
-    } catch (const Error& error) {
-      throw Error(Kind::kSignature, name + kSignatureSuffix + ": " + error.message())
-          .reason(error.reason() == Reason::kMissing ? Reason::kUnsigned : error.reason());
-    }
-    return "signed by " + options.signature(bytes, signature);
-  });
-  return accepted ? std::optional(std::move(bytes)) : std::nullopt;
+  if (!check_signatures(rows, file, bytes, options.signature)) return std::nullopt;
+  return bytes;
 }
 
 }  // namespace

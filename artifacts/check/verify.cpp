@@ -10,10 +10,11 @@
 #include <system_error>
 
 #include "artifacts/check/attempt.hpp"
+#include "artifacts/check/signatures.hpp"
 #include "artifacts/codec/packed_file.hpp"
 #include "artifacts/manifest/companions.hpp"
+#include "core/counting.hpp"
 #include "core/error.hpp"
-#include "core/fd.hpp"
 #include "core/parallel.hpp"
 #include "core/text.hpp"
 
@@ -26,27 +27,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::uint64_t kMaxSignatureBytes = 4096;
 constexpr std::size_t kMaxExtraRows = 100;
-
-/// Bytes of a small regular file, symlinks refused, read once.
-std::string read_bounded(const fs::path& file, std::uint64_t limit) {
-  std::error_code error;
-  const auto type = fs::symlink_status(file, error).type();
-  if (type == fs::file_type::not_found) throw Error(Kind::kIntegrity, "missing").reason(Reason::kMissing);
-  if (type == fs::file_type::symlink)
-    throw Error(Kind::kIntegrity, "is a symbolic link").reason(Reason::kMalformed);
-  const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
-  std::string text;
-  std::vector<std::byte> buffer(1 << 16);
-  while (const std::size_t n = core::read_some(fd.get(), buffer, file.native())) {
-    if (text.size() + n > limit)
-      throw Error(Kind::kUnsafe, "larger than " + std::to_string(limit) + " bytes")
-          .reason(Reason::kMalformed);
-    text.append(reinterpret_cast<const char*>(buffer.data()), n);
-  }
-  return text;
-}
 
 }  // namespace
 
@@ -128,25 +109,6 @@ class Verifier {
     return artifacts::attempt(report_.rows, subject, check, std::forward<Body>(body));
   }
 
-  /// The signer of `bytes`, when the signature beside the file is accepted.
-  std::optional<std::string> check_signature(const fs::path& file, const std::string& bytes) {
-    std::string signer;
-    const bool accepted = attempt(file.filename().native(), "signature", [&] {
-      if (!options_.signature)
-        throw Error(Kind::kSignature, "no trusted keys to check it with").reason(Reason::kUnknownKey);
-      std::string signature;
-      try {
-        signature = read_bounded(file.native() + kSignatureSuffix, kMaxSignatureBytes);
-      } catch (const Error& error) {
-        throw Error(Kind::kSignature, file.filename().native() + kSignatureSuffix + ": " + error.message())
-            .reason(error.reason() == Reason::kMissing ? Reason::kUnsigned : error.reason());
-      }
-      signer = options_.signature(bytes, signature);
-      return "signed by " + signer;
-    });
-    return accepted ? std::optional(signer) : std::nullopt;
-  }
-
   static bool has_signature(const fs::path& file) {
     std::error_code error;
     return fs::symlink_status(file.native() + kSignatureSuffix, error).type() != fs::file_type::not_found;
@@ -162,7 +124,7 @@ class Verifier {
       return std::nullopt;
     }
     manifest_digest_ = core::digest_of(core::HashAlgorithm::kSha256, bytes);
-    const std::optional<std::string> signer = check_signature(path, bytes);
+    const std::optional<std::string> signer = check_signatures(report_.rows, path, bytes, options_.signature);
     std::optional<Manifest> manifest;
     attempt(path.filename().native(), "manifest", [&] {
       manifest = parse_manifest(bytes);
@@ -281,7 +243,8 @@ class Verifier {
         })) {
       return;
     }
-    check_signature(directory_ / kSumsFile, bytes);
+    check_signatures(report_.rows, directory_ / kSumsFile, bytes, options_.signature);
+    pass_over_key(report_.rows.back());
     if (!manifest) return;
     attempt(kSumsFile, "sums", [&]() -> std::string {
       if (bytes != print_sums(*manifest, manifest_digest_)) {
@@ -289,6 +252,17 @@ class Verifier {
       }
       return "the same as the manifest";
     });
+  }
+
+  /// The list says what the signed manifest says, which is checked too: a key of its own that does not count,
+  /// or not alone, takes nothing away.
+  void pass_over_key(CheckRow& row) const {
+    const bool is_about_key = core::does_not_count(row.reason) || row.reason == Reason::kBelowThreshold;
+    if (row.ok || !report_.manifest || !is_about_key) return;
+    row.ok = true;
+    row.kind.reset();
+    row.reason = Reason::kNone;
+    row.detail = "not counted, as the manifest's signature is: " + row.detail;
   }
 
   void check_extras(const Manifest& manifest) {

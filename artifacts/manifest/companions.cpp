@@ -1,7 +1,6 @@
 #include "artifacts/manifest/companions.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "core/error.hpp"
 
@@ -20,8 +19,7 @@ std::string_view key_id_in(std::string_view name, std::string_view prefix, std::
 }
 
 bool is_companion(std::string_view name) {
-  constexpr std::array kNames{kSshSignatureFile, kGpgSignatureFile, kSigstoreFile, kProvenanceSigstoreFile};
-  return std::find(kNames.begin(), kNames.end(), name) != kNames.end() ||
+  return std::find(kCompanionNames.begin(), kCompanionNames.end(), name) != kCompanionNames.end() ||
          !key_id_in(name, kFurtherSignaturePrefix, kFurtherSignatureSuffix).empty() ||
          !key_id_in(name, kRebuiltPrefix, kRebuiltSuffix).empty();
 }

@@ -3,6 +3,7 @@
 // verify checks; archive, backup, restore and export take them along.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -22,6 +23,10 @@ inline constexpr std::string_view kProvenanceSigstoreFile = "provenance.sigstore
 /// What another builder got when it built the release again: `rebuilt.<key id>.intoto.jsonl`.
 inline constexpr std::string_view kRebuiltPrefix = "rebuilt.";
 inline constexpr std::string_view kRebuiltSuffix = ".intoto.jsonl";
+
+/// Those whose names are always the same.
+inline constexpr std::array kCompanionNames{kSshSignatureFile, kGpgSignatureFile, kSigstoreFile,
+                                            kProvenanceSigstoreFile};
 
 /// The key id (16 upper-case hexadecimal digits) between a prefix and a suffix; empty when it is no such
 /// name.

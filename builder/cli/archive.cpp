@@ -91,11 +91,8 @@ int archive(Context& context, const Arguments& arguments, const PolicyArguments&
 int restore(Context& context, const std::vector<std::string>& references,
             const std::vector<std::string>& public_keys) {
   const artifacts::Store store = open_store(context);
-  const signing::TrustStore trust = load_trust(public_keys);
   artifacts::RestoreOptions options;
-  options.signature = [&](std::string_view data, std::string_view minisig) {
-    return trust.verify(data, minisig).signer;
-  };
+  options.signature = trusting(public_keys);
   options.change.cancel = context.cancel;
   core::Json rows = core::Json::array();
   std::string text;
@@ -134,7 +131,7 @@ Runner declare_restore(OptionSet& set) {
   auto public_keys = std::make_shared<std::vector<std::string>>();
   set.positional("release", *references, "archived releases: LINE@VERSION, LINE-VERSION or a path")
       .required();
-  set.option("--public-key", *public_keys, "a .pub file or key line to trust besides yours; repeatable");
+  declare_public_keys(set, *public_keys);
   set.set_footer(
       "The unpacked release is compared with its signed manifest before it takes its place, then the "
       "archived\n"

@@ -60,8 +60,7 @@ std::shared_ptr<DeriveArguments> declare_derive(OptionSet& set) {
   declare_passphrase(set, arguments->passphrase);
   declare_builder_id(set, arguments->builder_id);
   set.flag("--unsigned", arguments->is_unsigned, "publish without a signature; the manifest records it");
-  set.option("--public-key", arguments->public_keys,
-             "a .pub file or key line to trust besides yours for the source; repeatable");
+  declare_public_keys(set, arguments->public_keys);
   return arguments;
 }
 

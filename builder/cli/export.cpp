@@ -96,9 +96,9 @@ int export_releases(Context& context, const ExportArguments& arguments) {
   request.unsigned_releases =
       arguments.include_unsigned ? exports::Unsigned::kInclude : exports::Unsigned::kLeaveOut;
   request.cancel = context.cancel;
-  request.verify = [&](std::string_view data, std::string_view minisig) {
-    const signing::NamedSignature signature = trust.verify(data, minisig);
-    return exports::SignedBy{signature.signer, signature.key.line()};
+  request.verify = [&](std::string_view data, const artifacts::Signatures& signatures) {
+    const std::vector<signing::NamedSignature> signers = trust.verify_all(data, signatures);
+    return exports::SignedBy{signing::signers_text(signers), signers.front().key.line()};
   };
   const artifacts::Store store = artifacts::Store::open(context.options.output_dir);
   if (!arguments.is_unsigned) {
@@ -136,8 +136,7 @@ Runner declare_export(OptionSet& set) {
   set.flag("--unsigned", arguments->is_unsigned, "do not sign the sums");
   set.option("--gpg-key", arguments->gpg_key,
              "sign with this GPG key too: index.asc, SHA256SUMS.asc, streams/v1/*.sjson");
-  set.option("--public-key", arguments->public_keys,
-             "a .pub file or key line to trust besides yours; repeatable");
+  declare_public_keys(set, arguments->public_keys);
   set.flag("--include-unsigned", arguments->include_unsigned,
            "export releases without a signature as well; their digests are still checked");
   set.set_footer(

@@ -169,8 +169,7 @@ Runner declare_promote(OptionSet& set) {
   set.flag("--require-boot", arguments->booted,
            "refuse a release that was not seen to boot by every path it claims");
   set.option("--policy", arguments->policy, "a file that says what else must hold, as for verify");
-  set.option("--public-key", arguments->public_keys,
-             "a .pub file or key line to trust besides yours; repeatable");
+  declare_public_keys(set, arguments->public_keys);
   set.set_footer(
       "The release's signature is checked and its files are hashed first: one that nobody trusted signed is "
       "refused,\n"

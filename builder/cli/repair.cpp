@@ -23,11 +23,8 @@ struct Arguments {
 
 int repair(Context& context, const Arguments& arguments) {
   const artifacts::Store store = open_store(context);
-  const signing::TrustStore trust = load_trust(arguments.public_keys);
   artifacts::RepairOptions options;
-  options.check.signature = [&](std::string_view data, std::string_view minisig) {
-    return trust.verify(data, minisig).signer;
-  };
+  options.check.signature = trusting(arguments.public_keys);
   options.check.cancel = options.change.cancel = context.cancel;
   options.apply = arguments.yes;
   for (const std::string& head : arguments.heads) {
@@ -78,8 +75,7 @@ Runner declare_repair(OptionSet& set) {
   set.flag("--yes", arguments->yes, "do it; without this it is only said");
   set.option("--head", arguments->heads,
              "LINE@VERSION to make current where current is missing or broken; repeatable");
-  set.option("--public-key", arguments->public_keys,
-             "a .pub file or key line to trust besides yours; repeatable");
+  declare_public_keys(set, arguments->public_keys);
   set.set_footer(
       "Lost or changed files come back from the build cache or another release that has the same bytes, and "
       "only\n"

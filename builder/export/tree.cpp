@@ -136,8 +136,8 @@ Release Tree::verify(const Candidate& candidate, const std::string& folder) {
   release.folder = folder;
   artifacts::VerifyOptions options;
   if (!candidate.is_unsigned) {
-    options.signature = [&](std::string_view data, std::string_view minisig) {
-      const SignedBy signer = request_.verify(data, minisig);
+    options.signature = [&](std::string_view data, const artifacts::Signatures& signatures) {
+      const SignedBy signer = request_.verify(data, signatures);
       release.signer = signer.name;
       release.public_key = signer.public_key;
       return signer.name;

@@ -44,8 +44,8 @@ struct ExportRequest {
   std::size_t keep_last = 0;  ///< 0: all
   LinkMode link = LinkMode::kAuto;
   Unsigned unsigned_releases = Unsigned::kLeaveOut;
-  /// Checks the text of a .minisig over `data`; throws kSignature.
-  std::function<SignedBy(std::string_view data, std::string_view minisig)> verify;
+  /// Checks the signatures over `data`; throws kSignature.
+  std::function<SignedBy(std::string_view data, const artifacts::Signatures& signatures)> verify;
   /// Signs the tree as a whole, at the time of the newest release, so that equal trees get equal signatures.
   signing::Signer signer;
   std::optional<GpgKey> gpg;

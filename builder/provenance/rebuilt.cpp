@@ -1,5 +1,6 @@
 #include "builder/provenance/rebuilt.hpp"
 
+#include "artifacts/check/attempt.hpp"
 #include "artifacts/manifest/companions.hpp"
 #include "builder/provenance/slsa.hpp"
 #include "builder/provenance/statement.hpp"
@@ -71,10 +72,8 @@ Rebuilt check_rebuilt(const fs::path& directory, const artifacts::Manifest& mani
     } catch (const Error& error) {
       if (error.kind() == Kind::kInterrupted) throw;
       row.fail(error);
-      // Anybody can put a statement there. That of an unknown key says nothing, good or bad.
-      if (error.reason() == Reason::kUnknownKey) {
-        row = {name, "rebuilt", true, "not counted: " + error.message(), {}, {}};
-      }
+      // Anybody can put a statement there.
+      artifacts::note_uncounted(row);
     }
     found.rows.push_back(std::move(row));
   }

@@ -1,6 +1,7 @@
-// A catalogue's metadata over HTTP.
+// Small files of a server, a catalogue's metadata among them.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "artifacts/catalogue/client.hpp"
@@ -8,8 +9,11 @@
 
 namespace imgforge::pull {
 
-/// The files below `<url>/tuf/`. What the server does not have is absent; other failures are thrown, and more
-/// bytes than asked for are refused (size_mismatch).
+/// A small file as text, or nothing when the server has none. Throws what else went wrong; more bytes than
+/// asked for are refused (size_mismatch).
+std::optional<std::string> fetch_small(fetch::Http& http, const fetch::Request& request);
+
+/// The files below `<url>/tuf/`. As fetch_small.
 catalogue::Source http_source(fetch::Http& http, std::string url);
 
 }  // namespace imgforge::pull

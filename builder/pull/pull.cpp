@@ -7,11 +7,13 @@
 #include <cerrno>
 
 #include "artifacts/check/release_files.hpp"
+#include "artifacts/check/signatures.hpp"
 #include "artifacts/check/verify.hpp"
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/journal.hpp"
 #include "artifacts/store/yanks.hpp"
 #include "builder/fetch/download/downloader.hpp"
+#include "builder/pull/http_source.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"
 #include "core/temp_dir.hpp"
@@ -29,13 +31,17 @@ namespace fs = std::filesystem;
 /// A list of checksums is never longer.
 constexpr std::size_t kMaxSums = 1 << 20;
 constexpr std::size_t kMaxSignature = 16 << 10;
+/// Nor is what is signed beside a manifest.
+constexpr std::size_t kMaxCompanion = 16 << 20;
 
 class Pulling {
  public:
   Pulling(const artifacts::Store& store, const std::string& url, const catalogue::Target& target,
-          const fetch::Context& context, const artifacts::ChangeOptions& options)
+          const std::vector<std::string>& companions, const fetch::Context& context,
+          const artifacts::ChangeOptions& options)
       : store_(store),
         target_(target),
+        companions_(companions),
         context_(context),
         options_(options),
         base_(fmt::format("{}/releases/{}/{}/", url, target.line, target.version)) {}
@@ -63,9 +69,11 @@ class Pulling {
     place_text(fresh, sums, bring_text(sums, kMaxSums));
     for (const std::string& name : {artifacts::kManifestFile + suffix, sums + suffix})
       place_text(fresh, name, bring_text(name, kMaxSignature));
+    for (const std::string& name : companions_) {
+      if (const auto companion = bring_optional(name, kMaxCompanion)) place_text(fresh, name, *companion);
+    }
     // Before the big files: nothing is downloaded for a manifest that nobody trusted signed.
-    result.signer =
-        options_.signature(text, core::read_text_file(fresh / (artifacts::kManifestFile + suffix)));
+    result.signer = options_.signature(text, artifacts::read_signatures(fresh / artifacts::kManifestFile));
     bring_files(fresh, manifest);
     check(fresh);
     place(fresh, manifest, result);
@@ -79,18 +87,16 @@ class Pulling {
         .reason(reason);
   }
 
-  std::string bring_text(const std::string& name, std::uint64_t limit) const {
-    fetch::TextSink sink;
+  std::optional<std::string> bring_optional(const std::string& name, std::uint64_t limit) const {
     fetch::Request request;
     request.url = base_ + name;
     request.limit = limit;
-    try {
-      context_.http.fetch(request, sink);
-    } catch (Error& error) {
-      if (error.kind() == Kind::kUnsafe) error.reason(Reason::kSizeMismatch);
-      throw;
-    }
-    return sink.text();
+    return fetch_small(context_.http, request);
+  }
+
+  std::string bring_text(const std::string& name, std::uint64_t limit) const {
+    if (auto text = bring_optional(name, limit)) return *std::move(text);
+    throw refuse(name, "is not there", Reason::kMissing);
   }
 
   static void place_text(const fs::path& fresh, const std::string& name, const std::string& text) {
@@ -162,6 +168,7 @@ class Pulling {
 
   const artifacts::Store& store_;
   const catalogue::Target& target_;
+  const std::vector<std::string>& companions_;
   const fetch::Context& context_;
   const artifacts::ChangeOptions& options_;
   std::string base_;
@@ -196,9 +203,10 @@ const catalogue::Target& choose_target(const catalogue::Catalogue& catalogue, co
 }
 
 PullResult pull(const artifacts::Store& store, const std::string& url, const catalogue::Target& target,
-                const fetch::Context& context, const artifacts::ChangeOptions& options) {
+                const std::vector<std::string>& companions, const fetch::Context& context,
+                const artifacts::ChangeOptions& options) {
   return core::while_doing("pulling " + target.line + "@" + target.version,
-                           [&] { return Pulling(store, url, target, context, options).run(); });
+                           [&] { return Pulling(store, url, target, companions, context, options).run(); });
 }
 
 }  // namespace imgforge::pull

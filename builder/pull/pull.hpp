@@ -26,8 +26,10 @@ struct PullResult {
 const catalogue::Target& choose_target(const catalogue::Catalogue& catalogue, const std::string& reference);
 
 /// Fetches and verifies the files of a target below `url`, then places them under the store's lock; `current`
-/// is left as it is. Throws kFetch, kIntegrity, kSignature, and kStore when another release has the name.
+/// is left as it is. Of `companions` (names as in artifacts/manifest/companions.hpp) those come along that
+/// the server has. Throws kFetch, kIntegrity, kSignature, and kStore when another release has the name.
 PullResult pull(const artifacts::Store& store, const std::string& url, const catalogue::Target& target,
-                const fetch::Context& context, const artifacts::ChangeOptions& options);
+                const std::vector<std::string>& companions, const fetch::Context& context,
+                const artifacts::ChangeOptions& options);
 
 }  // namespace imgforge::pull

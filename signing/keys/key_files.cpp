@@ -26,6 +26,20 @@ void make_folder_of(const std::filesystem::path& path) {
   if (error) throw core::system_error(error.value(), "cannot create folder", path.parent_path().native());
 }
 
+/// Both files, or neither.
+void write_pair(const std::filesystem::path& secret, const std::filesystem::path& public_half,
+                const SecretBytes& text, const PublicKey& key) {
+  const std::string public_text = key.file_text();
+  make_folder_of(secret);
+  make_folder_of(public_half);
+  core::NewFile secret_file = new_file(secret, 0600);
+  core::NewFile public_file = new_file(public_half, 0644);
+  write_durably(secret_file, text.bytes());
+  write_durably(public_file, {reinterpret_cast<const std::uint8_t*>(public_text.data()), public_text.size()});
+  secret_file.keep();
+  public_file.keep();
+}
+
 }  // namespace
 
 void create_key_pair(const std::filesystem::path& secret, const std::filesystem::path& public_half,
@@ -36,15 +50,12 @@ void create_key_pair(const std::filesystem::path& secret, const std::filesystem:
   const std::optional<SecretBytes> words = passphrase.ask(PassphraseUse::kCreate, secret.native());
   const SecretBytes text =
       words ? key.file_text(words->view(), limits) : key.file_text(std::optional<std::string_view>());
-  const std::string public_text = key.public_key().file_text();
-  make_folder_of(secret);
-  make_folder_of(public_half);
-  core::NewFile secret_file = new_file(secret, 0600);
-  core::NewFile public_file = new_file(public_half, 0644);
-  write_durably(secret_file, text.bytes());
-  write_durably(public_file, {reinterpret_cast<const std::uint8_t*>(public_text.data()), public_text.size()});
-  secret_file.keep();
-  public_file.keep();
+  write_pair(secret, public_half, text, key.public_key());
+}
+
+void copy_key_pair(const std::filesystem::path& source, const std::filesystem::path& secret,
+                   const std::filesystem::path& public_half, const SecretKey& key) {
+  write_pair(secret, public_half, read_private_file(source, "secret key", kMaxKeyFile), key.public_key());
 }
 
 SecretKey load_secret_key(const std::filesystem::path& path, PassphraseSource& passphrase) {

@@ -15,6 +15,10 @@ namespace imgforge::signing {
 void create_key_pair(const std::filesystem::path& secret, const std::filesystem::path& public_half,
                      const SecretKey& key, PassphraseSource& passphrase, const KdfLimits& limits = {});
 
+/// The same for `key`, which was loaded from `source`: its file is copied as it is, with its passphrase.
+void copy_key_pair(const std::filesystem::path& source, const std::filesystem::path& secret,
+                   const std::filesystem::path& public_half, const SecretKey& key);
+
 /// Loads a secret key; the source is asked only when the file is encrypted. Throws kPermission as
 /// open_private_file does, kSignature as SecretKey::parse does.
 SecretKey load_secret_key(const std::filesystem::path& path, PassphraseSource& passphrase);

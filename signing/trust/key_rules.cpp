@@ -1,5 +1,7 @@
 #include "signing/trust/key_rules.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -12,6 +14,7 @@
 #include "core/iso_time.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
+#include "signing/trust/rules_json.hpp"
 
 namespace imgforge::signing {
 
@@ -25,38 +28,7 @@ namespace {
 constexpr std::size_t kMaxRulesText = 1 << 20;
 constexpr std::size_t kMaxReason = 400;
 
-Error malformed(std::string_view what) {
-  return Error(Kind::kSignature, "malformed rules of trusted keys: " + std::string(what))
-      .reason(Reason::kMalformed)
-      .hint("mend trust.json, or put back a copy; what cannot be read trusts nobody");
-}
-
-void require_members(const Json& object, std::initializer_list<std::string_view> known,
-                     std::string_view where) {
-  if (!object.is_object()) throw malformed(std::string(where) + " is no object");
-  for (const auto& [name, value] : object.items()) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      throw malformed("unknown member \"" + core::escaped(name) + "\" in " + std::string(where));
-    }
-  }
-}
-
-const std::string& text_of(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  if (found == object.end() || !found->is_string()) throw malformed(std::string(name) + " has to be a text");
-  return found->get_ref<const std::string&>();
-}
-
-core::UnixTime time_of(const Json& object, const char* name) {
-  const auto time = core::parse_iso_time(text_of(object, name));
-  if (!time) throw malformed(std::string(name) + " has to be a time such as 2026-11-20T01:02:03Z");
-  return *time;
-}
-
-std::optional<core::UnixTime> optional_time(const Json& object, const char* name) {
-  if (!object.contains(name)) return std::nullopt;
-  return time_of(object, name);
-}
+}  // namespace
 
 bool is_reason(std::string_view text) {
   const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
@@ -64,23 +36,16 @@ bool is_reason(std::string_view text) {
          std::none_of(text.begin(), text.end(), control);
 }
 
-KeyRule parse_rule(const Json& object) {
-  require_members(object, {"public_key", "valid_from", "valid_until", "revoked"}, "a key");
-  KeyRule rule{PublicKey::parse(text_of(object, "public_key")), optional_time(object, "valid_from"),
-               optional_time(object, "valid_until"), std::nullopt};
-  if (rule.valid_from && rule.valid_until && *rule.valid_until <= *rule.valid_from) {
-    throw malformed("valid_until is not after valid_from");
-  }
-  if (object.contains("revoked")) {
-    const Json& revoked = object.at("revoked");
-    require_members(revoked, {"at", "reason"}, "revoked");
-    rule.revoked = Revocation{time_of(revoked, "at"), text_of(revoked, "reason")};
-    if (!is_reason(rule.revoked->reason)) throw malformed("the reason of a revocation is one line of text");
-  }
-  return rule;
+bool KeyRule::serves(Role role) const {
+  return roles.empty() || std::find(roles.begin(), roles.end(), role) != roles.end();
 }
 
-}  // namespace
+KeyRule& KeyRules::rule_of(const PublicKey& key) {
+  const auto rule =
+      std::find_if(keys.begin(), keys.end(), [&](const KeyRule& r) { return r.key.same_key(key); });
+  if (rule != keys.end()) return *rule;
+  return keys.emplace_back(KeyRule{key, {}, {}, {}, {}, {}});
+}
 
 void KeyRule::require(core::UnixTime now, std::string_view name) const {
   const std::string who = "the key " + std::string(name);
@@ -102,46 +67,51 @@ void KeyRule::require(core::UnixTime now, std::string_view name) const {
   }
 }
 
-std::vector<KeyRule> parse_key_rules(std::string_view text) {
+KeyRules parse_key_rules(std::string_view text) {
   Json json;
   try {
     json = core::parse_json(text, kKeyRulesFile);
   } catch (const Error& error) {
-    throw malformed(error.message());
+    throw malformed_rules(error.message());
   }
-  require_members(json, {"schema", "keys"}, "the file");
+  require_members(json, {"schema", "keys", "thresholds"}, "the file");
   const auto schema = json.find("schema");
   if (schema == json.end() || !schema->is_number_integer() || *schema != 1)
-    throw malformed("schema is not 1");
+    throw malformed_rules("schema is not 1");
   const auto keys = json.find("keys");
-  if (keys == json.end() || !keys->is_array()) throw malformed("keys has to be a list");
-  std::vector<KeyRule> rules;
+  if (keys == json.end() || !keys->is_array()) throw malformed_rules("keys has to be a list");
+  KeyRules rules;
   for (const Json& row : *keys) {
     KeyRule rule = parse_rule(row);
-    for (const KeyRule& other : rules) {
+    for (const KeyRule& other : rules.keys) {
       if (other.key.same_key(rule.key))
-        throw malformed("the key " + rule.key.abbreviated() + " is named twice");
+        throw malformed_rules("the key " + rule.key.abbreviated() + " is named twice");
     }
-    rules.push_back(std::move(rule));
+    rules.keys.push_back(std::move(rule));
+  }
+  const auto thresholds = json.find("thresholds");
+  if (thresholds == json.end()) return rules;
+  if (!thresholds->is_object()) throw malformed_rules("thresholds has to be an object");
+  for (const auto& [name, number] : thresholds->items()) {
+    if (!number.is_number_unsigned() || number < 1 || number > kMaxThreshold)
+      throw malformed_rules("a threshold is a number from 1 to " + std::to_string(kMaxThreshold));
+    rules.thresholds[role_of(name)] = number.get<unsigned>();
   }
   return rules;
 }
 
-std::string print_key_rules(const std::vector<KeyRule>& rules) {
+std::string print_key_rules(const KeyRules& rules) {
   Json keys = Json::array();
-  for (const KeyRule& rule : rules) {
-    Json row{{"public_key", rule.key.line()}};
-    if (rule.valid_from) row["valid_from"] = core::iso_time(*rule.valid_from);
-    if (rule.valid_until) row["valid_until"] = core::iso_time(*rule.valid_until);
-    if (rule.revoked) {
-      row["revoked"] = {{"at", core::iso_time(rule.revoked->at)}, {"reason", rule.revoked->reason}};
-    }
-    keys.push_back(std::move(row));
+  for (const KeyRule& rule : rules.keys) {
+    keys.push_back(rule_json(rule));
   }
-  return core::print_json({{"schema", 1}, {"keys", std::move(keys)}});
+  Json file{{"schema", 1}, {"keys", std::move(keys)}};
+  for (const auto& [role, number] : rules.thresholds)
+    file["thresholds"][std::string(role_name(role))] = number;
+  return core::print_json(file);
 }
 
-std::vector<KeyRule> load_key_rules(const std::filesystem::path& folder) {
+KeyRules load_key_rules(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / kKeyRulesFile;
   std::error_code error;
   // A link that leads nowhere is a file that cannot be read, not one that is absent.
@@ -151,17 +121,30 @@ std::vector<KeyRule> load_key_rules(const std::filesystem::path& folder) {
                            [&] { return parse_key_rules(core::read_text_file(file, kMaxRulesText)); });
 }
 
+void change_key_rules(const std::filesystem::path& folder, const std::function<void(KeyRules&)>& change) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw core::system_error(error.value(), "cannot create folder", folder.native());
+  // The folder itself is the lock: it is there before the file is, and stays when the file is replaced.
+  const core::Fd lock = core::open_file(folder, O_RDONLY | O_DIRECTORY);
+  while (::flock(lock.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) throw core::system_error(errno, "cannot lock", folder.native());
+  }
+  KeyRules rules = load_key_rules(folder);
+  change(rules);
+  core::write_file_atomically(folder / kKeyRulesFile, print_key_rules(rules));
+}
+
 void revoke_key(const std::filesystem::path& folder, const PublicKey& key, const Revocation& revocation) {
   if (!is_reason(revocation.reason)) {
     throw Error(Kind::kUsage, "the reason of a revocation is one line of text of at most " +
                                   std::to_string(kMaxReason) + " bytes");
   }
-  std::vector<KeyRule> rules = load_key_rules(folder);
-  auto rule = std::find_if(rules.begin(), rules.end(), [&](const KeyRule& r) { return r.key.same_key(key); });
-  if (rule == rules.end()) rule = rules.insert(rules.end(), KeyRule{key, {}, {}, {}});
-  if (!rule->revoked) rule->revoked = revocation;
-  rule->revoked->at = std::min(rule->revoked->at, revocation.at);
-  core::write_file_atomically(folder / kKeyRulesFile, print_key_rules(rules));
+  change_key_rules(folder, [&](KeyRules& rules) {
+    KeyRule& rule = rules.rule_of(key);
+    if (!rule.revoked) rule.revoked = revocation;
+    rule.revoked->at = std::min(rule.revoked->at, revocation.at);
+  });
 }
 
 void refuse_world_writable(const std::filesystem::path& path) {

@@ -73,6 +73,175 @@ class Keys(StoreCase):
         self.assertFalse((self.trusted / "trust.json").exists())
 
 
+class Teams(StoreCase):
+    """Several people sign: thresholds, roles, keys that introduce others."""
+
+    def setUp(self):
+        super().setUp()
+        self.config = self.home / "config" / "imgforge"
+        for folder in ("keys", "trusted"):
+            for file in (self.config / folder).iterdir():
+                if not file.name.startswith("me."):
+                    file.unlink()
+        # Somebody else, who trusts what he is given.
+        self.other = self.scratch / self.id().rsplit(".", 1)[1]
+        self.other.mkdir()
+
+    def elsewhere(self):
+        return {"XDG_CONFIG_HOME": str(self.other)}
+
+    def generate(self, name):
+        self.ok("key", "generate", name, "--no-passphrase")
+        return self.config / "keys" / f"{name}.key"
+
+    def line_of(self, name):
+        return (self.config / "trusted" / f"{name}.pub").read_text().splitlines()[1]
+
+    def manifest(self, version="v20260103"):
+        return self.release(version) / "manifest.json"
+
+    def reasons(self, *args, **options):
+        answer = json.loads(self.fails(3, "verify", *args, "--json", **options).stdout)
+        return {check.get("reason") for subject in answer["subjects"] for check in subject["checks"]} - {None, ""}
+
+    def test_two_of_three_have_to_sign(self):
+        second = self.generate("second")
+        self.ok("key", "threshold", "release", "2")
+        self.assertEqual(self.json("key", "list")["thresholds"], {"release": 2})
+        self.assertEqual(self.reasons(self.manifest()), {"below_threshold"})
+        self.fails(3, "clone", LINE, "trial")
+        self.fails(3, "promote", f"{LINE}@v20260102")
+        # The same key again is not a second one.
+        self.fails(2, "sign", LINE, "--signing-key", self.key, says="has signed")
+        self.ok("sign", LINE, "--signing-key", second)
+        shown = self.ok("verify", self.manifest()).stdout
+        self.assertRegex(shown, r"signed by me \(.*\), second \(")
+        self.assertIn("not counted, as the manifest's signature is", shown)
+        self.assertEqual(self.reasons(self.manifest("v20260102")), {"below_threshold"})
+        self.ok("key", "threshold", "release", "1")
+        self.ok("verify", self.manifest("v20260102"))
+
+    def test_the_first_key_was_revoked_and_the_release_is_signed_again(self):
+        second = self.generate("second")
+        self.ok("key", "revoke", "me", "--reason", "laptop lost")
+        self.assertIn("revoked_key", self.reasons(self.manifest()))
+        self.fails(3, "sign", LINE, "--signing-key", second, says="laptop lost")
+        self.ok("sign", LINE, "--signing-key", second, "--anew")
+        self.ok("verify", self.manifest())
+        self.assertIn("revoked_key", self.reasons(self.manifest("v20260102")))
+
+    def test_a_key_vouches_for_its_roles_only(self):
+        signed = self.other / "models.list"
+        signed.write_text("models\n")
+        subprocess.run(["minisign", "-S", "-W", "-s", self.generate("models"), "-m", signed, "-t", "x"], check=True,
+                       stdout=subprocess.DEVNULL)
+        line = self.line_of("models")
+        self.ok("verify", signed)
+        (self.config / "trusted" / "models.pub").unlink()
+        self.ok("key", "trust", line, "--name", "models", "--role", "models")
+        self.assertEqual(self.reasons(signed), {"unknown_key"})
+        self.ok("verify", signed, "--role", "models")
+        self.assertEqual([key["roles"] for key in self.json("key", "show", "models")["keys"]], [["models"]])
+        self.fails(2, "verify", signed, "--role", "root", says="is no role of a key")
+
+    def test_two_signatures_of_a_file_that_has_no_manifest(self):
+        signed = self.other / "SUMS"
+        signed.write_text("a list\n")
+        for number, name in enumerate(("one", "two")):
+            key = self.generate(name)
+            key_id = self.json("key", "show", name)["keys"][0]["id"]
+            subprocess.run(["minisign", "-S", "-W", "-s", key, "-m", signed, "-t", "x", "-x",
+                            f"{signed}.minisig" if number == 0 else f"{signed}.{key_id}.minisig"], check=True,
+                           stdout=subprocess.DEVNULL)
+        self.ok("key", "threshold", "release", "2")
+        self.ok("verify", signed)
+        (self.other / f"SUMS.{key_id}.minisig").unlink()
+        self.assertEqual(self.reasons(signed), {"below_threshold"})
+
+    def test_a_folder_of_trusted_keys_of_a_project(self):
+        project = self.other / "keys"
+        project.mkdir()
+        (project / "release.pub").write_text((self.config / "trusted" / "me.pub").read_text())
+        manifest = self.manifest()
+        self.fails(3, "verify", manifest, env=self.elsewhere())
+        self.ok("verify", manifest, "--public-key", project, env=self.elsewhere())
+        (project / "trust.json").write_text('{"schema": 1, "keys": [], "thresholds": {"release": 2}}')
+        self.assertEqual(self.reasons(manifest, "--public-key", project, env=self.elsewhere()),
+                         {"below_threshold"})
+        project.chmod(0o777)
+        self.fails(1, "verify", manifest, "--public-key", project, env=self.elsewhere(), says="everybody may write")
+
+    def test_rotation_along_a_chain(self):
+        self.ok("key", "trust", self.line_of("me"), "--name", "vendor", env=self.elsewhere())
+        statements = []
+        key = self.key
+        for name in ("me-2027", "me-2028"):
+            statements.append(self.other / f"{name}.json")
+            self.ok("key", "rotate", name, "--no-passphrase", "--signing-key", key, "--output", statements[-1])
+            key = self.config / "keys" / f"{name}.key"
+        self.ok("sign", LINE, "--signing-key", key)
+        (self.release("v20260103") / "manifest.json.minisig").unlink()
+        further = next(self.release("v20260103").glob("manifest.json.*.minisig"))
+        further.rename(self.release("v20260103") / "manifest.json.minisig")
+        self.assertIn("unknown_key", self.reasons(self.manifest(), env=self.elsewhere()))
+        self.fails(3, "key", "trust", statements[1], env=self.elsewhere(), says="no signature by a trusted key")
+        shown = self.ok("key", "trust", statements[1], statements[0], env=self.elsewhere()).stdout
+        self.assertRegex(shown, r"trusting me-2028 \(.*\), introduced by me-2027 \(")
+        self.ok("verify", self.manifest(), env=self.elsewhere())
+        self.assertIn("nothing new", self.ok("key", "trust", statements[0], env=self.elsewhere()).stdout)
+        said = self.ok("key", "revoke", "me-2027", "--reason", "lost", env=self.elsewhere()).stdout
+        self.assertRegex(said, r"still trusted, and introduced by it: me-2028 \(")
+
+    def test_a_key_that_was_revoked_introduces_nobody(self):
+        self.ok("key", "trust", self.line_of("me"), "--name", "vendor", env=self.elsewhere())
+        self.generate("new")
+        statement = self.other / "new.json"
+        self.ok("key", "introduce", "new", "--signing-key", self.key, "--role", "release", "--output", statement)
+        self.ok("key", "revoke", "vendor", "--reason", "laptop lost", env=self.elsewhere())
+        self.fails(3, "key", "trust", statement, env=self.elsewhere(), says="laptop lost")
+        self.assertEqual([key["name"] for key in self.json("key", "list", env=self.elsewhere())["keys"]], ["vendor"])
+
+    def test_two_introduce_a_third(self):
+        second = self.generate("second")
+        self.generate("third")
+        for name in ("me", "second"):
+            self.ok("key", "trust", self.line_of(name), "--name", name, env=self.elsewhere())
+        self.ok("key", "threshold", "release", "2", env=self.elsewhere())
+        statement = self.other / "third.json"
+        self.ok("key", "introduce", "third", "--signing-key", self.key, "--output", statement, "--valid-until",
+                "2900-01-01T00:00:00Z")
+        self.fails(3, "key", "trust", statement, env=self.elsewhere(), says="1 of the 2 keys")
+        self.ok("key", "introduce", statement, "--signing-key", second)
+        self.fails(2, "key", "introduce", statement, "--signing-key", second, says="already")
+        self.ok("key", "trust", statement, env=self.elsewhere())
+        (key,) = self.json("key", "show", "third", env=self.elsewhere())["keys"]
+        self.assertEqual(key["valid_until"], "2900-01-01T00:00:00Z")
+        self.assertEqual(sorted(key["introduced_by"]), sorted([self.line_of("me"), self.line_of("second")]))
+
+    def test_a_key_of_minisigns_is_imported(self):
+        secret, public = self.other / "mini.key", self.other / "mini.pub"
+        subprocess.run(["minisign", "-G", "-W", "-s", secret, "-p", public], check=True, stdout=subprocess.DEVNULL)
+        secret.chmod(0o644)
+        self.fails(1, "key", "import", secret, says="chmod 600")
+        secret.chmod(0o600)
+        self.ok("key", "import", secret)
+        self.assertEqual((self.config / "keys" / "mini.key").read_bytes(), secret.read_bytes())
+        self.assertEqual((self.config / "keys" / "mini.key").stat().st_mode & 0o777, 0o600)
+        self.assertEqual(self.line_of("mini"), public.read_text().splitlines()[1])
+        self.ok("sign", LINE, "--signing-key", self.config / "keys" / "mini.key")
+        self.fails(2, "key", "import", secret, says="exists already")
+
+    def test_mistakes(self):
+        self.fails(2, "key", "threshold", "release", "0", says="from 1 to 32")
+        self.fails(2, "key", "threshold", "release", "two", says="from 1 to 32")
+        self.fails(2, "key", "threshold", "root", "2", says="is no role")
+        self.fails(2, "key", "trust", self.line_of("me"), "--role", "everything", says="is no role")
+        self.fails(2, "key", "trust", self.line_of("me"), "--valid-until", "soon", says="is not a time")
+        self.fails(2, "key", "show", "nobody", says="no trusted key")
+        self.fails(2, "key", "trust", self.line_of("me"), self.line_of("me"), says="one key, or statements")
+        self.assertFalse((self.config / "trusted" / "trust.json").exists())
+
+
 class FakeAgent:
     """An agent that gives one answer to each request, whatever it was; `None`: none at all."""
 

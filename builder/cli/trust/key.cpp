@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <optional>
 
+#include "builder/cli/trust/key_commands.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
-#include "core/iso_time.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 #include "signing/efi/secure_boot_keys.hpp"
@@ -25,10 +25,8 @@ struct KeyArguments {
   std::string name;
   std::string format = "minisign";
   std::string key;
-  std::string reason;
   bool agent = false;
   std::vector<std::string> command;
-  std::string since;
   bool no_passphrase = false;
   bool secure_boot = false;
   bool sigstore = false;
@@ -123,48 +121,6 @@ int generate_secure_boot(Context& context, const KeyArguments& arguments) {
   return 0;
 }
 
-/// Empty for a key that counts now, else why it does not: "revoked_key", "expired", "not_yet_valid".
-std::string_view refusal(const signing::TrustStore& trust, const signing::PublicKey& key) {
-  try {
-    trust.require_valid(key);
-  } catch (const core::Error& error) {
-    return core::reason_name(error.reason());
-  }
-  return {};
-}
-
-int show(Context& context) {
-  const signing::TrustStore trust = load_trust({});
-  core::Json rows = core::Json::array();
-  std::string text;
-  for (const signing::TrustedKey& key : trust.keys()) {
-    const fs::path secret = keys_folder() / (key.name + ".key");
-    const bool own = fs::exists(secret);
-    const std::string_view refused = refusal(trust, key.key);
-    rows.push_back({{"name", key.name}, {"id", key.key.id()}, {"public_key", key.key.line()}, {"own", own}});
-    if (!refused.empty()) rows.back()["refused"] = refused;
-    text += fmt::format("{:<24} {}  {}{}{}\n", key.name, key.key.line(), own ? "yours" : "trusted",
-                        refused.empty() ? "" : ", refused: ", refused);
-  }
-  if (text.empty())
-    text = "no keys: make one with imgforge key generate NAME, or trust one with imgforge key trust FILE\n";
-  print(context.options.json ? core::print_json({{"schema", 1}, {"keys", rows}}) : text);
-  return 0;
-}
-
-int trust(Context& context, const KeyArguments& arguments) {
-  const bool is_file = fs::exists(arguments.key);
-  const signing::PublicKey key =
-      is_file ? signing::load_public_key(arguments.key) : signing::PublicKey::parse(arguments.key);
-  const std::string name = !arguments.name.empty() ? arguments.name
-                           : is_file               ? fs::path(arguments.key).stem().string()
-                                                   : key.id();
-  signing::trust_key(trusted_folder(), name, key);
-  print(context.options.json ? core::print_json({{"schema", 1}, {"name", name}, {"public_key", key.line()}})
-                             : fmt::format("trusting {} ({})\n", name, key.abbreviated()));
-  return 0;
-}
-
 /// A public key out of a .pub file of minisign's or OpenSSH's. The latter has no key id: it is the beginning
 /// of the sha256 of the key then, the same everywhere.
 signing::PublicKey read_any_public_key(const fs::path& file) {
@@ -205,6 +161,29 @@ int attach(Context& context, const KeyArguments& arguments) {
   return 0;
 }
 
+/// A secret key of minisign's that is elsewhere: its bytes are kept as they are, under their passphrase.
+int import_key(Context& context, const KeyArguments& arguments) {
+  const fs::path source = arguments.key;
+  const auto passphrase = passphrase_source(arguments.passphrase, context.cancel);
+  const signing::SecretKey key = signing::load_secret_key(source, *passphrase);
+  const std::string name = arguments.name.empty() ? source.stem().string() : arguments.name;
+  const fs::path secret = keys_folder() / (name + ".key");
+  const fs::path public_half = keys_folder() / (name + ".pub");
+  signing::copy_key_pair(source, secret, public_half, key);
+  signing::trust_key(trusted_folder(), name, key.public_key());
+  print(context.options.json ? core::print_json({{"schema", 1},
+                                                 {"name", name},
+                                                 {"public_key", key.public_key().line()},
+                                                 {"secret_file", secret.native()},
+                                                 {"public_file", public_half.native()}})
+                             : fmt::format("imported key {} ({})\n"
+                                           "  secret  {}   mode 0600, as it was; {} is still there\n"
+                                           "  public  {}   give this to those who verify your releases\n",
+                                           name, key.public_key().abbreviated(), secret.native(),
+                                           source.native(), public_half.native()));
+  return 0;
+}
+
 /// A public key for those who have other tools.
 int export_key(Context&, const KeyArguments& arguments) {
   const signing::TrustStore trust = load_trust({});
@@ -221,31 +200,6 @@ int export_key(Context&, const KeyArguments& arguments) {
   } else {
     print(key->key.file_text());
   }
-  return 0;
-}
-
-int revoke(Context& context, const KeyArguments& arguments) {
-  const signing::TrustStore trust = load_trust({});
-  const auto named = std::find_if(trust.keys().begin(), trust.keys().end(),
-                                  [&](const signing::TrustedKey& k) { return k.name == arguments.key; });
-  const bool is_file = named == trust.keys().end() && fs::exists(arguments.key);
-  const signing::PublicKey key = named != trust.keys().end() ? named->key
-                                 : is_file                   ? signing::load_public_key(arguments.key)
-                                                             : signing::PublicKey::parse(arguments.key);
-  const auto since = arguments.since.empty() ? context.clock.now() : core::parse_iso_time(arguments.since);
-  if (!since) {
-    throw core::Error(core::Kind::kUsage, "\"" + core::escaped(arguments.since) + "\" is not a time")
-        .hint("write it in UTC, such as 2026-11-20T01:02:03Z");
-  }
-  std::error_code error;
-  fs::create_directories(trusted_folder(), error);
-  if (error) throw core::system_error(error.value(), "cannot create folder", trusted_folder().native());
-  signing::revoke_key(trusted_folder(), key, {*since, arguments.reason});
-  print(context.options.json
-            ? core::print_json({{"schema", 1},
-                                {"public_key", key.line()},
-                                {"revoked", {{"at", core::iso_time(*since)}, {"reason", arguments.reason}}}})
-            : fmt::format("revoked {}: nothing that it signed is accepted here\n", trust.describe(key)));
   return 0;
 }
 
@@ -269,7 +223,6 @@ Runner declare_key(OptionSet& set) {
     if (arguments->sigstore && is_there) return add_sigstore_key(context, *arguments);
     return generate(context, *arguments);
   });
-  set.command("show", "list your keys and the keys you trust").set_runner(&show);
   OptionSet& attaching = set.command("attach", "sign with a key that ssh-agent or a program holds");
   attaching.positional("name", arguments->name, "name of the key").required();
   attaching
@@ -280,6 +233,11 @@ Runner declare_key(OptionSet& set) {
                    "a program that reads the bytes to sign and prints 64 bytes in base64; repeatable for its "
                    "arguments");
   attaching.set_runner([arguments](Context& context) { return attach(context, *arguments); });
+  OptionSet& importing = set.command("import", "sign with a key that minisign made");
+  importing.positional("file", arguments->key, "its secret half, of mode 0600").required();
+  importing.option("--name", arguments->name, "name of the key [the file's name]");
+  declare_passphrase(importing, arguments->passphrase);
+  importing.set_runner([arguments](Context& context) { return import_key(context, *arguments); });
   OptionSet& exporting = set.command("export", "print a public key for other tools");
   exporting.positional("name", arguments->name, "name of a key that you trust").required();
   exporting
@@ -287,16 +245,7 @@ Runner declare_key(OptionSet& set) {
               "minisign, ssh (a line for ssh-keygen -Y verify -f) or sigstore (PEM for cosign)")
       .one_of({"minisign", "ssh", "sigstore"});
   exporting.set_runner([arguments](Context& context) { return export_key(context, *arguments); });
-  OptionSet& trusting = set.command("trust", "trust a public key");
-  trusting.positional("key", arguments->key, "a .pub file, or the 56-character line out of one").required();
-  trusting.option("--name", arguments->name, "name to show for it [the file's name]");
-  trusting.set_runner([arguments](Context& context) { return trust(context, *arguments); });
-  OptionSet& revoking = set.command("revoke", "accept no signature of a key any more");
-  revoking.positional("key", arguments->key, "name of a trusted key, a .pub file, or a key line").required();
-  revoking.option("--reason", arguments->reason, "why, in one line; shown to whoever verifies").required();
-  revoking.option("--since", arguments->since,
-                  "from when it cannot be relied on, as 2026-11-20T01:02:03Z [now]");
-  revoking.set_runner([arguments](Context& context) { return revoke(context, *arguments); });
+  declare_key_trust(set);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "artifacts/manifest/companions.hpp"
 #include "builder/provenance/slsa.hpp"
@@ -114,9 +115,14 @@ void declare_builder_id(OptionSet& set, std::string& id) {
   set.option("--builder-id", id, "URI that provenance names as the builder, such as that of a CI job");
 }
 
+void declare_public_keys(OptionSet& set, std::vector<std::string>& keys) {
+  set.option("--public-key", keys,
+             "a .pub file, a key line or a folder of trusted keys to trust besides yours; repeatable");
+}
+
 std::shared_ptr<std::vector<std::string>> declare_public_keys(OptionSet& set) {
   auto keys = std::make_shared<std::vector<std::string>>();
-  set.option("--public-key", *keys, "a .pub file or key line to trust besides yours; repeatable");
+  declare_public_keys(set, *keys);
   return keys;
 }
 
@@ -128,11 +134,34 @@ signing::TrustStore load_trust(const std::vector<std::string>& more) {
   return trust;
 }
 
+std::vector<std::string> further_signatures(const signing::TrustStore& trust) {
+  std::set<std::string> names;
+  for (const signing::TrustedKey& key : trust.keys())
+    names.insert(std::string(artifacts::kFurtherSignaturePrefix) + key.key.id() +
+                 std::string(artifacts::kFurtherSignatureSuffix));
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::string> possible_companions(const signing::TrustStore& trust) {
+  std::vector<std::string> names = further_signatures(trust);
+  for (const std::string_view name : artifacts::kCompanionNames) names.emplace_back(name);
+  for (const signing::TrustedKey& key : trust.keys())
+    names.push_back(std::string(artifacts::kRebuiltPrefix) + key.key.id() +
+                    std::string(artifacts::kRebuiltSuffix));
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
 artifacts::SignatureCheck trusting(const std::vector<std::string>& more, const std::string& own) {
   const auto trust = std::make_shared<signing::TrustStore>(load_trust(more));
   if (!own.empty()) trust->add("the signing key", signing::PublicKey::parse(own));
-  return [trust](std::string_view data, std::string_view minisig) {
-    return trust->verify(data, minisig).signer;
+  return counting(trust);
+}
+
+artifacts::SignatureCheck counting(std::shared_ptr<const signing::TrustStore> trust, signing::Role role) {
+  return [trust = std::move(trust), role](std::string_view data, const artifacts::Signatures& signatures) {
+    return signing::signers_text(trust->verify_all(data, signatures, role));
   };
 }
 

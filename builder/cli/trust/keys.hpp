@@ -60,9 +60,18 @@ void declare_builder_id(OptionSet& set, std::string& id);
 
 /// Declares --public-key, for load_trust and trusting.
 std::shared_ptr<std::vector<std::string>> declare_public_keys(OptionSet& set);
+void declare_public_keys(OptionSet& set, std::vector<std::string>& keys);
 /// The user's trusted keys and those named on the command line.
 signing::TrustStore load_trust(const std::vector<std::string>& more);
+/// The names that signatures of a release's manifest by trusted keys may have, besides the usual one: a web
+/// server cannot be asked what there is.
+std::vector<std::string> further_signatures(const signing::TrustStore& trust);
+/// The same for all that may lie beside a manifest.
+std::vector<std::string> possible_companions(const signing::TrustStore& trust);
 /// Who signed, by these keys and the one whose .pub text is `own` (empty: none).
 artifacts::SignatureCheck trusting(const std::vector<std::string>& more, const std::string& own = {});
+/// As many keys of `trust` as it asks for in that role.
+artifacts::SignatureCheck counting(std::shared_ptr<const signing::TrustStore> trust,
+                                   signing::Role role = signing::Role::kRelease);
 
 }  // namespace imgforge::cli

@@ -35,9 +35,10 @@ Runner declare_pull(OptionSet& set) {
     const catalogue::Target& target = pull::choose_target(catalogue, *reference);
     const artifacts::Store store = artifacts::Store::create(context.options.output_dir);
     BuildTools tools(context, *network);
+    const auto trust = std::make_shared<const signing::TrustStore>(load_trust(*public_keys));
     const pull::PullResult result =
-        pull::pull(store, base, target, tools.toolbox().fetch_context(),
-                   {.cancel = context.cancel, .signature = trusting(*public_keys)});
+        pull::pull(store, base, target, possible_companions(*trust), tools.toolbox().fetch_context(),
+                   {.cancel = context.cancel, .signature = counting(trust)});
     for (const std::string& warning : result.warnings) context.progress.warn(warning);
     if (context.options.json) {
       print(core::print_json({{"schema", 1},

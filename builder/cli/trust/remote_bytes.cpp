@@ -72,14 +72,4 @@ CheckRow check_remote(fetch::Http& http, const RemoteFile& file) {
   return row;
 }
 
-std::optional<std::string> fetch_small(fetch::Http& http, const fetch::Request& request) {
-  fetch::TextSink sink;
-  const std::vector<fetch::Result> results = http.run({{request, &sink}}, 1);
-  if (const auto* failure = std::get_if<fetch::Failure>(&results.front())) {
-    if (failure->absent) return std::nullopt;
-    throw failure->error;
-  }
-  return sink.text();
-}
-
 }  // namespace imgforge::cli

@@ -29,7 +29,4 @@ struct RemoteFile {
 /// failed row.
 artifacts::CheckRow check_remote(fetch::Http& http, const RemoteFile& file);
 
-/// A small file as text, or nothing when the server has none.
-std::optional<std::string> fetch_small(fetch::Http& http, const fetch::Request& request);
-
 }  // namespace imgforge::cli

@@ -7,6 +7,7 @@
 
 #include "builder/cli/diff_sections.hpp"
 #include "builder/cli/store_arguments.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "builder/cli/trust/trusted_release.hpp"
 #include "builder/sbom/difference.hpp"
 #include "builder/sbom/security_database.hpp"
@@ -122,8 +123,7 @@ Runner declare_sbom(OptionSet& set) {
       set.command("diff", "say which packages, licences and models two releases differ in");
   comparing.positional("before", arguments->before, "a release, as above").required();
   comparing.positional("after", arguments->after, "the release to compare it with").required();
-  comparing.option("--public-key", arguments->public_keys,
-                   "a .pub file or key line to trust besides yours; repeatable");
+  declare_public_keys(comparing, arguments->public_keys);
   comparing.set_footer(
       "Reads the signed manifests alone. Everything else that changed says imgforge diff.\n"
       "Example: imgforge sbom diff hello-boot@v20261120 hello-boot");

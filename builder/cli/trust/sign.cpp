@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
+#include "artifacts/check/signatures.hpp"
 #include "artifacts/check/verify.hpp"
 #include "artifacts/manifest/companions.hpp"
 #include "artifacts/store/add_companion.hpp"
 #include "builder/cli/store_arguments.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "core/atomic_file.hpp"
+#include "core/counting.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
@@ -34,6 +37,7 @@ struct Arguments {
   std::vector<std::string> public_keys;
   bool ssh = false;
   bool sigstore = false;
+  bool anew = false;
   std::string gpg_key;
   fs::path request;
   fs::path response;
@@ -48,11 +52,30 @@ struct Subject {
   std::string text;  ///< of manifest.json
 };
 
+/// One signature is enough here: others are missing yet, or this would not be called. With --anew the key may
+/// have been revoked, or its time be over, as long as it is known.
+artifacts::SignatureCheck signed_before(const Arguments& arguments) {
+  const signing::TrustStore trust = load_trust(arguments.public_keys);
+  return [trust, anew = arguments.anew](std::string_view data, const artifacts::Signatures& signatures) {
+    std::optional<Error> first;
+    for (const std::string& text : signatures) {
+      try {
+        if (!anew) return trust.verify(data, text).signer;
+        return trust.describe(signing::verify(trust.public_keys(), data, text).key);
+      } catch (const Error& error) {
+        if (!core::does_not_count(error.reason())) throw;
+        if (!first) first = error;
+      }
+    }
+    throw Error(first.value());
+  };
+}
+
 Subject find_subject(Context& context, const Arguments& arguments, const artifacts::Store& store) {
   if (arguments.release.empty()) throw Error(Kind::kUsage, "name the release to sign");
   const ReleaseLocation location = artifacts::find_release(store, arguments.release);
   Subject subject{
-      location, artifacts::trusted_manifest(location.directory, trusting(arguments.public_keys)),
+      location, artifacts::trusted_manifest(location.directory, signed_before(arguments)),
       core::read_text_file(location.directory / artifacts::kManifestFile, artifacts::kMaxManifestBytes)};
   if (subject.manifest.is_unsigned)
     throw Error(Kind::kUsage, location.reference() + " was published unsigned, and its manifest says so")
@@ -124,11 +147,11 @@ std::string place_signature(const artifacts::Store& store, const Subject& subjec
                             const std::string& signature, const signing::TrustStore& trust,
                             Context& context) {
   const signing::NamedSignature made = trust.verify(subject.text, signature);
-  const std::string first = core::read_text_file(
-      subject.location.directory / (std::string(artifacts::kManifestFile) + artifacts::kSignatureSuffix),
-      4096);
-  if (trust.verify(subject.text, first).key.same_key(made.key))
-    throw Error(Kind::kUsage, made.signer + " has signed " + subject.location.reference() + " already");
+  for (const std::string& there :
+       artifacts::read_signatures(subject.location.directory / artifacts::kManifestFile)) {
+    if (signing::Signature::parse(there).over_message == signing::Signature::parse(signature).over_message)
+      throw Error(Kind::kUsage, made.signer + " has signed " + subject.location.reference() + " already");
+  }
   const std::string name = std::string(artifacts::kFurtherSignaturePrefix) + made.key.id() +
                            std::string(artifacts::kFurtherSignatureSuffix);
   artifacts::add_companion(store, subject.location, name, signature, "sign", {.cancel = context.cancel});
@@ -207,8 +230,11 @@ Runner declare_sign(OptionSet& set) {
   set.flag("--ssh", arguments->ssh, "add an SSH signature by that key");
   set.flag("--sigstore", arguments->sigstore, "add a Sigstore bundle by the P-256 key beside it");
   set.option("--gpg-key", arguments->gpg_key, "add an OpenPGP signature by this key of gpg's");
-  set.option("--public-key", arguments->public_keys,
-             "a .pub file or key line to trust besides yours; repeatable");
+  declare_public_keys(set, arguments->public_keys);
+  set.flag(
+      "--anew", arguments->anew,
+      "also when no signature of it counts any more, as its key was revoked or its time is over: look at "
+      "the release first");
   const Option request = set.option("--request", arguments->request,
                                     "write what is to be signed to a file, for a key on another machine");
   const Option response =

@@ -2,6 +2,8 @@
 
 #include <functional>
 
+#include "artifacts/check/attempt.hpp"
+#include "artifacts/check/signatures.hpp"
 #include "artifacts/manifest/companions.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "builder/provenance/rebuilt.hpp"
@@ -31,19 +33,9 @@ std::vector<CheckRow> check_other_formats(const fs::path& directory, const std::
                        const std::function<std::string(const std::string& text)>& check) {
     const fs::path file = directory / name;
     if (!fs::exists(fs::symlink_status(file))) return;
-    CheckRow row{std::string(name), "signature", false, {}, {}, {}};
-    try {
-      if (fs::symlink_status(file).type() != fs::file_type::regular)
-        throw Error(Kind::kIntegrity, "not a regular file").reason(Reason::kMalformed);
-      row.detail = check(core::read_text_file(file, signing::kMaxEnvelope));
-      row.ok = true;
-    } catch (const Error& error) {
-      if (error.kind() == Kind::kInterrupted) throw;
-      row.fail(error);
-      if (error.reason() == Reason::kUnknownKey)
-        row = {std::string(name), "signature", true, "not counted: " + error.message(), {}, {}};
-    }
-    rows.push_back(std::move(row));
+    artifacts::attempt(rows, std::string(name), "signature",
+                       [&] { return check(artifacts::read_bounded(file, signing::kMaxEnvelope)); });
+    artifacts::note_uncounted(rows.back());
   };
   const std::vector<signing::P256PublicKey> sigstore = trusted_sigstore_keys();
   add(artifacts::kSshSignatureFile, [&](const std::string& text) {
@@ -66,29 +58,20 @@ std::vector<CheckRow> check_other_formats(const fs::path& directory, const std::
   return rows;
 }
 
-/// The further minisign signatures: the trusted keys that made them.
+/// The keys whose minisign signatures count, and a row for each signature but the first.
 void check_further_signatures(const fs::path& directory, const std::string& manifest,
                               const signing::TrustStore& trust, Statements& found) {
-  signing::add_distinct(
-      found.signers,
-      trust.verify(manifest, signing::read_signature_file(directory / "manifest.json.minisig")).key);
+  const artifacts::Signatures texts = artifacts::read_signatures(directory / artifacts::kManifestFile);
+  for (const signing::NamedSignature& signature : trust.verify_all(manifest, texts))
+    found.signers.push_back(signature.key);
   for (const std::string& name : artifacts::companions_in(directory)) {
     if (artifacts::key_id_in(name, artifacts::kFurtherSignaturePrefix, artifacts::kFurtherSignatureSuffix)
             .empty())
       continue;
-    CheckRow row{name, "signature", true, {}, {}, {}};
-    try {
-      const signing::NamedSignature signature =
-          trust.verify(manifest, signing::read_signature_file(directory / name));
-      signing::add_distinct(found.signers, signature.key);
-      row.detail = "signed by " + signature.signer;
-    } catch (const Error& error) {
-      if (error.kind() == Kind::kInterrupted) throw;
-      row.fail(error);
-      if (error.reason() == Reason::kUnknownKey)
-        row = {name, "signature", true, "not counted: " + error.message(), {}, {}};
-    }
-    found.rows.push_back(std::move(row));
+    artifacts::attempt(found.rows, name, "signature", [&] {
+      return "signed by " + trust.verify(manifest, signing::read_signature_file(directory / name)).signer;
+    });
+    artifacts::note_uncounted(found.rows.back());
   }
 }
 
@@ -99,13 +82,14 @@ Statements check_statements(const std::filesystem::path& directory, const artifa
   Statements found;
   const artifacts::Manifest& manifest = release.manifest();
   std::vector<signing::PublicKey> builders;
-  const auto attempt = [&](const char* subject, const char* check, const auto& body) {
+  const auto attempt = [&](const std::string& subject, const char* check, const auto& body) {
     try {
       body();
     } catch (const Error& error) {
       if (error.kind() == Kind::kInterrupted) throw;
       CheckRow row{subject, check, false, {}, {}, {}};
       row.fail(error);
+      artifacts::note_uncounted(row);
       found.rows.push_back(std::move(row));
     }
   };
@@ -116,7 +100,7 @@ Statements check_statements(const std::filesystem::path& directory, const artifa
     for (CheckRow& row : check_other_formats(directory, text, trust)) found.rows.push_back(std::move(row));
   });
   if (provenance::has_provenance(manifest)) {
-    attempt(provenance::kProvenanceFile.data(), "provenance", [&] {
+    attempt(std::string(provenance::kProvenanceFile), "provenance", [&] {
       builders = provenance::read_provenance(directory, manifest, trust).signers;
       found.has_provenance = true;
       found.rows.push_back({std::string(provenance::kProvenanceFile),
@@ -127,7 +111,7 @@ Statements check_statements(const std::filesystem::path& directory, const artifa
                             {}});
     });
   }
-  attempt(directory.filename().c_str(), "rebuilt", [&] {
+  attempt(directory.filename().native(), "rebuilt", [&] {
     provenance::Rebuilt rebuilt = provenance::check_rebuilt(directory, manifest, release.digest(), trust);
     for (CheckRow& row : rebuilt.rows) found.rows.push_back(std::move(row));
     for (const signing::PublicKey& key : rebuilt.builders) {

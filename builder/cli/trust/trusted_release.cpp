@@ -53,7 +53,7 @@ std::string read_document(const artifacts::Manifest& manifest, const std::filesy
 void declare_trusted(OptionSet& set, std::string& reference, std::vector<std::string>& public_keys) {
   set.positional("release", reference, "LINE (its current release), LINE@VERSION, LINE-VERSION or a path")
       .required();
-  set.option("--public-key", public_keys, "a .pub file or key line to trust besides yours; repeatable");
+  declare_public_keys(set, public_keys);
 }
 
 }  // namespace imgforge::cli

@@ -27,6 +27,7 @@ struct VerifyArguments {
   fs::path policy;
   std::vector<std::string> requirements;
   std::vector<std::string> public_keys;
+  std::string role = "release";
   bool strict = false;
   bool all = false;
   bool thorough = false;
@@ -105,8 +106,10 @@ Runner declare_verify(OptionSet& set) {
       "subject", arguments->subjects,
       "releases, their files, stores, exported trees, vendored folders, signed files, URLs [the output "
       "folder]");
-  set.option("--public-key", arguments->public_keys,
-             "a .pub file or key line to trust besides yours; repeatable");
+  declare_public_keys(set, arguments->public_keys);
+  set.option("--role", arguments->role,
+             "what the keys of signed files have to be trusted for: release, catalogue, models or update")
+      .show_default();
   set.option("--policy", arguments->policy, "a file that says what else must hold of each release");
   set.option("--require", arguments->requirements,
              "a single field of a policy, such as sbom, booted or rebuilt-by=2; repeatable");
@@ -132,11 +135,10 @@ Runner declare_verify(OptionSet& set) {
       "structure.\n"
       "Example: imgforge verify --all");
   return [arguments](Context& context) {
-    const signing::TrustStore trust = load_trust(arguments->public_keys);
+    const auto store = std::make_shared<const signing::TrustStore>(load_trust(arguments->public_keys));
+    const signing::TrustStore& trust = *store;
     artifacts::VerifyOptions options;
-    options.signature = [&](std::string_view data, std::string_view minisig) {
-      return trust.verify(data, minisig).signer;
-    };
+    options.signature = counting(store, signing::parse_role(arguments->role));
     if (arguments->all) {
       if (!arguments->subjects.empty())
         throw core::Error(core::Kind::kUsage, "--all checks the output folder: name nothing else")

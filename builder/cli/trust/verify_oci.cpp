@@ -12,6 +12,7 @@
 #include "builder/cli/trust/remote_bytes.hpp"
 #include "builder/cli/trust/verify_subjects.hpp"
 #include "builder/models/registry_http.hpp"
+#include "builder/pull/http_source.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -101,9 +102,9 @@ Finding verify_oci(Context& context, const std::string& text, const artifacts::V
   };
 
   const std::optional<std::string> manifest =
-      fetch_small(http, {.url = base + "/manifests/" + reference.tag,
-                         .limit = kMaxManifest,
-                         .headers = {"Accept: application/vnd.oci.image.manifest.v1+json"}});
+      pull::fetch_small(http, {.url = base + "/manifests/" + reference.tag,
+                               .limit = kMaxManifest,
+                               .headers = {"Accept: application/vnd.oci.image.manifest.v1+json"}});
   if (!manifest)
     return fail("manifest",
                 Error(Kind::kIntegrity, "the registry has no such image").reason(Reason::kMissing));

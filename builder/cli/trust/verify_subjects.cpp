@@ -150,7 +150,7 @@ std::vector<Finding> verify_subject(Context& context, const std::string& subject
     if (!lock.empty())
       throw Error(Kind::kUsage, "--lock is for files, and " + core::escaped(subject, 200) + " is none");
     const bool is_image = subject.starts_with("oci://") || subject.starts_with("docker://");
-    return {is_image ? verify_oci(context, subject, options) : verify_url(context, subject, options)};
+    return {is_image ? verify_oci(context, subject, options) : verify_url(context, subject, options, trust)};
   }
   fs::path path = subject;
   if (!is_there(path) && subject.find('/') == std::string::npos &&

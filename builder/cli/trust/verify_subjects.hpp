@@ -41,7 +41,8 @@ void ask_policy(const policy::Policy& policy, const signing::TrustStore& trust, 
 
 /// A release, or one file of it, below an http, https or file URL: manifest and signatures first, then the
 /// bytes, which are hashed as they come and kept nowhere. Images are not looked into.
-Finding verify_url(Context& context, const std::string& url, const artifacts::VerifyOptions& options);
+Finding verify_url(Context& context, const std::string& url, const artifacts::VerifyOptions& options,
+                   const signing::TrustStore& trust);
 
 /// A container image in a registry, "oci://HOST/REPOSITORY[:TAG|@sha256:...]": the release of the store whose
 /// signed manifest names it, and every blob.

@@ -1,8 +1,10 @@
 #include <algorithm>
 
+#include "builder/cli/trust/keys.hpp"
 #include "builder/cli/trust/remote_bytes.hpp"
 #include "builder/cli/trust/verify_subjects.hpp"
 #include "builder/fetch/http/url.hpp"
+#include "builder/pull/http_source.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"
 #include "core/temp_dir.hpp"
@@ -39,7 +41,7 @@ bool bring(fetch::Http& http, const std::string& folder, const std::string& name
   fetch::Request request;
   request.url = fetch::join_url(folder, name);
   request.limit = limit;
-  const std::optional<std::string> text = fetch_small(http, request);
+  const std::optional<std::string> text = pull::fetch_small(http, request);
   if (!text) return false;
   core::NewFile file(into / name);
   file.write(*text);
@@ -49,7 +51,8 @@ bool bring(fetch::Http& http, const std::string& folder, const std::string& name
 
 }  // namespace
 
-Finding verify_url(Context& context, const std::string& url, const artifacts::VerifyOptions& options) {
+Finding verify_url(Context& context, const std::string& url, const artifacts::VerifyOptions& options,
+                   const signing::TrustStore& trust) {
   Address address = split(url);
   const std::unique_ptr<fetch::Http> http = remote_http(context);
   const core::TempDir scratch(fs::temp_directory_path(), "imgforge-verify");
@@ -66,6 +69,7 @@ Finding verify_url(Context& context, const std::string& url, const artifacts::Ve
   get(artifacts::kSumsFile, artifacts::kMaxManifestBytes);
   for (const char* name : {artifacts::kManifestFile, artifacts::kSumsFile})
     get(std::string(name) + artifacts::kSignatureSuffix, 4096);
+  for (const std::string& name : further_signatures(trust)) get(name, 4096);
 
   artifacts::VerifyOptions head = options;
   head.contents = artifacts::Contents::kLeave;

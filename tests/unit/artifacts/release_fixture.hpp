@@ -30,8 +30,9 @@ inline std::string toy_signature(std::string_view bytes) {
   return "toy " + core::digest_of(core::HashAlgorithm::kSha256, bytes).hex() + "\n";
 }
 
-inline std::string toy_check(std::string_view bytes, std::string_view signature) {
-  if (signature != toy_signature(bytes)) throw core::Error(core::Kind::kSignature, "bad toy signature");
+inline std::string toy_check(std::string_view bytes, const Signatures& signatures) {
+  if (signatures.front() != toy_signature(bytes))
+    throw core::Error(core::Kind::kSignature, "bad toy signature");
   return "toy key";
 }
 

@@ -27,8 +27,8 @@ class TreeTest : public artifacts::testing_support::StoreTest {
     ExportRequest made;
     made.target = web_;
     made.title = "Images";
-    made.verify = [](std::string_view data, std::string_view minisig) {
-      return SignedBy{toy_check(data, minisig), "RWtoy"};
+    made.verify = [](std::string_view data, const artifacts::Signatures& signatures) {
+      return SignedBy{toy_check(data, signatures), "RWtoy"};
     };
     made.signer = artifacts::testing_support::toy_signer();
     return made;

@@ -27,7 +27,7 @@ std::string file_with(std::string_view members) {
          "}]}";
 }
 
-class KeyRules : public testing::Scratch {
+class RulesOfKeys : public testing::Scratch {
  protected:
   void SetUp() override { write("alice.pub", kVectorPublic); }
   /// Why the vector's signature is refused at that time; kNone when it counts.
@@ -44,14 +44,14 @@ class KeyRules : public testing::Scratch {
   }
 };
 
-TEST_F(KeyRules, KeyWithoutRulesCountsAlways) {
+TEST_F(RulesOfKeys, KeyWithoutRulesCountsAlways) {
   EXPECT_EQ(verdict("1970-01-01T00:00:00Z"), Reason::kNone);
   EXPECT_EQ(verdict("2200-01-01T00:00:00Z"), Reason::kNone);
   write("trust.json", R"({"schema": 1, "keys": []})");
   EXPECT_EQ(verdict("2200-01-01T00:00:00Z"), Reason::kNone);
 }
 
-TEST_F(KeyRules, CountsFromTheFirstSecondUntilBeforeTheLast) {
+TEST_F(RulesOfKeys, CountsFromTheFirstSecondUntilBeforeTheLast) {
   write("trust.json",
         file_with(R"(, "valid_from": "2026-01-10T00:00:00Z", "valid_until": "2026-01-20T00:00:00Z")"));
   EXPECT_EQ(verdict("2026-01-09T23:59:59Z"), Reason::kNotYetValid);
@@ -60,7 +60,7 @@ TEST_F(KeyRules, CountsFromTheFirstSecondUntilBeforeTheLast) {
   EXPECT_EQ(verdict("2026-01-20T00:00:00Z"), Reason::kExpired);
 }
 
-TEST_F(KeyRules, ClockThatIsOffByADayIsNoticedBothWays) {
+TEST_F(RulesOfKeys, ClockThatIsOffByADayIsNoticedBothWays) {
   write("trust.json",
         file_with(R"(, "valid_from": "2026-01-10T00:00:00Z", "valid_until": "2026-01-11T00:00:00Z")"));
   EXPECT_EQ(verdict("2026-01-10T12:00:00Z"), Reason::kNone);
@@ -68,7 +68,7 @@ TEST_F(KeyRules, ClockThatIsOffByADayIsNoticedBothWays) {
   EXPECT_EQ(verdict("2026-01-11T12:00:00Z"), Reason::kExpired);
 }
 
-TEST_F(KeyRules, RevokedKeyNeverCounts) {
+TEST_F(RulesOfKeys, RevokedKeyNeverCounts) {
   // The vector's comment claims 2023: a claim proves nothing.
   revoke_key(folder_.path(), PublicKey::parse(kVectorPublic), {at("2026-05-01T00:00:00Z"), "laptop lost"});
   EXPECT_EQ(verdict("2026-06-01T00:00:00Z"), Reason::kRevokedKey);
@@ -79,7 +79,7 @@ TEST_F(KeyRules, RevokedKeyNeverCounts) {
                [&] { store.verify("test", kVectorSignature); });
 }
 
-TEST_F(KeyRules, RevocationOfOneFolderHoldsForKeysOfAllOthers) {
+TEST_F(RulesOfKeys, RevocationOfOneFolderHoldsForKeysOfAllOthers) {
   const auto other = folder_ / "other";
   ASSERT_TRUE(std::filesystem::create_directory(other));
   write("trust.json", file_with(R"(, "revoked": {"at": "2026-05-01T00:00:00Z", "reason": "lost"})"));
@@ -94,13 +94,13 @@ TEST_F(KeyRules, RevocationOfOneFolderHoldsForKeysOfAllOthers) {
   }
 }
 
-TEST_F(KeyRules, AnotherIdDoesNotSaveARevokedKey) {
+TEST_F(RulesOfKeys, AnotherIdDoesNotSaveARevokedKey) {
   const PublicKey renamed({9, 9, 9, 9, 9, 9, 9, 9}, PublicKey::parse(kVectorPublic).point());
   revoke_key(folder_.path(), renamed, {at("2026-05-01T00:00:00Z"), "lost"});
   EXPECT_EQ(verdict("2026-06-01T00:00:00Z"), Reason::kRevokedKey);
 }
 
-TEST_F(KeyRules, RevocationKeepsOtherRulesAndTheEarlierTime) {
+TEST_F(RulesOfKeys, RevocationKeepsOtherRulesAndTheEarlierTime) {
   const PublicKey key = PublicKey::parse(kVectorPublic);
   const PublicKey other = SecretKey::generate().public_key();
   write("trust.json", file_with(R"(, "valid_from": "2026-01-10T00:00:00Z")"));
@@ -109,15 +109,15 @@ TEST_F(KeyRules, RevocationKeepsOtherRulesAndTheEarlierTime) {
   revoke_key(folder_.path(), other, {at("2026-05-04T00:00:00Z"), "other"});
   revoke_key(folder_.path(), key, {at("2026-05-01T00:00:00Z"), "earlier"});
   const auto rules = load_key_rules(folder_.path());
-  ASSERT_EQ(rules.size(), 2U);
-  EXPECT_EQ(rules[0].valid_from, at("2026-01-10T00:00:00Z"));
-  EXPECT_EQ(rules[0].revoked->at, at("2026-05-01T00:00:00Z"));
-  EXPECT_EQ(rules[0].revoked->reason, "first");
-  EXPECT_TRUE(rules[1].key == other);
+  ASSERT_EQ(rules.keys.size(), 2U);
+  EXPECT_EQ(rules.keys[0].valid_from, at("2026-01-10T00:00:00Z"));
+  EXPECT_EQ(rules.keys[0].revoked->at, at("2026-05-01T00:00:00Z"));
+  EXPECT_EQ(rules.keys[0].revoked->reason, "first");
+  EXPECT_TRUE(rules.keys[1].key == other);
   EXPECT_EQ(files_left(), 2U);
 }
 
-TEST_F(KeyRules, PrintedRulesAreReadAgain) {
+TEST_F(RulesOfKeys, PrintedRulesAreReadAgain) {
   const std::string text = print_key_rules(parse_key_rules(file_with(
       R"(, "valid_from": "2026-01-10T00:00:00Z", "valid_until": "2026-01-11T00:00:00Z",
            "revoked": {"at": "2026-05-01T00:00:00Z", "reason": "lost"})")));
@@ -125,7 +125,7 @@ TEST_F(KeyRules, PrintedRulesAreReadAgain) {
   EXPECT_NE(text.find("\"valid_until\": \"2026-01-11T00:00:00Z\""), std::string::npos);
 }
 
-TEST_F(KeyRules, ReasonsAreOneLine) {
+TEST_F(RulesOfKeys, ReasonsAreOneLine) {
   const PublicKey key = PublicKey::parse(kVectorPublic);
   for (const std::string& reason :
        {std::string(), std::string("a\nb"), std::string(401, 'x'), std::string("\xff")}) {

@@ -136,7 +136,7 @@ TEST_F(Trust, TheSameFilesSignedByAnotherKeyAreNoAnswer) {
   PublishRequest trusts_nobody = request_for(folder_.path(), "one");
   trusts_nobody.signature = {};
   expect_refused(Kind::kSignature, "no trusted keys", [&] { Store::create(out_).publish(trusts_nobody); });
-  request.signature = [](std::string_view, std::string_view) { return "another key"; };
+  request.signature = [](std::string_view, const Signatures&) { return "another key"; };
   EXPECT_EQ(Store::create(out_).publish(request).outcome, PublishOutcome::kIdentical);
 }
 

@@ -1,0 +1,11 @@
+// The commands below `imgforge key` that are in files of their own.
+#pragma once
+
+#include "builder/cli/options.hpp"
+
+namespace imgforge::cli {
+
+/// list, show, trust, introduce, rotate, threshold, revoke.
+void declare_key_trust(OptionSet& set);
+
+}  // namespace imgforge::cli
