@@ -87,6 +87,17 @@ class Run {
     }
   }
 
+  /// The root to begin with: given by the user, or fetched where he trusts keys for it.
+  std::string first_root() const {
+    if (!options_.first_root.empty()) return options_.first_root;
+    if (!options_.vouching.keys.empty()) {
+      if (auto text = source_("root.json", kMaxRoot)) return *std::move(text);
+    }
+    throw Error(Kind::kUsage, "nothing is known of this catalogue yet")
+        .hint("get its root.json from its publisher by a way that you trust, and give it with --root FILE")
+        .reason(Reason::kUnknownKey);
+  }
+
   void follow_roots() {
     auto root = read_kept("root.json", kMaxRoot, [](const std::string& text) {
       Root parsed = Root::parse(text);
@@ -94,14 +105,11 @@ class Run {
       return parsed;
     });
     if (!root) {
-      if (options_.first_root.empty())
-        throw Error(Kind::kUsage, "nothing is known of this catalogue yet")
-            .hint(
-                "get its root.json from its publisher by a way that you trust, and give it with --root FILE")
-            .reason(Reason::kUnknownKey);
-      root = Root::parse(options_.first_root);
+      const std::string text = first_root();
+      root = Root::parse(text);
+      if (options_.first_root.empty()) options_.vouching.require(root->document);
       root->role("root").require(root->document);
-      keep("root.json", options_.first_root);
+      keep("root.json", text);
     }
     root_ = std::move(*root);
     for (int step = 0; step < kMaxRootSteps; ++step) {

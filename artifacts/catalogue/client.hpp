@@ -27,6 +27,9 @@ struct ClientOptions {
   std::filesystem::path state;  ///< folder of what was seen before; made when it is missing
   /// The root to begin with when nothing was seen yet: given by the user, never fetched. Empty: none.
   std::string first_root;
+  /// Keys that the user trusts for catalogues: where there is no first root, one that as many of them signed
+  /// as the threshold says is fetched to begin with. None: nothing that is fetched begins anything.
+  Role vouching{{}, 1};
   core::UnixTime now{};  ///< the one time of the whole run
 };
 

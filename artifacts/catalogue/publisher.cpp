@@ -74,20 +74,27 @@ fs::path folder_of(const artifacts::Store& store) {
   return store.root() / kFolder;
 }
 
+bool has_root(const artifacts::Store& store) {
+  return fs::symlink_status(folder_of(store) / "root.json").type() != fs::file_type::not_found;
+}
+
 Root read_root(const artifacts::Store& store) {
-  const fs::path file = folder_of(store) / "root.json";
-  if (fs::symlink_status(file).type() == fs::file_type::not_found)
+  if (!has_root(store))
     throw Error(Kind::kUsage, store.root().native() + " has no catalogue").hint("imgforge trust init");
-  Root root = Root::parse(core::read_text_file(file, kMaxRoot));
+  Root root = Root::parse(core::read_text_file(folder_of(store) / "root.json", kMaxRoot));
   root.role("root").require(root.document);
   return root;
 }
 
 /// Nothing is written that clients would refuse.
-Root place_root(const artifacts::Store& store, const RootPlan& plan, std::uint64_t version,
-                const std::vector<RoleSigner>& signers, const Root* before) {
-  const std::string text = sign_document(root_body(version, plan), signers);
+Root place_root(const artifacts::Store& store, std::string_view text, const Root* before) {
   Root root = Root::parse(text);
+  const std::uint64_t version = before == nullptr ? 1 : before->document.version + 1;
+  if (root.document.version != version)
+    throw Error(Kind::kIntegrity,
+                fmt::format("this is root {}, and the next one here is {}", root.document.version, version))
+        .reason(core::Reason::kWrongSubject)
+        .hint("another root came between: make and sign a new draft");
   if (before != nullptr) before->role("root").require(root.document);
   root.role("root").require(root.document);
   const fs::path folder = folder_of(store);
@@ -96,6 +103,15 @@ Root place_root(const artifacts::Store& store, const RootPlan& plan, std::uint64
   core::write_file_atomically(folder / fmt::format("{}.root.json", version), text);
   core::write_file_atomically(folder / "root.json", text);
   return root;
+}
+
+/// What the next root of the store says; what the plan leaves out stays as it is.
+Json next_root(RootPlan plan, const Root* before) {
+  if (before == nullptr) return root_body(1, plan);
+  if (plan.keys.empty()) plan.keys = keys_of(before->role("root"));
+  if (plan.threshold == 0) plan.threshold = before->role("root").threshold;
+  if (!plan.online) plan.online = keys_of(before->role("timestamp")).front();
+  return root_body(before->document.version + 1, plan);
 }
 
 /// The number of the catalogue that is there; 0: none.
@@ -179,21 +195,48 @@ RoleSigner role_signer(std::shared_ptr<const signing::RawSigner> key) {
 
 Root init_root(const artifacts::Store& store, const RootPlan& plan, const std::vector<RoleSigner>& signers) {
   const artifacts::StoreLock lock(store.root(), std::chrono::seconds(60), {});
-  if (fs::exists(folder_of(store) / "root.json"))
+  if (has_root(store))
     throw Error(Kind::kUsage, store.root().native() + " has a root of trust already")
         .hint("imgforge trust rotate");
-  return place_root(store, plan, 1, signers, nullptr);
+  return place_root(store, sign_document(next_root(plan, nullptr), signers), nullptr);
 }
 
 Root rotate_root(const artifacts::Store& store, const RootPlan& plan,
                  const std::vector<RoleSigner>& signers) {
   const artifacts::StoreLock lock(store.root(), std::chrono::seconds(60), {});
   const Root before = read_root(store);
-  RootPlan whole = plan;
-  if (whole.keys.empty()) whole.keys = keys_of(before.role("root"));
-  if (whole.threshold == 0) whole.threshold = before.role("root").threshold;
-  if (!whole.online) whole.online = keys_of(before.role("timestamp")).front();
-  return place_root(store, whole, before.document.version + 1, signers, &before);
+  return place_root(store, sign_document(next_root(plan, &before), signers), &before);
+}
+
+std::string draft_root(const artifacts::Store& store, const RootPlan& plan) {
+  if (!has_root(store)) return sign_document(next_root(plan, nullptr), {});
+  const Root before = read_root(store);
+  return sign_document(next_root(plan, &before), {});
+}
+
+Root read_draft(std::string_view text) {
+  return Root::parse(text);
+}
+
+std::string sign_root(std::string_view text, const RoleSigner& signer) {
+  const Document draft = Root::parse(text).document;
+  const std::string id = key_id(signer.key);
+  Json signatures = Json::array();
+  for (const RoleSignature& row : draft.signatures) {
+    if (row.key_id == id) throw Error(Kind::kUsage, "this key has signed the root already");
+    signatures.push_back({{"keyid", row.key_id}, {"sig", core::to_hex(row.bytes)}});
+  }
+  const auto made = signer.sign(
+      std::span(reinterpret_cast<const std::uint8_t*>(draft.signed_bytes.data()), draft.signed_bytes.size()));
+  signatures.push_back({{"keyid", id}, {"sig", core::to_hex(made)}});
+  return canonical_json({{"signatures", signatures}, {"signed", draft.body}}) + "\n";
+}
+
+Root publish_root(const artifacts::Store& store, std::string_view text) {
+  const artifacts::StoreLock lock(store.root(), std::chrono::seconds(60), {});
+  if (!has_root(store)) return place_root(store, text, nullptr);
+  const Root before = read_root(store);
+  return place_root(store, text, &before);
 }
 
 UpdateResult update(const artifacts::Store& store, const UpdateRequest& request) {

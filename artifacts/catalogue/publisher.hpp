@@ -10,11 +10,12 @@
 
 #include "artifacts/catalogue/metadata.hpp"
 #include "artifacts/store/store.hpp"
+#include "artifacts/store/yanks.hpp"
 #include "signing/keys/secret_key.hpp"
 
 namespace imgforge::catalogue {
 
-inline constexpr const char* kFolder = "tuf";
+inline constexpr const char* kFolder = artifacts::kCatalogueFolder;
 
 /// Who signs metadata: plain Ed25519 over the canonical bytes.
 struct RoleSigner {
@@ -36,6 +37,17 @@ struct RootPlan {
 Root init_root(const artifacts::Store& store, const RootPlan& plan, const std::vector<RoleSigner>& signers);
 /// Makes the next root, which a threshold of the keys before and of its own have to sign.
 Root rotate_root(const artifacts::Store& store, const RootPlan& plan, const std::vector<RoleSigner>& signers);
+
+/// The same in steps, for root keys that are never in one place: what init_root or rotate_root would make,
+/// signed by nobody yet. The store is not changed.
+std::string draft_root(const artifacts::Store& store, const RootPlan& plan);
+/// The root in a draft, whoever signed it. Throws as Root::parse does.
+Root read_draft(std::string_view text);
+/// A draft with one more signature. Throws kUsage when that key has signed it already.
+std::string sign_root(std::string_view text, const RoleSigner& signer);
+/// Makes a signed draft the root of the store. Throws kSignature (below_threshold, unknown_key) when too few
+/// keys of the root before or of its own signed, kIntegrity (wrong_subject) when another root came between.
+Root publish_root(const artifacts::Store& store, std::string_view text);
 
 struct UpdateRequest {
   RoleSigner online;

@@ -49,8 +49,10 @@ class Verifier {
     if (manifest && is_vouched_for()) {
       for (const ManifestArtifact& artifact : manifest->artifacts) note_stamp(directory_ / artifact.file);
       if (options_.contents == Contents::kHash) {
-        for (CheckRow& row : check_files(directory_, *manifest, Digests::kBoth, core::kOneACore))
+        for (CheckRow& row : check_files(directory_, *manifest, Digests::kBoth, core::kOneACore)) {
+          if (!row.ok) foreign_.insert(row.subject);
           report_.rows.push_back(std::move(row));
+        }
       }
       for (const ManifestArtifact& artifact : manifest->artifacts)
         check_format(directory_ / artifact.file, artifact);
@@ -90,6 +92,7 @@ class Verifier {
     report_.rows.push_back(packed ? check_stored_file(path.parent_path(), artifact->file, artifact->size,
                                                       artifact->sha256, artifact->sha512)
                                   : check_file(path, artifact->size, artifact->sha256, artifact->sha512));
+    if (!report_.rows.back().ok) foreign_.insert(artifact->file);
     if (packed) return std::move(report_);
     check_format(path, *artifact);
     check_content(path, *artifact, *manifest);
@@ -195,7 +198,12 @@ class Verifier {
     });
   }
 
+  /// Bytes that are not those of the manifest are somebody else's: what their format is does not matter. What
+  /// is in them is told all the same, by the confined child of `content`.
+  bool is_foreign(const fs::path& file) const { return foreign_.contains(file.filename().native()); }
+
   void check_format(const fs::path& file, const ManifestArtifact& artifact) {
+    if (is_foreign(file)) return;
     // What is packed in the archive is looked into when it is restored.
     if (!options_.format || is_packed(stored_path(file.parent_path(), file.filename()), file.filename()))
       return;
@@ -309,6 +317,7 @@ class Verifier {
   const VerifyOptions& options_;
   VerifyReport report_;
   core::Digest manifest_digest_;
+  std::set<std::string> foreign_;  ///< files whose digest is wrong
   std::map<fs::path, Stamp> stamps_;
 };
 

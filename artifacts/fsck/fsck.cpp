@@ -14,6 +14,7 @@
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/inventory.hpp"
 #include "artifacts/store/journal.hpp"
+#include "artifacts/store/yanks.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/text.hpp"
@@ -260,11 +261,21 @@ class Fsck {
     }
     for (const std::string& reference : inventory_.stray_pins)
       add(Damage::kPin, folder / reference, "pins a release that is not there");
+    for (const auto& [reference, mark] : read_pins(store_.root(), kYankedFolder)) {
+      const std::vector<const InventoryRelease*> releases = inventory_.releases();
+      const auto release = std::find_if(releases.begin(), releases.end(),
+                                        [&](const auto* row) { return row->reference() == reference; });
+      const fs::path file = store_.root() / kYankedFolder / reference;
+      if (!mark.problem.empty())
+        add(Damage::kPin, file, mark.problem, release == releases.end() ? nullptr : *release);
+      else if (release == releases.end())
+        add(Damage::kPin, file, "withdraws a release that is not there");
+    }
   }
 
   void check_root() {
     static const std::set<std::string> known{
-        ".imgforge-store", ".lock",    ".staging", kPinsFolder, kYankedFolder, "tuf",        ".clones",
+        ".imgforge-store", ".lock",    ".staging", kPinsFolder, kYankedFolder, kCatalogueFolder, ".clones",
         kJournalFile,      "releases", "archive",  "shared",    "clones",      "backup.json"};
     const std::vector<std::string> flat = flat_folders();
     std::error_code error;

@@ -14,6 +14,7 @@
 #include "artifacts/store/flat_names.hpp"
 #include "artifacts/store/inventory.hpp"
 #include "artifacts/store/journal.hpp"
+#include "artifacts/store/pins.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/new_file.hpp"
@@ -110,7 +111,9 @@ class Repair {
       case Damage::kManifest:
         return {"without its manifest nothing says what the release was: build it anew", {}};
       case Damage::kPin:
-        return {"imgforge unpin " + finding.path.filename().native() + ", or pin it again", {}};
+        return finding.path.parent_path().filename() == kYankedFolder
+                   ? Mend{"imgforge unyank " + finding.path.filename().native() + ", or yank it again", {}}
+                   : Mend{"imgforge unpin " + finding.path.filename().native() + ", or pin it again", {}};
       default:
         return {"has to be looked at by hand", {}};
     }

@@ -18,6 +18,7 @@
 #include "artifacts/store/journal.hpp"
 #include "artifacts/store/pins.hpp"
 #include "artifacts/store/release_reference.hpp"
+#include "artifacts/store/yanks.hpp"
 #include "core/atomic_file.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
@@ -73,7 +74,11 @@ class Backup {
       result_.releases.push_back(copy(*release));
     }
     for (const InventoryLine& line : inventory.lines) point(line);
-    if (options_.releases.empty()) copy_pins();
+    if (options_.releases.empty()) {
+      copy_marks(kPinsFolder);
+      copy_marks(kYankedFolder);
+      copy_catalogue();
+    }
     write_list();
     note();
     return std::move(result_);
@@ -200,10 +205,30 @@ class Backup {
     point_at(target_, read_release_manifest(target_.line_directory(line.name) / current, line.name, current));
   }
 
-  void copy_pins() {
-    for (const auto& [reference, pin] : read_pins(source_.root())) {
-      if (pin.problem.empty()) write_pin(target_.root(), reference, pin);
+  void copy_marks(const char* folder) {
+    for (const auto& [reference, mark] : read_pins(source_.root(), folder)) {
+      if (mark.problem.empty()) write_pin(target_.root(), reference, mark, folder);
     }
+  }
+
+  /// Its files sign themselves; the timestamp names all others, so it comes last.
+  void copy_catalogue() {
+    const fs::path from = source_.root() / kCatalogueFolder;
+    if (!fs::is_directory(from)) return;
+    const StoreLock lock(source_.root(), options_.change.lock_timeout, options_.change.cancel);
+    fs::create_directories(target_.root() / kCatalogueFolder);
+    std::vector<std::string> names;
+    for (const fs::directory_entry& entry : fs::directory_iterator(from)) {
+      const std::string name = entry.path().filename();
+      if (name.ends_with(".json") && entry.symlink_status().type() == fs::file_type::regular)
+        names.push_back(name);
+    }
+    std::sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+      return std::pair(a == "timestamp.json", a) < std::pair(b == "timestamp.json", b);
+    });
+    for (const std::string& name : names)
+      core::write_file_atomically(target_.root() / kCatalogueFolder / name,
+                                  core::read_text_file(from / name, kMaxBackupFile));
   }
 
   /// backup.json: every release of the backup with the digest of its manifest, and when it was last compared.

@@ -11,6 +11,9 @@
 
 namespace imgforge::artifacts {
 
+/// The catalogue of a store (artifacts/catalogue) lies there.
+inline constexpr const char* kCatalogueFolder = "tuf";
+
 /// Marks a release that is there. Returns warnings. Throws kStore when it is not, kUsage for an empty reason
 /// or one that is not one line.
 std::vector<std::string> yank(const Store& store, std::string_view line, const Version& version,

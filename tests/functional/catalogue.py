@@ -58,6 +58,87 @@ class Catalogue(StoreCase):
     def update(self, key="me", **env):
         return json.loads(self.good("--json", "catalogue", "update", "--signing-key", self.key_file(key), **env).stdout)
 
+    def test_a_root_is_signed_in_steps_where_the_keys_are(self):
+        draft = self.scratch / "draft.json"
+        self.update()
+        self.good("trust", "rotate", "--root-key", self.key_file("b", "pub"), "--root-key", self.key_file("c", "pub"), "--root-key",
+                  self.key_file("d", "pub"), "--draft", draft)
+        before = (self.out / "tuf" / "root.json").read_bytes()
+        self.refused("unknown_key", "trust", "publish", draft)
+        # Each where nothing but the draft and one key is.
+        nowhere = {"output_dir": self.scratch / "nowhere"}
+        shown = self.good("trust", "sign", draft, "--sign-with", self.key_file("b"), **nowhere).stdout
+        self.assertIn("root 2 in ", shown)
+        self.assertIn("2 of 3 keys", shown)
+        self.assertEqual(shown.count("   signed"), 1)
+        self.refused("below_threshold", "trust", "publish", draft)
+        answer = self.imgforge("trust", "sign", draft, "--sign-with", self.key_file("b"), **nowhere)
+        self.assertEqual(answer.returncode, 2, answer.stderr)
+        self.assertFalse((self.scratch / "nowhere").exists())
+        self.good("trust", "sign", draft, "--sign-with", self.key_file("c"), **nowhere)
+        self.assertEqual((self.out / "tuf" / "root.json").read_bytes(), before)
+        self.good("trust", "publish", draft)
+        self.assertTrue((self.out / "tuf" / "2.root.json").exists())
+        self.refused("wrong_subject", "trust", "publish", draft)
+        self.update()
+        self.good("catalogue", "show", self.out, "--root", self.root)
+
+    def test_a_first_root_in_steps(self):
+        shutil.rmtree(self.out / "tuf")
+        draft = self.scratch / "first.json"
+        self.good("trust", "init", "--root-key", self.key_file("a", "pub"), "--online-key", self.key_file("me", "pub"), "--draft", draft)
+        self.assertFalse((self.out / "tuf").exists())
+        self.refused("unknown_key", "trust", "publish", draft)
+        self.good("trust", "sign", draft, "--sign-with", self.key_file("a"))
+        changed = self.scratch / "changed.json"
+        changed.write_bytes(draft.read_bytes().replace(b'"threshold":1', b'"threshold":2', 1))
+        self.assertEqual(self.imgforge("trust", "publish", changed).returncode, 3)
+        self.good("trust", "publish", draft)
+        self.update()
+
+    def test_a_catalogue_begins_with_keys_that_are_trusted_for_it(self):
+        self.update()
+        self.refused("unknown_key", "catalogue", "show", self.out, code=2)
+        trusted = self.home / "config" / "imgforge" / "trusted"
+        self.addCleanup((trusted / "trust.json").unlink, missing_ok=True)
+        for name in "ab":
+            self.addCleanup((trusted / f"{name}.pub").unlink, missing_ok=True)
+        # Trusted for everything is not trusted for catalogues by name.
+        self.good("key", "trust", self.key_file("a", "pub"))
+        self.refused("unknown_key", "catalogue", "show", self.out, code=2)
+        self.good("key", "threshold", "catalogue", "2")
+        self.good("key", "trust", self.key_file("a", "pub"), "--role", "catalogue")
+        self.refused("below_threshold", "catalogue", "show", self.out)
+        self.good("key", "trust", self.key_file("b", "pub"), "--role", "catalogue")
+        self.good("catalogue", "show", self.out)
+        # What was seen counts from now on, whoever is trusted.
+        for name in "ab":
+            (trusted / f"{name}.pub").unlink()
+        self.good("catalogue", "show", self.out)
+
+    def test_what_is_signed_beside_a_manifest_is_pulled_too(self):
+        trusted = self.home / "config" / "imgforge" / "trusted"
+        self.good("key", "trust", self.key_file("d", "pub"))
+        self.addCleanup((trusted / "trust.json").unlink, missing_ok=True)
+        self.addCleanup((trusted / "d.pub").unlink, missing_ok=True)
+        self.good("sign", LINE, "--signing-key", self.key_file("d"))
+        self.good("sign", LINE, "--signing-key", self.key_file("me"), "--ssh")
+        self.update()
+        self.export()
+        self.good("key", "threshold", "release", "2")
+        url = self.serve()
+        self.good("verify", f"{url}/releases/{LINE}/v20260103/manifest.json")
+        pulled = self.scratch / "pulled"
+        shutil.rmtree(pulled, ignore_errors=True)
+        self.good("pull", url, LINE, "--root", self.root, output_dir=pulled)
+        names = {file.name for file in (pulled / "releases" / LINE / "v20260103").iterdir()}
+        self.assertIn("manifest.json.sig", names)
+        self.assertEqual(len([name for name in names if name.endswith(".minisig")]), 3)
+        (trusted / "d.pub").unlink()
+        shutil.rmtree(pulled)
+        self.refused("below_threshold", "pull", url, LINE, output_dir=pulled)
+        self.assertFalse((pulled / "releases" / LINE).exists())
+
     def export(self):
         self.good("export", self.web, "--signing-key", self.key_file("me"))
 

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "builder/cli/build_arguments.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "builder/pull/http_source.hpp"
+#include "core/counting.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"
 
@@ -13,8 +15,24 @@ namespace fs = std::filesystem;
 
 void declare_first_root(OptionSet& set, fs::path& root) {
   set.option("--root", root,
-             "root.json to begin with, where the catalogue was never seen: got by a way that you trust");
+             "root.json to begin with, where the catalogue was never seen: got by a way that you trust "
+             "[one that keys of the role catalogue signed]");
 }
+
+namespace {
+
+/// Only a key that was trusted for this role by its name: an ordinary signing key begins no catalogue.
+bool counts_for_catalogues(const signing::TrustStore& trust, const signing::PublicKey& key) {
+  try {
+    trust.require_valid(key, signing::Role::kCatalogue);
+    return trust.is_named_for(key, signing::Role::kCatalogue);
+  } catch (const core::Error& error) {
+    if (!core::does_not_count(error.reason())) throw;
+    return false;
+  }
+}
+
+}  // namespace
 
 catalogue::Catalogue follow_catalogue(Context& context, const std::string& place,
                                       const fs::path& first_root) {
@@ -32,6 +50,12 @@ catalogue::Catalogue follow_catalogue(Context& context, const std::string& place
       state_dir() / "catalogues" / core::digest_of(core::HashAlgorithm::kSha256, name).hex().substr(0, 32);
   if (!first_root.empty()) options.first_root = core::read_text_file(first_root, catalogue::kMaxRoot);
   options.now = context.clock.now();
+  const signing::TrustStore trust = load_trust({});
+  for (const signing::TrustedKey& key : trust.keys()) {
+    if (counts_for_catalogues(trust, key.key))
+      options.vouching.keys[catalogue::key_id(key.key.point())] = key.key.point();
+  }
+  options.vouching.threshold = trust.threshold(signing::Role::kCatalogue);
   if (!is_url) return catalogue::refresh(catalogue::folder_source(name), options);
   BuildTools tools(context, {});
   return catalogue::refresh(pull::http_source(tools.toolbox().http, name), options);

@@ -12,6 +12,7 @@
 #include "builder/cli/trust/verify_subjects.hpp"
 #include "builder/content/deep_check.hpp"
 #include "builder/inspect/format_check.hpp"
+#include "builder/inspect/held_programs.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 
@@ -152,7 +153,8 @@ Runner declare_verify(OptionSet& set) {
     if (!arguments->policy.empty()) policies.push_back(policy::load_policy(arguments->policy));
     if (!arguments->requirements.empty())
       policies.push_back(policy::parse_policy(policy::text_of(arguments->requirements), "--require"));
-    options.format = inspect::format_check(context.processes, context.cancel);
+    inspect::HeldPrograms programs(context.processes);
+    options.format = inspect::format_check(programs, context.cancel);
     std::optional<content::Confinement> confinement;
     if (arguments->deep)
       options.content = content::deep_check(context.cancel, {},

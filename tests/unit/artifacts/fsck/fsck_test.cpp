@@ -6,6 +6,7 @@
 #include "artifacts/fsck/leftovers.hpp"
 #include "artifacts/fsck/repair.hpp"
 #include "artifacts/store/journal.hpp"
+#include "artifacts/store/yanks.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 
 namespace imgforge::artifacts {
@@ -193,6 +194,18 @@ TEST_F(StoreFsck, AReleaseUnderAnotherName) {
   const FsckReport report = check();
   EXPECT_FALSE(report.ok());
   EXPECT_THAT(report.findings.front().detail, HasSubstr("holds"));
+}
+
+TEST_F(StoreFsck, AMarkOfAWithdrawnReleaseThatIsNotThereOrDamaged) {
+  yank(Store::open(out_), "hello-minimal", {"20261120", 0}, "bad");
+  EXPECT_TRUE(check().findings.empty());
+  const fs::path mark = out_ / ".yanked/hello-minimal@v20261120";
+  fs::rename(mark, out_ / ".yanked/hello-minimal@v20200101");
+  expect_one(Damage::kPin, ".yanked/hello-minimal@v20200101", "not there");
+  expect_not_mended("imgforge unyank");
+  fs::rename(out_ / ".yanked/hello-minimal@v20200101", mark);
+  write(mark, "{");
+  expect_one(Damage::kPin, ".yanked/hello-minimal@v20261120", "");
 }
 
 TEST_F(StoreFsck, APinWithoutRelease) {

@@ -9,6 +9,7 @@
 #include "artifacts/retention/backup.hpp"
 #include "artifacts/retention/prune.hpp"
 #include "artifacts/store/clones.hpp"
+#include "artifacts/store/yanks.hpp"
 #include "core/random.hpp"
 #include "unit/artifacts/release_fixture.hpp"
 
@@ -241,6 +242,22 @@ TEST_F(RetentionStore, ABackupIsAStoreAndIsMended) {
   EXPECT_TRUE(check_store(Store::open(target), options).ok());
   EXPECT_THROW(backup(store(), out_, {}), Error);
   EXPECT_THROW(backup(store(), out_ / "inside", {}), Error);
+}
+
+TEST_F(RetentionStore, ABackupHasPinsMarksAndTheCatalogue) {
+  store().pin("hello-minimal", {"20261119", 0}, "");
+  yank(store(), "hello-minimal", {"20261118", 0}, "bad");
+  fs::create_directory(out_ / "tuf");
+  write(out_ / "tuf/root.json", "{}");
+  write(out_ / "tuf/timestamp.json", "{}");
+  fs::create_symlink("/etc/passwd", out_ / "tuf/link.json");
+  const fs::path target = folder_ / "backup";
+  backup(store(), target, {});
+  EXPECT_TRUE(fs::exists(target / ".pins/hello-minimal@v20261119"));
+  EXPECT_THROW(refuse_yanked(target, "hello-minimal@v20261118"), Error);
+  EXPECT_TRUE(fs::exists(target / "tuf/root.json"));
+  EXPECT_TRUE(fs::exists(target / "tuf/timestamp.json"));
+  EXPECT_FALSE(fs::exists(fs::symlink_status(target / "tuf/link.json")));
 }
 
 TEST(BlobCollector, KeepsWhatIsNeededAndWaitsForNobody) {
