@@ -231,6 +231,18 @@ class Teams(StoreCase):
         self.ok("sign", LINE, "--signing-key", self.config / "keys" / "mini.key")
         self.fails(2, "key", "import", secret, says="exists already")
 
+    def test_forms_and_keys_that_nobody_may_use(self):
+        signed = self.other / "file"
+        signed.write_text("text\n")
+        key = self.generate("old")
+        subprocess.run(["minisign", "-S", "-W", "-l", "-s", key, "-m", signed, "-t", "x"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["minisign", "-V", "-q", "-p", self.config / "keys" / "old.pub", "-m", signed], check=True)
+        self.assertEqual(self.reasons(signed), {"malformed"})
+        # A point of order 1: with it one signature fits every file.
+        point = base64.b64encode(b"Ed" + bytes(8) + b"\x01" + bytes(31)).decode()
+        self.fails(3, "verify", signed, "--public-key", point, says="weak public key")
+        self.fails(3, "key", "trust", point, says="weak public key")
+
     def test_mistakes(self):
         self.fails(2, "key", "threshold", "release", "0", says="from 1 to 32")
         self.fails(2, "key", "threshold", "release", "two", says="from 1 to 32")
