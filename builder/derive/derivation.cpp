@@ -147,13 +147,19 @@ artifacts::PublishRequest Derivation::publish_request(engine::Context& context, 
   publish.cancel = tools_.cancel;
   publish.finalise = [this](Manifest& manifest) {
     complete(manifest);
-    std::vector<artifacts::Document> all = sbom::documents(manifest);
+    std::vector<artifacts::Document> all = sbom::documents(manifest, inventory());
     // The root file system is the same in every encoding and size.
     if (auto files = source_.document(content::kFileListFile)) all.push_back(std::move(*files));
     provenance::add_provenance(all, manifest, request_.signer, request_.builder_id);
     return all;
   };
   return publish;
+}
+
+/// The same files and boot loaders are in every encoding and size.
+sbom::Inventory Derivation::inventory() const {
+  const auto bill = source_.document(sbom::kCycloneDxFile);
+  return bill ? sbom::read_inventory(bill->content) : sbom::Inventory();
 }
 
 /// All that is still true of the new release. Boots were not observed with the new files.

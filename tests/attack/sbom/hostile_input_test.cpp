@@ -58,7 +58,7 @@ TEST(HostileLicence, ControlBytesAreNoExpressionAndLeaveEscaped) {
   package.version = "1-r0";
   package.licence = licence;
   manifest.packages = {package};
-  for (const artifacts::Document& document : documents(manifest)) {
+  for (const artifacts::Document& document : documents(manifest, {})) {
     EXPECT_THAT(document.content, Not(HasSubstr("\x1b"))) << document.file;
     EXPECT_THAT(document.content, HasSubstr("MIT\\u001b[2J")) << document.file;
   }
