@@ -12,6 +12,7 @@
 #include "builder/machine/tool_versions.hpp"
 #include "builder/provenance/slsa.hpp"
 #include "builder/sbom/sbom.hpp"
+#include "builder/sbom/vex.hpp"
 #include "builder/steps/code_digests.hpp"
 #include "builder/steps/profile_graph.hpp"
 #include "core/json.hpp"
@@ -149,6 +150,10 @@ artifacts::PublishRequest Derivation::publish_request(engine::Context& context, 
     complete(manifest);
     std::vector<artifacts::Document> all = sbom::documents(manifest, inventory());
     // The root file system is the same in every encoding and size.
+    if (const auto vex = source_.document(sbom::kVexFile)) {
+      if (auto own = sbom::vex_document(manifest, sbom::read_vex(vex->content)))
+        all.push_back(std::move(*own));
+    }
     if (auto files = source_.document(content::kFileListFile)) all.push_back(std::move(*files));
     provenance::add_provenance(all, manifest, request_.signer, request_.builder_id);
     return all;

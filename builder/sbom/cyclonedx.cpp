@@ -160,7 +160,8 @@ std::string make_cyclonedx(const Manifest& manifest, const Inventory& inventory)
                {{"type", "operating-system"},
                 {"bom-ref", "image"},
                 {"name", manifest.line()},
-                {"version", manifest.version}}}}},
+                {"version", manifest.version},
+                {"purl", image_purl(manifest)}}}}},
             {"components", components},
             {"dependencies", Json::array({{{"ref", "image"}, {"dependsOn", of_image}},
                                           {{"ref", "base"}, {"dependsOn", of_base}}})}});

@@ -72,6 +72,14 @@ std::string purl_of(const artifacts::ManifestPackage& package, const artifacts::
                      package.arch, base.release.empty() ? "" : "&distro=" + base.release);
 }
 
+std::string apk_purl(std::string_view name) {
+  return "pkg:apk/alpine/" + purl_part(name);
+}
+
+std::string image_purl(const artifacts::Manifest& manifest) {
+  return fmt::format("pkg:generic/{}@{}", purl_part(manifest.line()), purl_part(manifest.version));
+}
+
 std::string deb_purl(std::string_view package, std::string_view version, std::string_view arch,
                      std::string_view vendor, std::string_view release) {
   const std::string distro =

@@ -13,6 +13,11 @@ namespace imgforge::sbom {
 /// "pkg:apk/alpine/busybox@1.36.1-r15?arch=x86_64&distro=3.19.4".
 std::string purl_of(const artifacts::ManifestPackage& package, const artifacts::ManifestBase& base);
 
+/// That of a package without version: any of this name.
+std::string apk_purl(std::string_view name);
+/// That of the release itself (type generic): "pkg:generic/hello-boot@v20261120".
+std::string image_purl(const artifacts::Manifest& manifest);
+
 /// Debian's likewise (type deb): "pkg:deb/debian/isolinux@3:6.04-1?arch=all&distro=debian-12". `vendor` and
 /// `release` as os-release has them; the release may be empty.
 std::string deb_purl(std::string_view package, std::string_view version, std::string_view arch,

@@ -127,6 +127,7 @@ std::string make_spdx(const Manifest& manifest, const Inventory& inventory) {
   Json packages = Json::array();
   packages.push_back(package(image, manifest.line(), manifest.version, ""));
   packages.back()["primaryPackagePurpose"] = "OPERATING-SYSTEM";
+  add_purl(packages.back(), image_purl(manifest));
   Json base = package(base_id, manifest.base.kind, manifest.base.release, manifest.base.url);
   add_digest(base, manifest.base.sha256);
   packages.push_back(std::move(base));

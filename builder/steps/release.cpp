@@ -11,6 +11,7 @@
 #include "builder/provenance/slsa.hpp"
 #include "builder/recipe/show.hpp"
 #include "builder/sbom/sbom.hpp"
+#include "builder/steps/vex_statements.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -75,6 +76,8 @@ class Release {
     publish.finalise = [this](artifacts::Manifest& manifest) {
       complete(manifest);
       std::vector<artifacts::Document> all = sbom::documents(manifest, inventory(manifest));
+      if (auto vex = sbom::vex_document(manifest, vex_statements(profile_.recipe, manifest)))
+        all.push_back(std::move(*vex));
       if (parts_.file_list) all.push_back(file_list(context_[*parts_.file_list]));
       all.push_back({std::string(kReleasedRecipe), recipe::portable_yaml(profile_.recipe)});
       all.push_back({std::string(kReleasedLock), context_[parts_.lock].text});
@@ -184,9 +187,9 @@ engine::Ref<ReleaseResult> add_release(engine::Graph& graph, Profile& profile, c
   step.id = profile.id("release");
   step.kind = "release";
   step.summary = fmt::format("{} {}", profile.recipe.line(), profile.recipe.version);
-  step.parameters =
-      recipe::picked(profile.canonical.json(), {"name", "profile", "version", "description", "requirements"})
-          .dump();
+  step.parameters = recipe::picked(profile.canonical.json(),
+                                   {"name", "profile", "version", "description", "requirements", "vex"})
+                        .dump();
   step.freshness = engine::Freshness::kActs;
   step.lane = kStoreLane;
   step.inputs = {engine::value_of(parts.source), engine::value_of(parts.base)};

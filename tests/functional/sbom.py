@@ -17,12 +17,18 @@ base: {{ alpine: {{ release: "{release}" }} }}
 packages: {{ add: [openrc], keys: [{key}] }}
 files: [{{ path: /etc/motd, content: "changed\\n" }}, {{ path: /opt/mine, content: "mine\\n" }}]
 formats: [rootfs]
+vex:
+  - {{ vulnerability: CVE-2099-1001, package: busybox, status: not_affected, justification: vulnerable_code_not_present }}
+  - {{ vulnerability: CVE-2099-1002, package: busybox, status: affected, action_statement: wait for the next release }}
+  - {{ vulnerability: CVE-2099-1003, package: nothing, status: fixed }}
 """
 
 
 NPM = SOURCE / "tests" / "npm"
 VALIDATORS = {"sbom.cdx.json": [NPM / "validate_cyclonedx.mjs"],
-              "sbom.spdx.json": [NPM / "validate_json.mjs", NPM / "schemas" / "spdx-2.3.schema.json"]}
+              "sbom.spdx.json": [NPM / "validate_json.mjs", NPM / "schemas" / "spdx-2.3.schema.json"],
+              "vex.openvex.json": [NPM / "validate_json.mjs", NPM / "schemas" / "openvex-0.2.0.schema.json"]}
+BILLS = ("sbom.cdx.json", "sbom.spdx.json")
 
 EMBEDDED = """imgforge: 1
 name: parts
@@ -31,6 +37,7 @@ disk: { size: 96M }
 formats: [raw, iso]
 boot: { timeout: 3 }
 files: [{ path: /etc/mine, content: "mine\\n" }]
+vex: [{ vulnerability: CVE-2099-1, package: openssl, status: not_affected, justification: component_not_present }]
 """
 
 
@@ -115,7 +122,7 @@ class Parts(Case):
         self.assertIn("./etc/mine", [row["fileName"] for row in spdx["files"]])
 
     def test_validators_of_others_take_both_forms(self):
-        for name in VALIDATORS:
+        for name in BILLS:
             self.assertEqual(validated(self.release / name), "valid\n", name)
 
     def fake_dpkg(self, name):
@@ -152,6 +159,12 @@ class Parts(Case):
         self.assertTrue(list(derived.glob("*.vmdk")))
         self.assertEqual(self.read(derived), self.components)
         self.assertEqual(validated(derived / "sbom.spdx.json"), "valid\n")
+        self.assertEqual(validated(derived / "vex.openvex.json"), "valid\n")
+        first, second = (json.loads((release / "vex.openvex.json").read_text())["statements"][0]["products"][0]
+                         for release in (self.release, derived))
+        self.assertEqual(second["subcomponents"], [{"@id": "pkg:apk/alpine/openssl"}])
+        self.assertEqual(second["@id"], first["@id"] + ".1", "about the new release")
+        self.ok("verify", output_dir=out)
 
 
 @NEEDS_ALPINE
@@ -195,7 +208,7 @@ class Sbom(MirrorCase):
         self.assertNotIn("/sbin/openrc", rows)
 
     def test_validators_of_others_take_both_forms(self):
-        for name, words in VALIDATORS.items():
+        for name in BILLS:
             good = self.release / name
             self.assertEqual(validated(good), "valid\n", name)
             broken = json.loads(good.read_text())
@@ -203,7 +216,7 @@ class Sbom(MirrorCase):
             rows[0].pop("name")
             file = self.scratch / name
             file.write_text(json.dumps(broken))
-            result = subprocess.run(["node", *words, file], capture_output=True, text=True)
+            result = subprocess.run(["node", *VALIDATORS[name], file], capture_output=True, text=True)
             self.assertEqual((result.returncode, result.stdout), (1, ""), name)
 
     def test_diff_names_what_one_release_alone_has(self):
@@ -251,6 +264,67 @@ class Sbom(MirrorCase):
         self.assertIn("busybox-binsh", found, "what is built from the same source")
         self.assertNotIn("openrc", found)
         self.assertIn("CVE-2099-0001", self.fails(1, "scan", "listed", "--db", newer).stdout)
+
+    def test_what_the_recipe_says_is_an_openvex_document(self):
+        file = self.release / "vex.openvex.json"
+        self.assertEqual(validated(file), "valid\n")
+        printed = self.ok("sbom", "listed", "--format", "openvex").stdout
+        self.assertEqual(printed, file.read_text())
+        document = json.loads(printed)
+        manifest = json.loads((self.release / "manifest.json").read_text())
+        self.assertEqual(document["timestamp"], manifest["created"])
+        self.assertIn("vex.openvex.json", [row["file"] for row in manifest["documents"]])
+        self.assertEqual([row["vulnerability"]["name"] for row in document["statements"]], ["CVE-2099-1001", "CVE-2099-1002"],
+                         "what the image does not have is not spoken of")
+        bill = json.loads((self.release / "sbom.cdx.json").read_text())
+        product = document["statements"][0]["products"][0]
+        self.assertEqual(product["@id"], bill["metadata"]["component"]["purl"])
+        named = [row["@id"] for row in product["subcomponents"]]
+        self.assertLessEqual(set(named), {row.get("purl") for row in bill["components"]}, "by the names of the bill")
+        self.assertGreater(len(named), 1, "all that is built from the source package")
+        broken = self.scratch / "vex.openvex.json"
+        document["statements"][0].pop("justification")
+        broken.write_text(json.dumps(document))
+        self.assertEqual(validated(broken), "")
+
+    def test_a_scan_heeds_what_the_release_says(self):
+        known = self.database({"99.0-r0": ["CVE-2099-1001"]})
+        result = self.ok("scan", "listed", "--db", known)
+        self.assertRegex(result.stdout, r"busybox .*CVE-2099-1001 +not_affected: vulnerable_code_not_present")
+        self.assertIn("none of", result.stderr)
+        self.assertIn("more by what the release says", result.stderr)
+        report = json.loads(self.ok("scan", "listed", "--db", known, "--json").stdout)
+        self.assertEqual(report["vulnerable"], [])
+        self.assertEqual({row["status"] for row in report["excused"]}, {"not_affected"})
+
+    def test_a_scan_counts_what_the_release_says_is_affected(self):
+        both = self.database({"99.0-r0": ["CVE-2099-1001", "CVE-2099-1002", "CVE-2099-1009"]})
+        result = self.run_imgforge("scan", "listed", "--db", both, "--json")
+        self.assertEqual(result.returncode, 1, result.stderr)
+        report = json.loads(result.stdout)
+        rows = [(row["ids"], row.get("status")) for row in report["vulnerable"] if row["package"] == "busybox"]
+        self.assertEqual(rows, [(["CVE-2099-1002"], "affected"), (["CVE-2099-1009"], None)])
+        self.assertIn("wait for the next release", json.dumps(report["vulnerable"]))
+
+    def test_a_changed_statement_is_not_heeded(self):
+        file = self.release / "vex.openvex.json"
+        mode, content = file.stat().st_mode, file.read_bytes()
+        file.chmod(0o644)
+        self.addCleanup(lambda: (file.write_bytes(content), file.chmod(mode)))
+        file.write_bytes(content.replace(b"CVE-2099-1001", b"CVE-2099-0001"))
+        database = self.database({"99.0-r0": ["CVE-2099-0001"]})
+        result = self.fails(3, "scan", "listed", "--db", database, says="is not what its signed manifest lists")
+        self.assertEqual(result.stdout, "")
+        self.fails(3, "sbom", "listed", "--format", "openvex", says="is not what its signed manifest lists")
+        self.fails(3, "verify", "listed")
+
+    def test_a_release_without_statements_says_so(self):
+        recipe = self.scratch / "silent.yaml"
+        text = RECIPE.format(release=RELEASE, key=self.mirror.key).replace("name: listed", "name: silent")
+        recipe.write_text(text[:text.index("vex:")])
+        self.ok("build", recipe, "--allow-host-files", "--mirror", self.mirror.url())
+        self.assertFalse((self.out / "releases" / "silent" / "current" / "vex.openvex.json").exists())
+        self.fails(1, "sbom", "silent", "--format", "openvex", says=["says nothing about vulnerabilities", "vex:"])
 
     def test_nothing_to_mend_is_success(self):
         result = self.ok("scan", "listed", "--db", self.database({self.packages["busybox"]["version"]: ["CVE-2099-0001"]}))
