@@ -56,6 +56,8 @@ core::Digest digest_of(const Json& row, HashAlgorithm algorithm, std::string_vie
 Component component_of(const Json& row, const Properties& properties) {
   Component out;
   out.kind = text_of(properties, kKind);
+  if (out.kind != kBootLoader && out.kind != kKernel && out.kind != kProgram)
+    throw malformed("an unknown kind of component");
   out.name = row.at("name").get<std::string>();
   out.version = row.value("version", "");
   out.package = text_of(properties, kPackage);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "artifacts/manifest/manifest.hpp"
@@ -27,6 +28,9 @@ struct SecurityDatabase {
 /// Reads all *.json of a folder. Throws kUsage when there are none, kIntegrity for a file of another form,
 /// kUnsafe for one larger than 64 MiB.
 SecurityDatabase read_security_database(const std::filesystem::path& folder);
+
+/// Adds one file of the database, of at most 64 MiB. Throws kIntegrity as above; `what` names it.
+void add_security_database(std::string_view text, const std::string& what, SecurityDatabase& database);
 
 /// A package of a release that a newer version of mends something.
 struct Vulnerable {

@@ -71,6 +71,8 @@ void check(const Statement& statement) {
   const bool explained = !statement.justification.empty() || !statement.impact_statement.empty();
   if (statement.status == "not_affected" && !explained)
     throw malformed("not_affected without justification or impact statement");
+  if (!statement.justification.empty() && !statement.impact_statement.empty())
+    throw malformed("justification and impact statement are both given");
   if (statement.status != "not_affected" && explained)
     throw malformed("a justification of another status than not_affected");
   if (statement.status == "affected" && statement.action_statement.empty())

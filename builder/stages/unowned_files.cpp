@@ -42,12 +42,12 @@ std::map<std::string, Owner> owners_in(const image::RootfsArchive& archive) {
   return out;
 }
 
-/// Whether the database's checksum, of 20 bytes of either kind or of 32, is that of the content. One that
-/// says nothing is believed.
+/// Whether the database's checksum, of 20 bytes of either kind or of 32, is that of the content. A row
+/// without one vouches for nothing: apk writes it for every regular file.
 bool is_unchanged(const core::Digest& recorded, const UnownedFile& file) {
   const std::vector<std::uint8_t>& bytes = recorded.bytes();
-  return bytes.empty() || bytes == file.sha1.bytes() ||
-         std::equal(bytes.begin(), bytes.end(), file.sha256.bytes().begin());
+  return bytes == file.sha1.bytes() ||
+         (!bytes.empty() && std::equal(bytes.begin(), bytes.end(), file.sha256.bytes().begin()));
 }
 
 }  // namespace

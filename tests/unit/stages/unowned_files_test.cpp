@@ -83,10 +83,10 @@ TEST_F(UnownedFiles, AreThoseThatTheDatabaseDoesNotKnowOrKnowsOtherwise) {
                                               {"etc/cut", EntryType::kFile, "three"},
                                               {"etc/link", EntryType::kSymlink, "motd"},
                                               {"etc/motd", EntryType::kFile, "changed"}}));
-  EXPECT_THAT(texts(found), ElementsAre("bin/tool", "bin/twin", "etc/motd of layout"));
-  EXPECT_EQ(found.unowned[0].sha256, core::digest_of(core::HashAlgorithm::kSha256, "mine"));
-  EXPECT_EQ(found.unowned[0].sha1, core::digest_of(core::HashAlgorithm::kSha1, "mine"));
-  EXPECT_EQ(found.unowned[0].size, 4U);
+  EXPECT_THAT(texts(found), ElementsAre("bin/old of layout", "bin/tool", "bin/twin", "etc/motd of layout"));
+  EXPECT_EQ(found.unowned[1].sha256, core::digest_of(core::HashAlgorithm::kSha256, "mine"));
+  EXPECT_EQ(found.unowned[1].sha1, core::digest_of(core::HashAlgorithm::kSha1, "mine"));
+  EXPECT_EQ(found.unowned[1].size, 4U);
   EXPECT_EQ(found.left_out, 0U);
 }
 
