@@ -12,6 +12,7 @@
 #include "builder/machine/tool_versions.hpp"
 #include "builder/provenance/slsa.hpp"
 #include "builder/sbom/sbom.hpp"
+#include "builder/sbom/vex.hpp"
 #include "builder/steps/code_digests.hpp"
 #include "builder/steps/profile_graph.hpp"
 #include "core/json.hpp"
@@ -147,13 +148,23 @@ artifacts::PublishRequest Derivation::publish_request(engine::Context& context, 
   publish.cancel = tools_.cancel;
   publish.finalise = [this](Manifest& manifest) {
     complete(manifest);
-    std::vector<artifacts::Document> all = sbom::documents(manifest);
+    std::vector<artifacts::Document> all = sbom::documents(manifest, inventory());
     // The root file system is the same in every encoding and size.
+    if (const auto vex = source_.document(sbom::kVexFile)) {
+      if (auto own = sbom::vex_document(manifest, sbom::read_vex(vex->content)))
+        all.push_back(std::move(*own));
+    }
     if (auto files = source_.document(content::kFileListFile)) all.push_back(std::move(*files));
     provenance::add_provenance(all, manifest, request_.signer, request_.builder_id);
     return all;
   };
   return publish;
+}
+
+/// The same files and boot loaders are in every encoding and size.
+sbom::Inventory Derivation::inventory() const {
+  const auto bill = source_.document(sbom::kCycloneDxFile);
+  return bill ? sbom::read_inventory(bill->content) : sbom::Inventory();
 }
 
 /// All that is still true of the new release. Boots were not observed with the new files.

@@ -13,6 +13,7 @@
 #include "artifacts/store/store.hpp"
 #include "builder/derive/source.hpp"
 #include "builder/engine/graph.hpp"
+#include "builder/sbom/inventory.hpp"
 #include "core/digest.hpp"
 #include "core/temp_dir.hpp"
 
@@ -84,6 +85,7 @@ class Derivation {
   artifacts::PublishRequest publish_request(engine::Context& context, const std::string& command,
                                             const std::string& operation) const;
   void complete(artifacts::Manifest& manifest) const;
+  sbom::Inventory inventory() const;
 
   stages::Toolbox& tools_;
   const DeriveRequest& request_;

@@ -32,7 +32,7 @@ Node removed(const Field& field, const Node& list, const Node& names) {
   for (const Node& name : names.items()) {
     const std::string wanted = identity_of(field, name);
     const auto kept = std::remove_if(items.begin(), items.end(),
-                                     [&](const Node& item) { return identity_of(field, item) == wanted; });
+                                     [&](const Node& item) { return is_named(field, item, name); });
     if (kept == items.end()) {
       std::vector<std::string> present;
       for (const Node& item : items) present.push_back(identity_of(field, item));

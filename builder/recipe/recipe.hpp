@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "builder/recipe/model.hpp"
+#include "builder/recipe/vex.hpp"
 #include "core/bytes.hpp"
 #include "core/content.hpp"
 #include "core/digest.hpp"
@@ -214,6 +215,7 @@ struct ResolvedRecipe {
   Kernel kernel;
   std::vector<RunStep> run;
   std::vector<Model> models;
+  std::vector<VexStatement> vex;
   Disk disk;
   Requirements requirements;
   std::vector<Marked> formats;

@@ -39,9 +39,10 @@ struct Field {
   std::string_view fallback_note{};  ///< says the default in words when it is not a constant
   std::string_view example{};        ///< YAML
   std::span<const std::string_view>
-      choices{};                ///< words of Type::kChoice; for a record: words accepted instead of it
-  std::string_view identity{};  ///< kRecordList: the field that names an item
-  Type key_type = Type::kText;  ///< kTextMap: type of the keys
+      choices{};                       ///< words of Type::kChoice; for a record: words accepted instead of it
+  std::string_view identity{};         ///< kRecordList: the field that names an item
+  std::string_view second_identity{};  ///< kRecordList: tells items of one name apart; empty: there are none
+  Type key_type = Type::kText;         ///< kTextMap: type of the keys
   bool required = false;
   Scope scope = Scope::kAnywhere;
 
@@ -60,6 +61,8 @@ const Field* find_field(std::string_view path);
 std::vector<const Field*> fields_below(std::string_view path);
 /// The text that tells items of a list apart: the path or name of a mapping, the name part of a package.
 std::string identity_of(const Field& list, const Node& item);
+/// Whether an item of a list is one of those that `name` removes.
+bool is_named(const Field& list, const Node& item, const Node& name);
 
 /// Operator of a key: `+add` appends to the list `add`, `-add` removes from it.
 struct KeyParts {

@@ -254,9 +254,16 @@ KeyParts split_key(std::string_view key) {
 std::string identity_of(const Field& list, const Node& item) {
   if (item.kind() == NodeKind::kMapping) {
     const Node* name = item.find(list.identity);
+    const Node* second = list.second_identity.empty() ? nullptr : item.find(list.second_identity);
+    if (second != nullptr && name != nullptr) return name->text() + " " + second->text();
     return name == nullptr ? std::string() : name->text();
   }
   return list.type == Type::kPackage ? std::string(package_name(item.text())) : item.text();
+}
+
+bool is_named(const Field& list, const Node& item, const Node& name) {
+  if (list.second_identity.empty()) return identity_of(list, item) == identity_of(list, name);
+  return item.find(list.identity)->text() == name.text();
 }
 
 void check(const Node& top, Origin origin) {

@@ -24,6 +24,10 @@ constexpr std::array kModelFormats{"gguf"sv, "safetensors"sv, "onnx"sv, "raw"sv}
 constexpr std::array kModelTimes{"build"sv, "first-boot"sv};
 constexpr std::array kModelLayouts{"plain"sv, "huggingface"sv, "ollama"sv};
 constexpr std::array kQuestions{"network"sv, "model"sv, "interface"sv, "hostname"sv, "timezone"sv};
+constexpr std::array kVexStatuses{"not_affected"sv, "affected"sv, "fixed"sv, "under_investigation"sv};
+constexpr std::array kVexJustifications{
+    "component_not_present"sv, "vulnerable_code_not_present"sv, "vulnerable_code_not_in_execute_path"sv,
+    "vulnerable_code_cannot_be_controlled_by_adversary"sv, "inline_mitigations_already_exist"sv};
 constexpr std::array kVmNetworks{"user"sv, "bridge"sv, "none"sv};
 
 constexpr std::array kFields{
@@ -412,6 +416,46 @@ constexpr std::array kFields{
               "Names of files that may be pickles, which can run any code when they are loaded. All others "
               "are refused.",
           .example = "allow_pickle: [pytorch_model.bin]"},
+
+    Field{
+        .path = "vex",
+        .shape = Shape::kRecordList,
+        .description =
+            "What is known about vulnerabilities of the image's packages, in the words of OpenVEX 0.2.0. It "
+            "becomes the document `vex.openvex.json` of the release, and `imgforge scan` heeds it. A "
+            "statement "
+            "about a package that the image does not have is left out, unless it says "
+            "`component_not_present`.",
+        .example = "vex: [{ vulnerability: CVE-2023-42363, package: busybox, status: not_affected, "
+                   "justification: vulnerable_code_not_in_execute_path }]",
+        .identity = "vulnerability",
+        .second_identity = "package"},
+    Field{.path = "vex.vulnerability",
+          .type = Type::kWord,
+          .description = "Its name, as databases have it.",
+          .example = "vulnerability: CVE-2023-42363",
+          .required = true},
+    Field{
+        .path = "vex.package",
+        .type = Type::kPackageName,
+        .description = "An installed package, or a source package for all packages that were built from it.",
+        .required = true},
+    Field{.path = "vex.status",
+          .type = Type::kChoice,
+          .description = "How the package in this image stands.",
+          .choices = kVexStatuses,
+          .required = true},
+    Field{.path = "vex.justification",
+          .type = Type::kChoice,
+          .description = "Why it is not affected; `not_affected` takes this or `impact_statement`.",
+          .choices = kVexJustifications},
+    Field{.path = "vex.impact_statement", .type = Type::kText, .description = "The same in a sentence."},
+    Field{.path = "vex.action_statement",
+          .type = Type::kText,
+          .description = "What to do about it; `affected` needs it."},
+    Field{.path = "vex.status_notes",
+          .type = Type::kText,
+          .description = "How the status was found out, for people."},
 
     Field{.path = "disk", .shape = Shape::kRecord, .description = "The disk of the image.", .fallback = "{}"},
     Field{.path = "disk.size",

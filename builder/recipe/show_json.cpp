@@ -153,6 +153,24 @@ Json models_json(const ResolvedRecipe& recipe) {
   return out;
 }
 
+Json vex_json(const ResolvedRecipe& recipe) {
+  Json out = Json::array();
+  for (const VexStatement& statement : recipe.vex) {
+    Json row{{"vulnerability", statement.vulnerability},
+             {"package", statement.package},
+             {"status", statement.status}};
+    const auto add = [&](const char* key, const std::string& value) {
+      if (!value.empty()) row[key] = value;
+    };
+    add("justification", statement.justification);
+    add("impact_statement", statement.impact_statement);
+    add("action_statement", statement.action_statement);
+    add("status_notes", statement.status_notes);
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
 Json services_json(const std::vector<Service>& services) {
   Json out = Json::object();
   for (const Service& service : services) out[service.runlevel].push_back(service.name);
@@ -182,6 +200,7 @@ Json to_json(const ResolvedRecipe& recipe) {
   out["run"] = Json::array();
   for (const RunStep& step : recipe.run) out["run"].push_back(step.script);
   out["models"] = models_json(recipe);
+  if (!recipe.vex.empty()) out["vex"] = vex_json(recipe);
   out["disk"] = Json{{"size", recipe.disk.size.value},
                      {"root_filesystem", recipe.disk.root_filesystem},
                      {"root", recipe.disk.root_mode == RootMode::kWritable ? "writable" : "read-only"}};

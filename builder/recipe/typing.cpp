@@ -397,6 +397,7 @@ ResolvedRecipe typed(const Node& top, const TypingContext& context) {
   }
   for (const Node& step : items_of(top, "run")) out.run.push_back({step.text(), step.mark()});
   out.models = read_models(top);
+  out.vex = read_vex(top);
   read_machine(top, out);
   out.formats = marked(top, "formats");
   if (out.formats.empty()) throw recipe_error(at(top, "formats"), "formats needs at least one format");

@@ -16,42 +16,42 @@ using core::Json;
 
 constexpr std::size_t kMaxFile = std::size_t{64} << 20;
 
-core::Error malformed(const std::filesystem::path& file, const std::string& what) {
+core::Error malformed(const std::string& file, const std::string& why) {
   return core::Error(core::Kind::kIntegrity,
-                     fmt::format("{} is no security database of Alpine: {}", file.native(), what));
+                     fmt::format("{} is no security database of Alpine: {}", file, why));
 }
 
-void read_file(const std::filesystem::path& file, SecurityDatabase& database) {
-  const Json json = core::parse_json(core::read_text_file(file, kMaxFile), file.native(), {kMaxFile, 16});
+}  // namespace
+
+void add_security_database(std::string_view text, const std::string& what, SecurityDatabase& database) {
+  const Json json = core::parse_json(text, what, {kMaxFile, 16});
   if (!json.is_object() || !json.contains("packages") || !json.at("packages").is_array())
-    throw malformed(file, "no list \"packages\"");
-  const auto text = [&](const Json& object, const char* member) {
+    throw malformed(what, "no list \"packages\"");
+  const auto text_of = [&](const Json& object, const char* member) {
     const auto found = object.find(member);
     if (found == object.end() || !found->is_string())
-      throw malformed(file, fmt::format("no text \"{}\"", member));
+      throw malformed(what, fmt::format("no text \"{}\"", member));
     return found->get<std::string>();
   };
-  database.origins.push_back(text(json, "distroversion") + " " + text(json, "reponame"));
+  database.origins.push_back(text_of(json, "distroversion") + " " + text_of(json, "reponame"));
   for (const Json& row : json.at("packages")) {
     if (!row.is_object() || !row.contains("pkg") || !row.at("pkg").is_object())
-      throw malformed(file, "a row without \"pkg\"");
+      throw malformed(what, "a row without \"pkg\"");
     const Json& package = row.at("pkg");
     if (!package.contains("secfixes")) continue;
-    if (!package.at("secfixes").is_object()) throw malformed(file, "\"secfixes\" is no mapping");
-    std::vector<Fix>& fixes = database.by_source_package[text(package, "name")];
+    if (!package.at("secfixes").is_object()) throw malformed(what, "\"secfixes\" is no mapping");
+    std::vector<Fix>& fixes = database.by_source_package[text_of(package, "name")];
     for (const auto& [version, ids] : package.at("secfixes").items()) {
       Fix& fix = fixes.emplace_back();
       fix.version = version;
-      if (!ids.is_array()) throw malformed(file, "a fix whose vulnerabilities are no list");
+      if (!ids.is_array()) throw malformed(what, "a fix whose vulnerabilities are no list");
       for (const Json& id : ids) {
-        if (!id.is_string()) throw malformed(file, "a vulnerability that is no text");
+        if (!id.is_string()) throw malformed(what, "a vulnerability that is no text");
         fix.ids.push_back(id.get<std::string>());
       }
     }
   }
 }
-
-}  // namespace
 
 SecurityDatabase read_security_database(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
@@ -68,7 +68,8 @@ SecurityDatabase read_security_database(const std::filesystem::path& folder) {
   }
   std::sort(files.begin(), files.end());
   SecurityDatabase database;
-  for (const std::filesystem::path& file : files) read_file(file, database);
+  for (const std::filesystem::path& file : files)
+    add_security_database(core::read_text_file(file, kMaxFile), file.native(), database);
   return database;
 }
 

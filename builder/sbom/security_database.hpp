@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "artifacts/manifest/manifest.hpp"
+#include "builder/sbom/vex.hpp"
 
 namespace imgforge::sbom {
 
@@ -27,6 +29,9 @@ struct SecurityDatabase {
 /// kUnsafe for one larger than 64 MiB.
 SecurityDatabase read_security_database(const std::filesystem::path& folder);
 
+/// Adds one file of the database, of at most 64 MiB. Throws kIntegrity as above; `what` names it.
+void add_security_database(std::string_view text, const std::string& what, SecurityDatabase& database);
+
 /// A package of a release that a newer version of mends something.
 struct Vulnerable {
   std::string package;
@@ -40,5 +45,20 @@ struct Vulnerable {
 /// Sorted by package and version. A package without a known source package is looked for by its own name.
 std::vector<Vulnerable> vulnerable_packages(const std::vector<artifacts::ManifestPackage>& packages,
                                             const SecurityDatabase& database);
+
+/// Vulnerabilities of one row that the release says the same about.
+struct Judged {
+  Vulnerable what;     ///< `ids` are those alone
+  std::string status;  ///< of OpenVEX; empty: the release says nothing about them
+  std::string why;     ///< justification, impact or action, for people
+  /// Whether nothing has to be mended, says the release.
+  bool is_excused() const { return status == "not_affected" || status == "fixed"; }
+  bool operator==(const Judged&) const = default;
+};
+
+/// `found` of a release, with what its signed statements say; in the same order, each row taken apart by
+/// statement.
+std::vector<Judged> judged(const std::vector<Vulnerable>& found, const artifacts::Manifest& manifest,
+                           const std::vector<Statement>& statements);
 
 }  // namespace imgforge::sbom

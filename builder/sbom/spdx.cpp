@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "builder/sbom/facts.hpp"
@@ -29,12 +30,14 @@ class Identifiers {
         },
         '-');
     std::string free = id;
-    for (unsigned number = 2; !used_.insert(free).second; ++number) free = fmt::format("{}-{}", id, number);
+    for (unsigned& number = next_[id]; !used_.insert(free).second; ++number)
+      free = fmt::format("{}-{}", id, number + 2);
     return free;
   }
 
  private:
   std::set<std::string> used_;
+  std::map<std::string, unsigned> next_;  ///< where the search for a number goes on
 };
 
 Json package(const std::string& id, const std::string& name, const std::string& version,
@@ -87,15 +90,44 @@ Json model_row(const std::string& id, const artifacts::ManifestModel& model) {
   return row;
 }
 
+/// SPDX 2.3, 7.24, has few words.
+const char* purpose_of(const Component& component) {
+  if (component.kind == kBootLoader) return "FIRMWARE";
+  return component.kind == kKernel ? "OPERATING-SYSTEM" : "APPLICATION";
+}
+
+Json component_row(const std::string& id, const Component& one) {
+  Json row = package(id, one.name, one.version, "");
+  if (one.version.empty()) row.erase("versionInfo");
+  row["primaryPackagePurpose"] = purpose_of(one);
+  row["comment"] = about(one);
+  if (!one.source_package.empty()) row["sourceInfo"] = "built from the source package " + one.source_package;
+  add_digest(row, one.sha256);
+  add_purl(row, one.purl);
+  return row;
+}
+
+Json file_row(const std::string& id, const ContentFile& file) {
+  Json row{{"SPDXID", id},
+           {"fileName", shown_path("./", file)},
+           {"checksums", Json::array({{{"algorithm", "SHA1"}, {"checksumValue", file.sha1}},
+                                      {{"algorithm", "SHA256"}, {"checksumValue", file.sha256.hex()}}})},
+           {"licenseConcluded", kNothing},
+           {"copyrightText", kNothing}};
+  if (!file.package.empty()) row["comment"] = "in place of the file of the package " + file.package;
+  return row;
+}
+
 }  // namespace
 
-std::string make_spdx(const Manifest& manifest) {
+std::string make_spdx(const Manifest& manifest, const Inventory& inventory) {
   const std::string image = "SPDXRef-Image";
   const std::string base_id = "SPDXRef-Base";
   Identifiers ids;
   Json packages = Json::array();
   packages.push_back(package(image, manifest.line(), manifest.version, ""));
   packages.back()["primaryPackagePurpose"] = "OPERATING-SYSTEM";
+  add_purl(packages.back(), image_purl(manifest));
   Json base = package(base_id, manifest.base.kind, manifest.base.release, manifest.base.url);
   add_digest(base, manifest.base.sha256);
   packages.push_back(std::move(base));
@@ -107,6 +139,11 @@ std::string make_spdx(const Manifest& manifest) {
   }
   for (const artifacts::ManifestModel& model : manifest.models)
     packages.push_back(model_row(ids.of("Model", model.name), model));
+  for (const Component& one : inventory.components)
+    packages.push_back(component_row(ids.of("Component", one.name), one));
+  Json files = Json::array();
+  for (const ContentFile& file : inventory.files)
+    files.push_back(file_row(ids.of("File", shown_path("", file)), file));
   Json relations = Json::array({{{"spdxElementId", "SPDXRef-DOCUMENT"},
                                  {"relationshipType", "DESCRIBES"},
                                  {"relatedSpdxElement", image}}});
@@ -116,18 +153,25 @@ std::string make_spdx(const Manifest& manifest) {
                          {"relationshipType", "CONTAINS"},
                          {"relatedSpdxElement", row.at("SPDXID")}});
   }
-  const std::string identity = packages.dump();
-  return core::print_json(
-      {{"spdxVersion", "SPDX-2.3"},
-       {"dataLicense", "CC0-1.0"},
-       {"SPDXID", "SPDXRef-DOCUMENT"},
-       {"name", manifest.stem()},
-       {"documentNamespace", fmt::format("https://spdx.org/spdxdocs/{}-{}", manifest.stem(),
-                                         core::derived_uuid("imgforge sbom " + identity))},
-       {"creationInfo",
-        {{"created", manifest.created}, {"creators", {"Tool: imgforge-" + manifest.tool_version}}}},
-       {"packages", packages},
-       {"relationships", relations}});
+  for (const Json& row : files) {
+    relations.push_back({{"spdxElementId", image},
+                         {"relationshipType", "CONTAINS"},
+                         {"relatedSpdxElement", row.at("SPDXID")}});
+  }
+  const std::string identity = packages.dump() + (files.empty() ? "" : files.dump());
+  Json out({{"spdxVersion", "SPDX-2.3"},
+            {"dataLicense", "CC0-1.0"},
+            {"SPDXID", "SPDXRef-DOCUMENT"},
+            {"name", manifest.stem()},
+            {"documentNamespace", fmt::format("https://spdx.org/spdxdocs/{}-{}", manifest.stem(),
+                                              core::derived_uuid("imgforge sbom " + identity))},
+            {"creationInfo",
+             {{"created", manifest.created}, {"creators", {"Tool: imgforge-" + manifest.tool_version}}}},
+            {"packages", packages},
+            {"relationships", relations}});
+  if (!files.empty()) out["files"] = std::move(files);
+  if (const std::string note = left_out_note(inventory); !note.empty()) out["comment"] = note;
+  return core::print_json(out);
 }
 
 }  // namespace imgforge::sbom

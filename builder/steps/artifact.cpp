@@ -4,6 +4,7 @@
 
 #include "artifacts/manifest/formats.hpp"
 #include "builder/engine/result.hpp"
+#include "builder/formats/host_files.hpp"
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
 #include "builder/machine/tool_versions.hpp"
@@ -63,6 +64,8 @@ ArtifactResult make(Profile& profile, formats::Intermediates& parts, const std::
     if (is_signed_disk(profile.recipe, format)) row.media[vm::kSigningKey] = vm::kSignedValue;
   }
   result.cmdline = fmt::format("{}", fmt::join(made.cmdline, " "));
+  result.host_files = stages::look_up_host_files(formats::host_files(profile.recipe, format),
+                                                 profile.tools.processes, profile.tools.cancel);
   return result;
 }
 
@@ -146,7 +149,7 @@ engine::Ref<ArtifactResult> add_artifact(engine::Graph& graph, Profile& profile,
   step.tools = [&profile, format] {
     engine::Tools tools = format_tools(profile.tools, profile.recipe, format);
     tools.merge(code_of({"artifacts/codec", "artifacts/tar", "builder/formats", "builder/image",
-                         "builder/stages/model_members", "signing"}));
+                         "builder/stages/host_files", "builder/stages/model_members", "signing"}));
     return tools;
   };
   step.make = [&profile, format, parts, workshop](engine::Context& context) {

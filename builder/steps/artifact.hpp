@@ -12,6 +12,7 @@
 
 #include "builder/engine/graph.hpp"
 #include "builder/formats/format.hpp"
+#include "builder/stages/host_files.hpp"
 #include "builder/steps/boot_files.hpp"
 #include "builder/steps/models.hpp"
 #include "builder/steps/profile.hpp"
@@ -41,12 +42,14 @@ struct ArtifactFile {
 struct ArtifactResult {
   std::vector<ArtifactFile> files_of_format;
   std::string cmdline;  ///< of the kernel, first entry; empty when the format does not boot
+  std::vector<stages::HostFile> host_files{};  ///< boot loaders, as they were when it was made
   std::vector<core::Digest> files() const;
   std::string identity() const;  ///< the digests
   template <class Self, class Visit>
   static void members(Self& self, Visit& visit) {
     visit("files", self.files_of_format);
     visit("cmdline", self.cmdline);
+    visit("host_files", self.host_files);
   }
 };
 

@@ -57,7 +57,8 @@ engine::Ref<BaseResult> add_base(engine::Graph& graph, Profile& profile, engine:
   step.parameters = parameters_of(profile);
   step.inputs = {engine::value_of(source)};
   step.lane = kNetworkLane;
-  if (!profile.is_alpine()) step.tools = [] { return code_of({"builder/stages/embedded_base"}); };
+  if (!profile.is_alpine())
+    step.tools = [] { return code_of({"builder/stages/embedded_base", "builder/stages/host_files"}); };
   step.make = [&profile, source](engine::Context& context) {
     const stages::BaseOrigin& origin = context[source].origin;
     Toolbox tools = profile.tools_for(context);
@@ -69,6 +70,9 @@ engine::Ref<BaseResult> add_base(engine::Graph& graph, Profile& profile, engine:
       result.keys = std::move(contents.keys);
       result.apk = std::move(contents.apk);
     }
+    if (origin.embedded)
+      result.host_files = stages::look_up_host_files({origin.embedded->kernel, origin.embedded->busybox},
+                                                     tools.processes, tools.cancel);
     return result;
   };
   step.words = [](const BaseResult& result) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "builder/engine/graph.hpp"
+#include "builder/stages/host_files.hpp"
 #include "builder/stages/origins.hpp"
 #include "builder/steps/profile.hpp"
 #include "core/digest.hpp"
@@ -28,8 +29,9 @@ struct BaseResult {
   std::uint64_t size = 0;
   std::int64_t newest = 0;  ///< newest time inside a tarball, in seconds since the epoch; 0: an ISO image
   std::string title;        ///< "alpine-minirootfs 3.22.2"
-  std::map<std::string, std::string> keys{};  ///< inside a tarball, that sign packages; PEM by file name
-  std::string apk{};                          ///< version of its apk-tools; empty: not known
+  std::map<std::string, std::string> keys{};   ///< inside a tarball, that sign packages; PEM by file name
+  std::string apk{};                           ///< version of its apk-tools; empty: not known
+  std::vector<stages::HostFile> host_files{};  ///< kernel and shell of the embedded base, when it was made
   std::string identity() const { return sha256.hex(); }
   std::vector<core::Digest> files() const { return {sha256}; }
   template <class Self, class Visit>
@@ -40,6 +42,7 @@ struct BaseResult {
     visit("title", self.title);
     visit("keys", self.keys);
     visit("apk", self.apk);
+    visit("host_files", self.host_files);
   }
 };
 

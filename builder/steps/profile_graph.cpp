@@ -39,6 +39,7 @@ ProfileSteps add_profile(engine::Graph& graph, Profile& profile, const ReleaseRe
   if (any_format([](const std::string& format) { return !is_archive(format); }))
     parts.boot_files = ingredients.boot_files =
         add_boot_files(graph, profile, ingredients.rootfs, out.packages);
+  parts.inventory = add_inventory(graph, profile, ingredients.rootfs, parts.boot_files);
   if (any_format([&](const std::string& format) { return carries_squashfs(recipe, format); }))
     ingredients.squashfs = add_squashfs(graph, profile, ingredients.rootfs, out.models);
   if (recipe.secure_boot) ingredients.secure_boot = add_secure_boot(graph, profile);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "artifacts/manifest/formats.hpp"
 #include "builder/content/file_list.hpp"
 #include "builder/engine/result.hpp"
@@ -9,6 +11,7 @@
 #include "builder/provenance/slsa.hpp"
 #include "builder/recipe/show.hpp"
 #include "builder/sbom/sbom.hpp"
+#include "builder/steps/vex_statements.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -72,7 +75,9 @@ class Release {
     if (parts_.medium) add_artifact(publish, "iso", context_[*parts_.medium].artifact);
     publish.finalise = [this](artifacts::Manifest& manifest) {
       complete(manifest);
-      std::vector<artifacts::Document> all = sbom::documents(manifest);
+      std::vector<artifacts::Document> all = sbom::documents(manifest, inventory(manifest));
+      if (auto vex = sbom::vex_document(manifest, vex_statements(profile_.recipe, manifest)))
+        all.push_back(std::move(*vex));
       if (parts_.file_list) all.push_back(file_list(context_[*parts_.file_list]));
       all.push_back({std::string(kReleasedRecipe), recipe::portable_yaml(profile_.recipe)});
       all.push_back({std::string(kReleasedLock), context_[parts_.lock].text});
@@ -80,6 +85,30 @@ class Release {
       return all;
     };
     return publish;
+  }
+
+  sbom::Inventory inventory(const artifacts::Manifest& manifest) const {
+    sbom::Inventory out;
+    const std::vector<stages::HostFile>& of_base = context_[parts_.base].host_files;
+    if (parts_.inventory) {
+      const InventoryResult& found = context_[*parts_.inventory];
+      out.files = found.unowned;
+      out.files_left_out = found.left_out;
+      if (parts_.boot_files) add_kernels(out, context_[*parts_.boot_files], found, manifest, of_base);
+    }
+    for (const auto& [format, artifact] : parts_.artifacts)
+      add_host_files(out, context_[artifact].host_files, sbom::kBootLoader);
+    add_programs(out, of_base);
+    return out;
+  }
+
+  /// Of the embedded base; its kernel is a component already where the image starts it.
+  static void add_programs(sbom::Inventory& inventory, std::vector<stages::HostFile> files) {
+    std::erase_if(files, [&](const stages::HostFile& file) {
+      return std::any_of(inventory.components.begin(), inventory.components.end(),
+                         [&](const sbom::Component& known) { return known.sha256 == file.sha256; });
+    });
+    add_host_files(inventory, files, sbom::kProgram);
   }
 
   artifacts::Document file_list(const FileListResult& list) const {
@@ -158,9 +187,9 @@ engine::Ref<ReleaseResult> add_release(engine::Graph& graph, Profile& profile, c
   step.id = profile.id("release");
   step.kind = "release";
   step.summary = fmt::format("{} {}", profile.recipe.line(), profile.recipe.version);
-  step.parameters =
-      recipe::picked(profile.canonical.json(), {"name", "profile", "version", "description", "requirements"})
-          .dump();
+  step.parameters = recipe::picked(profile.canonical.json(),
+                                   {"name", "profile", "version", "description", "requirements", "vex"})
+                        .dump();
   step.freshness = engine::Freshness::kActs;
   step.lane = kStoreLane;
   step.inputs = {engine::value_of(parts.source), engine::value_of(parts.base)};
@@ -168,6 +197,7 @@ engine::Ref<ReleaseResult> add_release(engine::Graph& graph, Profile& profile, c
   if (parts.rootfs) step.inputs.push_back(engine::value_of(*parts.rootfs));
   if (parts.file_list) step.inputs.push_back(engine::bytes_of(*parts.file_list));
   if (parts.boot_files) step.inputs.push_back(engine::value_of(*parts.boot_files));
+  if (parts.inventory) step.inputs.push_back(engine::value_of(*parts.inventory));
   for (const auto& [format, artifact] : parts.artifacts) step.inputs.push_back(engine::bytes_of(artifact));
   for (const auto& boot : parts.boots) step.inputs.push_back(engine::value_of(boot));
   if (parts.medium) step.inputs.push_back(engine::bytes_of(*parts.medium));

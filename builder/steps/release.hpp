@@ -15,6 +15,7 @@
 #include "builder/steps/boot.hpp"
 #include "builder/steps/boot_files.hpp"
 #include "builder/steps/file_list.hpp"
+#include "builder/steps/inventory.hpp"
 #include "builder/steps/models.hpp"
 #include "builder/steps/profile.hpp"
 #include "builder/steps/release_lock.hpp"
@@ -58,6 +59,7 @@ struct ReleaseParts {
   std::optional<engine::Ref<RootfsResult>> rootfs = {};
   std::optional<engine::Ref<FileListResult>> file_list = {};
   std::optional<engine::Ref<BootFilesResult>> boot_files = {};
+  std::optional<engine::Ref<InventoryResult>> inventory = {};
   std::vector<std::pair<std::string, engine::Ref<ArtifactResult>>> artifacts =
       {};  ///< by format, in the recipe's order
   std::vector<engine::Ref<BootResult>> boots = {};

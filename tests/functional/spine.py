@@ -100,6 +100,11 @@ class Spine(Case):
         self.assertRegex(packages["linux-virt"]["sha256"], "^[0-9a-f]{64}$")
         sbom = json.loads((self.release() / "sbom.spdx.json").read_text())
         self.assertLessEqual(set(packages), {row["name"] for row in sbom["packages"]})
+        kernel = next(row for row in sbom["packages"] if row["name"] == "linux")
+        virt = next(row for row in sbom["packages"] if row["name"] == "linux-virt")
+        self.assertEqual(kernel["externalRefs"], virt["externalRefs"], "the kernel is of its package")
+        self.assertNotEqual(kernel["checksums"], virt["checksums"], "one is the file that boots, the other the package")
+        self.assertNotIn("./bin/busybox", [row["fileName"] for row in sbom["files"]])
         shown = json.loads(self.ok("inspect", LINE, "--json").stdout)
         self.assertEqual(set(shown["packages"]), set(packages))
 

@@ -86,6 +86,10 @@ void apk_installed(std::string_view bytes) {
   fetch::parse_installed(bytes, "input");
 }
 
+void apk_installed_files(std::string_view bytes) {
+  fetch::parse_installed_files(bytes, "input");
+}
+
 /// The package that an index would mean by these bytes.
 void apk_package(std::string_view bytes) {
   fetch::IndexEntry entry;

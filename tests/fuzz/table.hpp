@@ -16,6 +16,7 @@ void sections(std::string_view bytes);
 void apk_index(std::string_view bytes);
 void apk_index_text(std::string_view bytes);
 void apk_installed(std::string_view bytes);
+void apk_installed_files(std::string_view bytes);
 void apk_package(std::string_view bytes);
 void apk_v3_database(std::string_view bytes);
 void apk_v3_index(std::string_view bytes);
@@ -48,6 +49,11 @@ void lock_file(std::string_view bytes);
 void manifest(std::string_view bytes);
 void recipe_document(std::string_view bytes);
 void recipe_profiles(std::string_view bytes);
+
+// contents.cpp
+void bill_of_materials(std::string_view bytes);
+void secdb(std::string_view bytes);
+void vex(std::string_view bytes);
 
 // models.cpp
 void gguf(std::string_view bytes);

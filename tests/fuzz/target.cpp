@@ -17,10 +17,12 @@ constexpr Target kTargets[] = {
     {"apk_index", apk_index},
     {"apk_index_text", apk_index_text},
     {"apk_installed", apk_installed},
+    {"apk_installed_files", apk_installed_files},
     {"apk_package", apk_package},
     {"apk_v3_database", apk_v3_database},
     {"apk_v3_index", apk_v3_index},
     {"apk_v3_package", apk_v3_package},
+    {"bill_of_materials", bill_of_materials},
     {"boot_entry", boot_entry},
     {"catalogue_metadata", catalogue_metadata},
     {"checksum_file", checksum_file},
@@ -57,6 +59,7 @@ constexpr Target kTargets[] = {
     {"root_facts", root_facts},
     {"rootfs", rootfs},
     {"safetensors", safetensors},
+    {"secdb", secdb},
     {"sections", sections},
     {"sigstore_bundle", sigstore_bundle},
     {"ssh_signature", ssh_signature},
@@ -65,6 +68,7 @@ constexpr Target kTargets[] = {
     {"tar_segment", tar_segment},
     {"unpacked", unpacked},
     {"url", url},
+    {"vex", vex},
 };
 
 std::filesystem::path memory_folder() {

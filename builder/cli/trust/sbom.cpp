@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "builder/cli/diff_sections.hpp"
@@ -11,6 +12,7 @@
 #include "builder/cli/trust/trusted_release.hpp"
 #include "builder/sbom/difference.hpp"
 #include "builder/sbom/security_database.hpp"
+#include "builder/sbom/vex.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
@@ -45,15 +47,13 @@ int sbom_diff(Context& context, const SbomArguments& arguments) {
   return 0;
 }
 
-/// The document of the release when it has one, checked against the signed manifest; else made now.
-std::string bill_of(const TrustedRelease& release, const std::string& format) {
+/// A document of the release, checked against the signed manifest; nothing when it has none of that name.
+std::optional<std::string> document_of(const TrustedRelease& release, std::string_view name) {
   const Manifest& manifest = release.manifest.manifest();
-  const std::string_view name = format == "spdx" ? sbom::kSpdxFile : sbom::kCycloneDxFile;
   const auto document =
       std::find_if(manifest.documents.begin(), manifest.documents.end(),
                    [&](const artifacts::ManifestDocument& row) { return row.file == name; });
-  if (document == manifest.documents.end())
-    return format == "spdx" ? sbom::make_spdx(manifest) : sbom::make_cyclonedx(manifest);
+  if (document == manifest.documents.end()) return std::nullopt;
   std::string text = core::read_text_file(release.location.directory / name, document->size);
   if (core::digest_of(core::HashAlgorithm::kSha256, text) != document->sha256) {
     throw core::Error(core::Kind::kIntegrity, fmt::format("{} of {} is not what its signed manifest lists",
@@ -62,48 +62,90 @@ std::string bill_of(const TrustedRelease& release, const std::string& format) {
   return text;
 }
 
+/// The document of the release when it has one; a bill of materials is else made now.
+std::string bill_of(const TrustedRelease& release, const std::string& format) {
+  const std::string_view name = format == "spdx"        ? sbom::kSpdxFile
+                                : format == "cyclonedx" ? sbom::kCycloneDxFile
+                                                        : sbom::kVexFile;
+  if (auto document = document_of(release, name)) return *std::move(document);
+  if (name == sbom::kVexFile) {
+    throw core::Error(core::Kind::kStore,
+                      release.location.reference() + " says nothing about vulnerabilities")
+        .reason(core::Reason::kMissing)
+        .hint("write vex: in its recipe");
+  }
+  const Manifest& manifest = release.manifest.manifest();
+  return format == "spdx" ? sbom::make_spdx(manifest) : sbom::make_cyclonedx(manifest);
+}
+
 struct ScanArguments {
   std::string reference;
   std::vector<std::string> public_keys;
   std::filesystem::path database;
 };
 
-std::size_t packages_of(const std::vector<sbom::Vulnerable>& found) {
+std::size_t packages_of(const std::vector<sbom::Judged>& found) {
   std::set<std::string> names;
-  for (const sbom::Vulnerable& row : found) names.insert(row.package);
+  for (const sbom::Judged& row : found) names.insert(row.what.package);
   return names.size();
+}
+
+core::Json rows_of(const std::vector<sbom::Judged>& found) {
+  core::Json rows = core::Json::array();
+  for (const sbom::Judged& row : found) {
+    rows.push_back({{"package", row.what.package},
+                    {"source_package", row.what.source_package},
+                    {"installed", row.what.installed},
+                    {"fixed", row.what.fixed},
+                    {"ids", row.what.ids}});
+    if (row.status.empty()) continue;
+    rows.back()["status"] = row.status;
+    rows.back()["why"] = row.why;
+  }
+  return rows;
+}
+
+/// For people; the last column is there when the release says something about any.
+std::string table_of(const std::vector<sbom::Judged>& found, const Style& out) {
+  const bool said =
+      std::any_of(found.begin(), found.end(), [](const sbom::Judged& row) { return !row.status.empty(); });
+  std::vector<std::vector<std::string>> rows{{"PACKAGE", "INSTALLED", "FIXED IN", "VULNERABILITIES"}};
+  if (said) rows.front().push_back("SAYS THE RELEASE");
+  for (const sbom::Judged& row : found) {
+    rows.push_back({row.what.package, row.what.installed, row.what.fixed, core::join(row.what.ids, ", ")});
+    if (said) rows.back().push_back(row.status + (row.why.empty() ? "" : ": " + core::escaped(row.why, 200)));
+  }
+  return text_table(rows, out);
 }
 
 int scan(Context& context, const ScanArguments& arguments) {
   const TrustedRelease release = find_trusted(context, arguments.reference, arguments.public_keys);
-  const std::vector<artifacts::ManifestPackage>& packages = release.manifest.manifest().packages;
+  const Manifest& manifest = release.manifest.manifest();
   const sbom::SecurityDatabase database = sbom::read_security_database(arguments.database);
-  const std::vector<sbom::Vulnerable> found = sbom::vulnerable_packages(packages, database);
+  const auto document = document_of(release, sbom::kVexFile);
+  const std::vector<sbom::Judged> all =
+      sbom::judged(sbom::vulnerable_packages(manifest.packages, database), manifest,
+                   document ? sbom::read_vex(*document) : std::vector<sbom::Statement>());
+  std::vector<sbom::Judged> open;
+  std::vector<sbom::Judged> excused;
+  for (const sbom::Judged& row : all) (row.is_excused() ? excused : open).push_back(row);
   if (context.options.json) {
-    core::Json rows = core::Json::array();
-    for (const sbom::Vulnerable& row : found) {
-      rows.push_back({{"package", row.package},
-                      {"source_package", row.source_package},
-                      {"installed", row.installed},
-                      {"fixed", row.fixed},
-                      {"ids", row.ids}});
-    }
     print(core::print_json({{"schema", 1},
                             {"release", release.location.reference()},
                             {"database", database.origins},
-                            {"packages", packages.size()},
-                            {"vulnerable", rows}}));
-  } else if (!found.empty()) {
-    std::vector<std::vector<std::string>> rows{{"PACKAGE", "INSTALLED", "FIXED IN", "VULNERABILITIES"}};
-    for (const sbom::Vulnerable& row : found)
-      rows.push_back({row.package, row.installed, row.fixed, core::join(row.ids, ", ")});
-    print(text_table(rows, context.out));
+                            {"packages", manifest.packages.size()},
+                            {"vulnerable", rows_of(open)},
+                            {"excused", rows_of(excused)}}));
+  } else if (!all.empty()) {
+    print(table_of(all, context.out));
   }
+  const std::string also =
+      excused.empty() ? "" : fmt::format("; {} more by what the release says", packages_of(excused));
   context.progress.note(
-      fmt::format("{} of {} packages of {} have a newer version that mends vulnerabilities ({})",
-                  found.empty() ? "none" : std::to_string(packages_of(found)), packages.size(),
-                  release.location.reference(), core::join(database.origins, ", ")));
-  return found.empty() ? 0 : 1;
+      fmt::format("{} of {} packages of {} have a newer version that mends vulnerabilities ({}){}",
+                  open.empty() ? "none" : std::to_string(packages_of(open)), manifest.packages.size(),
+                  release.location.reference(), core::join(database.origins, ", "), also));
+  return open.empty() ? 0 : 1;
 }
 
 }  // namespace
@@ -112,8 +154,8 @@ Runner declare_sbom(OptionSet& set) {
   auto arguments = std::make_shared<SbomArguments>();
   declare_trusted(set, arguments->reference, arguments->public_keys);
   set.find("release").required(false);  // "diff" takes its place
-  set.option("--format", arguments->format, "spdx (2.3) or cyclonedx (1.6), both JSON")
-      .one_of({"spdx", "cyclonedx"})
+  set.option("--format", arguments->format, "spdx (2.3), cyclonedx (1.6) or openvex (0.2.0), all JSON")
+      .one_of({"spdx", "cyclonedx", "openvex"})
       .show_default();
   set.set_footer(
       "Prints the document of the release, checked against its signed manifest.\n"
@@ -147,6 +189,7 @@ Runner declare_scan(OptionSet& set) {
       "Compares the packages of the signed manifest, by source package and as apk orders versions, with a "
       "local copy of\n"
       "https://secdb.alpinelinux.org/vVERSION/. Exit code 1 when something can be mended. Needs no network.\n"
+      "What the release says is not_affected or fixed (vex: in its recipe) is shown and does not count.\n"
       "Example: imgforge scan unhinged-os-minimal --db secdb/v3.19");
   return [arguments](Context& context) { return scan(context, *arguments); };
 }

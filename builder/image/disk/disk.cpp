@@ -51,8 +51,12 @@ DiskLayout plan_layout(const DiskSpec& spec, std::uint64_t disk_size, std::uint6
 
 }  // namespace
 
+std::filesystem::path gpt_boot_code_file() {
+  return machine::require_file(kGptBootCode, "syslinux-common");
+}
+
 std::string gpt_boot_code() {
-  return core::read_text_file(machine::require_file(kGptBootCode, "syslinux-common"));
+  return core::read_text_file(gpt_boot_code_file());
 }
 
 DiskLayout make_disk(const RootTree& root, const BootFiles& boot, const DiskSpec& spec,

@@ -48,6 +48,9 @@ DiskLayout make_disk(const RootTree& root, const BootFiles& boot, const DiskSpec
                      const std::filesystem::path& output, const std::filesystem::path& work_dir,
                      core::ProcessRunner& processes, const core::CancelToken& cancel);
 
+/// The file that holds gpt_boot_code, likewise.
+std::filesystem::path gpt_boot_code_file();
+
 /// Boot code for the protective MBR that starts the partition with the attribute LegacyBIOSBootable. Throws
 /// kMachine when it is not installed.
 std::string gpt_boot_code();

@@ -60,13 +60,12 @@ std::vector<MediumFile> tree_of(const fs::path& squashfs, const BootFiles& boot,
   write_file(work_dir / "isolinux.cfg", syslinux_config(menu));
   write_file(work_dir / "medium", id + "\n");
   // isolinux.bin is patched with its place on the medium, so it has to be a copy.
-  core::clone_file(machine::require_file(kIsolinux, "isolinux"), work_dir / "isolinux.bin");
-  std::vector<MediumFile> files{
-      {"isolinux/isolinux.bin", work_dir / "isolinux.bin"},
-      {"isolinux/isolinux.cfg", work_dir / "isolinux.cfg"},
-      {"isolinux/ldlinux.c32", machine::require_file(kSyslinuxCore, "syslinux-common")},
-      {"imgforge/" + id, work_dir / "medium"},
-      {std::string(kMediumRoot), squashfs}};
+  core::clone_file(isolinux().program, work_dir / "isolinux.bin");
+  std::vector<MediumFile> files{{"isolinux/isolinux.bin", work_dir / "isolinux.bin"},
+                                {"isolinux/isolinux.cfg", work_dir / "isolinux.cfg"},
+                                {"isolinux/ldlinux.c32", isolinux().core},
+                                {"imgforge/" + id, work_dir / "medium"},
+                                {std::string(kMediumRoot), squashfs}};
   for (MediumFile& file : syslinux_menu_modules(menu, "isolinux")) files.push_back(std::move(file));
   // What firmware needs where a program copies the files to a stick of its own: the El Torito image stays
   // behind.
@@ -111,7 +110,7 @@ std::vector<std::string> xorriso_arguments(const IsoSpec& spec, const std::vecto
                                    "-partition_offset",
                                    "16",
                                    "-isohybrid-mbr",
-                                   machine::require_file(kHybridBootSector, "isolinux").native(),
+                                   isolinux().boot_sector.native(),
                                    "-c",
                                    "isolinux/boot.cat",
                                    "-b",
@@ -187,6 +186,12 @@ IsoFacts read_volume_descriptor(const fs::path& file) {
 }
 
 }  // namespace
+
+Isolinux isolinux() {
+  return {machine::require_file(kIsolinux, "isolinux"),
+          machine::require_file(kSyslinuxCore, "syslinux-common"),
+          machine::require_file(kHybridBootSector, "isolinux")};
+}
 
 void check_volume_id(const std::string& id) {
   if (id.size() > kLongestVolumeId) {

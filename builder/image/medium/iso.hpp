@@ -25,6 +25,15 @@ struct IsoResult {
   std::vector<std::string> cmdline;  ///< of the first entry
 };
 
+/// isolinux on this machine: the program, its core and the boot sector of sticks. Throws kMachine when it is
+/// not installed.
+struct Isolinux {
+  std::filesystem::path program;
+  std::filesystem::path core;
+  std::filesystem::path boot_sector;
+};
+Isolinux isolinux();
+
 /// Makes `output` (must not exist; removed again on failure). Equal arguments give equal bytes. Throws
 /// kImage, kMachine.
 IsoResult make_iso(const std::filesystem::path& squashfs, const BootFiles& boot, const IsoSpec& spec,

@@ -60,10 +60,14 @@ std::string uki_path(const std::string& name) {
   return fmt::format("EFI/Linux/{}.efi", name);
 }
 
+std::filesystem::path uki_stub() {
+  return machine::require_file(kStub, "systemd-boot-efi");
+}
+
 void make_uki(const UkiParts& parts, const std::filesystem::path& output,
               const std::filesystem::path& work_dir, core::ProcessRunner& processes,
               const core::CancelToken& cancel) {
-  const std::filesystem::path stub_path = machine::require_file(kStub, "systemd-boot-efi");
+  const std::filesystem::path stub_path = uki_stub();
   const PeFile stub(core::read_text_file(stub_path, kLargestStub), stub_path.native());
   // The kernel comes last: it is unpacked in place and needs room behind it.
   const std::vector<Section> sections = {

@@ -22,6 +22,9 @@ struct UkiParts {
 /// Where the file goes in the EFI system partition, for systemd-boot to find it: "EFI/Linux/<name>.efi".
 std::string uki_path(const std::string& name);
 
+/// systemd's stub on this machine, which all are made from. Throws kMachine when it is not installed.
+std::filesystem::path uki_stub();
+
 /// Writes the new file `output`, not signed. Equal parts give equal bytes. `work_dir` takes small files.
 /// Throws kMachine when the stub or objcopy is missing, kImage when the parts do not go together.
 void make_uki(const UkiParts& parts, const std::filesystem::path& output,

@@ -101,6 +101,10 @@ run:
     echo one
     echo two
   - echo three
+vex:
+  - { vulnerability: CVE-1, package: a, status: not_affected, justification: component_not_present, status_notes: looked }
+  - { vulnerability: CVE-2, package: a, status: not_affected, impact_statement: never called }
+  - { vulnerability: CVE-2, package: b, status: affected, action_statement: update }
 models:
   - name: tiny
     source: https://models.example/tiny.gguf
@@ -225,6 +229,10 @@ TEST_F(Everything, ReadsEveryField) {
   ASSERT_TRUE(all.secure_boot);
   EXPECT_EQ(all.secure_boot->keys.value, "keys/lab.secure-boot");
   EXPECT_EQ(all.secure_boot->enrolment, Enrolment::kForce);
+  ASSERT_EQ(all.vex.size(), 3U);
+  EXPECT_EQ(all.vex[0].status_notes, "looked");
+  EXPECT_EQ(all.vex[1].impact_statement, "never called");
+  EXPECT_EQ(all.vex[2].action_statement, "update");
   ASSERT_TRUE(all.first_boot);
   EXPECT_EQ(all.first_boot->name, "voice");
   EXPECT_EQ(all.first_boot->questions, (Words{"hostname", "model"}));

@@ -108,6 +108,76 @@ TEST(CycloneDx, HasTheSameComponents) {
   }
 }
 
+Inventory inventory() {
+  Inventory out;
+  out.components = {
+      {std::string(kBootLoader), "isolinux.bin", "3:6.04+dfsg1-3", "isolinux", "syslinux",
+       "pkg:deb/debian/isolinux@3:6.04%2Bdfsg1-3?arch=all&distro=debian-12", sha256_of("isolinux")},
+      {std::string(kKernel), "linux", "6.6.1-own", "", "", "", sha256_of("kernel")},
+      {std::string(kKernel), "linux", "6.6.2-own", "", "", "", sha256_of("other kernel")}};
+  const std::string sha1 = core::digest_of(core::HashAlgorithm::kSha1, "x").hex();
+  out.files = {{"etc/motd", "alpine-baselayout", 7, sha1, sha256_of("motd")},
+               {"srv/\xff", "", 1, sha1, sha256_of("x")},
+               {"srv/\xfe", "", 1, sha1, sha256_of("y")}};
+  out.files_left_out = 12;
+  return out;
+}
+
+TEST(Inventory, IsInBothFormsWithDigestsAndOrigin) {
+  const Json spdx = core::parse_json(make_spdx(hello(), inventory()), "the SBOM");
+  const Json& loader = named(spdx.at("packages"), "isolinux.bin");
+  EXPECT_EQ(loader.at("primaryPackagePurpose"), "FIRMWARE");
+  EXPECT_EQ(loader.at("versionInfo"), "3:6.04+dfsg1-3");
+  EXPECT_EQ(loader.at("externalRefs").at(0).at("referenceLocator"), inventory().components[0].purl);
+  EXPECT_EQ(loader.at("checksums").at(0).at("checksumValue"), sha256_of("isolinux").hex());
+  EXPECT_FALSE(named(spdx.at("packages"), "linux").contains("externalRefs")) << "known by its digest alone";
+  ASSERT_EQ(spdx.at("files").size(), 3U);
+  EXPECT_EQ(spdx.at("files").at(0).at("fileName"), "./etc/motd");
+  EXPECT_EQ(spdx.at("files").at(0).at("comment"), "in place of the file of the package alpine-baselayout");
+  EXPECT_EQ(spdx.at("files").at(1).at("fileName"), "./srv/\\xff");
+  EXPECT_EQ(spdx.at("files").at(1).at("SPDXID"), "SPDXRef-File-srv--xff");
+  EXPECT_EQ(spdx.at("files").at(0).at("checksums").at(0).at("algorithm"), "SHA1");
+  EXPECT_THAT(spdx.at("comment").get<std::string>(), ::testing::StartsWith("12 further files"));
+  EXPECT_EQ(spdx.at("relationships").size(), 1U + 6 + 3 + 3);
+
+  const Json bom = core::parse_json(make_cyclonedx(hello(), inventory()), "the SBOM");
+  EXPECT_EQ(named(bom.at("components"), "isolinux.bin").at("type"), "firmware");
+  EXPECT_EQ(named(bom.at("components"), "/etc/motd").at("type"), "file");
+  std::set<std::string> references;
+  for (const Json& row : bom.at("components")) references.insert(row.at("bom-ref").get<std::string>());
+  EXPECT_EQ(references.size(), bom.at("components").size());
+  EXPECT_TRUE(references.contains("kernel:linux #2"));
+}
+
+TEST(Inventory, SurvivesTheDocumentForReleasesMadeFromReleases) {
+  EXPECT_EQ(read_inventory(make_cyclonedx(hello(), inventory())), inventory());
+  EXPECT_EQ(read_inventory(make_cyclonedx(hello())), Inventory()) << "as of releases that tell none";
+}
+
+TEST(Models, AreMachineLearningComponentsWithAllThatIsKnown) {
+  Manifest manifest = hello();
+  manifest.models[0].metadata = {{"architecture", "llama"}, {"quantization", "Q4_K_M"}};
+  manifest.models[0].format = "gguf";
+  const Json bom = core::parse_json(make_cyclonedx(manifest), "the SBOM");
+  const Json& model = named(bom.at("components"), "tiny");
+  EXPECT_EQ(model.at("modelCard").at("modelParameters").at("architectureFamily"), "llama");
+  EXPECT_EQ(model.at("externalReferences").at(0).at("url"), "https://models.example/tiny.gguf");
+  EXPECT_EQ(model.at("hashes").at(0).at("content"), sha256_of("tiny").hex());
+  EXPECT_EQ(model.at("licenses").at(0).at("expression"), "MIT");
+  EXPECT_THAT(model.at("properties"),
+              ::testing::Contains(Json{{"name", "imgforge:quantization"}, {"value", "Q4_K_M"}}));
+  EXPECT_THAT(model.at("properties"),
+              ::testing::Contains(Json{{"name", "imgforge:format"}, {"value", "gguf"}}));
+}
+
+TEST(Purl, NamesAndVersionsAreEncoded) {
+  ManifestPackage package = of_base("libstdc++");
+  EXPECT_EQ(purl_of(package, hello().base), "pkg:apk/alpine/libstdc%2B%2B@1-r0?arch=x86_64&distro=3.22.2");
+  EXPECT_EQ(deb_purl("isolinux", "3:6.04~git+dfsg1-3", "all", "debian", "12"),
+            "pkg:deb/debian/isolinux@3:6.04~git%2Bdfsg1-3?arch=all&distro=debian-12");
+  EXPECT_EQ(deb_purl("a/b?c", "1 2#", "amd64", "debian", ""), "pkg:deb/debian/a%2Fb%3Fc@1%202%23?arch=amd64");
+}
+
 TEST(Sbom, EqualManifestsGiveEqualTextAndOthersAnotherNumber) {
   EXPECT_EQ(make_spdx(hello()), make_spdx(hello()));
   EXPECT_EQ(make_cyclonedx(hello()), make_cyclonedx(hello()));

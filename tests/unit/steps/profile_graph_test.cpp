@@ -61,9 +61,9 @@ class ProfileGraphTest : public testing::StepsLab {
 };
 
 TEST_F(ProfileGraphTest, AnAlpineProfileHasEveryStepInOrder) {
-  EXPECT_THAT(
-      ids(), ElementsAre("base source", "base", "indexes", "packages", "package files", "installed", "rootfs",
-                         "file list", "boot files", "raw", "rootfs archive", "release lock", "release"));
+  EXPECT_THAT(ids(), ElementsAre("base source", "base", "indexes", "packages", "package files", "installed",
+                                 "rootfs", "file list", "boot files", "inventory", "raw", "rootfs archive",
+                                 "release lock", "release"));
 }
 
 TEST_F(ProfileGraphTest, EveryEdgeIsThere) {
@@ -77,13 +77,14 @@ TEST_F(ProfileGraphTest, EveryEdgeIsThere) {
   EXPECT_THAT(inputs("rootfs"), ElementsAre("installed bytes", "packages value"));
   EXPECT_THAT(inputs("file list"), ElementsAre("rootfs bytes"));
   EXPECT_THAT(inputs("boot files"), ElementsAre("installed bytes"));
+  EXPECT_THAT(inputs("inventory"), ElementsAre("rootfs bytes", "boot files value"));
   EXPECT_THAT(inputs("raw"), ElementsAre("rootfs bytes", "boot files bytes"));
   EXPECT_THAT(inputs("rootfs archive"), ElementsAre("rootfs bytes"));
   EXPECT_THAT(inputs("release lock"), ElementsAre("base source value", "base value", "packages value",
                                                   "indexes when run", "package files when run"));
-  EXPECT_THAT(inputs("release"),
-              ElementsAre("base source value", "base value", "rootfs value", "file list bytes",
-                          "boot files value", "raw bytes", "rootfs archive bytes", "release lock value"));
+  EXPECT_THAT(inputs("release"), ElementsAre("base source value", "base value", "rootfs value",
+                                             "file list bytes", "boot files value", "inventory value",
+                                             "raw bytes", "rootfs archive bytes", "release lock value"));
 }
 
 TEST_F(ProfileGraphTest, BootFilesFollowTheRootfsOnlyWhereTheRecipeMayChangeWhatTheyAreMadeFrom) {
@@ -127,8 +128,8 @@ TEST_F(ProfileGraphTest, ModelsSquashfsKeysAndBootsHaveTheirEdges) {
   EXPECT_THAT(inputs("boot iso"), ElementsAre("iso bytes", "boot files value"));
   EXPECT_THAT(inputs("release"),
               ElementsAre("base source value", "base value", "models value", "rootfs value",
-                          "file list bytes", "boot files value", "raw bytes", "iso bytes", "oci bytes",
-                          "boot raw value", "boot iso value", "release lock value"));
+                          "file list bytes", "boot files value", "inventory value", "raw bytes", "iso bytes",
+                          "oci bytes", "boot raw value", "boot iso value", "release lock value"));
   EXPECT_THAT(inputs("release lock"), Contains("models value"));
 }
 
@@ -159,8 +160,8 @@ TEST_F(ProfileGraphTest, AnIsoBaseIsOnlyRemastered) {
 
 TEST_F(ProfileGraphTest, TheEmbeddedBaseNeedsNoIndexesAndNoPackages) {
   recipe_.base = recipe::EmbeddedBase{};
-  EXPECT_THAT(ids(), ElementsAre("base source", "base", "rootfs", "file list", "boot files", "raw",
-                                 "rootfs archive", "release lock", "release"));
+  EXPECT_THAT(ids(), ElementsAre("base source", "base", "rootfs", "file list", "boot files", "inventory",
+                                 "raw", "rootfs archive", "release lock", "release"));
   EXPECT_THAT(inputs("rootfs"), ElementsAre("base bytes"));
 }
 
@@ -241,7 +242,7 @@ TEST_F(ProfileGraphTest, EveryStepThatMakesBytesNamesTheCodeThatShapesThem) {
     kinds.insert(step.kind);
   }
   EXPECT_EQ(kinds, (std::set<std::string>{"packages", "installed", "rootfs", "file list", "boot files",
-                                          "squashfs", "artifact", "boot", "release lock"}));
+                                          "squashfs", "artifact", "boot", "release lock", "inventory"}));
 }
 
 TEST(CodeDigests, AreOnesOfTheCodeThatIsThere) {
