@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "builder/cli/trust/keys.hpp"
+#include "builder/cli/trust/openpgp_keys.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -32,6 +33,7 @@ struct KeyArguments {
   bool no_passphrase = false;
   bool secure_boot = false;
   bool sigstore = false;
+  bool openpgp = false;
   PassphraseArguments passphrase;
 };
 
@@ -149,6 +151,16 @@ int show(Context& context) {
   if (text.empty())
     text = "no keys: make one with imgforge key generate NAME, or trust one with imgforge key trust FILE\n";
   print(context.options.json ? core::print_json({{"schema", 1}, {"keys", rows}}) : text);
+  return 0;
+}
+
+/// For signatures beside a manifest, `.asc`.
+int trust_openpgp(Context& context, const KeyArguments& arguments) {
+  const std::string name = !arguments.name.empty() ? arguments.name : fs::path(arguments.key).stem().string();
+  const std::vector<std::string> fingerprints = trust_openpgp_key(arguments.key, name).fingerprints;
+  print(context.options.json
+            ? core::print_json({{"schema", 1}, {"name", name}, {"fingerprints", fingerprints}})
+            : fmt::format("trusting OpenPGP signatures of {} ({})\n", name, core::join(fingerprints, ", ")));
   return 0;
 }
 
@@ -290,7 +302,11 @@ Runner declare_key(OptionSet& set) {
   OptionSet& trusting = set.command("trust", "trust a public key");
   trusting.positional("key", arguments->key, "a .pub file, or the 56-character line out of one").required();
   trusting.option("--name", arguments->name, "name to show for it [the file's name]");
-  trusting.set_runner([arguments](Context& context) { return trust(context, *arguments); });
+  trusting.flag("--openpgp", arguments->openpgp,
+                "it is an OpenPGP key, as gpg --export writes it: signatures beside manifests are checked");
+  trusting.set_runner([arguments](Context& context) {
+    return arguments->openpgp ? trust_openpgp(context, *arguments) : trust(context, *arguments);
+  });
   OptionSet& revoking = set.command("revoke", "accept no signature of a key any more");
   revoking.positional("key", arguments->key, "name of a trusted key, a .pub file, or a key line").required();
   revoking.option("--reason", arguments->reason, "why, in one line; shown to whoever verifies").required();
