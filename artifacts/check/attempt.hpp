@@ -31,10 +31,11 @@ bool attempt(std::vector<CheckRow>& rows, std::string subject, const char* check
   return rows.back().ok;
 }
 
-/// Of a signature that is not needed: when its key does not count, it says nothing, good or bad.
+/// Of a signature that is not needed: when its key does not count, it says nothing, good or bad. Why it does
+/// not stays in the row.
 inline void note_uncounted(CheckRow& row) {
   if (row.ok || !core::does_not_count(row.reason)) return;
-  row = {row.subject, row.check, true, "not counted: " + row.detail, {}, {}};
+  row = {row.subject, row.check, true, "not counted: " + row.detail, {}, row.reason};
 }
 
 }  // namespace imgforge::artifacts

@@ -26,7 +26,7 @@ struct CheckRow {
   bool ok = false;
   std::string detail;
   std::optional<core::Kind> kind;             ///< class of the failure
-  core::Reason reason = core::Reason::kNone;  ///< why it is refused
+  core::Reason reason = core::Reason::kNone;  ///< why it is refused, or counts for nothing
 
   /// Takes detail, class and reason of a failure. What parses nothing, and says no reason, is malformed.
   void fail(const core::Error& error);

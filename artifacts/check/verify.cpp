@@ -269,7 +269,6 @@ class Verifier {
     if (row.ok || !report_.manifest || !is_about_key) return;
     row.ok = true;
     row.kind.reset();
-    row.reason = Reason::kNone;
     row.detail = "not counted, as the manifest's signature is: " + row.detail;
   }
 

@@ -64,13 +64,14 @@ void require_boots(const ReleaseLocation& location, const artifacts::SignatureCh
 }
 
 /// What `verify --policy` says; the files are hashed by promote itself.
-void require_policy(const ReleaseLocation& location, const artifacts::SignatureCheck& signature,
-                    const signing::TrustStore& trust, const policy::Policy& policy, core::UnixTime now) {
+void require_policy(Context& context, const ReleaseLocation& location,
+                    const artifacts::SignatureCheck& signature, const signing::TrustStore& trust,
+                    const policy::Policy& policy) {
   artifacts::VerifyOptions options;
   options.contents = artifacts::Contents::kLeave;
   options.signature = signature;
-  Finding finding = verify_with_statements(location.directory, options, trust);
-  ask_policy(policy, trust, finding, now);
+  Finding finding = verify_with_statements(context, location.directory, options, trust);
+  ask_policy(policy, trust, finding, context.clock.now());
   for (const artifacts::CheckRow& row : finding.report.rows) {
     if (row.ok) continue;
     throw core::Error(
@@ -101,8 +102,7 @@ int promote(Context& context, const PromoteArguments& arguments) {
         .hint("only releases below releases/ can be current");
   }
   if (arguments.booted) require_boots(location, signature);
-  if (policy)
-    require_policy(location, signature, load_trust(arguments.public_keys), *policy, context.clock.now());
+  if (policy) require_policy(context, location, signature, load_trust(arguments.public_keys), *policy);
   return say_turn(context, store.promote(location.line, version_of(location),
                                          {.cancel = context.cancel, .signature = signature}));
 }

@@ -33,6 +33,7 @@ constexpr std::array kTools{
     Tool{"veritysetup", "makes the hash tree of a root that never changes", "cryptsetup-bin", "--version",
          "2.3", "one superblock format"},
     Tool{"gpg", "signs exports with your GPG key", "gpg", "--version", "2.2", "--faked-system-time"},
+    Tool{"gpgv", "checks OpenPGP signatures of releases", "gpgv", "--version", "2.2", ""},
     Tool{"sbverify", "checks the signatures of EFI programs", "sbsigntool", "--version", "0.9.2", ""},
 };
 

@@ -4,6 +4,8 @@
 #include "core/error.hpp"
 #include "fuzz/table.hpp"
 #include "signing/formats/dsse.hpp"
+#include "signing/formats/openpgp.hpp"
+#include "signing/formats/openpgp_armor.hpp"
 #include "signing/formats/sigstore.hpp"
 #include "signing/formats/sshsig.hpp"
 #include "signing/keys/public_key.hpp"
@@ -45,6 +47,14 @@ void ssh_signature(std::string_view bytes) {
 
 void sigstore_bundle(std::string_view bytes) {
   read_untrusted([&] { signing::sigstore_verify(bytes, "message", {}); });
+}
+
+/// A key ring, armoured or not; the packets of it are all of its bytes.
+void openpgp_file(std::string_view bytes) {
+  const std::string read = signing::OpenPgpKeyring::parse(bytes).bytes;
+  std::size_t packets = 0;
+  for (const signing::OpenPgpPacket& packet : signing::openpgp_packets(read)) packets += packet.body.size();
+  if (packets >= read.size()) throw std::logic_error("packets are longer than what they are read from");
 }
 
 void dsse(std::string_view bytes) {

@@ -34,6 +34,7 @@ void key_rules(std::string_view bytes);
 void minisign_public_key(std::string_view bytes);
 void minisign_secret_key(std::string_view bytes);
 void dsse(std::string_view bytes);
+void openpgp_file(std::string_view bytes);
 void sigstore_bundle(std::string_view bytes);
 void ssh_signature(std::string_view bytes);
 void minisign_signature(std::string_view bytes);

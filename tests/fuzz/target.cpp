@@ -49,6 +49,7 @@ constexpr Target kTargets[] = {
     {"minisign_signature", minisign_signature},
     {"module_table", module_table},
     {"onnx", onnx},
+    {"openpgp_file", openpgp_file},
     {"pe", pe},
     {"policy", policy},
     {"qcow2", qcow2},

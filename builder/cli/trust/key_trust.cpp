@@ -7,6 +7,7 @@
 
 #include "builder/cli/trust/key_commands.hpp"
 #include "builder/cli/trust/keys.hpp"
+#include "builder/cli/trust/openpgp_keys.hpp"
 #include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -36,6 +37,7 @@ struct Arguments {
   fs::path signing_key;
   fs::path output;
   bool no_passphrase = false;
+  bool openpgp = false;
   PassphraseArguments passphrase;
 };
 
@@ -223,6 +225,18 @@ int trust_statements(Context& context, const std::vector<std::string>& texts) {
   return 0;
 }
 
+/// For signatures beside a manifest, `.asc`.
+int trust_openpgp(Context& context, const Arguments& arguments) {
+  if (arguments.subjects.size() != 1) throw Error(Kind::kUsage, "name one file, as gpg --export writes it");
+  const fs::path file = arguments.subjects.front();
+  const std::string name = !arguments.name.empty() ? arguments.name : file.stem().string();
+  const std::vector<std::string> fingerprints = trust_openpgp_key(file, name).fingerprints;
+  print(context.options.json
+            ? core::print_json({{"schema", 1}, {"name", name}, {"fingerprints", fingerprints}})
+            : fmt::format("trusting OpenPGP signatures of {} ({})\n", name, core::join(fingerprints, ", ")));
+  return 0;
+}
+
 std::optional<std::string> statement_in(const std::string& subject) {
   if (!fs::is_regular_file(subject)) return std::nullopt;
   std::string text = core::read_text_file(subject, 64 << 10);
@@ -231,6 +245,7 @@ std::optional<std::string> statement_in(const std::string& subject) {
 }
 
 int trust(Context& context, const Arguments& arguments) {
+  if (arguments.openpgp) return trust_openpgp(context, arguments);
   std::vector<std::string> statements;
   for (const std::string& subject : arguments.subjects) {
     if (auto text = statement_in(subject)) statements.push_back(*std::move(text));
@@ -375,6 +390,8 @@ void declare_key_trust(OptionSet& set) {
       .required();
   trusting.option("--name", arguments->name, "name to show for it [the file's name]");
   declare_rule(trusting, *arguments);
+  trusting.flag("--openpgp", arguments->openpgp,
+                "it is an OpenPGP key, as gpg --export writes it: signatures beside manifests are checked");
   trusting.set_runner([arguments](Context& context) { return trust(context, *arguments); });
 
   OptionSet& introducing = set.command("introduce", "state that another key is to be trusted too");

@@ -19,13 +19,6 @@ namespace imgforge::cli {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-/// Keys and revocations of whoever runs the machine; a user's folder cannot lift them.
-constexpr const char* kSystemTrustedFolder = "/etc/imgforge/trusted";
-
-}  // namespace
-
 void declare_passphrase(OptionSet& set, PassphraseArguments& arguments) {
   set.option("--passphrase-file", arguments.file, "read the key's passphrase from a file of mode 0600");
   set.option("--passphrase-fd", arguments.fd, "read the key's passphrase from an open descriptor");

@@ -17,6 +17,8 @@
 
 namespace imgforge::cli {
 
+/// Keys and revocations of whoever runs the machine; a user's folder cannot lift them.
+inline constexpr const char* kSystemTrustedFolder = "/etc/imgforge/trusted";
 inline std::filesystem::path keys_folder() {
   return config_dir() / "keys";
 }

@@ -6,6 +6,7 @@
 #include "artifacts/check/signatures.hpp"
 #include "artifacts/manifest/companions.hpp"
 #include "builder/cli/trust/keys.hpp"
+#include "builder/cli/trust/openpgp_keys.hpp"
 #include "builder/provenance/rebuilt.hpp"
 #include "builder/provenance/slsa.hpp"
 #include "core/error.hpp"
@@ -24,10 +25,9 @@ using core::Kind;
 using core::Reason;
 namespace fs = std::filesystem;
 
-/// The rows of signatures in other formats. What a key made that nobody trusts says nothing, good or bad;
-/// what imgforge does not check says so.
-std::vector<CheckRow> check_other_formats(const fs::path& directory, const std::string& manifest,
-                                          const signing::TrustStore& trust) {
+/// The rows of signatures in other formats. What a key made that nobody trusts says nothing, good or bad.
+std::vector<CheckRow> check_other_formats(Context& context, const fs::path& directory,
+                                          const std::string& manifest, const signing::TrustStore& trust) {
   std::vector<CheckRow> rows;
   const auto add = [&](std::string_view name,
                        const std::function<std::string(const std::string& text)>& check) {
@@ -53,8 +53,10 @@ std::vector<CheckRow> check_other_formats(const fs::path& directory, const std::
     signing::sigstore_verify_dsse(text, envelope.payload_type, envelope.payload, sigstore);
     return std::string("Sigstore bundle, by a trusted key");
   });
-  add(artifacts::kGpgSignatureFile,
-      [](const std::string&) { return std::string("OpenPGP, not checked: gpg --verify does"); });
+  add(artifacts::kGpgSignatureFile, [&](const std::string& text) {
+    return "OpenPGP, by the trusted key " +
+           signing::openpgp_verify(text, manifest, trusted_openpgp_keys(), context.processes, context.cancel);
+  });
   return rows;
 }
 
@@ -77,8 +79,8 @@ void check_further_signatures(const fs::path& directory, const std::string& mani
 
 }  // namespace
 
-Statements check_statements(const std::filesystem::path& directory, const artifacts::SignedManifest& release,
-                            const signing::TrustStore& trust) {
+Statements check_statements(Context& context, const std::filesystem::path& directory,
+                            const artifacts::SignedManifest& release, const signing::TrustStore& trust) {
   Statements found;
   const artifacts::Manifest& manifest = release.manifest();
   std::vector<signing::PublicKey> builders;
@@ -97,7 +99,8 @@ Statements check_statements(const std::filesystem::path& directory, const artifa
     const std::string text =
         core::read_text_file(directory / artifacts::kManifestFile, artifacts::kMaxManifestBytes);
     attempt("manifest.json", "signature", [&] { check_further_signatures(directory, text, trust, found); });
-    for (CheckRow& row : check_other_formats(directory, text, trust)) found.rows.push_back(std::move(row));
+    for (CheckRow& row : check_other_formats(context, directory, text, trust))
+      found.rows.push_back(std::move(row));
   });
   if (provenance::has_provenance(manifest)) {
     attempt(std::string(provenance::kProvenanceFile), "provenance", [&] {

@@ -7,6 +7,7 @@
 
 #include "artifacts/check/release_check.hpp"
 #include "artifacts/manifest/manifest.hpp"
+#include "builder/cli/command.hpp"
 #include "builder/policy/policy.hpp"
 #include "signing/trust/trust.hpp"
 
@@ -21,7 +22,7 @@ struct Statements {
 
 /// Rows "signature" for further keys and formats, "provenance" and "rebuilt"; none for a release that has
 /// neither.
-Statements check_statements(const std::filesystem::path& directory, const artifacts::SignedManifest& release,
-                            const signing::TrustStore& trust);
+Statements check_statements(Context& context, const std::filesystem::path& directory,
+                            const artifacts::SignedManifest& release, const signing::TrustStore& trust);
 
 }  // namespace imgforge::cli

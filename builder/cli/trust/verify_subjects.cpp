@@ -38,12 +38,12 @@ Finding of_rows(std::string name, std::vector<CheckRow> rows) {
   return {std::move(name), std::move(report), {}, false, ok};
 }
 
-std::vector<Finding> store(const fs::path& path, const artifacts::VerifyOptions& options,
+std::vector<Finding> store(Context& context, const fs::path& path, const artifacts::VerifyOptions& options,
                            const signing::TrustStore& trust) {
   const artifacts::Store store = artifacts::Store::open(path);
   std::vector<Finding> found;
   for (const std::string& line : store.lines())
-    found.push_back(verify_with_statements(store.line_directory(line) / "current", options, trust));
+    found.push_back(verify_with_statements(context, store.line_directory(line) / "current", options, trust));
   if (found.empty()) throw Error(Kind::kStore, path.native() + " has no releases");
   return found;
 }
@@ -83,7 +83,7 @@ Finding locked_file(const fs::path& file, const fs::path& lock_file) {
   return of_rows(file.native(), {std::move(row)});
 }
 
-Finding one_file(const fs::path& path, const artifacts::VerifyOptions& options,
+Finding one_file(Context& context, const fs::path& path, const artifacts::VerifyOptions& options,
                  const signing::TrustStore& trust) {
   const fs::path folder = fs::absolute(path).parent_path();
   const std::string name = path.filename();
@@ -94,7 +94,7 @@ Finding one_file(const fs::path& path, const artifacts::VerifyOptions& options,
     artifacts::VerifyOptions head = options;
     head.contents = artifacts::Contents::kLeave;
     head.format = nullptr;
-    Finding finding = verify_with_statements(folder, head, trust);
+    Finding finding = verify_with_statements(context, folder, head, trust);
     finding.name = path.native();
     return finding;
   }
@@ -132,11 +132,11 @@ void ask_policy(const policy::Policy& policy, const signing::TrustStore& trust, 
   finding.ok = finding.ok && finding.report.ok();
 }
 
-Finding verify_with_statements(const fs::path& directory, const artifacts::VerifyOptions& options,
-                               const signing::TrustStore& trust) {
+Finding verify_with_statements(Context& context, const fs::path& directory,
+                               const artifacts::VerifyOptions& options, const signing::TrustStore& trust) {
   Finding finding{directory.native(), artifacts::verify_release(directory, options), {}, false, false};
   if (finding.report.manifest) {
-    finding.statements = check_statements(fs::canonical(directory), *finding.report.manifest, trust);
+    finding.statements = check_statements(context, fs::canonical(directory), *finding.report.manifest, trust);
     for (const CheckRow& row : finding.statements.rows) finding.report.rows.push_back(row);
   }
   finding.ok = finding.report.ok();
@@ -157,12 +157,12 @@ std::vector<Finding> verify_subject(Context& context, const std::string& subject
       fs::is_directory(context.options.output_dir / "releases"))
     path = artifacts::find_release(open_store(context), subject).directory;
   if (!lock.empty()) return {locked_file(path, lock)};
-  if (!fs::is_directory(path)) return {one_file(path, options, trust)};
+  if (!fs::is_directory(path)) return {one_file(context, path, options, trust)};
   const bool has_manifest = is_there(path / artifacts::kManifestFile);
   if (!has_manifest && is_there(path / artifacts::kSumsFile))
     return {of_rows(path.native(), artifacts::verify_list(path, options, exports::kMarkerFile))};
-  if (!has_manifest && fs::is_directory(path / "releases")) return store(path, options, trust);
-  return {verify_with_statements(path, options, trust)};
+  if (!has_manifest && fs::is_directory(path / "releases")) return store(context, path, options, trust);
+  return {verify_with_statements(context, path, options, trust)};
 }
 
 }  // namespace imgforge::cli

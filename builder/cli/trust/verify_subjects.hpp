@@ -25,7 +25,7 @@ struct Finding {
 };
 
 /// A release's folder, with what is signed beside its manifest.
-Finding verify_with_statements(const std::filesystem::path& directory,
+Finding verify_with_statements(Context& context, const std::filesystem::path& directory,
                                const artifacts::VerifyOptions& options, const signing::TrustStore& trust);
 
 /// Verifies what `subject` names: one finding, or one a line for a store. With `lock`, a file is what a lock
