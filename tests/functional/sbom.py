@@ -125,6 +125,15 @@ class Parts(Case):
         for name in BILLS:
             self.assertEqual(validated(self.release / name), "valid\n", name)
 
+    def test_diff_names_the_loader_that_one_has_alone(self):
+        other = self.scratch / "other.yaml"
+        other.write_text(EMBEDDED.replace("name: parts", "name: other").replace("[raw, iso]", "[raw]"))
+        self.ok("build", other)
+        report = json.loads(self.ok("sbom", "diff", "other", "parts", "--json").stdout)
+        added = {row["name"]: row["change"] for row in report["components"]}
+        self.assertEqual(added, {"boot loader isolinux.bin": "added", "boot loader isohdpfx.bin": "added",
+                                 "boot loader ldlinux.c32": "added"})
+
     def fake_dpkg(self, name):
         """A PATH on which dpkg-query notes that it was asked, and knows nothing."""
         folder = self.scratch / name

@@ -31,22 +31,6 @@ struct SbomArguments {
   std::string after;
 };
 
-/// What two releases do not both consist of; the exit code is 0 whatever differs, as that of imgforge diff.
-int sbom_diff(Context& context, const SbomArguments& arguments) {
-  const TrustedRelease older = find_trusted(context, arguments.before, arguments.public_keys);
-  const TrustedRelease newer = find_trusted(context, arguments.after, arguments.public_keys);
-  const Manifest& before = older.manifest.manifest();
-  const Manifest& after = newer.manifest.manifest();
-  const sbom::Difference found = sbom::difference(before, after);
-  const std::vector<DiffSection> sections{{"Packages", "packages", found.packages},
-                                          {"Licences", "licences", found.licences},
-                                          {"Models", "models", found.models}};
-  print(context.options.json ? core::print_json(diff_json(before, after, sections))
-                             : diff_text(older.location.reference() + " -> " + newer.location.reference(),
-                                         sections, context.out));
-  return 0;
-}
-
 /// A document of the release, checked against the signed manifest; nothing when it has none of that name.
 std::optional<std::string> document_of(const TrustedRelease& release, std::string_view name) {
   const Manifest& manifest = release.manifest.manifest();
@@ -60,6 +44,28 @@ std::optional<std::string> document_of(const TrustedRelease& release, std::strin
                                                           name, release.location.reference()));
   }
   return text;
+}
+
+sbom::Inventory inventory_of(const TrustedRelease& release) {
+  const auto bill = document_of(release, sbom::kCycloneDxFile);
+  return bill ? sbom::read_inventory(*bill) : sbom::Inventory();
+}
+
+/// What two releases do not both consist of; the exit code is 0 whatever differs, as that of imgforge diff.
+int sbom_diff(Context& context, const SbomArguments& arguments) {
+  const TrustedRelease older = find_trusted(context, arguments.before, arguments.public_keys);
+  const TrustedRelease newer = find_trusted(context, arguments.after, arguments.public_keys);
+  const Manifest& before = older.manifest.manifest();
+  const Manifest& after = newer.manifest.manifest();
+  const sbom::Difference found = sbom::difference(before, after, inventory_of(older), inventory_of(newer));
+  const std::vector<DiffSection> sections{{"Packages", "packages", found.packages},
+                                          {"Licences", "licences", found.licences},
+                                          {"Models", "models", found.models},
+                                          {"Components", "components", found.components}};
+  print(context.options.json ? core::print_json(diff_json(before, after, sections))
+                             : diff_text(older.location.reference() + " -> " + newer.location.reference(),
+                                         sections, context.out));
+  return 0;
 }
 
 /// The document of the release when it has one; a bill of materials is else made now.
@@ -162,12 +168,12 @@ Runner declare_sbom(OptionSet& set) {
       "Example: imgforge sbom hello-boot --format cyclonedx");
   set.set_commands(OptionSet::Commands::kOptional);
   OptionSet& comparing =
-      set.command("diff", "say which packages, licences and models two releases differ in");
+      set.command("diff", "say which packages, licences, models and boot loaders two releases differ in");
   comparing.positional("before", arguments->before, "a release, as above").required();
   comparing.positional("after", arguments->after, "the release to compare it with").required();
   declare_public_keys(comparing, arguments->public_keys);
   comparing.set_footer(
-      "Reads the signed manifests alone. Everything else that changed says imgforge diff.\n"
+      "Reads signed manifests and documents alone. Everything else that changed says imgforge diff.\n"
       "Example: imgforge sbom diff hello-boot@v20261120 hello-boot");
   comparing.set_runner([arguments](Context& context) { return sbom_diff(context, *arguments); });
   return [arguments](Context& context) {

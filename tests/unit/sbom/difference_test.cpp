@@ -71,5 +71,21 @@ TEST(Difference, NamesModelsWithOtherBytesUnderOneVersion) {
   EXPECT_THAT(found.licences, IsEmpty());
 }
 
+TEST(Difference, NamesBootLoadersAndKernelsThatAreOthers) {
+  const auto sha256 = [](const char* text) { return core::digest_of(core::HashAlgorithm::kSha256, text); };
+  Inventory before;
+  before.components = {{"boot loader", "isolinux.bin", "3", "isolinux", "", "", sha256("a")},
+                       {"kernel", "linux", "6.6.1", "", "", "", sha256("b")},
+                       {"program", "busybox", "", "", "", "", sha256("c")}};
+  Inventory after = before;
+  after.components[1] = {"kernel", "linux", "6.6.2", "", "", "", sha256("d")};
+  after.components.pop_back();
+  EXPECT_THAT(difference({}, {}, before, after).components,
+              ElementsAre(DiffRow{"kernel linux", "6.6.1, sha256 " + sha256("b").hex(),
+                                  "6.6.2, sha256 " + sha256("d").hex(), Change::kChanged},
+                          DiffRow{"program busybox", "sha256 " + sha256("c").hex(), "", Change::kRemoved}));
+  EXPECT_THAT(difference({}, {}, {}, after).components, IsEmpty()) << "an older release tells none";
+}
+
 }  // namespace
 }  // namespace imgforge::sbom
