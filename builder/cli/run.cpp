@@ -15,6 +15,7 @@
 #include "builder/cli/progress_events.hpp"
 #include "builder/cli/watched_progress.hpp"
 #include "core/fd.hpp"
+#include "signing/signers/pkcs11_signer.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -140,6 +141,7 @@ int run(int argc, const char* const* argv) {
   open_standard_streams();
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
+  if (argc == 2 && argv[1] == signing::kPkcs11Child) return signing::run_pkcs11_child();
   GlobalOptions options;
   try {
     CommandLine line("imgforge", "Builds, signs, verifies and boots Alpine Linux images from YAML recipes.",

@@ -1,6 +1,9 @@
 #include "signing/formats/p256_key.hpp"
 
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 
 #include "core/digest.hpp"
@@ -41,6 +44,12 @@ std::string text_of(BIO* bio) {
   return {data, static_cast<std::size_t>(size)};
 }
 
+std::string public_pem(EVP_PKEY* key) {
+  const BioHandle bio(BIO_new(BIO_s_mem()));
+  if (!bio || PEM_write_bio_PUBKEY(bio.get(), key) != 1) throw_openssl_failure("cannot write a public key");
+  return text_of(bio.get());
+}
+
 bool verifies(EVP_PKEY* key, std::string_view message, std::span<const std::uint8_t> signature) {
   const ErrorQueueGuard guard;
   const MdContextHandle context(EVP_MD_CTX_new());
@@ -50,6 +59,24 @@ bool verifies(EVP_PKEY* key, std::string_view message, std::span<const std::uint
 }
 
 }  // namespace
+
+std::vector<std::uint8_t> ecdsa_der(std::span<const std::uint8_t> r, std::span<const std::uint8_t> s) {
+  constexpr std::size_t kHalf = 32;
+  if (r.size() > kHalf || s.size() > kHalf) throw malformed("an ECDSA signature of another length");
+  const core::Handle<&ECDSA_SIG_free> pair(ECDSA_SIG_new());
+  core::Handle<&BN_free> first(BN_bin2bn(r.data(), static_cast<int>(r.size()), nullptr));
+  core::Handle<&BN_free> second(BN_bin2bn(s.data(), static_cast<int>(s.size()), nullptr));
+  if (!pair || !first || !second || ECDSA_SIG_set0(pair.get(), first.get(), second.get()) != 1)
+    throw_openssl_failure("cannot write a signature");
+  static_cast<void>(first.release());
+  static_cast<void>(second.release());
+  unsigned char* der = nullptr;
+  const int size = i2d_ECDSA_SIG(pair.get(), &der);
+  if (size <= 0) throw_openssl_failure("cannot write a signature");
+  std::vector<std::uint8_t> bytes(der, der + size);
+  OPENSSL_free(der);
+  return bytes;
+}
 
 struct P256PublicKey::State {
   PkeyHandle key;
@@ -69,6 +96,39 @@ P256PublicKey P256PublicKey::parse(std::string_view pem) {
   key.state_ = std::move(state);
   key.pem_ = pem;
   return key;
+}
+
+P256PublicKey P256PublicKey::from_point(std::span<const std::uint8_t> point) {
+  const ErrorQueueGuard guard;
+  const PkeyContextHandle context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+  std::string group = SN_X9_62_prime256v1;
+  std::vector<std::uint8_t> bytes(point.begin(), point.end());
+  const OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), group.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, bytes.data(), bytes.size()),
+      OSSL_PARAM_construct_end()};
+  EVP_PKEY* made = nullptr;
+  if (bytes.size() != kP256PointSize || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+      EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, const_cast<OSSL_PARAM*>(parameters)) != 1)
+    throw malformed("no point of the curve P-256");
+  const PkeyHandle key(made);
+  return parse(public_pem(key.get()));
+}
+
+std::vector<std::uint8_t> P256PublicKey::point() const {
+  const ErrorQueueGuard guard;
+  constexpr int kHalf = 32;
+  std::vector<std::uint8_t> bytes(kP256PointSize);
+  bytes[0] = POINT_CONVERSION_UNCOMPRESSED;
+  std::uint8_t* at = bytes.data() + 1;
+  for (const char* coordinate : {OSSL_PKEY_PARAM_EC_PUB_X, OSSL_PKEY_PARAM_EC_PUB_Y}) {
+    BIGNUM* number = nullptr;
+    const bool read = EVP_PKEY_get_bn_param(state_->key.get(), coordinate, &number) == 1;
+    const core::Handle<&BN_free> owned(number);
+    if (!read || BN_bn2binpad(number, at, kHalf) != kHalf) throw_openssl_failure("cannot read a public key");
+    at += kHalf;
+  }
+  return bytes;
 }
 
 P256PublicKey P256PublicKey::load(const std::filesystem::path& path) {
@@ -132,7 +192,15 @@ void P256Key::save(const std::filesystem::path& secret, const std::filesystem::p
   public_file.keep();
 }
 
-std::vector<std::uint8_t> P256Key::sign(std::string_view message) const {
+std::vector<std::uint8_t> P256Signer::sign(std::string_view message) const {
+  std::vector<std::uint8_t> signature = sign_unverified(message);
+  if (!public_key().verify(message, signature))
+    throw Error(Kind::kSignature, "an ECDSA signature that was just made does not verify")
+        .reason(core::Reason::kBadSignature);
+  return signature;
+}
+
+std::vector<std::uint8_t> P256Key::sign_unverified(std::string_view message) const {
   const ErrorQueueGuard guard;
   const MdContextHandle context(EVP_MD_CTX_new());
   const auto* bytes = reinterpret_cast<const unsigned char*>(message.data());
@@ -144,17 +212,12 @@ std::vector<std::uint8_t> P256Key::sign(std::string_view message) const {
   if (EVP_DigestSign(context.get(), signature.data(), &size, bytes, message.size()) != 1)
     throw_openssl_failure("cannot sign");
   signature.resize(size);
-  if (!verifies(state_->key.get(), message, signature))
-    throw Error(Kind::kInternal, "a signature that was just made does not verify");
   return signature;
 }
 
 P256PublicKey P256Key::public_key() const {
   const ErrorQueueGuard guard;
-  const BioHandle bio(BIO_new(BIO_s_mem()));
-  if (!bio || PEM_write_bio_PUBKEY(bio.get(), state_->key.get()) != 1)
-    throw_openssl_failure("cannot write a public key");
-  return P256PublicKey::parse(text_of(bio.get()));
+  return P256PublicKey::parse(public_pem(state_->key.get()));
 }
 
 }  // namespace imgforge::signing

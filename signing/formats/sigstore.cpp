@@ -28,7 +28,7 @@ std::vector<std::uint8_t> sha256(std::string_view message) {
   return core::digest_of(core::HashAlgorithm::kSha256, message).bytes();
 }
 
-Json frame(const P256Key& key) {
+Json frame(const P256Signer& key) {
   return {{"mediaType", kMediaType},
           {"verificationMaterial", {{"publicKey", {{"hint", key.public_key().hint()}}}}}};
 }
@@ -84,7 +84,7 @@ void require_signature(const P256PublicKey& key, std::string_view message, const
 
 }  // namespace
 
-std::string sigstore_sign(const P256Key& key, std::string_view message) {
+std::string sigstore_sign(const P256Signer& key, std::string_view message) {
   Json bundle = frame(key);
   bundle["messageSignature"] = {
       {"messageDigest", {{"algorithm", kDigestAlgorithm}, {"digest", core::to_base64(sha256(message))}}},
@@ -92,7 +92,8 @@ std::string sigstore_sign(const P256Key& key, std::string_view message) {
   return bundle.dump() + "\n";
 }
 
-std::string sigstore_sign_dsse(const P256Key& key, std::string_view payload_type, std::string_view payload) {
+std::string sigstore_sign_dsse(const P256Signer& key, std::string_view payload_type,
+                               std::string_view payload) {
   Json bundle = frame(key);
   const std::string signature = core::to_base64(key.sign(dsse_message(payload_type, payload)));
   bundle["dsseEnvelope"] = {{"payload", core::to_base64(bytes_of(payload))},

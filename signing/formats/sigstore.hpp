@@ -13,9 +13,10 @@
 namespace imgforge::signing {
 
 /// Over the bytes of a file.
-std::string sigstore_sign(const P256Key& key, std::string_view message);
+std::string sigstore_sign(const P256Signer& key, std::string_view message);
 /// Over a payload with its type, as DSSE.
-std::string sigstore_sign_dsse(const P256Key& key, std::string_view payload_type, std::string_view payload);
+std::string sigstore_sign_dsse(const P256Signer& key, std::string_view payload_type,
+                               std::string_view payload);
 
 /// The index of the trusted key that made the bundle over `message`. Strict: this media type, a hint, no log
 /// entries, the right digest beside the signature. Throws kSignature: kMalformed, kUnknownKey, kBadSignature,

@@ -5,12 +5,30 @@
 #include "core/digest.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "signing/primitives/bytes.hpp"
 
 namespace imgforge::signing {
 namespace {
 
 core::Error malformed(const std::string& why) {
   return std::move(core::Error(core::Kind::kSignature, why).reason(core::Reason::kMalformed));
+}
+
+/// What a line of that kind holds, which begins with the kind again.
+std::string blob_of(std::string_view line, std::string_view kind) {
+  constexpr std::size_t kMaxLine = 1024;
+  const std::vector<std::string> words = core::split(core::trimmed(line.substr(0, kMaxLine)), ' ');
+  if (line.size() > kMaxLine || words.size() < 2 || words[0] != kind)
+    throw malformed("no such key of OpenSSH: a line that begins with " + std::string(kind) + " is expected");
+  std::string blob;
+  try {
+    blob = text_of(core::from_base64(words[1]));
+  } catch (const core::Error&) {
+    throw malformed("no key of OpenSSH: not base64");
+  }
+  SshReader reader(blob);
+  if (reader.field() != kind) throw malformed("the key is of another kind than it says");
+  return blob;
 }
 
 }  // namespace
@@ -48,24 +66,29 @@ void SshReader::end() const {
 }
 
 Ed25519Public parse_ssh_public_key(std::string_view line) {
-  constexpr std::size_t kMaxLine = 1024;
-  const std::vector<std::string> words = core::split(core::trimmed(line.substr(0, kMaxLine)), ' ');
-  if (line.size() > kMaxLine || words.size() < 2 || words[0] != kSshEd25519)
-    throw malformed("no Ed25519 key of OpenSSH: a line that begins with ssh-ed25519 is expected");
-  std::vector<std::uint8_t> blob;
-  try {
-    blob = core::from_base64(words[1]);
-  } catch (const core::Error&) {
-    throw malformed("no key of OpenSSH: not base64");
-  }
-  SshReader reader({reinterpret_cast<const char*>(blob.data()), blob.size()});
-  if (reader.field() != kSshEd25519) throw malformed("the key is of another kind than it says");
+  const std::string blob = blob_of(line, kSshEd25519);
+  SshReader reader(blob);
+  reader.field();
   const std::string_view point = reader.field();
   reader.end();
   Ed25519Public key{};
   if (point.size() != key.size()) throw malformed("a key of another length");
   std::copy(point.begin(), point.end(), key.begin());
   return key;
+}
+
+std::string ssh_p256_blob(std::string_view point) {
+  return ssh_field(kSshP256) + ssh_field(kSshP256Curve) + ssh_field(point);
+}
+
+std::string parse_ssh_p256_key(std::string_view line) {
+  const std::string blob = blob_of(line, kSshP256);
+  SshReader reader(blob);
+  reader.field();
+  if (reader.field() != kSshP256Curve) throw malformed("the key is on another curve than it says");
+  const std::string point(reader.field());
+  reader.end();
+  return point;
 }
 
 }  // namespace imgforge::signing

@@ -11,6 +11,8 @@
 namespace imgforge::signing {
 
 inline constexpr std::string_view kSshEd25519 = "ssh-ed25519";
+inline constexpr std::string_view kSshP256 = "ecdsa-sha2-nistp256";  ///< RFC 5656
+inline constexpr std::string_view kSshP256Curve = "nistp256";
 
 std::string ssh_number(std::uint32_t value);
 /// A string: its length, then its bytes.
@@ -35,5 +37,10 @@ class SshReader {
 /// The point in a line of an OpenSSH public key file ("ssh-ed25519 AAAA... comment"). Throws kSignature for
 /// any other kind of key.
 Ed25519Public parse_ssh_public_key(std::string_view line);
+
+/// Of a key on P-256: its kind, the curve, the uncompressed point.
+std::string ssh_p256_blob(std::string_view point);
+/// The point in a line that begins with ecdsa-sha2-nistp256; it may be none of the curve. Throws as above.
+std::string parse_ssh_p256_key(std::string_view line);
 
 }  // namespace imgforge::signing

@@ -13,6 +13,7 @@
 namespace imgforge::signing {
 
 using PkeyHandle = core::Handle<&EVP_PKEY_free>;
+using PkeyContextHandle = core::Handle<&EVP_PKEY_CTX_free>;
 using MdContextHandle = core::Handle<&EVP_MD_CTX_free>;
 using BioHandle = core::Handle<&BIO_free_all>;
 

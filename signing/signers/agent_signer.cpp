@@ -15,6 +15,7 @@
 #include "core/fd.hpp"
 #include "core/text.hpp"
 #include "signing/keys/ssh_wire.hpp"
+#include "signing/primitives/bytes.hpp"
 
 namespace imgforge::signing {
 namespace {
@@ -100,65 +101,119 @@ auto parsed(Read&& read) {
   }
 }
 
-class AgentSigner : public RawSigner {
+/// A key that the agent holds, by the blob that names it.
+class AgentKey {
  public:
-  AgentSigner(std::filesystem::path socket, const PublicKey& key, const core::CancelToken& cancel,
-              std::chrono::milliseconds patience)
-      : socket_(std::move(socket)), key_(key), cancel_(cancel), patience_(patience) {
-    require_key();
+  /// `name` is for messages.
+  AgentKey(std::filesystem::path socket, std::string blob, const std::string& name,
+           const core::CancelToken& cancel, std::chrono::milliseconds patience)
+      : socket_(std::move(socket)), blob_(std::move(blob)), cancel_(cancel), patience_(patience) {
+    require_key(name);
   }
-  const PublicKey& public_key() const override { return key_; }
 
-  Ed25519Signature sign_raw(std::span<const std::uint8_t> message) const override {
+  /// What stands in a signature of that kind.
+  std::string sign(std::string_view message, std::string_view kind) const {
     Connection agent(socket_, cancel_, patience_);
-    const std::string_view text(reinterpret_cast<const char*>(message.data()), message.size());
-    const std::string answer =
-        agent.ask(kSignRequest, ssh_field(ssh_key_blob(key_)) + ssh_field(text) + ssh_number(0));
+    const std::string answer = agent.ask(kSignRequest, ssh_field(blob_) + ssh_field(message) + ssh_number(0));
     if (static_cast<std::uint8_t>(answer.front()) != kSignResponse)
       throw refused("it does not sign with this key");
     return parsed([&] {
       SshReader reader(std::string_view(answer).substr(1));
       SshReader signature(reader.field());
       reader.end();
-      if (signature.field() != kSshEd25519) throw refused("a signature of another kind");
-      const std::string_view raw = signature.field();
+      if (signature.field() != kind) throw refused("a signature of another kind");
+      const std::string raw(signature.field());
       signature.end();
-      Ed25519Signature result{};
-      if (raw.size() != result.size()) throw refused("a signature of another length");
-      std::copy(raw.begin(), raw.end(), result.begin());
-      return result;
+      return raw;
     });
   }
 
  private:
-  void require_key() const {
+  void require_key(const std::string& name) const {
     Connection agent(socket_, cancel_, patience_);
     const std::string answer = agent.ask(kRequestIdentities, "");
     if (static_cast<std::uint8_t>(answer.front()) != kIdentities) throw refused("it does not list its keys");
-    const std::string wanted = ssh_key_blob(key_);
     const bool found = parsed([&] {
       SshReader reader(std::string_view(answer).substr(1));
       for (std::uint32_t left = reader.number(); left > 0; --left) {
         const std::string_view blob = reader.field();
         reader.field();  // its comment, which anybody can write
-        if (blob == wanted) return true;
+        if (blob == blob_) return true;
       }
       return false;
     });
-    if (!found) throw refused("it does not hold the key " + key_.id());
+    if (!found) throw refused("it does not hold the key " + name);
   }
 
   std::filesystem::path socket_;
-  PublicKey key_;
+  std::string blob_;
   core::CancelToken cancel_;
   std::chrono::milliseconds patience_;
+};
+
+class AgentSigner : public RawSigner {
+ public:
+  AgentSigner(const PublicKey& key, AgentKey held) : key_(key), held_(std::move(held)) {}
+  const PublicKey& public_key() const override { return key_; }
+
+  Ed25519Signature sign_raw(std::span<const std::uint8_t> message) const override {
+    const std::string raw = held_.sign(text_of(message), kSshEd25519);
+    Ed25519Signature signature{};
+    if (raw.size() != signature.size()) throw refused("a signature of another length");
+    std::copy(raw.begin(), raw.end(), signature.begin());
+    return signature;
+  }
+
+ private:
+  PublicKey key_;
+  AgentKey held_;
+};
+
+/// A number of a signature (RFC 4251, 5: mpint), which is positive and of 256 bits at most.
+std::string take_number(SshReader& reader) {
+  constexpr std::size_t kMost = 32;
+  std::string_view bytes = reader.field();
+  if (!bytes.empty() && static_cast<signed char>(bytes.front()) < 0) throw refused("a negative number");
+  while (bytes.starts_with('\0')) bytes.remove_prefix(1);
+  if (bytes.size() > kMost) throw refused("a signature of another length");
+  return std::string(bytes);
+}
+
+class AgentP256Signer : public P256Signer {
+ public:
+  AgentP256Signer(const P256PublicKey& key, AgentKey held) : key_(key), held_(std::move(held)) {}
+  P256PublicKey public_key() const override { return key_; }
+
+ protected:
+  std::vector<std::uint8_t> sign_unverified(std::string_view message) const override {
+    const std::string raw = held_.sign(message, kSshP256);
+    return parsed([&] {
+      SshReader reader(raw);
+      const std::string r = take_number(reader);
+      const std::string s = take_number(reader);
+      reader.end();
+      return ecdsa_der(bytes_of(r), bytes_of(s));
+    });
+  }
+
+ private:
+  P256PublicKey key_;
+  AgentKey held_;
 };
 
 }  // namespace
 
 std::unique_ptr<RawSigner> agent_signer(const std::filesystem::path& socket, const PublicKey& key,
                                         const core::CancelToken& cancel, std::chrono::milliseconds patience) {
-  return std::make_unique<AgentSigner>(socket, key, cancel, patience);
+  return std::make_unique<AgentSigner>(key, AgentKey(socket, ssh_key_blob(key), key.id(), cancel, patience));
+}
+
+std::unique_ptr<P256Signer> agent_p256_signer(const std::filesystem::path& socket, const P256PublicKey& key,
+                                              const core::CancelToken& cancel,
+                                              std::chrono::milliseconds patience) {
+  const std::vector<std::uint8_t> point = key.point();
+  return std::make_unique<AgentP256Signer>(
+      key, AgentKey(socket, ssh_p256_blob(text_of(point)), key.hint(), cancel, patience));
 }
 
 }  // namespace imgforge::signing

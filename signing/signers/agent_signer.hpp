@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "core/cancel.hpp"
+#include "signing/formats/p256_key.hpp"
 #include "signing/keys/raw_signer.hpp"
 
 namespace imgforge::signing {
@@ -17,5 +18,9 @@ namespace imgforge::signing {
 std::unique_ptr<RawSigner> agent_signer(const std::filesystem::path& socket, const PublicKey& key,
                                         const core::CancelToken& cancel,
                                         std::chrono::milliseconds patience = std::chrono::minutes(2));
+/// The same for a key on P-256 (ecdsa-sha2-nistp256, RFC 5656).
+std::unique_ptr<P256Signer> agent_p256_signer(const std::filesystem::path& socket, const P256PublicKey& key,
+                                              const core::CancelToken& cancel,
+                                              std::chrono::milliseconds patience = std::chrono::minutes(2));
 
 }  // namespace imgforge::signing

@@ -13,8 +13,6 @@
 #include "signing/efi/secure_boot_keys.hpp"
 #include "signing/formats/sshsig.hpp"
 #include "signing/keys/key_files.hpp"
-#include "signing/keys/ssh_wire.hpp"
-#include "signing/signers/signer_file.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -25,8 +23,6 @@ struct KeyArguments {
   std::string name;
   std::string format = "minisign";
   std::string key;
-  bool agent = false;
-  std::vector<std::string> command;
   bool no_passphrase = false;
   bool secure_boot = false;
   bool sigstore = false;
@@ -121,46 +117,6 @@ int generate_secure_boot(Context& context, const KeyArguments& arguments) {
   return 0;
 }
 
-/// A public key out of a .pub file of minisign's or OpenSSH's. The latter has no key id: it is the beginning
-/// of the sha256 of the key then, the same everywhere.
-signing::PublicKey read_any_public_key(const fs::path& file) {
-  const std::string text = core::read_text_file(file, 4096);
-  if (!text.starts_with(signing::kSshEd25519)) return signing::load_public_key(file);
-  const signing::Ed25519Public point = signing::parse_ssh_public_key(text);
-  const std::string_view bytes(reinterpret_cast<const char*>(point.data()), point.size());
-  const core::Digest digest = core::digest_of(core::HashAlgorithm::kSha256, bytes);
-  signing::KeyId id{};
-  std::copy_n(digest.bytes().begin(), id.size(), id.begin());
-  return {id, point};
-}
-
-/// A key that is elsewhere becomes one to sign with.
-int attach(Context& context, const KeyArguments& arguments) {
-  if (arguments.agent == !arguments.command.empty())
-    throw core::Error(core::Kind::kUsage, "either --ssh-agent or --signer-command says who signs");
-  signing::SignerFile signer;
-  if (!arguments.agent) {
-    signer.kind = signing::SignerFile::Kind::kCommand;
-    signer.command = arguments.command;
-  }
-  const signing::PublicKey key = read_any_public_key(arguments.key);
-  const fs::path file = keys_folder() / (arguments.name + std::string(signing::kSignerSuffix));
-  const fs::path public_half = keys_folder() / (arguments.name + ".pub");
-  signing::create_signer(file, public_half, signer, key, context.processes, context.cancel);
-  signing::trust_key(trusted_folder(), arguments.name, key);
-  print(context.options.json
-            ? core::print_json({{"schema", 1},
-                                {"name", arguments.name},
-                                {"public_key", key.line()},
-                                {"signer_file", file.native()},
-                                {"public_file", public_half.native()}})
-            : fmt::format("attached key {} ({}): it has signed and verified a test message\n"
-                          "  signer  {}   holds no secret; --signing-key takes it\n"
-                          "  public  {}   give this to those who verify your releases\n",
-                          arguments.name, key.abbreviated(), file.native(), public_half.native()));
-  return 0;
-}
-
 /// A secret key of minisign's that is elsewhere: its bytes are kept as they are, under their passphrase.
 int import_key(Context& context, const KeyArguments& arguments) {
   const fs::path source = arguments.key;
@@ -223,16 +179,7 @@ Runner declare_key(OptionSet& set) {
     if (arguments->sigstore && is_there) return add_sigstore_key(context, *arguments);
     return generate(context, *arguments);
   });
-  OptionSet& attaching = set.command("attach", "sign with a key that ssh-agent or a program holds");
-  attaching.positional("name", arguments->name, "name of the key").required();
-  attaching
-      .positional("key", arguments->key, "its public half: a .pub file of minisign's or OpenSSH's (Ed25519)")
-      .required();
-  attaching.flag("--ssh-agent", arguments->agent, "the agent of SSH_AUTH_SOCK signs");
-  attaching.option("--signer-command", arguments->command,
-                   "a program that reads the bytes to sign and prints 64 bytes in base64; repeatable for its "
-                   "arguments");
-  attaching.set_runner([arguments](Context& context) { return attach(context, *arguments); });
+  declare_key_attach(set.command("attach", "sign with a key that ssh-agent, a token or a program holds"));
   OptionSet& importing = set.command("import", "sign with a key that minisign made");
   importing.positional("file", arguments->key, "its secret half, of mode 0600").required();
   importing.option("--name", arguments->name, "name of the key [the file's name]");

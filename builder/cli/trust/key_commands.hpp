@@ -7,5 +7,7 @@ namespace imgforge::cli {
 
 /// list, show, trust, introduce, rotate, threshold, revoke.
 void declare_key_trust(OptionSet& set);
+/// `key attach`.
+void declare_key_attach(OptionSet& set);
 
 }  // namespace imgforge::cli

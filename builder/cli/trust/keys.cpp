@@ -31,6 +31,11 @@ std::unique_ptr<signing::PassphraseSource> passphrase_source(const PassphraseArg
   return signing::passphrase_from_terminal(cancel);
 }
 
+signing::SignerAccess signer_access(Context& context, const PassphraseArguments& passphrase) {
+  return {context.processes, context.cancel,
+          [passphrase, cancel = context.cancel] { return passphrase_source(passphrase, cancel); }};
+}
+
 fs::path find_signing_key(const fs::path& chosen) {
   if (!chosen.empty()) return chosen;
   std::vector<std::string> keys;
@@ -55,7 +60,7 @@ std::shared_ptr<const signing::RawSigner> load_signing_key(Context& context, con
   const fs::path file = find_signing_key(chosen);
   signing::refuse_key_inside(file, published);
   if (file.extension() == signing::kSignerSuffix)
-    return signing::load_signer(file, context.processes, context.cancel);
+    return signing::load_signer(file, signer_access(context, passphrase));
   const auto source = passphrase_source(passphrase, context.cancel);
   return std::make_shared<const signing::SecretKey>(signing::load_secret_key(file, *source));
 }
@@ -63,27 +68,36 @@ std::shared_ptr<const signing::RawSigner> load_signing_key(Context& context, con
 namespace {
 
 /// What else a signer makes for those who have other tools.
-void sign_for_others(signing::Signer& signer, fs::path key_file) {
+void sign_for_others(Context& context, signing::Signer& signer, const fs::path& key_file,
+                     const PassphraseArguments& passphrase) {
   using Further = std::vector<signing::Signer::Further>;
   const signing::Signer ssh = signer;
   signer.add_further([ssh](std::string_view file, std::string_view bytes) -> Further {
     if (file != artifacts::kManifestFile) return {};
     return {{std::string(artifacts::kSshSignatureFile), signing::ssh_sign(ssh, bytes)}};
   });
-  const fs::path sigstore = key_file.replace_extension(kSigstoreSuffix);
-  if (!fs::exists(sigstore)) return;
-  const signing::P256Key key = signing::P256Key::load(sigstore);
+  const auto key = find_sigstore_key(context, key_file, passphrase);
+  if (!key) return;
   signer.add_further([key](std::string_view file, std::string_view bytes) -> Further {
     if (file == artifacts::kManifestFile)
-      return {{std::string(artifacts::kSigstoreFile), signing::sigstore_sign(key, bytes)}};
+      return {{std::string(artifacts::kSigstoreFile), signing::sigstore_sign(*key, bytes)}};
     if (file != provenance::kProvenanceFile) return {};
     const signing::DsseEnvelope envelope = signing::DsseEnvelope::parse(bytes);
     return {{std::string(artifacts::kProvenanceSigstoreFile),
-             signing::sigstore_sign_dsse(key, envelope.payload_type, envelope.payload)}};
+             signing::sigstore_sign_dsse(*key, envelope.payload_type, envelope.payload)}};
   });
 }
 
 }  // namespace
+
+std::shared_ptr<const signing::P256Signer> find_sigstore_key(Context& context, fs::path key_file,
+                                                             const PassphraseArguments& passphrase) {
+  if (fs::exists(key_file.replace_extension(kSigstoreSuffix)))
+    return std::make_shared<const signing::P256Key>(signing::P256Key::load(key_file));
+  if (fs::exists(key_file.replace_extension(signing::kP256SignerSuffix)))
+    return signing::load_p256_signer(key_file, signer_access(context, passphrase));
+  return nullptr;
+}
 
 std::vector<signing::P256PublicKey> trusted_sigstore_keys() {
   std::vector<fs::path> files;
@@ -100,7 +114,7 @@ std::vector<signing::P256PublicKey> trusted_sigstore_keys() {
 signing::Signer make_signer(Context& context, const fs::path& chosen, const PassphraseArguments& passphrase) {
   signing::Signer signer(load_signing_key(context, chosen, passphrase, context.options.output_dir),
                          core::build_time(context.clock));
-  sign_for_others(signer, find_signing_key(chosen));
+  sign_for_others(context, signer, find_signing_key(chosen), passphrase);
   return signer;
 }
 

@@ -13,6 +13,7 @@
 #include "signing/keys/passphrase.hpp"
 #include "signing/keys/secret_key.hpp"
 #include "signing/minisign/signer.hpp"
+#include "signing/signers/signer_access.hpp"
 #include "signing/trust/trust.hpp"
 
 namespace imgforge::cli {
@@ -35,6 +36,9 @@ void declare_passphrase(OptionSet& set, PassphraseArguments& arguments);
 std::unique_ptr<signing::PassphraseSource> passphrase_source(const PassphraseArguments& arguments,
                                                              const core::CancelToken& cancel);
 
+/// For keys that are elsewhere: PINs come from where passphrases do.
+signing::SignerAccess signer_access(Context& context, const PassphraseArguments& passphrase);
+
 /// The secret key to sign with: `chosen`, or the only one in the keys folder. kUsage with a hint when there
 /// is none or there are several.
 std::filesystem::path find_signing_key(const std::filesystem::path& chosen);
@@ -50,6 +54,9 @@ std::shared_ptr<const signing::RawSigner> load_signing_key(Context& context,
 inline constexpr std::string_view kSigstoreSuffix = ".p256";
 inline constexpr std::string_view kSigstorePublicSuffix = ".p256.pem";
 std::vector<signing::P256PublicKey> trusted_sigstore_keys();
+/// The one that belongs to a signing key, wherever it is; null when there is none.
+std::shared_ptr<const signing::P256Signer> find_sigstore_key(Context& context, std::filesystem::path key_file,
+                                                             const PassphraseArguments& passphrase);
 
 /// Signs with that key, at the time of the build; no key inside the output folder is taken. Manifests get an
 /// SSH signature of the same key too, and a Sigstore bundle (provenance as well) where a Sigstore key lies

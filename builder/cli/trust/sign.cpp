@@ -174,9 +174,14 @@ std::vector<std::string> sign_here(Context& context, const Arguments& arguments,
   const bool other_formats = arguments.ssh || arguments.sigstore || !arguments.gpg_key.empty();
   if (other_formats && !arguments.ssh && !arguments.sigstore) return names;
   if (arguments.sigstore) {
-    fs::path file = find_signing_key(arguments.signing_key);
-    const signing::P256Key key = signing::P256Key::load(file.replace_extension(kSigstoreSuffix));
-    place(artifacts::kSigstoreFile, signing::sigstore_sign(key, subject.text));
+    const fs::path file = find_signing_key(arguments.signing_key);
+    const auto key = find_sigstore_key(context, file, arguments.passphrase);
+    if (!key)
+      throw Error(Kind::kUsage, "there is no P-256 key beside " + file.native())
+          .hint(
+              "imgforge key generate NAME --sigstore makes one; key attach --sigstore takes one that is "
+              "elsewhere");
+    place(artifacts::kSigstoreFile, signing::sigstore_sign(*key, subject.text));
     if (!arguments.ssh) return names;
   }
   const signing::Signer signer = make_signer(context, arguments.signing_key, arguments.passphrase);
