@@ -45,7 +45,7 @@ std::string_view name_of(TokenKey kind) {
 
 Error refused(const std::string& why) {
   return std::move(Error(Kind::kSignature, "PKCS #11: " + why)
-                       .hint("p11tool --list-tokens and pkcs11-tool -O show what tokens hold"));
+                       .hint("pkcs11-tool --list-slots and --list-objects show what there is"));
 }
 
 /// The PIN within is wiped when it goes.
