@@ -1,10 +1,13 @@
 #include "signing/signers/pkcs11_signer.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -42,7 +45,7 @@ std::string_view name_of(TokenKey kind) {
 
 Error refused(const std::string& why) {
   return std::move(Error(Kind::kSignature, "PKCS #11: " + why)
-                       .hint("p11tool --list-tokens and pkcs11-tool -O show what tokens hold"));
+                       .hint("pkcs11-tool --list-slots and --list-objects show what there is"));
 }
 
 /// The PIN within is wiped when it goes.
@@ -212,6 +215,10 @@ std::string answer_to(const SecretBytes& question) {
 }  // namespace
 
 int run_pkcs11_child() {
+  // It ends with whoever asks, and leaves no core file with a PIN in it.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const rlimit none{};
+  ::setrlimit(RLIMIT_CORE, &none);
   // What the module prints is no answer.
   const core::Fd out(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
   ::dup2(STDERR_FILENO, STDOUT_FILENO);

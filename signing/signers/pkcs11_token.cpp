@@ -178,9 +178,9 @@ class Session {
   }
 
   std::string sign(CK_OBJECT_HANDLE key, TokenKey kind, const SecretBytes& pin, std::string_view message) {
+    const std::string always = read(key, CKA_ALWAYS_AUTHENTICATE);
     CK_MECHANISM mechanism{kind == TokenKey::kEd25519 ? CKM_EDDSA : CKM_ECDSA, nullptr, 0};
     require(module_->C_SignInit(handle_, &mechanism, key), "it does not sign");
-    const std::string always = read(key, CKA_ALWAYS_AUTHENTICATE);
     if (always.size() == sizeof(CK_BBOOL) && always.front() != CK_FALSE) log_in(CKU_CONTEXT_SPECIFIC, pin);
     std::string in(message);
     std::string out(kMaxAnswer, '\0');

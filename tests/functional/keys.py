@@ -6,13 +6,12 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
 from harness import PROGRAM, main, wait_for  # noqa: E402
+from signer_case import FakeAgent, SignerCase, field  # noqa: E402
 from store_case import LINE, StoreCase  # noqa: E402
 
 
@@ -254,66 +253,8 @@ class Teams(StoreCase):
         self.assertFalse((self.config / "trusted" / "trust.json").exists())
 
 
-class FakeAgent:
-    """An agent that gives one answer to each request, whatever it was; `None`: none at all."""
-
-    def __init__(self, path, answers):
-        self.answers = list(answers)
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(path))
-        self.listener.listen()
-        self.open = []
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            self.open.append(client)
-            client.recv(4096)
-            answer = self.answers.pop(0) if self.answers else None
-            if answer is not None:
-                client.sendall(answer)
-                client.close()
-
-    def close(self):
-        self.listener.close()
-        for client in self.open:
-            client.close()
-
-
-def field(content):
-    return len(content).to_bytes(4, "big") + content
-
-
-class Signers(StoreCase):
+class Signers(SignerCase):
     """Keys that never lie on this machine's disk: in a real ssh-agent, and behind a program."""
-
-    def setUp(self):
-        super().setUp()
-        for name in ("far.signer", "far.pub"):
-            (self.home / "config" / "imgforge" / "keys" / name).unlink(missing_ok=True)
-        (self.home / "config" / "imgforge" / "trusted" / "far.pub").unlink(missing_ok=True)
-        self.folder = self.scratch / self.id().rsplit(".", 1)[1]
-        self.folder.mkdir()
-        self.signer = self.home / "config" / "imgforge" / "keys" / "far.signer"
-
-    def ssh_key(self, kind="ed25519"):
-        file = self.folder / kind
-        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", file], check=True)
-        return file
-
-    def real_agent(self, *keys):
-        process = subprocess.Popen(["ssh-agent", "-D", "-a", self.folder / "agent"], stdout=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        wait_for((self.folder / "agent").exists, "the agent")
-        environment = {"SSH_AUTH_SOCK": str(self.folder / "agent")}
-        for key in keys:
-            subprocess.run(["ssh-add", "-q", key], env={**os.environ, **environment}, check=True, stderr=subprocess.DEVNULL)
-        return environment
 
     def program(self, text):
         file = self.folder / "program"
@@ -323,7 +264,7 @@ class Signers(StoreCase):
 
     def test_ssh_agent(self):
         key = self.ssh_key()
-        environment = self.real_agent(key)
+        environment = self.agent(key)
         self.ok("key", "attach", "far", f"{key}.pub", "--ssh-agent", env=environment)
         text = self.ok("sign", LINE, "--signing-key", self.signer, env=environment).stdout
         self.assertIn("manifest.json.", text)
@@ -342,7 +283,7 @@ class Signers(StoreCase):
 
     def test_keys_that_cannot_be_attached(self):
         key = self.ssh_key()
-        environment = self.real_agent()
+        environment = self.agent()
         self.fails(3, "key", "attach", "far", f"{key}.pub", "--ssh-agent", env=environment, says="does not hold")
         self.fails(3, "key", "attach", "far", f"{self.ssh_key('ecdsa')}.pub", "--ssh-agent", env=environment)
         self.fails(2, "key", "attach", "far", f"{key}.pub", says="either")

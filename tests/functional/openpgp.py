@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """OpenPGP signatures beside a manifest, made by the real gpg and checked by `verify` with the keys that a user trusts."""
 
+import base64
 import json
 import os
 import subprocess
@@ -162,6 +163,29 @@ class OpenPgp(StoreCase):
         for at in range(0, len(whole), 11):
             self.asc.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
             self.assertEqual(self.reason(), "malformed", at)  # the checksum of the armour
+        # The armour may lack its checksum: what is inside is looked at then.
+        lines = whole.splitlines()
+        bare = b"\n".join(line for line in lines if not line.startswith(b"=")) + b"\n"
+        self.asc.write_bytes(bare)
+        self.assertIn("by the trusted key", self.row()["detail"])
+        raw = base64.b64decode(b"".join(lines[2:-2]))
+        start = 8 + int.from_bytes(raw[6:8], "big")  # of what OpenPGP does not sign: hints of key and digest
+        end = start + 2 + int.from_bytes(raw[start:start + 2], "big")
+        first = end + 2  # a number: its length in bits, which gpgv rounds up to bytes
+        second = first + 2 + (int.from_bytes(raw[first:first + 2], "big") + 7) // 8
+        unsigned = {*range(start, first), first + 1, second + 1}
+        reasons = set()
+        for at in range(len(raw)):
+            changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1:]
+            self.asc.write_bytes(lines[0] + b"\n\n" + base64.encodebytes(changed) + lines[-1] + b"\n")
+            result = self.run_imgforge("--json", "verify", self.manifest)
+            row = next(row for row in json.loads(result.stdout)["subjects"][0]["checks"] if row["subject"] == self.asc.name)
+            if row["ok"] and at not in unsigned:
+                self.assertIn("not counted", row["detail"], at)
+            elif not row["ok"]:
+                reasons.add(row["reason"])
+        self.assertLessEqual(reasons, {"malformed", "bad_signature"})
+        self.assertIn("bad_signature", reasons)
 
     def test_keyrings_that_are_none(self):
         self.trust("good")

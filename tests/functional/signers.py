@@ -12,38 +12,14 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 from harness import PROGRAM, SOURCE, main, wait_for  # noqa: E402
-from store_case import LINE, StoreCase  # noqa: E402
+from signer_case import FakeAgent, SignerCase, field  # noqa: E402
+from store_case import LINE  # noqa: E402
 
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 FAKE = os.environ.get("IMGFORGE_FAKE_PKCS11", str(pathlib.Path(PROGRAM).parent / "tests" / "fake_pkcs11.so"))
 NPM = SOURCE / "tests" / "npm"
 URI = "pkcs11:token=imgforge;object=release"
 PIN = "31415"
-
-
-class SignerCase(StoreCase):
-    def setUp(self):
-        super().setUp()
-        self.config = self.home / "config" / "imgforge"
-        for folder in ("keys", "trusted"):
-            for file in (self.config / folder).glob("far.*"):
-                file.unlink()
-        self.signer = self.config / "keys" / "far.signer"
-        self.folder = self.scratch / self.id().rsplit(".", 1)[1]
-        self.folder.mkdir()
-
-    def pin(self, text=PIN, mode=0o600):
-        file = self.folder / "pin"
-        file.write_text(text + "\n")
-        file.chmod(mode)
-        return file
-
-    def attached(self):
-        return sorted(file.name for folder in ("keys", "trusted") for file in (self.config / folder).glob("far.*"))
-
-    def companions(self, version="v20260102"):
-        """What a release has besides what it was published with."""
-        return sorted(file.name for file in self.release(version).glob("manifest.json.*") if file.name != "manifest.json.minisig")
 
 
 class Token(SignerCase):
@@ -58,6 +34,7 @@ class Token(SignerCase):
         cls.tool("softhsm2-util", "--init-token", "--free", "--label", "imgforge", "--pin", PIN, "--so-pin", "271828")
         for number, (kind, label) in enumerate((("edwards25519", "release"), ("prime256v1", "bundles"), ("secp384r1", "large"))):
             cls.pkcs11("--keypairgen", "--key-type", f"EC:{kind}", "--label", label, "--id", f"0{number + 1}")
+        cls.pkcs11("--keypairgen", "--key-type", "EC:edwards25519", "--label", "careful", "--id", "07", "--always-auth")
         cls.kept = cls.scratch / "kept-tokens"
         shutil.copytree(cls.tokens, cls.kept)
 
@@ -73,6 +50,12 @@ class Token(SignerCase):
         super().setUp()
         shutil.rmtree(self.tokens)
         shutil.copytree(self.kept, self.tokens)
+
+    def pin(self, text=PIN, mode=0o600):
+        file = self.folder / "pin"
+        file.write_text(text + "\n")
+        file.chmod(mode)
+        return file
 
     def attach(self, *more, uri=URI):
         return self.ok("key", "attach", "far", *more, "--pkcs11", uri, "--passphrase-file", self.pin(), env=self.env)
@@ -97,8 +80,6 @@ class Token(SignerCase):
         point = base64.b64decode("".join(pem.read_text().splitlines()[1:-1]))[-32:]
 
         def public(content):
-            def field(part):
-                return len(part).to_bytes(4, "big") + part
             file = self.folder / "key.pub"
             file.write_text("ssh-ed25519 " + base64.b64encode(field(b"ssh-ed25519") + field(content)).decode() + "\n")
             return file
@@ -115,6 +96,11 @@ class Token(SignerCase):
         self.signer.with_suffix(".pub").unlink()
         self.ok("key", "attach", "far", "--pkcs11", f"{URI}?pin-source=file:{self.pin()}", env=self.env)
         self.ok("sign", LINE, "--signing-key", self.signer, env=self.env)
+
+    def test_a_key_that_asks_for_the_pin_each_time(self):
+        self.attach(uri="pkcs11:token=imgforge;object=careful")
+        self.ok("sign", LINE, "--signing-key", self.signer, "--passphrase-file", self.pin(), env=self.env)
+        self.ok("verify", self.release("v20260103") / "manifest.json", "--require", "signatures=2")
 
     def test_pins(self):
         self.fails(3, "key", "attach", "far", "--pkcs11", URI, "--passphrase-file", self.pin("99999"), env=self.env, says="the PIN is wrong")
@@ -226,6 +212,16 @@ class Liar(SignerCase):
                 process.send_signal(signal.SIGINT)
                 self.assertEqual(process.wait(timeout=20), 130)
             wait_for(lambda: not self.children(), "the child is gone")
+        # Nobody is left either when whoever asks is killed.
+        runs = self.folder / "killed"
+        with subprocess.Popen([PROGRAM, "--output-dir", self.out, "sign", f"{LINE}@v20260102", "--signing-key", self.signer],
+                              env=self.environment(FAKE_PKCS11="hang", FAKE_PKCS11_RUNS=str(runs)), stderr=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL) as process:
+            wait_for(runs.exists, "the module")
+            self.assertTrue(self.children())
+            process.kill()
+            process.wait(timeout=20)
+        wait_for(lambda: not self.children(), "the child is gone")
         self.assertEqual(self.companions(), [])
 
     def children(self):
@@ -242,21 +238,6 @@ class Liar(SignerCase):
 
 class Agent(SignerCase):
     """The P-256 key for Sigstore bundles is in a real ssh-agent."""
-
-    def agent(self, *keys):
-        process = subprocess.Popen(["ssh-agent", "-D", "-a", self.folder / "agent"], stdout=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        wait_for((self.folder / "agent").exists, "the agent")
-        environment = {"SSH_AUTH_SOCK": str(self.folder / "agent")}
-        for key in keys:
-            subprocess.run(["ssh-add", "-q", key], env={**os.environ, **environment}, check=True, stderr=subprocess.DEVNULL)
-        return environment
-
-    def ssh_key(self, kind, bits=()):
-        file = self.folder / f"{kind}{''.join(bits)}"
-        subprocess.run(["ssh-keygen", "-q", "-t", kind, *bits, "-N", "", "-f", file], check=True)
-        return file
 
     def test_bundles(self):
         ed25519, ecdsa = self.ssh_key("ed25519"), self.ssh_key("ecdsa", ("-b", "256"))
@@ -278,6 +259,25 @@ class Agent(SignerCase):
         subprocess.run(["ssh-add", "-q", "-d", ecdsa], env={**os.environ, **environment}, check=True, stderr=subprocess.DEVNULL)
         self.fails(3, "sign", f"{LINE}@v20260102", "--sigstore", "--signing-key", self.signer, env=environment, says="does not hold")
         self.assertEqual(self.companions(), [])
+
+    def test_an_agent_that_lies(self):
+        key = self.ssh_key("ecdsa", ("-b", "256"))
+        has_it = field(b"\x0c" + (1).to_bytes(4, "big") + field(base64.b64decode(pathlib.Path(f"{key}.pub").read_text().split()[1])) + field(b""))
+
+        def signed(content, kind=b"ecdsa-sha2-nistp256"):
+            return field(b"\x0e" + field(field(kind) + field(content)))
+
+        one = field(b"\x01")
+        for number, (answer, says) in enumerate((
+                (signed(one + one), "does not verify"), (signed(one), "too early"), (signed(one + one + b"x"), "behind its end"),
+                (signed(b""), "too early"), (signed(one + field(b"\x80")), "negative"), (signed(one + field(b"\x01" * 33)), "another length"),
+                (signed(field(b"") + field(b"")), "does not verify"), (signed(one + one, b"ssh-ed25519"), "another kind"),
+                (field(b"\x05"), "does not sign"))):
+            agent = FakeAgent(self.folder / f"agent{number}", [has_it, answer])
+            self.fails(3, "key", "attach", "far", f"{key}.pub", "--ssh-agent", "--sigstore",
+                       env={"SSH_AUTH_SOCK": str(self.folder / f"agent{number}")}, says=says)
+            agent.close()
+        self.assertEqual(self.attached(), [])
 
     def test_what_cannot_be_attached(self):
         ed25519, ecdsa, large = self.ssh_key("ed25519"), self.ssh_key("ecdsa", ("-b", "256")), self.ssh_key("ecdsa", ("-b", "384"))
