@@ -5,6 +5,7 @@
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "core/fd.hpp"
 #include "core/temp_dir.hpp"
 #include "support/catalogue_maker.hpp"
 
@@ -85,6 +86,22 @@ TEST_F(CatalogueAttack, OlderTargetsUnderANewSnapshot) {
   body["meta"] = TestCatalogue::meta("snapshot.json", repository_.files["snapshot.json"], 6);
   repository_.files["timestamp.json"] = TestCatalogue::sign(body, {repository_.online});
   refused(Reason::kRollback);
+}
+
+TEST_F(CatalogueAttack, RootsWithoutEnd) {
+  // Each is signed as it has to be, by keys that may: a client follows 1,024 in a run and says so then.
+  const auto source = [this](const std::string& name, std::size_t) -> std::optional<std::string> {
+    const std::size_t dot = name.find(".root.json");
+    if (dot == std::string::npos) return std::nullopt;
+    return repository_.make_root(std::stoull(name.substr(0, dot)), {repository_.roots[0], repository_.roots[1]});
+  };
+  ClientOptions options;
+  options.state = temporary_ / "state";
+  options.first_root = first_;
+  options.now = now_;
+  EXPECT_THROW(refresh(source, options), core::Error);
+  const Root kept = Root::parse(core::read_text_file(options.state / "root.json"));
+  EXPECT_EQ(kept.document.version, 1025U) << "what was followed is kept";
 }
 
 TEST_F(CatalogueAttack, FrozenOnes) {
