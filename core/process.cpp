@@ -280,4 +280,8 @@ int ChildProcess::pid() const {
   return state_->pid;
 }
 
+int ChildProcess::output() const {
+  return state_->out.get();
+}
+
 }  // namespace imgforge::core

@@ -71,6 +71,8 @@ class ChildProcess {
   /// SIGKILL to the group, then reaps.
   void kill() noexcept;
   int pid() const;
+  /// For poll(2): the end of its output's pipe; -1 once output has ended.
+  int output() const;
 
  private:
   struct State;
