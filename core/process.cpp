@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,28 @@ void ignore_broken_pipes() {
   static_cast<void>(done);
 }
 
+/// posix_spawn(3) cannot set the signal of the parent's death.
+pid_t fork_child(const std::filesystem::path& program, const Command& command, ChildFds fds,
+                 char* const* argv, char* const* envp) {
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) throw system_error(errno, "cannot start", program.native());
+  if (pid > 0) return pid;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(127);  // it was gone before
+  ::dup2(fds.in, 0);
+  ::dup2(fds.out, 1);
+  ::dup2(fds.err, 2);
+  if (!command.directory.empty() && ::chdir(command.directory.c_str()) != 0) ::_exit(127);
+  ::setpgid(0, 0);
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::execve(program.c_str(), argv, envp);
+  ::_exit(127);
+}
+
 pid_t spawn(const Command& command, ChildFds fds) {
   ignore_broken_pipes();
   const std::filesystem::path program = find_program(command.program);
@@ -71,6 +94,7 @@ pid_t spawn(const Command& command, ChildFds fds) {
   const std::vector<char*> argv = pointers_to(words);
   const std::vector<char*> envp = pointers_to(environment);
 
+  if (command.ends_with_caller) return fork_child(program, command, fds, argv.data(), envp.data());
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&actions);
@@ -278,6 +302,10 @@ void ChildProcess::kill() noexcept {
 
 int ChildProcess::pid() const {
   return state_->pid;
+}
+
+int ChildProcess::output() const {
+  return state_->out.get();
 }
 
 }  // namespace imgforge::core

@@ -30,6 +30,8 @@ struct Command {
   std::optional<std::filesystem::path> output_file;      ///< standard output goes there instead of `out`
   std::chrono::milliseconds timeout{std::chrono::minutes(10)};
   std::size_t output_limit = 4 << 20;  ///< bytes kept of each stream (the tail is kept)
+  /// SIGKILL to it as soon as the thread that starts it has ended, however that ends.
+  bool ends_with_caller = false;
 };
 
 struct ProcessResult {
@@ -71,6 +73,8 @@ class ChildProcess {
   /// SIGKILL to the group, then reaps.
   void kill() noexcept;
   int pid() const;
+  /// For poll(2): the end of its output's pipe; -1 once output has ended.
+  int output() const;
 
  private:
   struct State;

@@ -116,6 +116,7 @@ Runner declare_catalogue(OptionSet& set);
 Runner declare_yank(OptionSet& set);
 Runner declare_unyank(OptionSet& set);
 Runner declare_pull(OptionSet& set);
+Runner declare_vm(OptionSet& set);
 Runner declare_help(OptionSet& set);
 
 }  // namespace imgforge::cli

@@ -79,6 +79,7 @@ constexpr std::array kCommands{
     std::tuple{"compress", "Store", "make a new release that is compressed for distribution",
                &declare_compress},
     std::tuple{"resize", "Store", "make a new release with a larger disk", &declare_resize},
+    std::tuple{"vm", "Machines", "run machines that stand on releases, and reach them", &declare_vm},
     std::tuple{"boot", "Test", "boot an artifact headless and wait for its marker", &declare_boot},
     std::tuple{"doctor", "Machine", "list what this machine has and lacks, with the mend", &declare_doctor},
     std::tuple{"help", "Machine", "print help on a command or a topic", &declare_help},

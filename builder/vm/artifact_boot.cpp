@@ -6,6 +6,7 @@
 
 #include "builder/image/bundle/netboot.hpp"
 #include "builder/vm/claimed_paths.hpp"
+#include "builder/vm/console_marks.hpp"
 #include "builder/vm/minimum_memory.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -17,7 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kLoginPrompt = "login:";
 constexpr std::uint64_t kMaxScript = 1 << 16;
 
 /// The files of a netboot set, as the two paths take them.

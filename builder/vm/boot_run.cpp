@@ -7,6 +7,7 @@
 #include "builder/image/boot/init_script.hpp"
 #include "builder/image/trust/secure_disk.hpp"
 #include "builder/vm/complaints.hpp"
+#include "builder/vm/console_marks.hpp"
 #include "builder/vm/qemu_arguments.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
@@ -47,11 +48,6 @@ std::string ending(int code) {
   const char* signal = code > 128 ? ::sigabbrev_np(code - 128) : nullptr;
   if (signal != nullptr) return fmt::format("QEMU ended by signal SIG{}", signal);
   return fmt::format("QEMU ended with exit code {}", code);
-}
-
-bool shows_init(const std::string& line) {
-  return line.starts_with("imgforge: ") ||
-         (line.find("Run /") != std::string::npos && line.find(" as init process") != std::string::npos);
 }
 
 }  // namespace
@@ -149,7 +145,7 @@ void BootRun::note_complaint(const std::string& line) {
 
 void BootRun::examine(const std::string& line) {
   note_complaint(line);
-  if (line.find("Linux version ") != std::string::npos) mark("kernel");
+  if (shows_kernel(line)) mark("kernel");
   if (shows_init(line)) mark("init");
   if (line.find(image::kHandOverMarker) != std::string::npos) mark("hand-over");
   // A line may meet several expectations in a row; an unfinished one is looked at again when it grows.

@@ -2,79 +2,24 @@
 
 #include <fmt/format.h>
 
-#include <initializer_list>
+#include "builder/vm/qemu_words.hpp"
 
 namespace imgforge::vm {
 namespace {
 
-/// A comma inside a value of QEMU's option syntax is written twice.
-std::string option_value(const std::filesystem::path& path) {
-  const std::string name = std::filesystem::absolute(path).native();
-  std::string out;
-  for (const char c : name) out.append(c == ',' ? 2 : 1, c);
-  return out;
-}
+using Args = Words;
 
-std::string_view format_name(ImageFormat format) {
-  switch (format) {
-    case ImageFormat::kRaw:
-      return "raw";
-    case ImageFormat::kQcow2:
-      return "qcow2";
-    case ImageFormat::kVmdk:
-      return "vmdk";
-    case ImageFormat::kVhdx:
-      return "vhdx";
-    case ImageFormat::kVdi:
-      return "vdi";
-  }
-  return "raw";
-}
-
-using Args = std::vector<std::string>;
-
-void add(Args& args, std::initializer_list<std::string> more) {
-  args.insert(args.end(), more);
+void add(Args& args, const Words& more) {
+  args.insert(args.end(), more.begin(), more.end());
 }
 
 void add_machine(Args& args, const BootSpec& spec) {
-  const bool kvm = spec.accelerator == machine::Accelerator::kKvm;
-  const bool secure = spec.path.firmware == Firmware::kSecureBoot;
-  // "graphics=off" makes SeaBIOS and boot programs that ask it speak on the serial port.
-  add(args, {"-machine", secure ? "q35,graphics=off,smm=on" : "q35,graphics=off", "-accel",
-             std::string(machine::accelerator_name(spec.accelerator))});
-  // "max" costs more to emulate; a guest without RDRAND waits for entropy.
-  add(args, {"-cpu", kvm ? "host" : "qemu64,+rdrand", "-m", fmt::format("{}M", spec.memory.value >> 20),
-             "-smp", std::to_string(spec.cpus)});
-  add(args, {"-nodefaults", "-no-user-config", "-display", "none", "-vga",
-             spec.screenshot.empty() ? "none" : "std"});
+  add(args, processor_words(spec.accelerator, spec.path.firmware, spec.memory, spec.cpus));
+  add(args, {"-display", "none", "-vga", spec.screenshot.empty() ? "none" : "std"});
   if (spec.path.attachment != Attachment::kNetwork) add(args, {"-nic", "none"});
   add(args, {"-serial", "stdio", "-no-reboot"});
   add(args, {"-chardev", fmt::format("socket,id=qmp,path={},server=on,wait=off", kMonitorSocket), "-mon",
              "chardev=qmp,mode=control"});
-}
-
-void add_firmware(Args& args, const BootSpec& spec, const PreparedFiles& files) {
-  if (!is_uefi(spec.path)) return;
-  if (spec.path.firmware == Firmware::kSecureBoot) {
-    // Only code in system management mode may write the variables: the guest cannot enrol keys behind the
-    // firmware's back.
-    add(args,
-        {"-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"});
-  }
-  add(args,
-      {"-drive",
-       fmt::format("if=pflash,unit=0,format=raw,readonly=on,file={}", option_value(firmware_code(spec))),
-       "-drive", fmt::format("if=pflash,unit=1,format=raw,file={}", option_value(files.variables))});
-}
-
-void add_shared_folder(Args& args, const BootSpec& spec) {
-  if (spec.shared.empty()) return;
-  // Owners and modes that the guest sets are kept as attributes: no file of the guest gets rights on the
-  // host.
-  add(args, {"-fsdev",
-             fmt::format("local,id=shared,security_model=mapped-xattr,path={}", option_value(spec.shared)),
-             "-device", "virtio-9p-pci,fsdev=shared,mount_tag=shared"});
 }
 
 void add_attachment(Args& args, const BootSpec& spec, const PreparedFiles& files) {
@@ -113,15 +58,7 @@ void add_attachment(Args& args, const BootSpec& spec, const PreparedFiles& files
 }  // namespace
 
 std::filesystem::path firmware_code(const BootSpec& spec) {
-  switch (spec.path.firmware) {
-    case Firmware::kUefi:
-      return spec.firmware_folder / "OVMF_CODE_4M.fd";
-    case Firmware::kSecureBoot:
-      return spec.firmware_folder / "OVMF_CODE_4M.secboot.fd";
-    case Firmware::kBios:
-      break;
-  }
-  return {};
+  return firmware_code(spec.path.firmware, spec.firmware_folder);
 }
 
 std::filesystem::path fresh_variables(const BootSpec& spec) {
@@ -131,8 +68,8 @@ std::filesystem::path fresh_variables(const BootSpec& spec) {
 std::vector<std::string> qemu_arguments(const BootSpec& spec, const PreparedFiles& files) {
   Args args;
   add_machine(args, spec);
-  add_firmware(args, spec, files);
-  add_shared_folder(args, spec);
+  add(args, firmware_words(spec.path.firmware, firmware_code(spec), files.variables));
+  if (!spec.shared.empty()) add(args, shared_folder_words("shared", spec.shared));
   add_attachment(args, spec, files);
   return args;
 }

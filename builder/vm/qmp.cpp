@@ -1,20 +1,17 @@
 #include "builder/vm/qmp.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/local_socket.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::vm {
@@ -27,30 +24,14 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kPatience{20};
 constexpr std::size_t kLongestMessage = 1 << 20;
 
-/// A socket's name holds 107 bytes, so a deep folder is reached through its descriptor.
-sockaddr_un address_of(int folder, const std::string& name) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = fmt::format("/proc/self/fd/{}/{}", folder, name);
-  if (path.size() >= sizeof address.sun_path) throw Error(Kind::kInternal, "a socket's name is too long");
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  return address;
-}
-
 }  // namespace
 
 std::optional<Qmp> Qmp::connect(const std::filesystem::path& folder, const std::string& name,
                                 const core::CancelToken& cancel) {
-  const core::Fd directory = core::open_file(folder, O_RDONLY | O_DIRECTORY);
-  const sockaddr_un address = address_of(directory.get(), name);
-  core::Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) throw core::system_error(errno, "cannot create", "a socket");
-  while (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (errno == ENOENT || errno == ECONNREFUSED) return std::nullopt;
-    if (errno != EINTR) throw core::system_error(errno, "cannot reach", "QEMU's monitor");
-  }
+  std::optional<core::Fd> socket = core::connect_local(folder, name);
+  if (!socket) return std::nullopt;
   try {
-    return Qmp(std::move(socket), cancel);
+    return Qmp(*std::move(socket), cancel);
   } catch (const Error& error) {
     if (error.kind() != Kind::kBoot) throw;
     return std::nullopt;  // QEMU listened and ended before it greeted

@@ -72,6 +72,12 @@ MAY_INCLUDE = {
         "artifacts/manifest", "artifacts/codec", "artifacts/blobs", "core"],
     "builder/vm": ["builder/image/trust", "builder/image/bundle", "builder/recipe", "builder/image/disk",
         "builder/machine", "builder/image/boot", "builder/image", "artifacts/manifest", "artifacts/codec", "core"],
+    "builder/machines/registry": ["artifacts/store", "core"],
+    "builder/machines/qemu": ["builder/machines/registry", "builder/vm", "builder/machine", "core"],
+    "builder/machines/control": ["core"],
+    "builder/machines/agent": ["builder/machines/control", "core"],
+    "builder/machines/supervisor": ["builder/machines/control", "builder/machines/qemu", "builder/machines/registry",
+        "builder/vm", "builder/machine", "artifacts/store", "core"],
     "builder/inspect": ["builder/vm", "builder/formats", "builder/guest", "builder/image/disk", "builder/machine",
         "builder/image/boot", "builder/image/fs", "artifacts/tar", "artifacts/check", "artifacts/manifest",
         "artifacts/codec", "core"],
@@ -120,6 +126,9 @@ OWNERS = {
 
 # The commands about trust, and what they share with all other commands.
 MAY_INCLUDE["builder/cli"].append("builder/cli/trust")
+# Those about machines alone.
+MACHINES = [f"builder/machines/{room}" for room in ("supervisor", "agent", "control", "qemu", "registry")]
+MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "builder/cli"]
 MAY_INCLUDE["builder/cli/trust"] = [*MAY_INCLUDE["builder/cli"], "builder/cli", "builder/fetch/http"]
 
 INCLUDE = re.compile(r'^\s*#include\s*[<"]([^>"]+)[>"]')

@@ -1,0 +1,221 @@
+#include "builder/cli/vm/machine_options.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "artifacts/store/clones.hpp"
+#include "artifacts/store/release_reference.hpp"
+#include "builder/cli/store_arguments.hpp"
+#include "builder/cli/trust/keys.hpp"
+#include "builder/cli/trust/trusted_release.hpp"
+#include "builder/image/disk/qcow2_overlay.hpp"
+#include "builder/machine/tools.hpp"
+#include "builder/machines/qemu/machine_words.hpp"
+#include "builder/machines/qemu/ports.hpp"
+#include "builder/vm/claimed_paths.hpp"
+#include "core/bytes.hpp"
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "core/random.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+using core::Error;
+using core::Kind;
+using machines::Settings;
+namespace fs = std::filesystem;
+
+constexpr core::Bytes kLeastMemory = core::mib(256);
+constexpr const char* kIsoDiskSize = "8G";
+
+/// The first three bytes are QEMU's own.
+std::string new_mac() {
+  std::array<std::uint8_t, 3> random{};
+  core::random_bytes(random);
+  return fmt::format("52:54:00:{:02x}:{:02x}:{:02x}", random[0], random[1], random[2]);
+}
+
+Settings settings_from(const MachineOptions& options) {
+  Settings settings;
+  settings.disposable = options.name.empty();
+  settings.name = settings.disposable ? "disposable-" + core::random_hex(4) : options.name;
+  machines::check_machine_name(settings.name);
+  settings.created = core::iso_time(core::system_clock().now());
+  settings.cpus = std::max(options.cpus, 1U);
+  settings.memory = options.memory.empty() ? kLeastMemory.value : core::Bytes::parse(options.memory).value;
+  settings.firmware = options.firmware;
+  settings.network = options.network;
+  settings.graphics = options.graphics;
+  settings.restart = options.restart;
+  settings.mac = new_mac();
+  for (const std::string& text : options.forwards) {
+    const machines::Forward forward = machines::parse_forward(text);
+    const auto clashes = [&](const machines::Forward& other) {
+      return other.address == forward.address && other.host_port == forward.host_port &&
+             other.protocol == forward.protocol;
+    };
+    if (std::any_of(settings.forwards.begin(), settings.forwards.end(), clashes))
+      throw Error(Kind::kUsage, "--forward names a port of this host twice: " + forward.text());
+    settings.forwards.push_back(forward);
+  }
+  if (settings.network == "none" && !settings.forwards.empty())
+    throw Error(Kind::kUsage, "--forward needs a network");
+  if (settings.network == "user") settings.ssh_port = machines::free_port();
+  for (const std::string& text : options.shares)
+    settings.shares.push_back(machines::parse_share(text, settings.shares.size()));
+  if (settings.firmware == "secure-boot" && options.source.empty())
+    throw Error(Kind::kUsage, "--firmware secure-boot goes with a release");
+  return settings;
+}
+
+bool has_package(const artifacts::Manifest& manifest, std::string_view name) {
+  return std::any_of(manifest.packages.begin(), manifest.packages.end(),
+                     [&](const artifacts::ManifestPackage& package) { return package.name == name; });
+}
+
+/// What the manifest says is inside, and needs.
+void apply_manifest(Settings& settings, const artifacts::Manifest& manifest, const MachineOptions& options) {
+  settings.known = true;
+  settings.agent = has_package(manifest, "qemu-guest-agent");
+  settings.ssh = has_package(manifest, "openssh-server") || has_package(manifest, "dropbear");
+  settings.expect = manifest.boot_expect;
+  if (options.cpus == 0) settings.cpus = std::max(manifest.required_cpus, 1U);
+  if (options.memory.empty())
+    settings.memory = std::max(manifest.required_memory.value, kLeastMemory.value) >> 20 << 20;
+}
+
+void run_qemu_img(const Context& context, std::vector<std::string> words) {
+  core::Command command;
+  command.program = machine::require_program("qemu-img").native();
+  command.args = std::move(words);
+  context.processes.check(command, context.cancel, Kind::kImage);
+}
+
+void stand_on_release(const Context& context, const fs::path& root, const MachineOptions& options,
+                      Settings& settings) {
+  const artifacts::Store store = open_store(context);
+  const artifacts::ReleaseLocation location = artifacts::find_release_in_place(store, options.source);
+  const TrustedRelease release = find_trusted(context, location.reference(), options.public_keys);
+  artifacts::CloneRequest request;
+  request.line = location.line;
+  request.version = location.version;
+  request.name = settings.name;
+  request.folder = root;
+  request.make_overlay = [&](const fs::path& target, const std::string& backing, const std::string& format) {
+    image::make_overlay(target, backing, format, context.processes, context.cancel);
+  };
+  request.change.cancel = context.cancel;
+  request.change.signature = trusting(options.public_keys);
+  const artifacts::CloneResult result = artifacts::make_clone(store, request);
+  for (const std::string& warning : result.warnings) context.progress.warn(warning);
+  if (result.existed) throw Error(Kind::kUsage, "there is a machine " + settings.name + " already");
+  settings.origin = {"release", fs::canonical(store.root()), location.line, location.version, {}, {}};
+  settings.origin.file = fs::canonical(location.directory) / result.clone.backing;
+  settings.origin.format = result.clone.backing.ends_with(".qcow2") ? "qcow2" : "raw";
+  apply_manifest(settings, release.manifest.manifest(), options);
+}
+
+void stand_on_file(const Context& context, const fs::path& folder, const fs::path& file,
+                   const std::string& format, Settings& settings) {
+  context.progress.warn(core::escaped(file.native()) + " is no release: nobody vouches for it");
+  settings.origin = {"file", {}, {}, {}, fs::canonical(file), format};
+  if (::mkdir(folder.c_str(), 0700) != 0) throw core::system_error(errno, "cannot create", folder.native());
+  const fs::path disk = folder / machines::kDiskFile;
+  if (format == "iso") {
+    run_qemu_img(context, {"create", "-q", "-f", "qcow2", disk.native(), kIsoDiskSize});
+  } else {
+    image::make_overlay(disk, settings.origin.file, format, context.processes, context.cancel);
+  }
+}
+
+/// Format of an image file that is in no release; nothing when the text names no such file.
+std::optional<std::string> format_of_file(const Context& context, const std::string& text) {
+  std::error_code error;
+  if (text.find('/') == std::string::npos || !fs::is_regular_file(text, error)) return std::nullopt;
+  try {
+    artifacts::find_release_in_place(open_store(context), text);
+    return std::nullopt;
+  } catch (const Error& fault) {
+    if (fault.kind() != Kind::kUsage && fault.kind() != Kind::kStore) throw;
+  }
+  const std::string format = vm::detect_format(text);
+  if (format != "qcow2" && format != "raw" && format != "iso")
+    throw Error(Kind::kUsage, fmt::format("{} is of the format {}, and a machine stands on qcow2, raw or iso",
+                                          core::escaped(text), format));
+  return format;
+}
+
+void make_folder(const Context& context, const fs::path& root, const MachineOptions& options,
+                 Settings& settings) {
+  const fs::path folder = root / settings.name;
+  if (!options.iso.empty()) {
+    if (vm::detect_format(options.iso) != "iso")
+      throw Error(Kind::kUsage, options.iso.native() + " is no ISO image");
+    stand_on_file(context, folder, options.iso, "iso", settings);
+  } else if (const auto format = format_of_file(context, options.source)) {
+    stand_on_file(context, folder, options.source, *format, settings);
+  } else {
+    stand_on_release(context, root, options, settings);
+  }
+}
+
+}  // namespace
+
+void declare_machine_options(OptionSet& set, MachineOptions& options) {
+  set.option("--cpus", options.cpus, "processors [what the release needs]").between(1, 255);
+  set.option("--memory", options.memory, "such as 512M [what the release needs, at least 256M]");
+  set.option("--disk-size", options.disk_size, "make the machine's disk that large, such as 20G");
+  set.option("--forward", options.forwards,
+             "lead a port of this host into the machine: [ADDRESS:]PORT:PORT[/udp]; repeatable");
+  set.option("--share", options.shares,
+             "show a folder to the machine by 9p as \"shared\", \"shared1\", ...: DIR[:ro]; repeatable");
+  set.option("--network", options.network, "user (leads out, nothing leads in but --forward) or none")
+      .one_of({"user", "none"})
+      .show_default();
+  set.option("--firmware", options.firmware, "bios, uefi or secure-boot")
+      .one_of({"bios", "uefi", "secure-boot"})
+      .show_default();
+  set.flag("--graphics", options.graphics, "give it a screen, for vm screenshot");
+  set.option("--restart", options.restart, "start it again when it fails: never or on-failure")
+      .one_of({"never", "on-failure"})
+      .show_default();
+  set.option("--from-iso", options.iso,
+             "start this ISO image beside an empty disk of 8G, in place of a release");
+  set.option("--public-key", options.public_keys,
+             "a .pub file or key line to trust besides yours; repeatable");
+}
+
+Settings make_machine(const Context& context, const machines::Registry& registry,
+                      const MachineOptions& options) {
+  if (options.source.empty() == options.iso.empty())
+    throw Error(Kind::kUsage, "a machine is made from a release, or with --from-iso from an ISO image");
+  registry.make_root();
+  const fs::path root = fs::canonical(registry.root());
+  Settings settings = settings_from(options);
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(root / settings.name, error))) {
+    throw Error(Kind::kUsage, "there is a machine " + settings.name + " already")
+        .hint(fmt::format("imgforge vm start {0}, or imgforge vm remove {0}", settings.name));
+  }
+  make_folder(context, root, options, settings);
+  try {
+    if (!options.disk_size.empty()) {
+      run_qemu_img(context,
+                   {"resize", "-q", "-f", "qcow2", (root / settings.name / machines::kDiskFile).native(),
+                    std::to_string(core::Bytes::parse(options.disk_size).value)});
+    }
+    registry.save(settings);
+  } catch (const Error&) {
+    registry.remove(settings.name, {});
+    throw;
+  }
+  return settings;
+}
+
+}  // namespace imgforge::cli

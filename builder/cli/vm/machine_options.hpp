@@ -1,0 +1,37 @@
+// Options of `vm run` about the machine itself, and the making of it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "builder/cli/vm/vm.hpp"
+#include "builder/machines/registry/settings.hpp"
+
+namespace imgforge::cli {
+
+struct MachineOptions {
+  std::string source;  ///< a release, or a disk image
+  std::filesystem::path iso;
+  std::string name;  ///< empty: disposable
+  unsigned cpus = 0;
+  std::string memory;
+  std::string disk_size;
+  std::vector<std::string> forwards;
+  std::vector<std::string> shares;
+  std::string network = "user";
+  std::string firmware = "bios";
+  bool graphics = false;
+  std::string restart = "never";
+  std::vector<std::string> public_keys;
+};
+
+/// Declares all but the source and the name.
+void declare_machine_options(OptionSet& set, MachineOptions& options);
+
+/// Makes the machine: verifies the release first. What is not verified is warned of. Nothing is left when it
+/// fails. Throws kUsage when there is one of that name.
+machines::Settings make_machine(const Context& context, const machines::Registry& registry,
+                                const MachineOptions& options);
+
+}  // namespace imgforge::cli

@@ -1,0 +1,48 @@
+#include <fmt/format.h>
+
+#include "builder/cli/vm/start_machine.hpp"
+#include "builder/cli/vm/stop.hpp"
+#include "builder/cli/vm/vm.hpp"
+#include "builder/machines/registry/machine_lock.hpp"
+#include "core/error.hpp"
+#include "core/json.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+struct Arguments {
+  std::string name;
+  StartOptions start;
+  StopOptions stop;
+};
+
+int start(Context& context, const Arguments& arguments) {
+  const machines::Registry registry = machine_registry();
+  print_start(context, start_and_follow(context, registry, registry.load(arguments.name), arguments.start));
+  return 0;
+}
+
+int restart(Context& context, const Arguments& arguments) {
+  const machines::Registry registry = machine_registry();
+  const machines::Settings settings = registry.load(arguments.name);
+  stop_machine(context, registry, arguments.name, arguments.stop);
+  print_start(context, start_and_follow(context, registry, settings, arguments.start));
+  return 0;
+}
+
+}  // namespace
+
+void declare_vm_start(OptionSet& vm) {
+  auto arguments = std::make_shared<Arguments>();
+  OptionSet& starting = vm.command("start", "start a machine that stopped");
+  declare_machine(starting, arguments->name);
+  declare_start_options(starting, arguments->start);
+  starting.set_runner([arguments](Context& context) { return start(context, *arguments); });
+  OptionSet& restarting = vm.command("restart", "stop a machine and start it again");
+  declare_machine(restarting, arguments->name);
+  declare_stop_options(restarting, arguments->stop);
+  declare_start_options(restarting, arguments->start);
+  restarting.set_runner([arguments](Context& context) { return restart(context, *arguments); });
+}
+
+}  // namespace imgforge::cli

@@ -1,0 +1,21 @@
+// Stopping a machine.
+#pragma once
+
+#include <string>
+
+#include "builder/cli/vm/vm.hpp"
+
+namespace imgforge::cli {
+
+struct StopOptions {
+  bool kill = false;
+  unsigned patience = 90;  ///< seconds
+};
+void declare_stop_options(OptionSet& set, StopOptions& options);
+
+/// Asks the machine to shut down (by its agent, else its power button) and waits until it has; or ends it at
+/// once, whatever is left of it. False when it did not run. Throws kTimeout when it does not shut down.
+bool stop_machine(const Context& context, const machines::Registry& registry, const std::string& name,
+                  const StopOptions& options);
+
+}  // namespace imgforge::cli

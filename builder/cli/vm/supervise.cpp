@@ -1,0 +1,66 @@
+#include "builder/machines/supervisor/supervise.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "builder/cli/vm/vm.hpp"
+#include "builder/machine/accelerator.hpp"
+#include "core/error.hpp"
+#include "core/fd.hpp"
+#include "core/json.hpp"
+
+namespace imgforge::cli {
+namespace {
+
+struct Arguments {
+  std::string name;
+  bool report = false;
+};
+
+/// Says one line to whoever started this process, who then goes on without it.
+void report(std::string_view line) {
+  print(line);
+  const core::Fd nothing = core::open_file("/dev/null", O_RDWR);
+  ::dup2(nothing.get(), STDOUT_FILENO);
+}
+
+int supervise(Context& context, const Arguments& arguments) {
+  const machines::Registry registry = machine_registry();
+  bool started = false;
+  try {
+    const machine::AcceleratorVerdict accelerator =
+        machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel);
+    const machines::Ending ending =
+        machines::supervise({registry, arguments.name, accelerator, context.processes, context.cancel, [&] {
+                               started = true;
+                               if (arguments.report) report("{\"started\":true}\n");
+                             }});
+    const machines::Entry entry = registry.find(arguments.name);
+    if (entry.settings && entry.settings->disposable) {
+      for (const std::string& warning : registry.remove(arguments.name, {})) context.progress.warn(warning);
+    }
+    if (ending.failed)
+      throw core::Error(core::Kind::kBoot, fmt::format("{}: {}", arguments.name, ending.how));
+    if (!arguments.report) print(fmt::format("{}: {}\n", arguments.name, ending.how));
+    return 0;
+  } catch (const core::Error& error) {
+    if (arguments.report && !started) report(render_error_json(error));
+    throw;
+  }
+}
+
+}  // namespace
+
+void declare_vm_supervise(OptionSet& vm) {
+  auto arguments = std::make_shared<Arguments>();
+  OptionSet& set = vm.command("supervise", "run a machine in the foreground, for service managers");
+  declare_machine(set, arguments->name);
+  set.flag("--report", arguments->report, "say in one line of JSON whether it started, and nothing more");
+  set.set_footer(
+      "SIGTERM shuts the machine down; a second one ends it.\n"
+      "Example: imgforge vm supervise project");
+  set.set_runner([arguments](Context& context) { return supervise(context, *arguments); });
+}
+
+}  // namespace imgforge::cli

@@ -1,0 +1,132 @@
+// What a machine is: the one file `machine.json` of its folder. It is read strictly, as it may be damaged: a
+// member that is unknown or missing, or a value that no machine can have, is a refusal.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace imgforge::machines {
+
+/// A port of the host that leads into the machine.
+struct Forward {
+  std::string address = "127.0.0.1";  ///< IPv4, of the host
+  std::uint16_t host_port = 0;
+  std::uint16_t guest_port = 0;
+  std::string protocol = "tcp";  ///< or "udp"
+  bool operator==(const Forward&) const = default;
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("address", self.address);
+    visit("host_port", self.host_port);
+    visit("guest_port", self.guest_port);
+    visit("protocol", self.protocol);
+  }
+  /// "127.0.0.1:8080:80/udp"; "/tcp" is left out.
+  std::string text() const;
+};
+
+/// Reads [ADDRESS:]HOST_PORT:GUEST_PORT[/tcp|/udp]. Throws kUsage.
+Forward parse_forward(std::string_view text);
+
+/// A folder of the host that the machine sees by 9p.
+struct Share {
+  std::string folder;  ///< absolute
+  std::string tag;     ///< 9p mount tag
+  bool read_only = false;
+  bool operator==(const Share&) const = default;
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("folder", self.folder);
+    visit("tag", self.tag);
+    visit("read_only", self.read_only);
+  }
+};
+
+/// Reads DIR[:ro]; the `index`-th one gets the tag "shared", "shared1", ... Throws kUsage when there is no
+/// such folder.
+Share parse_share(std::string_view text, std::size_t index);
+
+/// What the disk stands on.
+struct Origin {
+  std::string kind;  ///< "release", verified before the machine was made, or "file", which nobody vouched for
+  std::string store;    ///< of a release: the output folder, absolute
+  std::string line;     ///< likewise
+  std::string version;  ///< likewise
+  std::string file;     ///< absolute
+  std::string format;   ///< "qcow2", "raw", "iso"
+  bool operator==(const Origin&) const = default;
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("kind", self.kind);
+    visit("store", self.store);
+    visit("line", self.line);
+    visit("version", self.version);
+    visit("file", self.file);
+    visit("format", self.format);
+  }
+  bool is_release() const { return kind == "release"; }
+  /// "kodeimage@v20261120", or the file's name.
+  std::string text() const;
+};
+
+struct Settings {
+  unsigned schema = 1;
+  std::string name;
+  std::string created;      ///< "2026-11-20T01:02:03Z"
+  bool disposable = false;  ///< its folder goes when it ends
+  Origin origin;
+  unsigned cpus = 1;
+  std::uint64_t memory = 256U << 20;  ///< bytes
+  std::string firmware = "bios";      ///< "uefi", "secure-boot"
+  std::string network = "user";       ///< "none"
+  bool graphics = false;
+  std::string mac;             ///< of the network card
+  std::uint16_t ssh_port = 0;  ///< of 127.0.0.1, leads to port 22; 0: none
+  std::vector<Forward> forwards;
+  std::vector<Share> shares;
+  bool known = false;               ///< a manifest says what is inside
+  bool agent = false;               ///< inside: the QEMU guest agent
+  bool ssh = false;                 ///< inside: a server of SSH
+  std::vector<std::string> expect;  ///< patterns of the console, in order: ready
+  bool autostart = false;
+  std::string restart = "never";  ///< "on-failure"
+  bool operator==(const Settings&) const = default;
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("schema", self.schema);
+    visit("name", self.name);
+    visit("created", self.created);
+    visit("disposable", self.disposable);
+    visit("origin", self.origin);
+    visit("cpus", self.cpus);
+    visit("memory", self.memory);
+    visit("firmware", self.firmware);
+    visit("network", self.network);
+    visit("graphics", self.graphics);
+    visit("mac", self.mac);
+    visit("ssh_port", self.ssh_port);
+    visit("forwards", self.forwards);
+    visit("shares", self.shares);
+    visit("known", self.known);
+    visit("agent", self.agent);
+    visit("ssh", self.ssh);
+    visit("expect", self.expect);
+    visit("autostart", self.autostart);
+    visit("restart", self.restart);
+  }
+  /// Whether the agent is worth waiting for: it is inside, or nobody knows.
+  bool may_have_agent() const { return agent || !known; }
+  bool may_have_ssh() const { return (ssh || !known) && ssh_port != 0; }
+};
+
+/// Throws kUsage for what cannot be the name of a machine: letters, digits, '.', '_', '+', '-', at most 63,
+/// beginning with a letter or digit.
+void check_machine_name(std::string_view name);
+
+std::string print_settings(const Settings& settings);
+/// Throws kIntegrity.
+Settings parse_settings(std::string_view text);
+
+}  // namespace imgforge::machines

@@ -1,0 +1,38 @@
+#include "builder/machines/supervisor/console_log.hpp"
+
+#include <fcntl.h>
+
+#include <utility>
+
+#include "core/error.hpp"
+
+namespace imgforge::machines {
+
+ConsoleLog::ConsoleLog(std::filesystem::path folder, std::uint64_t largest)
+    : folder_(std::move(folder)), largest_(largest) {
+  open();
+}
+
+void ConsoleLog::open() {
+  const std::filesystem::path path = folder_ / kConsoleLog;
+  file_ = core::open_file(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
+  size_ = core::file_size(file_.get(), path.native());
+}
+
+void ConsoleLog::take(std::string_view raw) noexcept {
+  try {
+    recent_ += raw;
+    if (recent_.size() > kConsoleKept) recent_.erase(0, recent_.size() - kConsoleKept);
+    if (!file_) return;
+    if (size_ + raw.size() > largest_) {
+      std::filesystem::rename(folder_ / kConsoleLog, folder_ / (std::string(kConsoleLog) + ".1"));
+      open();
+    }
+    core::write_all(file_.get(), raw, kConsoleLog);
+    size_ += raw.size();
+  } catch (const std::exception&) {
+    file_.reset();
+  }
+}
+
+}  // namespace imgforge::machines

@@ -1,0 +1,101 @@
+#include "builder/machines/supervisor/supervise.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "artifacts/store/clones.hpp"
+#include "builder/machine/tools.hpp"
+#include "builder/machines/qemu/machine_words.hpp"
+#include "builder/machines/qemu/ports.hpp"
+#include "builder/machines/registry/machine_lock.hpp"
+#include "core/atomic_file.hpp"
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "core/json.hpp"
+
+namespace imgforge::machines {
+namespace {
+
+using core::Error;
+using core::Kind;
+using std::chrono::milliseconds;
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kPatience{10};
+constexpr const char* kFirmwareFolder = "/usr/share/OVMF";
+constexpr unsigned kMostRestarts = 5;
+
+/// The variables of UEFI, made at the first start. qcow2, so that snapshots take them too.
+void make_variables(const Start& start, core::ProcessRunner& processes, const core::CancelToken& cancel) {
+  const fs::path variables = start.folder / kVariablesFile;
+  if (start.firmware_code.empty() || fs::exists(variables)) return;
+  const fs::path fresh =
+      machine::require_file((fs::path(kFirmwareFolder) / "OVMF_VARS_4M.fd").native(), "ovmf");
+  const fs::path unfinished = start.folder / "variables.new";
+  core::Command command;
+  command.program = machine::require_program("qemu-img").native();
+  command.args = {"convert", "-q", "-f", "raw", "-O", "qcow2", fresh.native(), unfinished.native()};
+  processes.check(command, cancel, Kind::kMachine);
+  fs::rename(unfinished, variables);
+}
+
+Start prepare(const Supervision& supervision, Settings settings, const fs::path& folder) {
+  if (settings.ssh_port != 0 && !is_free({"127.0.0.1", settings.ssh_port, 22, "tcp"})) {
+    settings.ssh_port = free_port();
+    supervision.registry.save(settings);
+  }
+  Start start{std::move(settings), folder, supervision.accelerator, {}, {}};
+  start.qemu = machine::require_program("qemu-system-x86_64");
+  start.firmware_code = vm::firmware_code(firmware_of(start.settings), kFirmwareFolder);
+  if (!start.firmware_code.empty()) machine::require_file(start.firmware_code.native(), "ovmf");
+  make_variables(start, supervision.processes, supervision.cancel);
+  if (!fs::exists(start.settings.origin.file)) {
+    throw Error(Kind::kStore, fmt::format("{} is gone, and the machine {} stands on it",
+                                          start.settings.origin.file, start.settings.name));
+  }
+  return start;
+}
+
+void note_last(const fs::path& folder, const Ending& ending) {
+  core::write_file_atomically(folder / kLastFile,
+                              core::print_json({{"schema", 1},
+                                                {"when", core::iso_time(core::system_clock().now())},
+                                                {"how", ending.how},
+                                                {"failed", ending.failed}}),
+                              0600);
+}
+
+}  // namespace
+
+Ending supervise(const Supervision& supervision) {
+  const fs::path folder = fs::canonical(supervision.registry.find(supervision.name).folder);
+  MachineLock lock(folder);
+  lock.decide(kPatience, supervision.cancel);
+  lock.run();
+  Settings settings = supervision.registry.load(supervision.name);
+  // The QEMU of a process that was killed this moment is about to end.
+  for (int i = 0; artifacts::is_open_in_qemu(folder / kDiskFile); ++i) {
+    if (i == 1000) throw Error(Kind::kLocked, (folder / kDiskFile).native() + " is open in another program");
+    ::usleep(10000);
+  }
+  const bool again = settings.restart == "on-failure";
+  const bool disposable = settings.disposable;
+  const Start start = prepare(supervision, std::move(settings), folder);
+  Ending ending;
+  for (unsigned tries = 0; tries <= kMostRestarts; ++tries) {
+    Supervisor supervisor(start);
+    if (tries == 0) {
+      lock.let_others();
+      supervision.started();
+    }
+    ending = supervisor.run();
+    if (!ending.failed || !again) break;
+    ::sleep(1U << std::min(tries, 5U));
+  }
+  if (!disposable) note_last(folder, ending);
+  return ending;
+}
+
+}  // namespace imgforge::machines

@@ -1,0 +1,44 @@
+// The one process of a running machine. It starts QEMU, which dies with it, holds QEMU's monitor, the serial
+// console and the channel of the guest's agent, and serves the control socket. It has one thread and waits
+// for nothing but the next thing to happen.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "builder/machine/accelerator.hpp"
+#include "builder/machines/registry/settings.hpp"
+
+namespace imgforge::machines {
+
+/// What a machine is started with.
+struct Start {
+  Settings settings;
+  std::filesystem::path folder;
+  machine::AcceleratorVerdict accelerator;
+  std::filesystem::path qemu;           ///< program
+  std::filesystem::path firmware_code;  ///< of UEFI; empty for BIOS
+};
+
+/// How a machine ended.
+struct Ending {
+  std::string how;      ///< for people: "the guest shut down"
+  bool failed = false;  ///< nobody asked for it
+};
+
+class Supervisor {
+ public:
+  /// Starts QEMU. Throws kBoot, quoting QEMU, when it does not come up, kMachine when a port is taken.
+  explicit Supervisor(const Start& start);
+  ~Supervisor();
+  /// Serves until the machine ends.
+  Ending run();
+
+ private:
+  class Loop;
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace imgforge::machines

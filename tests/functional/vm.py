@@ -1,0 +1,433 @@
+#!/usr/bin/env python3
+"""Machines: releases that run, are reached, are killed at any moment, and what is true afterwards."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import agent_package  # noqa: E402
+from apk_repository import Repository  # noqa: E402
+from harness import NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, FreshCase, Mirror, generic_kernel, main, wait_for  # noqa: E402
+
+
+def is_alive(pid):
+    """Whether a process runs; one that ended and was not waited for does not."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+class MachineCase:
+    """What tests of machines share."""
+
+    @property
+    def machines(self):
+        return self.home / ".local" / "state" / "imgforge" / "machines"
+
+    def vm(self, *words, **options):
+        return self.ok("vm", *words, **options)
+
+    def vm_fails(self, code, *words, **options):
+        return self.fails(code, "vm", *words, **options)
+
+    def start_vm(self, *words, **options):
+        """The command, still running."""
+        process = subprocess.Popen([PROGRAM, "--output-dir", self.out, "vm", *map(str, words)], env=self.environment(),
+                                   stdin=options.pop("stdin", subprocess.DEVNULL), stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, **options)
+        self.addCleanup(self.end, process)
+        return process
+
+    @staticmethod
+    def end(process):
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+    def state(self, name):
+        rows = json.loads(self.vm("list", "--json").stdout)["machines"]
+        return next((row["state"] for row in rows if row["name"] == name), None)
+
+    def status(self, name):
+        return json.loads(self.vm("show", name, "--json").stdout)["status"]
+
+    def assert_stopped_and_whole(self, name):
+        """It is said to be stopped, no process of it is there, and its disk is good."""
+        self.assertEqual(self.state(name), "stopped")
+        subprocess.run(["qemu-img", "check", "-q", self.machines / name / "disk.qcow2"], check=True)
+
+    def remove_all(self):
+        for folder in self.machines.glob("*") if self.machines.exists() else []:
+            self.run_imgforge("vm", "remove", folder.name, "--kill")
+
+
+class Blank(MachineCase, FreshCase):
+    """Machines whose disk is empty: all that does not need a system inside."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.remove_all)
+        self.disk = self.scratch / "blank.qcow2"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", self.disk, "64M"], check=True)
+
+    def run_blank(self, name, *words, **options):
+        return self.vm("run", self.disk, "--name", name, "--for", "process", *words, **options)
+
+    def test_a_machine_from_a_file_is_said_to_be_unverified_and_leaves_the_file_alone(self):
+        before = self.disk.read_bytes()
+        self.assertIn("nobody vouches for it", self.run_blank("a").stderr)
+        self.assertEqual(self.state("a"), "running")
+        shown = json.loads(self.vm("show", "a", "--json").stdout)
+        self.assertEqual(shown["settings"]["origin"]["kind"], "file")
+        self.assertFalse(json.loads(self.vm("list", "--json").stdout)["machines"][0]["verified"])
+        self.vm("wait", "a", "--for", "firmware")
+        wait_for(lambda: "No bootable device" in self.vm("logs", "a").stdout, "the firmware says nothing")
+        self.vm("stop", "a", "--kill")
+        self.assert_stopped_and_whole("a")
+        self.assertEqual(json.loads(self.vm("show", "a", "--json").stdout)["last"]["how"], "stopped")
+        self.vm("remove", "a")
+        self.assertFalse((self.machines / "a").exists())
+        self.assertEqual(self.disk.read_bytes(), before)
+
+    def test_what_cannot_be_is_refused_and_leaves_nothing(self):
+        for words, says in ((["--forward", "80"], "forwards no port"), (["--share", "/nonexistent"], "no folder"),
+                            (["--memory", "10Q"], ""), (["--cpus", "0"], ""),
+                            (["--network", "none", "--forward", "80:80"], "needs a network"),
+                            (["--forward", "80:80", "--forward", "80:81"], "twice")):
+            self.vm_fails(2, "run", self.disk, "--name", "a", *words, says=says)
+        self.vm_fails(2, "run", self.disk, "--name", "../x", says="cannot be the name")
+        self.vm_fails(2, "run", says="made from a release")
+        self.vm_fails(1, "run", self.scratch / "none.qcow2", "--name", "a")
+        self.vm_fails(2, "start", "a", says="there is no machine")
+        self.assertEqual(list(self.machines.glob("*")) if self.machines.exists() else [], [])
+
+    def test_a_port_that_is_taken_names_who_wants_it(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            self.vm_fails(4, "run", self.disk, "--name", "web", "--forward", f"{port}:80",
+                          says=["the machine web wants tcp port", str(port)])
+        self.assertIsNone(self.state("web"), "a machine that never ran stays behind")
+        self.run_blank("web", "--forward", f"{port}:80")
+        self.vm_fails(4, "run", self.disk, "--name", "other", "--forward", f"{port}:80", says="the machine other wants")
+        self.assertEqual(self.state("web"), "running")
+
+    def test_of_two_starts_one_starts(self):
+        self.run_blank("a")
+        self.vm("stop", "a", "--kill")
+        for _ in range(5):
+            starts = [self.start_vm("start", "a", "--for", "process") for _ in range(4)]
+            codes = [process.wait(timeout=60) for process in starts]
+            self.assertEqual(codes.count(0), 1, [process.stderr.read() for process in starts])
+            self.assertEqual(self.state("a"), "running")
+            self.vm("stop", "a", "--kill")
+        self.assert_stopped_and_whole("a")
+
+    def test_whoever_is_killed_the_state_is_true(self):
+        self.run_blank("a")
+        for round in range(30):
+            status = self.status("a")
+            victim = status["qemu_pid"] if round % 2 else status["pid"]
+            time.sleep(round % 5 * 0.01)
+            os.kill(victim, signal.SIGKILL)
+            wait_for(lambda: not is_alive(status["qemu_pid"]) and not is_alive(status["pid"]), "a process is left", 20)
+            self.assert_stopped_and_whole("a")
+            if victim == status["qemu_pid"]:
+                self.assertIn("SIGKILL", json.loads(self.vm("show", "a", "--json").stdout)["last"]["how"])
+            self.vm("start", "a", "--for", "process")
+
+    def test_whenever_a_start_is_killed_it_can_be_done_again(self):
+        self.run_blank("a")
+        self.vm("stop", "a", "--kill")
+        for step in range(20):
+            process = self.start_vm("start", "a", "--for", "process")
+            time.sleep(step * 0.004)
+            process.kill()
+            process.communicate()
+            self.vm("stop", "a", "--kill")
+            self.vm("stop", "a", "--kill")  # what the killed command had started may have come up meanwhile
+            wait_for(lambda: self.run_imgforge("vm", "start", "a", "--for", "process").returncode == 0, "it does not start", 20)
+            self.vm("stop", "a", "--kill")
+            self.assert_stopped_and_whole("a")
+
+    def test_whenever_making_or_removing_is_killed_the_rest_can_be_removed(self):
+        for step in range(20):
+            process = self.start_vm("run", self.disk, "--name", "a", "--for", "process")
+            time.sleep(step * 0.005)
+            process.kill()
+            process.communicate()
+            if self.state("a") is None:
+                continue
+            process = self.start_vm("remove", "a", "--kill")
+            time.sleep(step * 0.002)
+            process.kill()
+            process.communicate()
+            if self.state("a") is not None:
+                self.vm("remove", "a", "--kill")
+            self.assertIsNone(self.state("a"))
+            self.assertFalse((self.machines / "a").exists())
+
+    def test_a_machine_that_is_restarted_on_failure_comes_back(self):
+        self.run_blank("a", "--restart", "on-failure")
+        status = self.status("a")
+        os.kill(status["qemu_pid"], signal.SIGKILL)
+        again = wait_for(lambda: (now := self.status("a")) and now["qemu_pid"] != status["qemu_pid"] and now, "it stays down", 20)
+        self.assertEqual(again["pid"], status["pid"])
+        self.vm("stop", "a", "--kill")
+        self.assert_stopped_and_whole("a")
+
+    def test_damaged_settings_are_told_and_the_machine_can_be_stopped_and_removed(self):
+        for damage in (b"", b"{", b"\xff\xfe", b"[]", b'{"schema": 2}', None):
+            self.run_blank("a")
+            status = self.status("a")
+            settings = self.machines / "a" / "machine.json"
+            if damage is None:
+                settings.unlink()
+            else:
+                settings.write_bytes(damage)
+            self.assertEqual(self.state("a"), "running")
+            self.vm_fails(3, "show", "a", says="damaged")
+            self.vm("stop", "a", "--kill")
+            self.assertFalse(is_alive(status["qemu_pid"]))
+            self.assertEqual(self.state("a"), "damaged")
+            self.vm_fails(3, "start", "a", says="imgforge vm remove a")
+            self.vm("remove", "a")
+            self.assertFalse((self.machines / "a").exists())
+
+    def test_the_process_without_its_socket_is_stopped(self):
+        self.run_blank("a")
+        status = self.status("a")
+        (self.machines / "a" / "control.sock").unlink()
+        self.assertEqual(self.state("a"), "running")
+        self.vm_fails(1, "remove", "a", says="the machine a runs")
+        os.kill(status["pid"], signal.SIGSTOP)  # it does not answer either
+        self.vm("stop", "a", "--kill")
+        wait_for(lambda: not is_alive(status["qemu_pid"]), "QEMU is left")
+        self.assert_stopped_and_whole("a")
+
+    def test_snapshots_of_a_stopped_and_of_a_running_machine(self):
+        self.run_blank("a", "--firmware", "uefi")
+        self.vm("snapshot", "create", "a", "live")
+        self.vm_fails(2, "snapshot", "create", "a", "live", says="already")
+        self.vm("snapshot", "restore", "a", "live")
+        self.assertEqual(self.state("a"), "running")
+        self.vm("stop", "a", "--kill")
+        self.vm("snapshot", "create", "a", "cold")
+        rows = {row["name"]: row["memory"] for row in json.loads(self.vm("snapshot", "list", "a", "--json").stdout)["snapshots"]}
+        self.assertGreater(rows["live"], 0)
+        self.assertEqual(rows["cold"], 0)
+        self.vm("start", "a", "--for", "process")
+        self.vm_fails(2, "snapshot", "restore", "a", "cold", says="stopped machine")
+        self.vm_fails(2, "snapshot", "restore", "a", "none", says="no snapshot")
+        self.vm_fails(2, "snapshot", "create", "a", "../x", says="cannot be the name")
+        self.vm("snapshot", "remove", "a", "live")
+        self.vm("stop", "a", "--kill")
+        self.vm("snapshot", "restore", "a", "cold")
+        self.assert_stopped_and_whole("a")
+
+    def test_no_snapshot_of_a_running_machine_that_shares_a_folder(self):
+        self.run_blank("a", "--share", f"{self.scratch}:ro")
+        self.vm_fails(2, "snapshot", "create", "a", "s", says="shares a folder")
+        self.vm("stop", "a", "--kill")
+        self.vm("snapshot", "create", "a", "s")
+
+    def test_a_screen_and_other_sizes(self):
+        self.run_blank("a", "--graphics", "--disk-size", "128M")
+        picture = self.scratch / "screen.png"
+        self.vm("screenshot", "a", picture)
+        self.assertTrue(picture.read_bytes().startswith(b"\x89PNG"))
+        self.vm("resize", "a", "--memory", "128M")
+        self.vm_fails(2, "resize", "a", "--memory", "1G", says="was started with 256M")
+        self.vm_fails(2, "resize", "a", "--cpus", "2", says="stay as they are")
+        self.vm("stop", "a", "--kill")
+        self.vm("resize", "a", "--memory", "300M", "--cpus", "2")
+        shown = json.loads(self.vm("show", "a", "--json").stdout)
+        self.assertEqual((shown["settings"]["memory"], shown["settings"]["cpus"]), (300 << 20, 2))
+        size = json.loads(subprocess.run(["qemu-img", "info", "--output=json", shown["disk"]], check=True,
+                                         capture_output=True).stdout)["virtual-size"]
+        self.assertEqual(size, 128 << 20)
+        self.vm("start", "a", "--for", "process")
+        self.run_blank("blind")
+        self.vm_fails(2, "screenshot", "blind", picture, says="has no screen")
+
+    def test_the_console_is_seen_by_many_and_escaped_but_where_it_is_a_terminal(self):
+        self.run_blank("a")
+        self.vm("wait", "a", "--for", "firmware")
+        first = self.start_vm("attach", "a", stdin=subprocess.PIPE)
+        self.assertIn("Ctrl-]", first.stderr.readline())
+        second = self.start_vm("attach", "a", stdin=subprocess.PIPE)
+        self.assertIn("only shown", second.stderr.readline())
+        out, err = first.communicate("\x1d", timeout=20)
+        self.assertIn("SeaBIOS", out)
+        self.assertIn("a runs on", err)
+        self.vm("stop", "a", "--kill")
+        out, err = second.communicate(timeout=20)
+        self.assertIn("a ended", err)
+        (self.machines / "a" / "console.log").write_bytes(b"\x1b]0;title\x07\x1b[2Jtext\n")
+        shown = self.vm("logs", "a").stdout
+        self.assertIn("text", shown)
+        self.assertNotIn("\x1b", shown)
+        self.assertNotIn("\x07", shown)
+
+    def test_a_disposable_machine_is_gone_whatever_ends_it(self):
+        for how in ("leave", "kill the command", "kill the process", "kill QEMU"):
+            process = self.start_vm("run", self.disk, stdin=subprocess.PIPE)
+            name = re.search(r"disposable-[0-9a-f]+", wait_for(lambda: self.vm("list").stdout, "it is not there")).group()
+            status = wait_for(lambda: self.state(name) == "running" and self.status(name), "it does not run")
+            if how == "leave":
+                process.communicate("\x1d", timeout=30)
+                self.assertEqual(process.returncode, 0)
+            else:
+                os.kill({"kill the command": process.pid, "kill the process": status["pid"],
+                         "kill QEMU": status["qemu_pid"]}[how], signal.SIGKILL)
+                process.stdin.close()
+                process.wait(timeout=30)
+            wait_for(lambda: not is_alive(status["qemu_pid"]), f"QEMU is left: {how}")
+            if how == "kill the process":  # nobody is there to remove it, but the next one
+                self.run_blank("next")
+                self.vm("remove", "next", "--kill")
+            wait_for(lambda: not (self.machines / name).exists(), f"its folder is left: {how}")
+
+    def test_a_service_manager_stops_it_by_sigterm(self):
+        self.run_blank("a")
+        self.vm("stop", "a", "--kill")
+        process = self.start_vm("supervise", "a")
+        wait_for(lambda: self.state("a") == "running" and self.status("a"), "it does not run")
+        process.send_signal(signal.SIGTERM)  # nothing in it listens to the power button
+        time.sleep(0.3)
+        self.assertEqual(self.state("a"), "running")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=30), 0)
+        self.assert_stopped_and_whole("a")
+
+
+@NEEDS_ALPINE
+class Kodeimage(MachineCase, Case):
+    """The story of a golden image: built once, a fresh machine for each project, reached in one word."""
+
+    WARM = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        mirror = Mirror(cls.scratch, "--kernel-from", generic_kernel())
+        cls.addClassCleanup(mirror.close)
+        extra = Repository(mirror.folder / f"v{RELEASE}" / "extra")
+        agent_package.publish(extra)
+        cls.run_imgforge("key", "generate", "vm@test", "--no-passphrase").check_returncode()
+        recipe = cls.served_copy(SOURCE / "recipes" / "kodeimage.yaml", mirror)
+        recipe.write_text(recipe.read_text().replace("packages:\n", "packages:\n  repositories: [main, extra]\n"
+                                                     f'  keys: ["{mirror.key}", "{extra.key}"]\n', 1))
+        result = cls.run_imgforge("build", recipe, "--mirror", mirror.url(), "--set", f"base.alpine.release={RELEASE}",
+                                  "--set", "requirements.memory=384M", timeout=1400)
+        if result.returncode != 0:
+            raise AssertionError(result.stderr)
+
+    def setUp(self):
+        self.addCleanup(self.remove_all)
+
+    def test_two_clones_are_two_machines(self):
+        starts = [self.start_vm("run", "kodeimage", "--name", name, "--json") for name in ("one", "two")]
+        states = {}
+        for process in starts:
+            out, err = process.communicate(timeout=400)
+            self.assertEqual(process.returncode, 0, err)
+            status = json.loads(out)
+            states[status["name"]] = {state["name"]: state["seconds"] for state in status["states"]}
+        for reached in states.values():
+            times = [reached[name] for name in ("process", "firmware", "kernel", "init", "ready")]
+            self.assertEqual(times, sorted(times))
+        identities = {}
+        for name in ("one", "two"):
+            self.vm("wait", name, "--for", "ssh", timeout=400)
+            by_agent = self.vm("exec", name, "--", "sh", "-c", "hostname; cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub")
+            host, identity, key = by_agent.stdout.splitlines()
+            self.assertEqual(host, name)
+            result = self.vm("ssh", name, "--", "hostname; id -un; cat /etc/machine-id")
+            self.assertEqual(result.stdout.splitlines(), [name, "kode", identity])
+            identities[name] = (identity, key, self.vm("exec", name, "--", "cat", "/sys/class/net/eth0/address").stdout)
+        for mine, others in zip(identities["one"], identities["two"]):
+            self.assertNotEqual(mine, others)
+        self.assertRegex(self.vm("address", "one").stdout, r"^10\.0\.2\.15/24  eth0\n")
+        self.exec_and_copy("one")
+        self.snapshot("one")
+        self.stop_and_start("one", identities["one"][0])
+
+    def version(self):
+        return os.readlink(self.out / "releases" / "kodeimage" / "current")
+
+    def exec_and_copy(self, name):
+        result = self.run_imgforge("vm", "exec", name, "--", "sh", "-c", "echo out; echo err >&2; exit 7")
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (7, "out\n", "err\n"))
+        result = subprocess.run([PROGRAM, "vm", "exec", name, "-i", "--", "sha256sum"], input=b"\0\xff" * 1000,
+                                env=self.environment(), capture_output=True, check=True)
+        content = os.urandom(1_000_000)
+        source, target = self.scratch / "source", self.scratch / "target"
+        source.write_bytes(content)
+        self.vm("cp", source, f"{name}:/tmp/copy")
+        self.vm("cp", f"{name}:/tmp/copy", target)
+        self.assertEqual(target.read_bytes(), content)
+        self.vm_fails(1, "exec", name, "--", "no-such-program", says="refuses guest-exec")
+        self.assertEqual(self.run_imgforge("vm", "exec", name, "--", "sh", "-c", "kill -9 $$").returncode, 137)
+        self.vm_fails(1, "exec", name, "--timeout", "1", "--", "sleep", "5", says="did not end")
+        self.vm("exec", name, "--", "true")
+
+    def snapshot(self, name):
+        self.vm("exec", name, "--", "sh", "-c", "echo before > /root/file; sync")
+        self.vm("snapshot", "create", name, "s")
+        self.vm("exec", name, "--", "sh", "-c", "echo after > /root/file; sync")
+        self.vm("snapshot", "restore", name, "s")
+        self.assertEqual(wait_for(lambda: self.run_imgforge("vm", "exec", name, "--", "cat", "/root/file").stdout,
+                                  "the agent does not come back"), "before\n")
+
+    def stop_and_start(self, name, identity):
+        self.vm("stop", name)
+        self.assert_stopped_and_whole(name)
+        self.assertEqual(json.loads(self.vm("show", name, "--json").stdout)["last"]["how"], "stopped")
+        self.vm("start", name, "--for", "agent", timeout=400)
+        self.assertEqual(self.vm("exec", name, "--", "cat", "/etc/machine-id").stdout.strip(), identity)
+        self.vm("exec", name, "--", "reboot")
+        wait_for(lambda: not any(s["name"] == "agent" for s in self.status(name)["states"]), "it does not restart")
+        self.vm("wait", name, "--for", "agent", timeout=400)
+        self.assertEqual(self.vm("exec", name, "--", "cat", "/etc/machine-id").stdout.strip(), identity)
+        self.vm("exec", name, "--", "poweroff")
+        self.vm("wait", name, "--for", "stopped")
+        self.assertEqual(json.loads(self.vm("show", name, "--json").stdout)["last"]["how"], "the guest shut down")
+
+    def test_a_command_in_a_disposable_machine(self):
+        result = self.run_imgforge("vm", "run", "kodeimage", "--", "sh", "-c", "hostname; exit 3", timeout=400)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertRegex(result.stdout, r"^disposable-[0-9a-f]{8}\n$")
+        self.assertEqual(list(self.machines.glob("*")), [])
+        self.assertEqual(list((self.out / ".clones").glob("*")), [])
+
+    def test_a_release_that_is_not_what_was_signed_does_not_run(self):
+        result = self.vm_fails(2, "run", "kodeimage", "--name", "kodeimage", says="name of a line")
+        self.vm("run", "kodeimage", "--name", "good", "--for", "process")
+        self.fails(1, "remove", f"kodeimage@{self.version()}")
+        self.vm("remove", "good", "--kill")
+        disk = next((self.out / "releases" / "kodeimage" / "current").glob("*.qcow2")).resolve()
+        content = disk.read_bytes()
+        disk.chmod(0o644)
+        try:
+            disk.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+            result = self.vm_fails(3, "run", "kodeimage", "--name", "bad")
+            self.assertIsNone(self.state("bad"))
+        finally:
+            disk.write_bytes(content)
+        self.assertNotIn("bad", result.stdout)
+
+
+if __name__ == "__main__":
+    main()
