@@ -110,6 +110,8 @@ void stand_on_release(const Context& context, const fs::path& root, const Machin
   request.make_overlay = [&](const fs::path& target, const std::string& backing, const std::string& format) {
     image::make_overlay(target, backing, format, context.processes, context.cancel);
   };
+  const artifacts::DigestMemory memory(context.options.cache_dir / "digests", artifacts::Earlier::kBelieve);
+  request.memory = &memory;
   request.change.cancel = context.cancel;
   request.change.signature = trusting(options.public_keys);
   const artifacts::CloneResult result = artifacts::make_clone(store, request);
