@@ -90,7 +90,7 @@ struct Settings {
   bool agent = false;               ///< inside: the QEMU guest agent
   bool ssh = false;                 ///< inside: a server of SSH
   std::vector<std::string> expect;  ///< patterns of the console, in order: ready
-  std::string restart = "never";  ///< "on-failure"
+  std::string restart = "never";    ///< "on-failure"
   bool operator==(const Settings&) const = default;
   template <class Self, class Visit>
   static void members(Self& self, Visit& visit) {
