@@ -124,8 +124,7 @@ class Cloning {
       clone.created = before->created;
     }
     remove_leftovers(folder);
-    const CheckRow row = check_file(release / artifact.file, artifact.size, artifact.sha256, artifact.sha512);
-    if (!row.ok) throw Error(Kind::kIntegrity, (release / artifact.file).native() + ": " + row.detail);
+    check_backing(release / artifact.file, artifact);
     write_record(root, clone);
     if (type_of(clone.directory) != fs::file_type::not_found) {
       if (type_of(clone.directory / kCloneDisk) != fs::file_type::regular ||
@@ -161,6 +160,15 @@ class Cloning {
                                   (request_.format.empty() ? "" : " of the format " + request_.format) +
                                   " to stand on")
         .hint("clones stand on qcow2 and raw disks");
+  }
+
+  void check_backing(const fs::path& file, const ManifestArtifact& artifact) const {
+    if (request_.memory != nullptr) {
+      const auto identity = identity_of(file);
+      if (identity && request_.memory->recall(*identity) == artifact.sha256) return;
+    }
+    const CheckRow row = check_file(file, artifact.size, artifact.sha256, artifact.sha512);
+    if (!row.ok) throw Error(Kind::kIntegrity, file.native() + ": " + row.detail);
   }
 
   /// Unfinished folders of dead processes. Nothing else there is ours.

@@ -49,6 +49,8 @@ struct CloneRequest {
                      const std::string& format)>
       make_overlay;
   ChangeOptions change;
+  /// Believed about the backing file, which is hashed otherwise. Null: it is hashed.
+  const DigestMemory* memory = nullptr;
 };
 
 struct CloneResult {
@@ -57,8 +59,9 @@ struct CloneResult {
   std::vector<std::string> warnings;
 };
 
-/// Makes a clone. The backing file is hashed first (kIntegrity). kUsage for a name that cannot be used or is
-/// taken by another clone, kStore when the folder is in the way or the release has no such disk.
+/// Makes a clone. The backing file is hashed first (kIntegrity), unless its digest is remembered. kUsage for
+/// a name that cannot be used or is taken by another clone, kStore when the folder is in the way or the
+/// release has no such disk.
 CloneResult make_clone(const Store& store, const CloneRequest& request);
 
 /// Removes a clone: its folder if that holds nothing but the clone's files (kStore otherwise), then the

@@ -33,6 +33,8 @@ int clone(Context& context, const Arguments& arguments) {
                              const std::string& format) {
     image::make_overlay(target, backing, format, context.processes, context.cancel);
   };
+  const artifacts::DigestMemory memory(context.options.cache_dir / "digests", artifacts::Earlier::kBelieve);
+  request.memory = &memory;
   request.change.cancel = context.cancel;
   request.change.signature = trusting(*arguments.public_keys);
   const artifacts::CloneResult result = artifacts::make_clone(store, request);

@@ -251,6 +251,14 @@ constexpr std::array kFields{
           .description = "Further groups of the user.",
           .example = "groups: [audio, wheel]"},
 
+    Field{.path = "agent",
+          .type = Type::kChoice,
+          .description =
+              "Whether the QEMU guest agent is inside, for `imgforge vm exec`, `cp`, `ssh`: short for the "
+              "package and the service `qemu-guest-agent`, and the module `virtio_console`.",
+          .fallback = "false",
+          .example = "agent: true",
+          .choices = kYesNo},
     Field{.path = "services",
           .shape = Shape::kRecord,
           .description = "OpenRC services to enable, by runlevel.",

@@ -372,6 +372,25 @@ std::string without_trailing_slash(std::string url) {
   return url;
 }
 
+/// `agent: true` is short for what people would write without it; what they wrote too stays as it is.
+void add_agent(const Node& agent, ResolvedRecipe& out) {
+  constexpr const char* kAgent = "qemu-guest-agent";
+  constexpr const char* kConsole = "virtio_console";
+  if (toggle_of(agent) == Toggle::kOff) return;
+  for (const Marked& removed : out.packages.remove) {
+    if (removed.value == kAgent)
+      throw recipe_error(agent, "agent is true, but packages.remove has qemu-guest-agent");
+  }
+  const auto is_agent = [&](const Marked& package) { return package_name(package.value) == kAgent; };
+  std::vector<Marked>& packages = out.packages.add;
+  if (std::none_of(packages.begin(), packages.end(), is_agent)) packages.push_back({kAgent, agent.mark()});
+  const auto starts_it = [&](const Service& service) { return service.name == kAgent; };
+  if (std::none_of(out.services.begin(), out.services.end(), starts_it))
+    out.services.push_back({"default", kAgent, agent.mark()});
+  if (std::find(out.modules.begin(), out.modules.end(), kConsole) == out.modules.end())
+    out.modules.push_back(kConsole);
+}
+
 ResolvedRecipe typed(const Node& top, const TypingContext& context) {
   ResolvedRecipe out;
   out.name = at(top, "name").text();
@@ -392,6 +411,7 @@ ResolvedRecipe typed(const Node& top, const TypingContext& context) {
     }
   }
   out.modules = texts(top, "modules");
+  add_agent(at(top, "agent"), out);
   if (const Node* sysctl = top.find("sysctl")) {
     for (const Entry& entry : sysctl->entries()) out.sysctl.emplace(entry.key.text(), entry.value.text());
   }

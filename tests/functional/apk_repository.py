@@ -20,7 +20,7 @@ def tar_of(members, end, time=1700000000, attributes=None):
             info = tarfile.TarInfo(name)
             info.type = tarfile.DIRTYPE if content is None else tarfile.REGTYPE
             info.size = len(content or b"")
-            info.mode = 0o755 if name.startswith(("usr", "etc/init.d/")) else 0o644
+            info.mode = 0o755 if content is None or name.startswith(("usr", "etc/init.d/")) else 0o644
             info.mtime = time
             if end and content is not None:  # the data part: apk wants each file's checksum
                 info.pax_headers = {"APK-TOOLS.checksum.SHA1": hashlib.sha1(content).hexdigest(),

@@ -16,11 +16,14 @@
 #include "builder/machine/tools.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
+#include "builder/stages/secure_boot_keys.hpp"
 #include "builder/vm/claimed_paths.hpp"
+#include "builder/vm/enrol_keys.hpp"
 #include "core/bytes.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "core/temp_dir.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -69,8 +72,10 @@ Settings settings_from(const MachineOptions& options) {
   if (settings.network == "user") settings.ssh_port = machines::free_port();
   for (const std::string& text : options.shares)
     settings.shares.push_back(machines::parse_share(text, settings.shares.size()));
-  if (settings.firmware == "secure-boot" && options.source.empty())
-    throw Error(Kind::kUsage, "--firmware secure-boot goes with a release");
+  if ((settings.firmware == "secure-boot") == options.secure_boot_keys.empty()) {
+    throw Error(Kind::kUsage, "--firmware secure-boot and --secure-boot-keys go together")
+        .hint("firmware without keys starts anything");
+  }
   return settings;
 }
 
@@ -110,6 +115,8 @@ void stand_on_release(const Context& context, const fs::path& root, const Machin
   request.make_overlay = [&](const fs::path& target, const std::string& backing, const std::string& format) {
     image::make_overlay(target, backing, format, context.processes, context.cancel);
   };
+  const artifacts::DigestMemory memory(context.options.cache_dir / "digests", artifacts::Earlier::kBelieve);
+  request.memory = &memory;
   request.change.cancel = context.cancel;
   request.change.signature = trusting(options.public_keys);
   const artifacts::CloneResult result = artifacts::make_clone(store, request);
@@ -127,10 +134,16 @@ void stand_on_file(const Context& context, const fs::path& folder, const fs::pat
   settings.origin = {"file", {}, {}, {}, fs::canonical(file), format};
   if (::mkdir(folder.c_str(), 0700) != 0) throw core::system_error(errno, "cannot create", folder.native());
   const fs::path disk = folder / machines::kDiskFile;
-  if (format == "iso") {
-    run_qemu_img(context, {"create", "-q", "-f", "qcow2", disk.native(), kIsoDiskSize});
-  } else {
-    image::make_overlay(disk, settings.origin.file, format, context.processes, context.cancel);
+  try {
+    if (format == "iso") {
+      run_qemu_img(context, {"create", "-q", "-f", "qcow2", disk.native(), kIsoDiskSize});
+    } else {
+      image::make_overlay(disk, settings.origin.file, format, context.processes, context.cancel);
+    }
+  } catch (const Error&) {
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+    throw;
   }
 }
 
@@ -149,6 +162,22 @@ std::optional<std::string> format_of_file(const Context& context, const std::str
     throw Error(Kind::kUsage, fmt::format("{} is of the format {}, and a machine stands on qcow2, raw or iso",
                                           core::escaped(text), format));
   return format;
+}
+
+/// UEFI's variables with the keys in them, as the machine's own.
+void enrol(const Context& context, const fs::path& folder, const std::string& keys) {
+  core::Activity activity = context.progress.begin("Secure Boot keys");
+  const core::TempDir work(context.options.cache_dir / "tmp", "enrol");
+  vm::BootSpec machine;
+  machine.work_dir = work.path();
+  machine.accelerator =
+      machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel).accelerator;
+  const fs::path variables = work / "variables.fd";
+  vm::enrol_keys(stages::secure_boot_folder(keys_folder(), fs::current_path(), keys), variables, machine,
+                 context.processes, context.cancel);
+  run_qemu_img(context, {"convert", "-q", "-f", "raw", "-O", "qcow2", variables.native(),
+                         (folder / machines::kVariablesFile).native()});
+  activity.done("enrolled");
 }
 
 void make_folder(const Context& context, const fs::path& root, const MachineOptions& options,
@@ -181,6 +210,8 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
   set.option("--firmware", options.firmware, "bios, uefi or secure-boot")
       .one_of({"bios", "uefi", "secure-boot"})
       .show_default();
+  set.option("--secure-boot-keys", options.secure_boot_keys,
+             "with --firmware secure-boot: name or folder of the keys that its firmware trusts");
   set.flag("--graphics", options.graphics, "give it a screen, for vm screenshot");
   set.option("--restart", options.restart, "start it again when it fails: never or on-failure")
       .one_of({"never", "on-failure"})
@@ -210,6 +241,7 @@ Settings make_machine(const Context& context, const machines::Registry& registry
                    {"resize", "-q", "-f", "qcow2", (root / settings.name / machines::kDiskFile).native(),
                     std::to_string(core::Bytes::parse(options.disk_size).value)});
     }
+    if (!options.secure_boot_keys.empty()) enrol(context, root / settings.name, options.secure_boot_keys);
     registry.save(settings);
   } catch (const Error&) {
     registry.remove(settings.name, {});

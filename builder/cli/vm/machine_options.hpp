@@ -21,6 +21,7 @@ struct MachineOptions {
   std::vector<std::string> shares;
   std::string network = "user";
   std::string firmware = "bios";
+  std::string secure_boot_keys;
   bool graphics = false;
   std::string restart = "never";
   std::vector<std::string> public_keys;

@@ -90,8 +90,7 @@ struct Settings {
   bool agent = false;               ///< inside: the QEMU guest agent
   bool ssh = false;                 ///< inside: a server of SSH
   std::vector<std::string> expect;  ///< patterns of the console, in order: ready
-  bool autostart = false;
-  std::string restart = "never";  ///< "on-failure"
+  std::string restart = "never";    ///< "on-failure"
   bool operator==(const Settings&) const = default;
   template <class Self, class Visit>
   static void members(Self& self, Visit& visit) {
@@ -113,7 +112,6 @@ struct Settings {
     visit("agent", self.agent);
     visit("ssh", self.ssh);
     visit("expect", self.expect);
-    visit("autostart", self.autostart);
     visit("restart", self.restart);
   }
   /// Whether the agent is worth waiting for: it is inside, or nobody knows.

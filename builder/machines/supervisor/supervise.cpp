@@ -31,6 +31,8 @@ constexpr unsigned kMostRestarts = 5;
 void make_variables(const Start& start, core::ProcessRunner& processes, const core::CancelToken& cancel) {
   const fs::path variables = start.folder / kVariablesFile;
   if (start.firmware_code.empty() || fs::exists(variables)) return;
+  if (start.settings.firmware == "secure-boot")
+    throw Error(Kind::kMachine, variables.native() + " is gone, and with it the keys of Secure Boot");
   const fs::path fresh =
       machine::require_file((fs::path(kFirmwareFolder) / "OVMF_VARS_4M.fd").native(), "ovmf");
   const fs::path unfinished = start.folder / "variables.new";

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -237,10 +238,17 @@ class Supervisor::Loop {
   void ask_to_stop() {
     stopping_ = true;
     if (!agent_ || !agent_->is_open()) return ask_monitor("system_powerdown");
-    // It does not answer when it obeys (qemu-ga-ref, guest-shutdown).
-    agent_->ask({{"execute", "guest-shutdown"}}, kAgentShutdownPatience, [this](const Answer& answer) {
-      if (answer.timed_out || answer.line.find("\"error\"") != std::string::npos)
-        ask_monitor("system_powerdown");
+    // It does not answer when it obeys (qemu-ga-ref, guest-shutdown). Where it does, the guest may lack the
+    // program shutdown(8), as Alpine does, and have poweroff(8).
+    ask_agent_to_end({{"execute", "guest-shutdown"}}, [this] {
+      ask_agent_to_end({{"execute", "guest-exec"}, {"arguments", {{"path", "poweroff"}}}},
+                       [this] { ask_monitor("system_powerdown"); });
+    });
+  }
+
+  void ask_agent_to_end(const Json& question, const std::function<void()>& otherwise) {
+    agent_->ask(question, kAgentShutdownPatience, [otherwise](const Answer& answer) {
+      if (answer.timed_out || answer.line.find("\"error\"") != std::string::npos) otherwise();
     });
   }
 

@@ -92,6 +92,7 @@ services:
   nonetwork: [local]
   shutdown: [killprocs]
 hostname: every.thing
+agent: false
 timezone: Europe/Berlin
 modules: [virtio_snd]
 sysctl: { vm.swappiness: 10, kernel.panic: "-1" }
@@ -444,6 +445,25 @@ TEST(Resolve, SecureBootIsForDisksThatNobodyWritesTo) {
                           "the format iso cannot be had with secure_boot");
   testing::expect_refused(head + "secure_boot: { keys: lab }\nformats: [vm]\n", 5, 11,
                           "the format vm cannot");
+}
+
+TEST(Resolve, TheAgentIsAPackageAServiceAndAModule) {
+  const auto names = [](const ResolvedRecipe& recipe) {
+    std::vector<std::string> out;
+    for (const Marked& package : recipe.packages.add) out.push_back(package.value);
+    for (const Service& service : recipe.services) out.push_back(service.runlevel + "/" + service.name);
+    out.insert(out.end(), recipe.modules.begin(), recipe.modules.end());
+    return out;
+  };
+  EXPECT_EQ(names(testing::resolved("agent: false\n")), names(testing::resolved("")));
+  const Words all{"qemu-guest-agent", "default/qemu-guest-agent", "virtio_console"};
+  EXPECT_EQ(names(testing::resolved("agent: true\npackages: { add: [] }\n")), all);
+  EXPECT_EQ(names(testing::resolved("agent: true\npackages: { add: [\"qemu-guest-agent=9-r0\"] }\n"
+                                    "services: { boot: [qemu-guest-agent] }\nmodules: [virtio_console]\n")),
+            (Words{"qemu-guest-agent=9-r0", "boot/qemu-guest-agent", "virtio_console"}));
+  testing::expect_refused(
+      "imgforge: 1\nname: a\nbase: embedded\nagent: true\npackages: { remove: [qemu-guest-agent] }\n", 4, 8,
+      "packages.remove has qemu-guest-agent");
 }
 
 TEST(Resolve, FirstBootNeedsNoMoreThanTrue) {
