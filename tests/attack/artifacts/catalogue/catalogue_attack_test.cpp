@@ -93,7 +93,8 @@ TEST_F(CatalogueAttack, RootsWithoutEnd) {
   const auto source = [this](const std::string& name, std::size_t) -> std::optional<std::string> {
     const std::size_t dot = name.find(".root.json");
     if (dot == std::string::npos) return std::nullopt;
-    return repository_.make_root(std::stoull(name.substr(0, dot)), {repository_.roots[0], repository_.roots[1]});
+    return repository_.make_root(std::stoull(name.substr(0, dot)),
+                                 {repository_.roots[0], repository_.roots[1]});
   };
   ClientOptions options;
   options.state = temporary_ / "state";
