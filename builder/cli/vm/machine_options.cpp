@@ -44,19 +44,16 @@ std::string new_mac() {
   return fmt::format("52:54:00:{:02x}:{:02x}:{:02x}", random[0], random[1], random[2]);
 }
 
-Settings settings_from(const MachineOptions& options) {
-  Settings settings;
-  settings.disposable = options.name.empty();
-  settings.name = settings.disposable ? "disposable-" + core::random_hex(4) : options.name;
-  machines::check_machine_name(settings.name);
-  settings.created = core::iso_time(core::system_clock().now());
+/// All that may also change later.
+void take_options(Settings& settings, const MachineOptions& options) {
   settings.cpus = std::max(options.cpus, 1U);
   settings.memory = options.memory.empty() ? kLeastMemory.value : core::Bytes::parse(options.memory).value;
   settings.firmware = options.firmware;
   settings.network = options.network;
   settings.graphics = options.graphics;
   settings.restart = options.restart;
-  settings.mac = new_mac();
+  settings.forwards.clear();
+  settings.shares.clear();
   for (const std::string& text : options.forwards) {
     const machines::Forward forward = machines::parse_forward(text);
     const auto clashes = [&](const machines::Forward& other) {
@@ -69,9 +66,20 @@ Settings settings_from(const MachineOptions& options) {
   }
   if (settings.network == "none" && !settings.forwards.empty())
     throw Error(Kind::kUsage, "--forward needs a network");
-  if (settings.network == "user") settings.ssh_port = machines::free_port();
+  if (settings.network == "none") settings.ssh_port = 0;
+  if (settings.network == "user" && settings.ssh_port == 0) settings.ssh_port = machines::free_port();
   for (const std::string& text : options.shares)
     settings.shares.push_back(machines::parse_share(text, settings.shares.size()));
+}
+
+Settings settings_from(const MachineOptions& options) {
+  Settings settings;
+  settings.disposable = options.name.empty();
+  settings.name = settings.disposable ? "disposable-" + core::random_hex(4) : options.name;
+  machines::check_machine_name(settings.name);
+  settings.created = core::iso_time(core::system_clock().now());
+  settings.mac = new_mac();
+  take_options(settings, options);
   if ((settings.firmware == "secure-boot") == options.secure_boot_keys.empty()) {
     throw Error(Kind::kUsage, "--firmware secure-boot and --secure-boot-keys go together")
         .hint("firmware without keys starts anything");
@@ -220,6 +228,15 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
              "start this ISO image beside an empty disk of 8G, in place of a release");
   set.option("--public-key", options.public_keys,
              "a .pub file or key line to trust besides yours; repeatable");
+}
+
+Settings changed_machine(const Context& context, Settings settings, const MachineOptions& options) {
+  take_options(settings, options);
+  if (!settings.origin.is_release()) return settings;
+  const TrustedRelease release =
+      find_trusted(context, settings.origin.line + "@" + settings.origin.version, options.public_keys);
+  apply_manifest(settings, release.manifest.manifest(), options);
+  return settings;
 }
 
 Settings make_machine(const Context& context, const machines::Registry& registry,

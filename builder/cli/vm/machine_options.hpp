@@ -35,4 +35,9 @@ void declare_machine_options(OptionSet& set, MachineOptions& options);
 machines::Settings make_machine(const Context& context, const machines::Registry& registry,
                                 const MachineOptions& options);
 
+/// What a machine that is there becomes with other options; its source, name and disk stay. The release is
+/// verified again for what it says it needs.
+machines::Settings changed_machine(const Context& context, machines::Settings settings,
+                                   const MachineOptions& options);
+
 }  // namespace imgforge::cli
