@@ -172,6 +172,15 @@ std::optional<std::string> format_of_file(const Context& context, const std::str
   return format;
 }
 
+/// What it may get while it runs, now that it is known what it has.
+void apply_bounds(Settings& settings, const MachineOptions& options) {
+  settings.max_cpus = options.max_cpus;
+  settings.max_memory = options.max_memory.empty() ? 0 : core::Bytes::parse(options.max_memory).value;
+  if ((settings.max_cpus != 0 && settings.max_cpus < settings.cpus) ||
+      (settings.max_memory != 0 && settings.max_memory < settings.memory))
+    throw Error(Kind::kUsage, "--max-cpus and --max-memory cannot be below what the machine begins with");
+}
+
 /// UEFI's variables with the keys in them, as the machine's own.
 void enrol(const Context& context, const fs::path& folder, const std::string& keys) {
   core::Activity activity = context.progress.begin("Secure Boot keys");
@@ -207,6 +216,9 @@ void make_folder(const Context& context, const fs::path& root, const MachineOpti
 void declare_machine_options(OptionSet& set, MachineOptions& options) {
   set.option("--cpus", options.cpus, "processors [what the release needs]").between(1, 255);
   set.option("--memory", options.memory, "such as 512M [what the release needs, at least 256M]");
+  set.option("--max-cpus", options.max_cpus, "processors that vm resize may give it while it runs")
+      .between(1, 255);
+  set.option("--max-memory", options.max_memory, "memory likewise");
   set.option("--disk-size", options.disk_size, "make the machine's disk that large, such as 20G");
   set.option("--forward", options.forwards,
              "lead a port of this host into the machine: [ADDRESS:]PORT:PORT[/udp]; repeatable");
@@ -259,6 +271,7 @@ Settings make_machine(const Context& context, const machines::Registry& registry
                     std::to_string(core::Bytes::parse(options.disk_size).value)});
     }
     if (!options.secure_boot_keys.empty()) enrol(context, root / settings.name, options.secure_boot_keys);
+    apply_bounds(settings, options);
     registry.save(settings);
   } catch (const Error&) {
     registry.remove(settings.name, {});

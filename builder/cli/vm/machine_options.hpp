@@ -16,6 +16,8 @@ struct MachineOptions {
   std::string name;  ///< empty: disposable
   unsigned cpus = 0;
   std::string memory;
+  unsigned max_cpus = 0;
+  std::string max_memory;
   std::string disk_size;
   std::vector<std::string> forwards;
   std::vector<std::string> shares;

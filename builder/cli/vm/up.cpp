@@ -280,6 +280,7 @@ void declare_vm_up(OptionSet& vm) {
   declare_start_options(upping, arguments->start);
   upping.flag("--replace", arguments->replace,
               "remove and make anew what stands on another release than the file says");
+  declare_stop_options(upping, arguments->stop);
   upping.flag("--dry-run", arguments->dry_run, "only say what would be done");
   upping.option("--public-key", arguments->public_keys, "a key to trust besides yours; repeatable");
   upping.set_footer(
