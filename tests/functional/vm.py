@@ -65,6 +65,8 @@ class MachineCase:
 
     def assert_stopped_and_whole(self, name):
         """It is said to be stopped, no process of it is there, and its disk is good."""
+        # Of a QEMU that was killed the first thread may be gone while another one still has the disk open.
+        wait_for(lambda: self.state(name) != "running", "it runs on", 20)
         self.assertEqual(self.state(name), "stopped")
         subprocess.run(["qemu-img", "check", "-q", self.machines / name / "disk.qcow2"], check=True)
 
