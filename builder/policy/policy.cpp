@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <functional>
-#include <map>
 
 #include "artifacts/retention/retention.hpp"
-#include "builder/recipe/document.hpp"
+#include "builder/recipe/plain_values.hpp"
 #include "builder/vm/boot_path.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "core/error.hpp"
@@ -21,52 +18,6 @@ using core::Error;
 using core::Kind;
 using recipe::Node;
 using recipe::NodeKind;
-
-Error wrong(const Node& node, std::string message) {
-  return std::move(Error(Kind::kUsage, std::move(message)).at(node.mark()));
-}
-
-std::string word(const Node& node) {
-  if (node.kind() != NodeKind::kScalar || node.is_missing() || node.text().empty())
-    throw wrong(node, "a word is expected here");
-  return node.text();
-}
-
-bool yes_or_no(const Node& node) {
-  const std::string text = word(node);
-  if (text != "true" && text != "false") throw wrong(node, "true or false is expected here");
-  return text == "true";
-}
-
-unsigned number(const Node& node) {
-  const std::string text = word(node);
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 1 || value > 100)
-    throw wrong(node, "a number from 1 to 100 is expected here");
-  return value;
-}
-
-std::vector<std::string> words(const Node& node, bool may_be_empty = false) {
-  if (node.kind() != NodeKind::kSequence) throw wrong(node, "a list is expected here");
-  if (node.items().empty() && !may_be_empty) throw wrong(node, "an empty list would ask for nothing");
-  std::vector<std::string> out;
-  for (const Node& item : node.items()) out.push_back(word(item));
-  return out;
-}
-
-/// Reads something that has its own words for what is wrong.
-template <class Read>
-auto at_place(const Node& node, Read&& read) {
-  try {
-    return read(word(node));
-  } catch (Error& error) {
-    error.at(node.mark());
-    throw;
-  }
-}
-
-using Field = std::function<void(Policy&, const Node&)>;
 
 void read_booted(Policy& policy, const Node& node) {
   if (node.kind() == NodeKind::kScalar) {
@@ -81,20 +32,21 @@ void read_booted(Policy& policy, const Node& node) {
 
 void read_version(Policy&, const Node& node) {
   if (word(node) == "1") return;
-  throw wrong(node, "this is a policy of another kind than 1, which is the one this program knows");
+  throw recipe::usage_error(node,
+                            "this is a policy of another kind than 1, which is the one this program knows");
 }
 
-const std::map<std::string, Field, std::less<>>& fields() {
-  static const std::map<std::string, Field, std::less<>> table{
+const recipe::Fields<Policy>& fields() {
+  static const recipe::Fields<Policy> table{
       {"policy", &read_version},
       {"signers", [](Policy& p, const Node& n) { p.signers = words(n); }},
-      {"signatures", [](Policy& p, const Node& n) { p.signatures = number(n); }},
+      {"signatures", [](Policy& p, const Node& n) { p.signatures = recipe::number(n, 1, 100); }},
       {"booted", &read_booted},
       {"sbom", [](Policy& p, const Node& n) { p.sbom = yes_or_no(n); }},
       {"provenance", [](Policy& p, const Node& n) { p.provenance = yes_or_no(n); }},
-      {"rebuilt-by", [](Policy& p, const Node& n) { p.rebuilt_by = number(n); }},
+      {"rebuilt-by", [](Policy& p, const Node& n) { p.rebuilt_by = recipe::number(n, 1, 100); }},
       {"fresh", [](Policy& p, const Node& n) { p.fresh = yes_or_no(n); }},
-      {"insecure", [](Policy& p, const Node& n) { p.insecure = words(n, true); }},
+      {"insecure", [](Policy& p, const Node& n) { p.insecure = words(n, recipe::Empty::kAllowed); }},
       {"drafts", [](Policy& p, const Node& n) { p.drafts = yes_or_no(n); }},
       {"isolation", [](Policy& p, const Node& n) { p.isolation = words(n); }},
       {"max-age", [](Policy& p, const Node& n) { p.max_age = at_place(n, &artifacts::parse_age); }},
@@ -106,37 +58,10 @@ const std::map<std::string, Field, std::less<>>& fields() {
 
 Policy read_policy(const recipe::Document& document) {
   Policy policy;
-  const Node& root = document.root();
-  if (root.find("policy") == nullptr)
-    throw wrong(root, "this is no policy: it does not begin with `policy: 1`");
-  for (const recipe::Entry& entry : root.entries()) {
-    const auto field = fields().find(entry.key.text());
-    if (field != fields().end()) {
-      field->second(policy, entry.value);
-      continue;
-    }
-    std::vector<std::string> names;
-    for (const auto& [name, read] : fields()) names.push_back(name);
-    Error error = wrong(entry.key, "unknown field \"" + core::escaped(entry.key.text(), 60) + "\"");
-    const std::string near = core::nearest_word(entry.key.text(), names);
-    if (!near.empty()) error.hint("did you mean \"" + near + "\"?");
-    throw std::move(error);
-  }
+  if (document.root().find("policy") == nullptr)
+    throw recipe::usage_error(document.root(), "this is no policy: it does not begin with `policy: 1`");
+  read_fields(policy, document.root(), fields());
   return policy;
-}
-
-/// A document's mistakes are those of a recipe; here they are a wrong argument.
-template <class Read>
-Policy as_usage(Read&& read) {
-  try {
-    return read_policy(read());
-  } catch (const Error& error) {
-    if (error.kind() != Kind::kRecipe) throw;
-    Error usage(Kind::kUsage, error.message());
-    if (error.mark()) usage.at(*error.mark());
-    usage.hint(error.hint());
-    throw std::move(usage);
-  }
 }
 
 bool contains(const std::vector<std::string>& list, std::string_view value) {
@@ -274,11 +199,11 @@ class Judge {
 }  // namespace
 
 Policy parse_policy(std::string_view text, const std::string& name) {
-  return as_usage([&] { return recipe::Document::parse(text, name); });
+  return recipe::as_usage([&] { return read_policy(recipe::Document::parse(text, name)); });
 }
 
 Policy load_policy(const std::filesystem::path& file) {
-  return as_usage([&] { return recipe::Document::load(file); });
+  return recipe::as_usage([&] { return read_policy(recipe::Document::load(file)); });
 }
 
 std::string text_of(const std::vector<std::string>& requirements) {

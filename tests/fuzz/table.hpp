@@ -12,6 +12,11 @@ void file_list(std::string_view bytes);
 void iso_files(std::string_view bytes);
 void sections(std::string_view bytes);
 
+// machines.cpp
+void agent_reply(std::string_view bytes);
+void guest_accounts(std::string_view bytes);
+void machine_settings(std::string_view bytes);
+
 // packages.cpp
 void apk_index(std::string_view bytes);
 void apk_index_text(std::string_view bytes);

@@ -14,6 +14,7 @@ namespace imgforge::fuzz {
 namespace {
 
 constexpr Target kTargets[] = {
+    {"agent_reply", agent_reply},
     {"apk_index", apk_index},
     {"apk_index_text", apk_index_text},
     {"apk_installed", apk_installed},
@@ -34,6 +35,7 @@ constexpr Target kTargets[] = {
     {"file_list", file_list},
     {"gguf", gguf},
     {"gpt", gpt},
+    {"guest_accounts", guest_accounts},
     {"guest_answer", guest_answer},
     {"gzip_members", gzip_members},
     {"http_range", http_range},
@@ -43,6 +45,7 @@ constexpr Target kTargets[] = {
     {"kernel", kernel},
     {"key_rules", key_rules},
     {"lock", lock_file},
+    {"machine_settings", machine_settings},
     {"manifest", manifest},
     {"minisign_public_key", minisign_public_key},
     {"minisign_secret_key", minisign_secret_key},

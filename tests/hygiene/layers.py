@@ -73,6 +73,7 @@ MAY_INCLUDE = {
     "builder/vm": ["builder/image/trust", "builder/image/bundle", "builder/recipe", "builder/image/disk",
         "builder/machine", "builder/image/boot", "builder/image", "artifacts/manifest", "artifacts/codec", "core"],
     "builder/machines/registry": ["artifacts/store", "core"],
+    "builder/machines/group": ["builder/machines/supervisor", "builder/machines/registry", "builder/recipe", "core"],
     "builder/machines/qemu": ["builder/machines/registry", "builder/vm", "builder/machine", "core"],
     "builder/machines/control": ["core"],
     "builder/machines/agent": ["builder/machines/control", "core"],
@@ -127,7 +128,7 @@ OWNERS = {
 # The commands about trust, and what they share with all other commands.
 MAY_INCLUDE["builder/cli"].append("builder/cli/trust")
 # Those about machines alone.
-MACHINES = [f"builder/machines/{room}" for room in ("supervisor", "agent", "control", "qemu", "registry")]
+MACHINES = [f"builder/machines/{room}" for room in ("group", "supervisor", "agent", "control", "qemu", "registry")]
 MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "builder/cli"]
 MAY_INCLUDE["builder/cli/trust"] = [*MAY_INCLUDE["builder/cli"], "builder/cli", "builder/fetch/http"]
 

@@ -44,19 +44,16 @@ std::string new_mac() {
   return fmt::format("52:54:00:{:02x}:{:02x}:{:02x}", random[0], random[1], random[2]);
 }
 
-Settings settings_from(const MachineOptions& options) {
-  Settings settings;
-  settings.disposable = options.name.empty();
-  settings.name = settings.disposable ? "disposable-" + core::random_hex(4) : options.name;
-  machines::check_machine_name(settings.name);
-  settings.created = core::iso_time(core::system_clock().now());
+/// All that may also change later.
+void take_options(Settings& settings, const MachineOptions& options) {
   settings.cpus = std::max(options.cpus, 1U);
   settings.memory = options.memory.empty() ? kLeastMemory.value : core::Bytes::parse(options.memory).value;
   settings.firmware = options.firmware;
   settings.network = options.network;
   settings.graphics = options.graphics;
   settings.restart = options.restart;
-  settings.mac = new_mac();
+  settings.forwards.clear();
+  settings.shares.clear();
   for (const std::string& text : options.forwards) {
     const machines::Forward forward = machines::parse_forward(text);
     const auto clashes = [&](const machines::Forward& other) {
@@ -69,9 +66,20 @@ Settings settings_from(const MachineOptions& options) {
   }
   if (settings.network == "none" && !settings.forwards.empty())
     throw Error(Kind::kUsage, "--forward needs a network");
-  if (settings.network == "user") settings.ssh_port = machines::free_port();
+  if (settings.network == "none") settings.ssh_port = 0;
+  if (settings.network == "user" && settings.ssh_port == 0) settings.ssh_port = machines::free_port();
   for (const std::string& text : options.shares)
     settings.shares.push_back(machines::parse_share(text, settings.shares.size()));
+}
+
+Settings settings_from(const MachineOptions& options) {
+  Settings settings;
+  settings.disposable = options.name.empty();
+  settings.name = settings.disposable ? "disposable-" + core::random_hex(4) : options.name;
+  machines::check_machine_name(settings.name);
+  settings.created = core::iso_time(core::system_clock().now());
+  settings.mac = new_mac();
+  take_options(settings, options);
   if ((settings.firmware == "secure-boot") == options.secure_boot_keys.empty()) {
     throw Error(Kind::kUsage, "--firmware secure-boot and --secure-boot-keys go together")
         .hint("firmware without keys starts anything");
@@ -164,6 +172,15 @@ std::optional<std::string> format_of_file(const Context& context, const std::str
   return format;
 }
 
+/// What it may get while it runs, now that it is known what it has.
+void apply_bounds(Settings& settings, const MachineOptions& options) {
+  settings.max_cpus = options.max_cpus;
+  settings.max_memory = options.max_memory.empty() ? 0 : core::Bytes::parse(options.max_memory).value;
+  if ((settings.max_cpus != 0 && settings.max_cpus < settings.cpus) ||
+      (settings.max_memory != 0 && settings.max_memory < settings.memory))
+    throw Error(Kind::kUsage, "--max-cpus and --max-memory cannot be below what the machine begins with");
+}
+
 /// UEFI's variables with the keys in them, as the machine's own.
 void enrol(const Context& context, const fs::path& folder, const std::string& keys) {
   core::Activity activity = context.progress.begin("Secure Boot keys");
@@ -199,6 +216,9 @@ void make_folder(const Context& context, const fs::path& root, const MachineOpti
 void declare_machine_options(OptionSet& set, MachineOptions& options) {
   set.option("--cpus", options.cpus, "processors [what the release needs]").between(1, 255);
   set.option("--memory", options.memory, "such as 512M [what the release needs, at least 256M]");
+  set.option("--max-cpus", options.max_cpus, "processors that vm resize may give it while it runs")
+      .between(1, 255);
+  set.option("--max-memory", options.max_memory, "memory likewise");
   set.option("--disk-size", options.disk_size, "make the machine's disk that large, such as 20G");
   set.option("--forward", options.forwards,
              "lead a port of this host into the machine: [ADDRESS:]PORT:PORT[/udp]; repeatable");
@@ -222,6 +242,15 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
              "a .pub file or key line to trust besides yours; repeatable");
 }
 
+Settings changed_machine(const Context& context, Settings settings, const MachineOptions& options) {
+  take_options(settings, options);
+  if (!settings.origin.is_release()) return settings;
+  const TrustedRelease release =
+      find_trusted(context, settings.origin.line + "@" + settings.origin.version, options.public_keys);
+  apply_manifest(settings, release.manifest.manifest(), options);
+  return settings;
+}
+
 Settings make_machine(const Context& context, const machines::Registry& registry,
                       const MachineOptions& options) {
   if (options.source.empty() == options.iso.empty())
@@ -242,6 +271,7 @@ Settings make_machine(const Context& context, const machines::Registry& registry
                     std::to_string(core::Bytes::parse(options.disk_size).value)});
     }
     if (!options.secure_boot_keys.empty()) enrol(context, root / settings.name, options.secure_boot_keys);
+    apply_bounds(settings, options);
     registry.save(settings);
   } catch (const Error&) {
     registry.remove(settings.name, {});

@@ -16,6 +16,8 @@ struct MachineOptions {
   std::string name;  ///< empty: disposable
   unsigned cpus = 0;
   std::string memory;
+  unsigned max_cpus = 0;
+  std::string max_memory;
   std::string disk_size;
   std::vector<std::string> forwards;
   std::vector<std::string> shares;
@@ -34,5 +36,10 @@ void declare_machine_options(OptionSet& set, MachineOptions& options);
 /// fails. Throws kUsage when there is one of that name.
 machines::Settings make_machine(const Context& context, const machines::Registry& registry,
                                 const MachineOptions& options);
+
+/// What a machine that is there becomes with other options; its source, name and disk stay. The release is
+/// verified again for what it says it needs.
+machines::Settings changed_machine(const Context& context, machines::Settings settings,
+                                   const MachineOptions& options);
 
 }  // namespace imgforge::cli

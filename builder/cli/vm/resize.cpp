@@ -1,7 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "builder/cli/vm/vm.hpp"
+#include "builder/machines/agent/hardware.hpp"
 #include "builder/machines/registry/machine_lock.hpp"
+#include "builder/machines/supervisor/hotplug.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
@@ -18,17 +22,18 @@ struct Arguments {
   unsigned cpus = 0;
 };
 
-/// A running machine has what it was started with at most: the balloon takes of that and gives it back.
-void set_balloon(const Context& context, machines::Control& control, const machines::Settings& settings,
-                 core::Bytes memory) {
-  if (memory.value > settings.memory) {
-    throw Error(Kind::kUsage, fmt::format("{} runs and was started with {}", settings.name,
-                                          core::Bytes{settings.memory}.to_string()))
-        .hint("stop it to give it more");
+/// Lets the guest use what QEMU gave it, where there is somebody to ask.
+void use_hardware(const Context& context, machines::Control& control, const machines::Settings& settings,
+                  unsigned count) {
+  if (!settings.may_have_agent()) return;
+  try {
+    machines::Agent agent(control, context.cancel);
+    const unsigned used = machines::use_all_hardware(agent);
+    if (used < count) context.progress.warn(fmt::format("{} uses only {} of them", settings.name, used));
+  } catch (const Error& error) {
+    if (error.kind() == Kind::kInterrupted) throw;
+    context.progress.warn("it may have to be told to use them: " + error.message());
   }
-  control.ask(
-      {{"command", "qmp"}, {"request", {{"execute", "balloon"}, {"arguments", {{"value", memory.value}}}}}},
-      std::chrono::seconds(20), context.cancel);
 }
 
 int resize(Context& context, const Arguments& arguments) {
@@ -40,14 +45,19 @@ int resize(Context& context, const Arguments& arguments) {
   machines::MachineLock lock(folder);
   lock.command(std::chrono::milliseconds(0), context.cancel);
   if (auto control = machines::Control::connect(folder)) {
-    if (arguments.cpus != 0)
-      throw Error(Kind::kUsage, "the processors of a running machine stay as they are").hint("stop it first");
-    set_balloon(context, *control, settings, core::Bytes::parse(arguments.memory));
+    if (!arguments.memory.empty())
+      machines::set_memory(*control, settings, core::Bytes::parse(arguments.memory), context.cancel);
+    if (arguments.cpus != 0) {
+      machines::set_processors(*control, settings, arguments.cpus, context.cancel);
+    }
+    use_hardware(context, *control, settings, arguments.cpus);
   } else {
     if (machines::is_running(folder))
       throw Error(Kind::kLocked, arguments.name + " is being started or stopped");
     if (!arguments.memory.empty()) settings.memory = core::Bytes::parse(arguments.memory).value;
     if (arguments.cpus != 0) settings.cpus = arguments.cpus;
+    if (settings.max_memory != 0) settings.max_memory = std::max(settings.max_memory, settings.memory);
+    if (settings.max_cpus != 0) settings.max_cpus = std::max(settings.max_cpus, settings.cpus);
     registry.save(settings);
   }
   print(context.options.json ? core::print_json({{"schema", 1}, {"name", arguments.name}})
@@ -62,8 +72,8 @@ void declare_vm_resize(OptionSet& vm) {
   OptionSet& set = vm.command("resize", "change a machine's memory or processors");
   declare_machine(set, arguments->name);
   set.option("--memory", arguments->memory,
-             "such as 512M; while it runs, its balloon gives back to this host what is above that");
-  set.option("--cpus", arguments->cpus, "processors, of a stopped machine").between(1, 255);
+             "such as 512M; while it runs, up to its --max-memory and until it stops");
+  set.option("--cpus", arguments->cpus, "processors; while it runs, up to its --max-cpus").between(1, 255);
   set.set_footer("Example: imgforge vm resize project --memory 256M");
   set.set_runner([arguments](Context& context) { return resize(context, *arguments); });
 }

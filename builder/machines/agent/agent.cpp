@@ -20,7 +20,7 @@ using core::Kind;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr milliseconds kFirstLook{1};
+constexpr milliseconds kShortestPause{1};
 constexpr milliseconds kLongestPause{200};
 constexpr std::size_t kPart = 256 << 10;  // of a file, at a time
 constexpr std::size_t kLongestInput = 24 << 20;
@@ -83,19 +83,20 @@ ExecStatus Agent::run(const std::vector<std::string>& words, std::string_view in
                  {"arg", std::vector<std::string>(words.begin() + 1, words.end())},
                  {"capture-output", true}};
   if (!input.empty()) arguments["input-data"] = encoded(input);
-  const auto deadline = Clock::now() + patience;
+  const auto start = Clock::now();
   const std::int64_t pid = parse_exec_started(ask("guest-exec", arguments));
-  milliseconds pause = kFirstLook;
   while (true) {
     ExecStatus status = parse_exec_status(ask("guest-exec-status", {{"pid", pid}}, 60));
     if (status.exited) return status;
     cancel_.check();
-    if (Clock::now() > deadline) {
+    const auto passed = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    if (passed > patience) {
       throw Error(Kind::kTimeout, fmt::format("{} did not end in the machine within {} s",
                                               core::escaped(words.front(), 100), patience.count() / 1000));
     }
+    // Seen within an eighth of the time that it took.
+    const milliseconds pause = std::clamp(passed / 8, kShortestPause, kLongestPause);
     ::usleep(static_cast<useconds_t>(pause.count()) * 1000);
-    pause = std::min(pause * 2, kLongestPause);
   }
 }
 

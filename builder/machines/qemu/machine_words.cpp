@@ -7,6 +7,8 @@ namespace {
 
 using vm::Words;
 
+constexpr unsigned kMemorySlots = 32;
+
 void add(Words& words, const Words& more) {
   words.insert(words.end(), more.begin(), more.end());
 }
@@ -67,6 +69,10 @@ vm::Firmware firmware_of(const Settings& settings) {
 Words machine_words(const Settings& settings, machine::Accelerator accelerator, const HostFiles& files) {
   Words words{"-name", vm::option_text(settings.name)};
   add(words, vm::processor_words(accelerator, firmware_of(settings), {settings.memory}, settings.cpus));
+  // Given again, both options add to what they said before.
+  if (settings.max_cpus > settings.cpus) add(words, {"-smp", fmt::format("maxcpus={}", settings.max_cpus)});
+  if (settings.max_memory > settings.memory)
+    add(words, {"-m", fmt::format("slots={},maxmem={}M", kMemorySlots, settings.max_memory >> 20)});
   add(words, {"-display", "none", "-vga", settings.graphics ? "std" : "none"});
   add_channels(words, settings);
   add(words,

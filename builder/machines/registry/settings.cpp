@@ -74,6 +74,11 @@ void check(const Settings& settings) {
   check(settings.origin);
   want(settings.cpus >= 1 && settings.cpus <= kMostCpus, "cpus");
   want(settings.memory >= kLeastMemory && settings.memory <= kMostMemory, "memory");
+  want(settings.max_cpus == 0 || (settings.max_cpus >= settings.cpus && settings.max_cpus <= kMostCpus),
+       "max_cpus");
+  want(settings.max_memory == 0 ||
+           (settings.max_memory >= settings.memory && settings.max_memory <= kMostMemory),
+       "max_memory");
   want(is_one_of(settings.firmware, "bios", "uefi", "secure-boot"), "firmware");
   want(is_one_of(settings.network, "user", "none"), "network");
   want(is_mac(settings.mac), "mac");

@@ -79,6 +79,8 @@ struct Settings {
   Origin origin;
   unsigned cpus = 1;
   std::uint64_t memory = 256U << 20;  ///< bytes
+  unsigned max_cpus = 0;              ///< that it may get while it runs; 0: no more than `cpus`
+  std::uint64_t max_memory = 0;       ///< likewise, in bytes
   std::string firmware = "bios";      ///< "uefi", "secure-boot"
   std::string network = "user";       ///< "none"
   bool graphics = false;
@@ -101,6 +103,8 @@ struct Settings {
     visit("origin", self.origin);
     visit("cpus", self.cpus);
     visit("memory", self.memory);
+    visit("max_cpus", self.max_cpus);
+    visit("max_memory", self.max_memory);
     visit("firmware", self.firmware);
     visit("network", self.network);
     visit("graphics", self.graphics);

@@ -48,6 +48,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Row{"cpus", [](Settings& s) { s.cpus = 3; }, "-smp 3", "-smp 1"},
         Row{"memory", [](Settings& s) { s.memory = 1U << 30; }, "-m 1024M", "-m 256M"},
+        Row{"max_cpus", [](Settings& s) { s.max_cpus = 4; }, "-smp maxcpus=4", ""},
+        Row{"max_memory", [](Settings& s) { s.max_memory = 1U << 30; }, "-m slots=32,maxmem=1024M", ""},
         Row{"name", [](Settings& s) { s.name = "other"; }, "name=opt/org.imgforge/hostname,string=other",
             "string=project"},
         Row{"graphics", [](Settings& s) { s.graphics = true; }, "-vga std", "-vga none"},

@@ -45,6 +45,8 @@ TEST(Settings, WhatNoMachineCanHaveIsRefused) {
   EXPECT_TRUE(refused([](Settings& s) { s.name = "../other"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.cpus = 0; }));
   EXPECT_TRUE(refused([](Settings& s) { s.memory = 1; }));
+  EXPECT_TRUE(refused([](Settings& s) { s.max_memory = s.memory - 1; }));
+  EXPECT_TRUE(refused([](Settings& s) { s.max_cpus = 256; }));
   EXPECT_TRUE(refused([](Settings& s) { s.firmware = "bios,file=/etc/passwd"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.mac = "52:54:00:12:34:56,x=y"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.origin.file = "relative"; }));

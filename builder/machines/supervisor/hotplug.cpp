@@ -1,0 +1,85 @@
+#include "builder/machines/supervisor/hotplug.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/json.hpp"
+#include "core/random.hpp"
+
+namespace imgforge::machines {
+namespace {
+
+using core::Error;
+using core::Json;
+using core::Kind;
+
+constexpr std::chrono::seconds kPatience{30};
+constexpr std::uint64_t kBlock = 128ULL << 20;  // Linux takes memory in blocks of that on x86
+
+Json ask(Control& control, const char* command, const Json& arguments, const core::CancelToken& cancel) {
+  Json request{{"execute", command}};
+  if (!arguments.empty()) request["arguments"] = arguments;
+  return control.ask({{"command", "qmp"}, {"request", request}}, kPatience, cancel);
+}
+
+Error beyond(const Settings& settings, const std::string& what, const char* option) {
+  return Error(Kind::kUsage, fmt::format("{} runs and was started for at most {}", settings.name, what))
+      .hint(fmt::format("stop it to give it more, or make it with {}", option));
+}
+
+void add_memory(Control& control, std::uint64_t size, const core::CancelToken& cancel) {
+  const std::string id = core::random_hex(4);
+  ask(control, "object-add", {{"qom-type", "memory-backend-ram"}, {"id", "memory-" + id}, {"size", size}},
+      cancel);
+  try {
+    ask(control, "device_add", {{"driver", "pc-dimm"}, {"id", "dimm-" + id}, {"memdev", "memory-" + id}},
+        cancel);
+  } catch (const Error&) {
+    ask(control, "object-del", {{"id", "memory-" + id}}, cancel);
+    throw;
+  }
+}
+
+}  // namespace
+
+void set_memory(Control& control, const Settings& settings, core::Bytes memory,
+                const core::CancelToken& cancel) {
+  const std::uint64_t most = std::max(settings.max_memory, settings.memory);
+  if (memory.value > most) throw beyond(settings, core::Bytes{most}.to_string(), "--max-memory");
+  const Json summary = ask(control, "query-memory-size-summary", Json::object(), cancel);
+  const std::uint64_t has =
+      summary.at("base-memory").get<std::uint64_t>() + summary.value("plugged-memory", std::uint64_t{0});
+  if (memory.value > has) {
+    const std::uint64_t more = (memory.value - has + kBlock - 1) / kBlock * kBlock;
+    if (has + more > most) throw beyond(settings, core::Bytes{most}.to_string(), "--max-memory");
+    add_memory(control, more, cancel);
+    memory.value = has + more;
+  }
+  ask(control, "balloon", {{"value", memory.value}}, cancel);
+}
+
+void set_processors(Control& control, const Settings& settings, unsigned count,
+                    const core::CancelToken& cancel) {
+  const unsigned most = std::max(settings.max_cpus, settings.cpus);
+  if (count > most) throw beyond(settings, fmt::format("{} processors", most), "--max-cpus");
+  const Json rows = ask(control, "query-hotpluggable-cpus", Json::object(), cancel);
+  const auto has = static_cast<unsigned>(
+      std::count_if(rows.begin(), rows.end(), [](const Json& row) { return row.contains("qom-path"); }));
+  if (count < has)
+    throw Error(Kind::kUsage,
+                fmt::format("{} runs with {} processors, and none can be taken away", settings.name, has))
+        .hint("stop it first");
+  unsigned missing = count - has;
+  for (auto row = rows.rbegin(); row != rows.rend() && missing > 0; ++row) {  // QEMU lists the last one first
+    if (row->contains("qom-path")) continue;
+    Json device = row->at("props");
+    device["driver"] = row->at("type");
+    device["id"] = "cpu-" + core::random_hex(4);
+    ask(control, "device_add", device, cancel);
+    --missing;
+  }
+}
+
+}  // namespace imgforge::machines

@@ -1,0 +1,39 @@
+// What is kept of machines, and what the agents of guests answer.
+#include <stdexcept>
+#include <string>
+
+#include "builder/machines/agent/replies.hpp"
+#include "builder/machines/agent/ssh_access.hpp"
+#include "builder/machines/registry/settings.hpp"
+#include "core/json.hpp"
+#include "fuzz/table.hpp"
+
+namespace imgforge::fuzz {
+
+void machine_settings(std::string_view bytes) {
+  const std::string text = machines::print_settings(machines::parse_settings(bytes));
+  if (machines::print_settings(machines::parse_settings(text)) != text)
+    throw std::logic_error("what was printed is read as something else:\n" + text);
+}
+
+/// {"asked": "guest-exec-status", "return": ...}
+void agent_reply(std::string_view bytes) {
+  const core::Json all = core::parse_json(bytes, "input");
+  if (!all.is_object() || !all.contains("return")) return;
+  const core::Json& reply = all.at("return");
+  const core::Json asked = all.value("asked", core::Json());
+  if (asked == "guest-exec") machines::parse_exec_started(reply);
+  if (asked == "guest-exec-status") machines::parse_exec_status(reply);
+  if (asked == "guest-network-get-interfaces") machines::parse_addresses(reply);
+  if (asked == "guest-file-open") machines::parse_handle(reply);
+  if (asked == "guest-file-read") machines::parse_file_part(reply);
+  if (asked == "guest-file-write") machines::parse_written(reply, 1000);
+}
+
+/// A passwd file and host keys of a guest in one.
+void guest_accounts(std::string_view bytes) {
+  machines::first_user(bytes);
+  machines::known_hosts(bytes, "machine");
+}
+
+}  // namespace imgforge::fuzz
