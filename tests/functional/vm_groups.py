@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from harness import FreshCase, main  # noqa: E402
-from vm import MachineCase  # noqa: E402
+from machine_case import MachineCase  # noqa: E402
 
 FILE = """\
 group: 1
