@@ -261,8 +261,8 @@ class Fsck {
     }
     for (const std::string& reference : inventory_.stray_pins)
       add(Damage::kPin, folder / reference, "pins a release that is not there");
+    const std::vector<const InventoryRelease*> releases = inventory_.releases();
     for (const auto& [reference, mark] : read_pins(store_.root(), kYankedFolder)) {
-      const std::vector<const InventoryRelease*> releases = inventory_.releases();
       const auto release = std::find_if(releases.begin(), releases.end(),
                                         [&](const auto* row) { return row->reference() == reference; });
       const fs::path file = store_.root() / kYankedFolder / reference;

@@ -82,6 +82,11 @@ PublicKey load_public_key(const std::filesystem::path& path) {
   });
 }
 
+PublicKey read_public_key(const std::string& line_or_path) {
+  return std::filesystem::exists(line_or_path) ? load_public_key(line_or_path)
+                                               : PublicKey::parse(line_or_path);
+}
+
 void refuse_key_inside(const std::filesystem::path& key, const std::filesystem::path& folder) {
   std::error_code error;
   const auto inner = std::filesystem::weakly_canonical(std::filesystem::absolute(key), error);

@@ -26,6 +26,10 @@ SecretKey load_secret_key(const std::filesystem::path& path, PassphraseSource& p
 /// Loads a .pub file; links are followed. Throws kSignature when it is not a usable key.
 PublicKey load_public_key(const std::filesystem::path& path);
 
+/// A key as people name one: the path of its .pub file, or the 56-character line out of it. Throws
+/// kSignature.
+PublicKey read_public_key(const std::string& line_or_path);
+
 /// Throws kPermission when `key` lies inside `folder` (both resolved): a secret key in a tree that is
 /// published would be published with it.
 void refuse_key_inside(const std::filesystem::path& key, const std::filesystem::path& folder);

@@ -181,6 +181,18 @@ std::vector<NamedSignature> TrustStore::verify_all(std::string_view message,
   return signers;
 }
 
+TrustStore TrustStore::without_thresholds() const {
+  TrustStore copy = *this;
+  for (KeyRules& folder : copy.rules_) folder.thresholds.clear();
+  return copy;
+}
+
+TrustStore TrustStore::without_rules() const {
+  TrustStore copy = *this;
+  copy.rules_.clear();
+  return copy;
+}
+
 std::string signers_text(const std::vector<NamedSignature>& signatures) {
   std::vector<std::string> names;
   for (const NamedSignature& signature : signatures) names.push_back(signature.signer);

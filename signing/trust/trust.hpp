@@ -76,6 +76,10 @@ class TrustStore {
   /// wrong with the first when none counts, below_threshold when too few do.
   std::vector<NamedSignature> verify_all(std::string_view message, const std::vector<std::string>& minisigs,
                                          Role role = Role::kRelease) const;
+  /// The same keys where one of them is enough, for whoever adds the signatures that are missing.
+  TrustStore without_thresholds() const;
+  /// The same keys whatever is said of them: revoked ones and those whose time is over too.
+  TrustStore without_rules() const;
   /// The end of it for signatures in other forms: throws below_threshold when `keys` are too few.
   void require_enough(std::size_t keys, Role role) const;
 

@@ -192,6 +192,7 @@ Runner declare_key(OptionSet& set) {
               "minisign, ssh (a line for ssh-keygen -Y verify -f) or sigstore (PEM for cosign)")
       .one_of({"minisign", "ssh", "sigstore"});
   exporting.set_runner([arguments](Context& context) { return export_key(context, *arguments); });
+  declare_key_list(set);
   declare_key_trust(set);
   return {};
 }

@@ -48,7 +48,7 @@ std::vector<signing::OpenPgpKeyring> trusted_openpgp_keys() {
 
 signing::OpenPgpKeyring trust_openpgp_key(const fs::path& file, const std::string& name) {
   signing::OpenPgpKeyring key = load(file);
-  if (!fs::path(name).has_filename() || fs::path(name).filename() != name || name.front() == '.')
+  if (!signing::is_key_name(name))
     throw core::Error(core::Kind::kUsage, "\"" + core::escaped(name) + "\" cannot be the name of a key");
   const fs::path folder = trusted_folder() / kFolder;
   std::error_code error;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 
 #include "artifacts/check/signatures.hpp"
 #include "artifacts/check/verify.hpp"
@@ -12,7 +11,6 @@
 #include "builder/cli/store_arguments.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "core/atomic_file.hpp"
-#include "core/counting.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
@@ -56,19 +54,8 @@ struct Subject {
 /// have been revoked, or its time be over, as long as it is known.
 artifacts::SignatureCheck signed_before(const Arguments& arguments) {
   const signing::TrustStore trust = load_trust(arguments.public_keys);
-  return [trust, anew = arguments.anew](std::string_view data, const artifacts::Signatures& signatures) {
-    std::optional<Error> first;
-    for (const std::string& text : signatures) {
-      try {
-        if (!anew) return trust.verify(data, text).signer;
-        return trust.describe(signing::verify(trust.public_keys(), data, text).key);
-      } catch (const Error& error) {
-        if (!core::does_not_count(error.reason())) throw;
-        if (!first) first = error;
-      }
-    }
-    throw Error(first.value());
-  };
+  return counting(std::make_shared<const signing::TrustStore>(arguments.anew ? trust.without_rules()
+                                                                             : trust.without_thresholds()));
 }
 
 Subject find_subject(Context& context, const Arguments& arguments, const artifacts::Store& store) {
@@ -147,9 +134,10 @@ std::string place_signature(const artifacts::Store& store, const Subject& subjec
                             const std::string& signature, const signing::TrustStore& trust,
                             Context& context) {
   const signing::NamedSignature made = trust.verify(subject.text, signature);
+  const signing::Ed25519Signature fresh = signing::Signature::parse(signature).over_message;
   for (const std::string& there :
        artifacts::read_signatures(subject.location.directory / artifacts::kManifestFile)) {
-    if (signing::Signature::parse(there).over_message == signing::Signature::parse(signature).over_message)
+    if (signing::Signature::parse(there).over_message == fresh)
       throw Error(Kind::kUsage, made.signer + " has signed " + subject.location.reference() + " already");
   }
   const std::string name = std::string(artifacts::kFurtherSignaturePrefix) + made.key.id() +

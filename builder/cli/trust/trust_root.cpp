@@ -26,11 +26,6 @@ struct RootArguments {
   PassphraseArguments passphrase;
 };
 
-signing::PublicKey public_key(const std::string& line_or_path) {
-  return std::filesystem::exists(line_or_path) ? signing::load_public_key(line_or_path)
-                                               : signing::PublicKey::parse(line_or_path);
-}
-
 int say_root(Context& context, const catalogue::Root& root) {
   const catalogue::Role& role = root.role("root");
   print(context.options.json
@@ -110,9 +105,10 @@ int make_root(Context& context, const RootArguments& arguments, bool first) {
   for (const std::string& file : arguments.sign_with)
     signers.push_back(catalogue::role_signer(
         load_signing_key(context, file, arguments.passphrase, context.options.output_dir)));
-  for (const std::string& key : arguments.root_keys) plan.keys.push_back(public_key(key).point());
+  for (const std::string& key : arguments.root_keys)
+    plan.keys.push_back(signing::read_public_key(key).point());
   plan.threshold = arguments.threshold;
-  if (!arguments.online_key.empty()) plan.online = public_key(arguments.online_key).point();
+  if (!arguments.online_key.empty()) plan.online = signing::read_public_key(arguments.online_key).point();
   if (first && plan.keys.empty())
     for (const catalogue::RoleSigner& signer : signers) plan.keys.push_back(signer.key);
   if (first && plan.threshold == 0) plan.threshold = plan.keys.size();

@@ -238,8 +238,7 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
       .show_default();
   set.option("--from-iso", options.iso,
              "start this ISO image beside an empty disk of 8G, in place of a release");
-  set.option("--public-key", options.public_keys,
-             "a .pub file or key line to trust besides yours; repeatable");
+  declare_public_keys(set, options.public_keys);
 }
 
 Settings changed_machine(const Context& context, Settings settings, const MachineOptions& options) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "builder/cli/store_arguments.hpp"
+#include "builder/cli/trust/keys.hpp"
 #include "builder/cli/vm/machine_options.hpp"
 #include "builder/cli/vm/start_machine.hpp"
 #include "builder/cli/vm/stop.hpp"
@@ -282,7 +283,7 @@ void declare_vm_up(OptionSet& vm) {
               "remove and make anew what stands on another release than the file says");
   declare_stop_options(upping, arguments->stop);
   upping.flag("--dry-run", arguments->dry_run, "only say what would be done");
-  upping.option("--public-key", arguments->public_keys, "a key to trust besides yours; repeatable");
+  declare_public_keys(upping, arguments->public_keys);
   upping.set_footer(
       "Example of a file:\n"
       "  group: 1\n"
