@@ -207,6 +207,8 @@ int rotate(Context& context, const Arguments& arguments) {
       arguments.name, {key.public_key(), {}, {}, {}, {}, {}}, core::build_time(context.clock), end};
   // What the old key may do, and no more.
   const signing::KeyRule before = rule_of(load_trust({}), signer.key());
+  if (before.roles.empty())
+    throw Error(Kind::kUsage, "the old key is trusted for no role that it could hand on");
   if (before.roles.size() < signing::roles().size()) said.rule.roles = before.roles;
   const std::string statement = signing::introduce(signer, said);
   signing::create_key_pair(secret, public_half, key, *passphrase);
