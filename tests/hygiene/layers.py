@@ -87,6 +87,8 @@ MAY_INCLUDE = {
     "builder/content": ["builder/compare", "builder/image/disk", "builder/image/boot", "builder/image/fs",
         "builder/image", "artifacts/tar", "artifacts/check", "artifacts/manifest", "artifacts/codec", "core"],
     "builder/serve": ["core"],
+    "builder/dashboard": ["builder/machines/metrics", "builder/machines/qemu", "builder/machines/control",
+        "builder/machines/registry", "builder/serve", "signing/primitives", "core"],
     "builder/sbom": ["artifacts/store", "artifacts/manifest", "core"],
     "builder/steps": ["builder/content", "builder/provenance", "builder/sbom", "builder/vm", "builder/formats", "builder/stages", "builder/lock", "builder/models",
         "builder/image/medium", "builder/guest/namespaces", "builder/guest", "builder/first_boot", "builder/fetch/apk",
@@ -113,6 +115,7 @@ OWNERS = {
     r"curl/": ["builder/fetch/http"],
     r"guestfs\.h": ["builder/guest"],
     r"seccomp\.h": ["builder/guest/namespaces", "builder/content"],
+    r"libwebsockets\.h": ["builder/dashboard"],
     r"p11-kit/": ["signing/signers"],
     r"openssl/": ["core/digest.cpp", "signing"],
     r"yaml-cpp/": ["builder/recipe"],
@@ -130,7 +133,7 @@ OWNERS = {
 MAY_INCLUDE["builder/cli"].append("builder/cli/trust")
 # Those about machines alone.
 MACHINES = [f"builder/machines/{room}" for room in ("group", "supervisor", "metrics", "agent", "control", "qemu", "registry")]
-MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "builder/cli"]
+MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "builder/dashboard", "builder/cli"]
 MAY_INCLUDE["builder/cli/trust"] = [*MAY_INCLUDE["builder/cli"], "builder/cli", "builder/fetch/http"]
 
 INCLUDE = re.compile(r'^\s*#include\s*[<"]([^>"]+)[>"]')

@@ -34,6 +34,7 @@ void declare_vm_snapshot(OptionSet& vm);
 void declare_vm_resize(OptionSet& vm);
 void declare_vm_up(OptionSet& vm);  ///< down, and ps
 void declare_vm_top(OptionSet& vm);
+void declare_vm_dashboard(OptionSet& vm);
 
 /// All machines of this user.
 machines::Registry machine_registry();
