@@ -11,12 +11,12 @@ namespace {
 using core::Json;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kInterval{2000};
+constexpr milliseconds kInterval{1000};
 constexpr milliseconds kPatience{1000};   // for the answers of all machines
 constexpr milliseconds kAskedFor{10000};  // somebody who asked may ask again
 constexpr milliseconds kFresh{3000};
 constexpr milliseconds kFirstLook{5000};
-constexpr std::size_t kMostPoints = 150;  // five minutes
+constexpr std::size_t kMostPoints = 300;  // five minutes
 
 double unix_time() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
