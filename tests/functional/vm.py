@@ -14,6 +14,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import agent_package  # noqa: E402
+import tiny_guest  # noqa: E402
 from apk_repository import Repository  # noqa: E402
 from harness import NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, FreshCase, Mirror, generic_kernel, main, wait_for  # noqa: E402
 from machine_case import MachineCase, is_alive  # noqa: E402
@@ -259,6 +260,40 @@ class Blank(MachineCase, FreshCase):
                 self.vm("remove", "next", "--kill")
             wait_for(lambda: not (self.machines / name).exists(), f"its folder is left: {how}")
 
+    def test_a_restart_from_inside_begins_anew_and_those_who_look_stay(self):
+        disk = self.scratch / "tiny.qcow2"
+        tiny_guest.make_disk(disk)
+        self.vm("run", disk, "--name", "a", "--for", "firmware")
+        console = self.start_vm("attach", "a", stdin=subprocess.PIPE)
+        self.addCleanup(console.kill)
+        before = self.status("a")
+
+        def say(text):
+            console.stdin.write(text)
+            console.stdin.flush()
+
+        def hears(text):
+            return wait_for(lambda: self.vm("logs", "a").stdout.count(text[0]) >= text[1], f"{text} is not said", 30)
+
+        hears(("tiny guest", 1))
+        say("++?")
+        hears(("++2", 1))
+        say("r")
+        hears(("tiny guest", 2))
+        after = self.status("a")
+        self.assertEqual(after["pid"], before["pid"])
+        self.assertLess(after["states"][0]["seconds"], after["uptime"])
+        say("+?")
+        hears(("+1", 1))
+        say("r")
+        hears(("tiny guest", 3))
+        say("o")
+        console.wait(timeout=30)
+        self.assertEqual(console.stdout.read().count("tiny guest"), 3)
+        self.assertIn("a ended", console.stderr.read())
+        self.assert_stopped_and_whole("a")
+        self.assertEqual(json.loads(self.vm("show", "a", "--json").stdout)["last"]["how"], "the guest shut down")
+
     def test_a_service_manager_stops_it_by_sigterm(self):
         self.run_blank("a")
         self.vm("stop", "a", "--kill")
@@ -370,11 +405,7 @@ class Kodeimage(MachineCase, Case):
         self.assertEqual(self.vm("exec", name, "--", "cat", "/etc/machine-id").stdout.strip(), identity)
         self.vm("exec", name, "--", "reboot")
         wait_for(lambda: not any(s["name"] == "agent" for s in self.status(name)["states"]), "it does not restart")
-        # Emulated, the kernel may now take minutes to unpack itself (builder/machines/README.md): not waited for.
-        self.vm("wait", name, "--for", "firmware")
-        self.vm("stop", name, "--kill")
-        self.assert_stopped_and_whole(name)
-        self.vm("start", name, "--for", "agent", timeout=400)
+        self.vm("wait", name, "--for", "agent", timeout=400)
         self.assertEqual(self.vm("exec", name, "--", "cat", "/etc/machine-id").stdout.strip(), identity)
         self.grow(name)
         self.vm("exec", name, "--", "poweroff")
