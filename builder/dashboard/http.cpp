@@ -14,6 +14,7 @@ namespace {
 using core::Error;
 using core::Kind;
 
+constexpr std::size_t kHead = 4096;   // room for status and headers
 constexpr int kLongestRequest = 700;  // seconds: a machine that shuts down takes its time
 
 }  // namespace
@@ -77,22 +78,17 @@ int Server::Loop::reply(lws* wsi, Session& session, Answer answer) {
   session.answer = std::move(answer);
   session.sent = 0;
   session.has_answer = true;
-  std::vector<unsigned char> buffer(LWS_PRE + 4096);
-  unsigned char* end = write_head(wsi, session.answer, buffer);
-  unsigned char* begin = buffer.data() + LWS_PRE;
-  if (end == nullptr ||
-      lws_write(wsi, begin, static_cast<std::size_t>(end - begin), LWS_WRITE_HTTP_HEADERS) < 0)
-    return -1;
+  session.has_head = false;
   lws_callback_on_writable(wsi);
   return 0;
 }
 
 int Server::Loop::reply_and_close(lws* wsi, Session& session, Answer answer) {
-  std::vector<unsigned char> buffer(LWS_PRE + 4096);
+  std::vector<unsigned char> buffer(LWS_PRE + kHead + answer.body.size());
   answer.headers.emplace_back("connection:", "close");
   session.waits_for_body = false;
   unsigned char* end = write_head(wsi, answer, buffer);
-  if (end == nullptr) return -1;
+  if (end == nullptr || end > buffer.data() + LWS_PRE + kHead) return -1;
   unsigned char* begin = buffer.data() + LWS_PRE;
   end = std::copy(answer.body.begin(), answer.body.end(), end);
   lws_write(wsi, begin, static_cast<std::size_t>(end - begin), LWS_WRITE_HTTP_HEADERS);
@@ -101,6 +97,17 @@ int Server::Loop::reply_and_close(lws* wsi, Session& session, Answer answer) {
 
 int Server::Loop::send_answer(lws* wsi, Session& session) {
   if (!session.has_answer) return 0;
+  if (!session.has_head) {
+    std::vector<unsigned char> head(LWS_PRE + kHead);
+    unsigned char* begin = head.data() + LWS_PRE;
+    unsigned char* end = write_head(wsi, session.answer, head);
+    if (end == nullptr ||
+        lws_write(wsi, begin, static_cast<std::size_t>(end - begin), LWS_WRITE_HTTP_HEADERS) < 0)
+      return -1;
+    session.has_head = true;
+    lws_callback_on_writable(wsi);
+    return 0;
+  }
   const std::string_view rest = std::string_view(session.answer.body).substr(session.sent);
   const std::string_view part = rest.substr(0, kPart);
   const bool last = part.size() == rest.size();
@@ -122,8 +129,7 @@ void Server::Loop::take_results() {
   for (auto& [id, answer] : jobs_->finished()) {
     for (auto& [wsi, session] : sessions_) {
       if (session.id != id) continue;
-      if (reply(wsi, session, std::move(answer)) != 0)
-        lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_ACK, LWS_TO_KILL_ASYNC);
+      reply(wsi, session, std::move(answer));
       break;
     }
   }

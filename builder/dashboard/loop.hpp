@@ -76,7 +76,6 @@ class Server::Loop {
   Guard guard_;
   std::map<lws*, Session> sessions_;
   std::map<lws*, lws*> relays_;  ///< the machine's end, and the WebSocket that it belongs to
-  std::size_t clients_ = 0;
   std::uint64_t last_id_ = 0;
   std::mutex mutex_;
   std::vector<std::string> events_;

@@ -99,9 +99,8 @@ Session& Server::Loop::session_of(lws* wsi) {
 int Server::Loop::on(lws* wsi, lws_callback_reasons reason, std::string_view data) {
   switch (reason) {
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
-      return clients_ >= kMostClients ? -1 : 0;
+      return sessions_.size() >= kMostClients ? -1 : 0;
     case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
-      ++clients_;
       session_of(wsi);
       return 0;
     case LWS_CALLBACK_WSI_DESTROY:
@@ -140,7 +139,6 @@ int Server::Loop::forget(lws* wsi) {
   }
   const bool was_page = found->second.purpose == Purpose::kEvents;
   sessions_.erase(found);
-  --clients_;
   if (was_page) count_pages();
   return 0;
 }

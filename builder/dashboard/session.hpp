@@ -50,6 +50,7 @@ struct Session {
   Request request;
   bool waits_for_body = false;
   bool has_answer = false;
+  bool has_head = false;  ///< status and headers of it were sent
   Answer answer;
   std::size_t sent = 0;
 

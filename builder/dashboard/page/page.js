@@ -97,7 +97,7 @@ function takeMachines(rows) {
   });
   $("#machines").hidden = rows.length === 0;
   $("#none").hidden = rows.length !== 0;
-  select(decodeURIComponent(location.hash.slice(1)));
+  select(wantedName());
 }
 
 function takeSamples(samples) {
@@ -116,10 +116,11 @@ function showGraphs() {
   for (const graph of graphs) graph.draw(samples);
 }
 
+const kFirmware = { bios: "BIOS", uefi: "UEFI", "secure-boot": "Secure Boot", kernel: "its own kernel" };
 const describe = (row) => [
   row.stands_on && `stands on ${row.stands_on}${row.verified ? "" : ", for which nobody vouches"}`,
   row.cpus && `${row.cpus} ${row.cpus === 1 ? "processor" : "processors"}`,
-  row.memory && sizeText(row.memory), row.firmware,
+  row.memory && sizeText(row.memory), kFirmware[row.firmware],
   row.accelerator && (row.accelerator === "kvm" ? "KVM" : "emulated"),
   row.disposable && "gone when it ends", row.paused && `paused: ${row.paused}`, row.problem,
 ].filter(Boolean).join(" · ");
@@ -145,6 +146,14 @@ function showMachine() {
   if (begun !== seen) {
     seen = begun;
     openPanel(row);
+  }
+}
+
+function wantedName() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
   }
 }
 
@@ -302,7 +311,7 @@ $("#take").addEventListener("submit", async (event) => {
   showSnapshots();
 });
 addEventListener("hashchange", () => {
-  select(decodeURIComponent(location.hash.slice(1)));
+  select(wantedName());
   if (selected) $("#name").focus();
 });
 followEvents((event) => {
