@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The dashboard: its page in Chromium and its API, with machines whose disk is a boot sector of a few bytes. And vm top."""
+"""The dashboard: its page in Chromium and its API, with machines whose disk is a boot sector. And vm top."""
 
 import http.client
 import json
@@ -13,17 +13,14 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import tiny_guest  # noqa: E402
 from browser import Browser  # noqa: E402
 from harness import SOURCE, FreshCase, main, wait_for  # noqa: E402
 from machine_case import MachineCase  # noqa: E402
 from web_socket import WebSocket  # noqa: E402
 
-# For the first serial port (16550: data at 0x3f8, state at 0x3fd). Says "hello", then answers each letter in the other case:
-# xor ax,ax; mov ds,ax; mov si,text; say: lodsb; test al,al; jz echo; mov dx,0x3f8; out dx,al; jmp say;
-# echo: mov dx,0x3fd; wait: in al,dx; test al,1; jz wait; mov dx,0x3f8; in al,dx; xor al,0x20; out dx,al; jmp echo
-ECHO = bytes.fromhex("fa 31c0 8ed8 be247c ac 84c0 7406 baf803 ee ebf5 bafd03 ec a801 74fb baf803 ec 3420 ee ebef") + b"hello\r\n\0"
 # Never ends to say "A": mov dx,0x3f8; mov al,'A'; again: out dx,al; jmp again
-FLOOD = bytes.fromhex("fa baf803 b041 ee ebfd")
+FLOOD = bytes.fromhex("fa baf803 b041 ee ebfd").ljust(510, b"\0") + b"\x55\xaa"
 
 
 class Dashboard(MachineCase, FreshCase):
@@ -31,15 +28,17 @@ class Dashboard(MachineCase, FreshCase):
         super().setUp()
         self.addCleanup(self.remove_all)
 
-    def disk(self, name, code=b""):
-        raw, disk = self.scratch / f"{name}.raw", self.scratch / f"{name}.qcow2"
-        raw.write_bytes(code.ljust(510, b"\0") + (b"\x55\xaa" if code else b"\0\0"))
-        os.truncate(raw, 16 << 20)
-        subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, disk], check=True)
-        return disk
-
-    def run_machine(self, name, code=b"", *words):
-        self.vm("run", self.disk(name, code), "--name", name, "--for", "process", "--memory", "64M", *words)
+    def run_machine(self, name, *words, sector=None):
+        """One with the tiny guest, or with another sector that its disk begins with."""
+        disk = self.scratch / f"{name}.qcow2"
+        if sector is None:
+            tiny_guest.make_disk(disk)
+        else:
+            raw = self.scratch / "sector"
+            raw.write_bytes(sector)
+            os.truncate(raw, 1 << 20)
+            subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, disk], check=True)
+        self.vm("run", disk, "--name", name, "--for", "process", "--memory", "64M", *words)
 
     def serve(self):
         self.process = self.start_vm("dashboard", "--open", "no", "--json")
@@ -121,7 +120,7 @@ class Dashboard(MachineCase, FreshCase):
         self.assertEqual((status, self.state("a")), (200, "stopped"))
 
     def test_the_api_does_what_the_commands_do(self):
-        self.run_machine("a", ECHO, "--graphics")
+        self.run_machine("a", "--graphics")
         self.vm("stop", "a", "--kill")
         self.serve()
         rows = self.ask_json("GET", "/machines", like="machines")["machines"]
@@ -148,7 +147,7 @@ class Dashboard(MachineCase, FreshCase):
         self.ask_json("POST", "/machines/a/snapshots/two/restore", code=400, like="error")
         status, picture, response = self.ask("GET", "/api/v1/machines/a/screenshot")
         self.assertEqual((status, response.getheader("content-type"), picture[:4]), (200, "image/png", b"\x89PNG"))
-        wait_for(lambda: b"hello" in self.ask("GET", "/api/v1/machines/a/log")[1], "the log says nothing")
+        wait_for(lambda: b"tiny guest" in self.ask("GET", "/api/v1/machines/a/log")[1], "the log says nothing")
         self.assertEqual(self.ask("GET", "/api/v1/machines/none/console")[0], 404)
         for method, path, code in (("GET", "/machines/none", 404), ("GET", "/machines/a/start", 405),
                                    ("DELETE", "/machines/a", 405), ("POST", "/machines/a/explode", 404)):
@@ -169,7 +168,7 @@ class Dashboard(MachineCase, FreshCase):
             self.assertIn(b"does not run", refused.body)
 
     def test_the_console_and_the_screen_are_passed_on(self):
-        self.run_machine("a", ECHO, "--graphics")
+        self.run_machine("a", "--graphics")
         self.run_machine("blind")
         self.serve()
         first = self.open_socket("/api/v1/machines/a/console")
@@ -182,25 +181,28 @@ class Dashboard(MachineCase, FreshCase):
             said.setdefault(which, b"")
             while text not in said[which]:
                 said[which] += which.receive()
-        read_until(first, b"hello")
-        second.send(b"q")
-        first.send(b"abcXYZ")
+        read_until(first, b"tiny guest")
+        second.send(b"+++")
+        first.send(b"+?")
         for which in (first, second):
-            read_until(which, b"ABCxyz")
-            self.assertNotIn(b"Q", said[which])
+            read_until(which, b"+1\n")
+            self.assertNotIn(b"++", said[which])
         screen = self.open_socket("/api/v1/machines/a/screen")
         self.assertEqual(screen.receive(), b"RFB 003.008\n")
         self.assertEqual((self.machines / "a").stat().st_mode & 0o077, 0, "where the screen's socket is")
         blind = self.open_socket("/api/v1/machines/blind/screen")
         self.assertEqual(blind.status, 400)
         self.assertIn(b"has no screen", blind.body)
-        self.vm("stop", "a", "--kill")
+        first.send(b"r")  # another QEMU in the same process
+        said[second] = b""
+        read_until(second, b"tiny guest")
+        first.send(b"o")
         for which in (first, second, screen):
             while which.receive() is not None:
                 pass
 
     def test_who_asks_too_much_or_does_not_read_harms_nobody(self):
-        self.run_machine("flood", FLOOD)
+        self.run_machine("flood", sector=FLOOD)
         self.serve()
         self.assertEqual(self.ask("POST", "/api/v1/machines/flood/kill", body=b"x" * 100_000)[0], 413)
         for request in (b"GET /" + b"x" * 100_000, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000, b"\0" * 1000,
@@ -241,6 +243,12 @@ class Dashboard(MachineCase, FreshCase):
         self.assertEqual(self.process.wait(timeout=30), 0)
         self.assertEqual(self.state("flood"), "running")
 
+    def type_into(self, name, text):
+        console = self.open_socket(f"/api/v1/machines/{name}/console")
+        self.assertEqual(json.loads(console.receive()), {"writes": True})
+        console.send(text)
+        console.close()
+
     def works(self):
         try:
             return self.ask("GET", "/api/v1/machines")[0] == 200
@@ -248,7 +256,7 @@ class Dashboard(MachineCase, FreshCase):
             return False
 
     def test_top_says_what_they_use(self):
-        self.run_machine("busy", ECHO)
+        self.run_machine("busy")
         self.run_machine("stopped")
         self.vm("stop", "stopped", "--kill")
         rows = {row["name"]: row for row in json.loads(self.vm("top", "--interval", "1", "--json").stdout)["machines"]}
@@ -263,7 +271,7 @@ class Dashboard(MachineCase, FreshCase):
         self.assertLessEqual(max(map(len, text.splitlines())), 80)
 
     def test_the_page_in_a_browser(self):
-        self.run_machine("a", ECHO, "--graphics")
+        self.run_machine("a", "--graphics")
         self.run_machine("blind")
         for name in ("a", "blind"):
             self.vm("stop", name, "--kill")
@@ -289,11 +297,11 @@ class Dashboard(MachineCase, FreshCase):
         shown("document.querySelector('[data-do=start]').disabled", "it can be started again")
         shown("document.querySelector('#panel-console .hint').textContent.startsWith('What you type')", "no console")
         console = "document.querySelector('.xterm-accessibility-tree').textContent"
-        shown(f"{console}.includes('hello')", "the console shows nothing")
+        shown(f"{console}.includes('tiny guest')", "the console shows nothing")
         see("document.querySelector('.xterm-helper-textarea').focus()")
-        for letter in "abcXYZ":
+        for letter in "++?":
             browser.call("Input.dispatchKeyEvent", type="char", text=letter)
-        shown(f"{console}.includes('ABCxyz')", "what is typed is not answered")
+        shown(f"{console}.includes('++2')", "what is typed is not answered")
         browser.call("Input.dispatchKeyEvent", type="keyDown", key="]", code="BracketRight", windowsVirtualKeyCode=221, modifiers=2)
         self.assertEqual(see("document.activeElement.id"), "tab-console", "Ctrl+] leaves it")
         curve = "document.querySelector('#graphs polyline').getAttribute('points')"
@@ -303,8 +311,12 @@ class Dashboard(MachineCase, FreshCase):
         browser.press("ArrowRight", 39)
         shown("document.querySelector('#panel-screen canvas') !== null && "
               "document.querySelector('#panel-screen .hint').textContent.startsWith('Keys go')", "no screen")
+        picture = "document.querySelector('#panel-screen canvas')"
+        see(f"window.before = {picture}")
+        self.type_into("a", b"r")
+        shown(f"{picture} !== null && {picture} !== window.before", "the screen does not come back after a restart from inside")
         see("document.querySelector('#tab-log').click()")
-        shown("document.querySelector('#panel-log pre').textContent.includes('hello')", "no log")
+        shown("document.querySelector('#panel-log pre').textContent.includes('tiny guest')", "no log")
         see("document.querySelector('#tab-snapshots').click()")
         see("document.querySelector('#snapshot-name').value = 'one'; document.querySelector('#take button').click()")
         shown("document.querySelector('#snapshots tbody th')?.textContent === 'one'", "no snapshot")

@@ -1,6 +1,8 @@
 // The screen of a machine, shown by noVNC.
 import { socketAddress } from "/api.js";
 
+const kPause = 2000;
+
 export class ScreenView {
   constructor(panel, leaveTo) {
     this.hint = panel.querySelector(".hint");
@@ -47,13 +49,15 @@ export class ScreenView {
     });
     viewer.addEventListener("disconnect", () => {
       if (this.viewer !== viewer) return;
-      this.viewer = null;
       this.close();
-      this.hint.textContent = "Not connected: the machine ended, or something else has its screen.";
+      this.hint.textContent = "Not connected.";
+      // A machine that restarts from inside has another screen at once.
+      this.timer = setTimeout(() => this.open(name, has, runs), kPause);
     });
   }
 
   close() {
+    clearTimeout(this.timer);
     this.name = null;
     const viewer = this.viewer;
     this.viewer = null;
