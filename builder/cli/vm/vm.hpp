@@ -33,6 +33,8 @@ void declare_vm_screenshot(OptionSet& vm);
 void declare_vm_snapshot(OptionSet& vm);
 void declare_vm_resize(OptionSet& vm);
 void declare_vm_up(OptionSet& vm);  ///< down, and ps
+void declare_vm_top(OptionSet& vm);
+void declare_vm_dashboard(OptionSet& vm);
 
 /// All machines of this user.
 machines::Registry machine_registry();
@@ -48,6 +50,9 @@ std::optional<core::Json> status_of(const std::filesystem::path& folder, const c
 
 /// "running", "stopped" or "damaged".
 std::string state_of(const machines::Entry& entry);
+
+/// The last state that a running machine has reached, or "paused", "stopping"; "running" without a status.
+std::string reached_state(const std::optional<core::Json>& status);
 
 /// "kernel 1.2 s · ready 4.0 s" of the member "states" of a status.
 std::string states_text(const core::Json& status);

@@ -89,6 +89,7 @@ Words machine_words(const Settings& settings, machine::Accelerator accelerator, 
   if (settings.max_memory > settings.memory)
     add(words, {"-m", fmt::format("slots={},maxmem={}M", kMemorySlots, settings.max_memory >> 20)});
   add(words, {"-display", "none", "-vga", settings.graphics ? "std" : "none"});
+  if (settings.graphics) add(words, {"-vnc", fmt::format("unix:{}", kScreenSocket)});
   add_channels(words, settings);
   add(words,
       vm::firmware_words(firmware_of(settings), files.firmware_code, files.folder / kVariablesFile, "qcow2"));

@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"max_memory", [](Settings& s) { s.max_memory = 1U << 30; }, "-m slots=32,maxmem=1024M", ""},
         Row{"name", [](Settings& s) { s.name = "other"; }, "name=opt/org.imgforge/hostname,string=other",
             "string=project"},
-        Row{"graphics", [](Settings& s) { s.graphics = true; }, "-vga std", "-vga none"},
+        Row{"graphics", [](Settings& s) { s.graphics = true; }, "-vga std -vnc unix:vnc.sock", "-vga none"},
         Row{"uefi", [](Settings& s) { s.firmware = "uefi"; },
             "if=pflash,unit=1,format=qcow2,file=/m/project/variables.qcow2", ""},
         Row{"secure", [](Settings& s) { s.firmware = "secure-boot"; }, "smm=on", ""},
