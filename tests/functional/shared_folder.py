@@ -2,6 +2,7 @@
 """The shared folder of host and machine: the scripts of the image under the host's busybox, the commands of the host, and
 unhinged-os as a machine that is talked to."""
 
+import json
 import os
 import pathlib
 import re
@@ -10,11 +11,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from harness import SOURCE, children_of, main, wait_for  # noqa: E402
+import agent_package  # noqa: E402
+from apk_repository import Repository  # noqa: E402
+from harness import NEEDS_ALPINE, RELEASE, SOURCE, Case, FreshCase, Mirror, children_of, generic_kernel, main, wait_for  # noqa: E402
+from machine_case import MachineCase  # noqa: E402
 
 SCRIPTS = SOURCE / "builder" / "shared_folder" / "scripts"
 BUSYBOX = shutil.which("busybox")
@@ -272,6 +277,219 @@ class Guest(unittest.TestCase):
         said = [line.split(" ", 2)[2] for line in after.splitlines()]
         self.assertEqual(said, ["#1 asked: restart: sshd", "#1 refused: restart: sshd (not allowed by this image)",
                                 "#2 asked: restart: voice-service", "#2 done: restart: voice-service"])
+
+
+
+class Host(MachineCase, FreshCase):
+    """The commands of the host on a machine without a system in it; the test writes what one would."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.remove_all)
+        self.shared = self.scratch / "shared"
+        self.shared.mkdir()
+        self.orders, self.report = self.shared / "host-to-vm.txt", self.shared / "vm-to-host.txt"
+        disk = self.scratch / "blank.qcow2"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, "64M"], check=True)
+        self.run_blank = lambda name, *words: self.vm("run", disk, "--name", name, "--for", "process", *words)
+
+    def say(self, text):
+        with open(self.report, "a") as file:
+            file.write(text)
+
+    def guest(self, reply):
+        """Answers each new line of host-to-vm.txt by what `reply` makes of it."""
+        ended = threading.Event()
+
+        def follow():
+            seen = 0
+            while not ended.wait(0.02):
+                lines = self.orders.read_text().splitlines() if self.orders.is_file() else []
+                for line in lines[seen:]:
+                    self.say(reply(line))
+                seen = len(lines)
+
+        thread = threading.Thread(target=follow)
+        thread.start()
+        self.addCleanup(lambda: (ended.set(), thread.join()))
+
+    @staticmethod
+    def answer(outcome="done", reason=""):
+        def reply(line):
+            command, _, number = line.rpartition(" #")
+            return f"2026-11-20 01:02:03: #{number} {outcome}: {command}{reason}\n"
+        return reply
+
+    def commands(self, name="a"):
+        return [json.loads(line) for line in self.vm("log", name, "--commands").stdout.splitlines()]
+
+    def test_commands_are_numbered_answered_and_written_down(self):
+        self.run_blank("a", "--share", self.shared)
+        self.guest(lambda line: self.answer("failed", " (exit code 3)")(line) if "broken" in line else self.answer()(line))
+        self.assertEqual(self.vm("command", "a", "restart", "voice-service").stdout, "#1 done: restart: voice-service\n")
+        self.assertEqual(self.run_imgforge("vm", "command", "a", "restart", "broken").returncode, 1)
+        found = json.loads(self.vm("command", "a", "shutdown", "--json").stdout)
+        self.assertEqual(found, {"schema": 1, "name": "a", "number": 3, "command": "shutdown: graceful", "way": "folder",
+                                 "outcome": "done", "text": "shutdown: graceful"})
+        self.vm("message", "a", "grüß", "dich")
+        self.assertEqual(self.orders.read_text(), "restart: voice-service #1\nrestart: broken #2\nshutdown: graceful #3\n"
+                         "message: grüß dich #4\n")
+        rows = self.commands()
+        self.assertEqual([(row["number"], row.get("asked"), row.get("outcome")) for row in rows],
+                         [(1, "restart: voice-service", None), (1, None, "done"), (2, "restart: broken", None), (2, None, "failed"),
+                          (3, "shutdown: graceful", None), (3, None, "done"), (4, "message: grüß dich", None), (4, None, "done")])
+        self.vm_fails(2, "command", "a", "restart", "a b", says="is no command")
+        self.vm_fails(2, "command", "a", "reboot", says="is no command")
+        self.vm_fails(2, "message", "a", "two\nlines", says="one line")
+        self.assertEqual(len(self.commands()), 8)
+        self.vm("stop", "a", "--kill")
+        self.vm_fails(2, "command", "a", "shutdown", says="does not run")
+
+    def test_of_many_at_once_each_has_its_number_and_more_than_a_minute_takes_are_refused(self):
+        self.run_blank("a", "--share", self.shared)
+        self.guest(self.answer())
+        for process in [self.start_vm("command", "a", "restart", "x") for _ in range(12)]:
+            self.assertEqual(process.wait(timeout=60), 0, process.stderr.read())
+        numbers = [int(line.rpartition("#")[2]) for line in self.orders.read_text().splitlines()]
+        self.assertEqual(numbers, list(range(1, 13)))
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        with open(self.machines / "a" / "shared.log", "a") as file:
+            file.writelines(json.dumps({"time": now, "number": number, "asked": "restart: x"}) + "\n" for number in range(13, 73))
+        self.vm_fails(2, "command", "a", "restart", "x", says="60 commands within a minute")
+
+    def test_no_answer_and_answers_that_were_not_asked_for(self):
+        self.run_blank("a", "--share", self.shared)
+        self.vm_fails(1, "command", "a", "restart", "x", "--timeout", "1", says="no answer to #1 within 1 s")
+        self.guest(lambda line: "#2 done: no time\n2026-11-20 01:02:03: #77 done: x\n2026-11-20 01:02:03: #2\n"
+                   "2026-11-20 01:02:03: #2 perhaps: x\n2026-11-20 01:02:03: #1 done: late\n" + self.answer("refused")(line))
+        result = self.vm_fails(1, "command", "a", "restart", "x", says="#77, which it was never asked")
+        self.assertEqual(result.stdout, "#2 refused: restart: x\n")
+        self.assertEqual([row["outcome"] for row in self.commands() if "outcome" in row], ["no answer", "refused"])
+
+    def test_the_machine_that_ends_before_it_answers(self):
+        self.run_blank("a", "--share", self.shared)
+        waiting = self.start_vm("command", "a", "restart", "y")
+        wait_for(self.orders.exists, "it is not asked")
+        self.vm("stop", "a", "--kill")
+        self.assertEqual(waiting.wait(timeout=30), 1)
+        self.assertIn("ended before it answered", waiting.stderr.read())
+
+    def test_what_is_no_plain_file_is_not_opened(self):
+        self.run_blank("a", "--share", self.shared)
+        outside = self.scratch / "outside"
+        outside.write_text("secret\n")
+        makers = {"a link": lambda file: file.symlink_to(outside), "a FIFO": os.mkfifo, "a folder": pathlib.Path.mkdir,
+                  "another name": lambda file: os.link(outside, file)}
+        for says, make in makers.items():
+            for file in (self.orders, self.report):
+                make(file)
+                self.vm_fails(3, "command", "a", "restart", "x", says=says)
+                if file == self.report:
+                    self.assertNotIn("secret", self.vm_fails(3, "log", "a", says=says).stdout)
+                file.rmdir() if file.is_dir() and not file.is_symlink() else file.unlink()
+        self.assertEqual(outside.read_text(), "secret\n")
+        self.assertEqual({row["outcome"] for row in self.commands() if "outcome" in row}, {"not sent"})
+
+    def test_the_log_is_escaped_bounded_and_followed_into_a_new_file(self):
+        self.run_blank("a", "--share", self.shared)
+        self.say("2026-11-20 01:02:03: the kettle \x1b]0;x\x07is on\nno time\n2026-11-20 01:02:04: #5 done: x\n")
+        self.report.write_bytes(self.report.read_bytes() + b"\xff\n" + b"y" * 10_000 + b"\n2026-11-20 01:02:05: last\n")
+        shown = self.vm("log", "a").stdout.splitlines()
+        self.assertEqual(shown[:4], ["2026-11-20 01:02:03: the kettle \\x1b]0;x\\x07is on", "no time", "2026-11-20 01:02:04: #5 done: x",
+                                     "\\xff"])
+        self.assertLess(len(shown[4]), 3000)
+        self.assertEqual(self.vm("log", "a", "--lines", "1").stdout, "2026-11-20 01:02:05: last\n")
+        row = json.loads(self.vm("log", "a", "--json").stdout.splitlines()[2])
+        self.assertEqual((row["number"], row["outcome"]), (5, "done"))
+        follower = self.start_vm("log", "a", "--follow")
+        while follower.stdout.readline() != "2026-11-20 01:02:05: last\n":
+            pass
+        self.say("2026-11-20 01:02:06: one\n")
+        self.assertEqual(follower.stdout.readline(), "2026-11-20 01:02:06: one\n")
+        self.report.rename(self.shared / "vm-to-host.txt.1")
+        self.say("2026-11-20 01:02:07: two\n")
+        self.assertEqual(follower.stdout.readline(), "2026-11-20 01:02:07: two\n")
+        self.say(("2026-11-20 01:02:08: " + "z" * 200 + "\n") * 30_000)
+        self.say("2026-11-20 01:02:09: end\n")
+        self.vm("stop", "a", "--kill")
+        out, err = follower.communicate(timeout=60)
+        self.assertTrue(out.endswith("2026-11-20 01:02:09: end\n"), out[-300:])
+        self.assertLess(len(out), 3 << 20)
+        self.assertIn("are passed over", err)
+        self.assertIn("end\n", self.vm("log", "a", "--lines", "1").stdout)
+
+    def test_ways_that_are_not_there_are_said(self):
+        self.run_blank("a")
+        self.vm_fails(2, "command", "a", "shutdown", says=["no folder is shared", "--share DIR"])
+        self.vm_fails(1, "log", "a", says="agent")
+        self.run_blank("b", "--share", f"{self.shared}:ro")
+        self.vm_fails(2, "command", "b", "shutdown", says="shared read-only")
+
+
+@NEEDS_ALPINE
+class Story(MachineCase, Case):
+    """unhinged-os as a machine that is talked to."""
+
+    WARM = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        mirror = Mirror(cls.scratch, "--kernel-from", generic_kernel())
+        cls.addClassCleanup(mirror.close)
+        extra = Repository(mirror.folder / f"v{RELEASE}" / "extra")
+        agent_package.publish(extra)
+        cls.run_imgforge("key", "generate", "shared@test", "--no-passphrase").check_returncode()
+        recipe = cls.served_copy(SOURCE / "recipes" / "unhinged-os.yaml", mirror)
+        recipe.write_text(recipe.read_text().replace("packages:\n", "agent: true\npackages:\n  repositories: [main, extra]\n"
+                                                     f'  keys: ["{mirror.key}", "{extra.key}"]\n', 1))
+        cls.run_imgforge("build", recipe, "--profile", "minimal", "--format", "qcow2", "--mirror", mirror.url(), "--set",
+                         f"base.alpine.release={RELEASE}", "--set", "requirements.memory=384M", timeout=1400).check_returncode()
+
+    def command(self, *words):
+        found = json.loads(self.vm("command", "voice", *words, "--json").stdout)
+        self.assertEqual(found["outcome"], "done")
+        return found
+
+    def inside(self, *words):
+        return self.vm("exec", "voice", "--", *words).stdout
+
+    def test_commands_and_messages_until_it_shuts_down(self):
+        self.addCleanup(self.remove_all)
+        shared = self.scratch / "shared"
+        shared.mkdir()
+        report = shared / "vm-to-host.txt"
+        (shared / "host-to-vm.txt").write_text("shutdown: graceful #1\n")  # of an earlier machine
+        self.vm("run", "unhinged-os-minimal", "--name", "voice", "--share", shared, timeout=400)
+        self.vm("wait", "voice", "--for", "agent", timeout=400)
+        self.assertEqual(self.inside("cat", "/run/voice-service"), "sensitivity=medium\n")
+        self.assertIn("listening\n", self.vm("log", "voice").stdout)
+        self.assertEqual(self.command("config", "voice-sensitivity=high")["way"], "folder")
+        self.assertEqual((shared / "config/voice-sensitivity").read_text(), "high\n")
+        self.command("restart", "voice-service")
+        self.assertEqual(self.inside("cat", "/run/voice-service"), "sensitivity=high\n")
+        self.vm("message", "voice", "tea", "is", "ready")
+        self.assertIn("tea is ready", self.inside("grep", "-h", "shared-folder", "/var/log/messages"))
+        self.vm_fails(2, "command", "voice", "restart", "sshd", says=["does not allow", "restart: voice-service"])
+        with open(shared / "host-to-vm.txt", "a") as file:
+            file.write("restart: sshd\n")
+        wait_for(lambda: "refused: restart: sshd (not allowed by this image)" in self.vm("log", "voice").stdout, "no refusal")
+        follower = self.start_vm("log", "voice", "--follow", "--lines", "1")
+        follower.stdout.readline()
+        self.inside("shared-message", "the kettle is on")
+        self.assertRegex(follower.stdout.readline(), r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d: the kettle is on\n$")
+        os.utime(report, (1, 1))  # as of a machine whose kernel has no 9p
+        found = self.run_imgforge("vm", "command", "voice", "config", "voice-sensitivity=low", "--json")
+        self.assertEqual(json.loads(found.stdout)["way"], "agent", found.stderr)
+        self.assertIn("its agent is asked", found.stderr)
+        audit = self.inside("cat", "/var/log/shared-folder.log").splitlines()
+        self.assertEqual([line.split(" ", 2)[2] for line in audit if " asked: " in line][-1],
+                         "#4 asked: config: voice-sensitivity=low")
+        self.command("shutdown")
+        self.vm("wait", "voice", "--for", "stopped")
+        self.assertEqual(json.loads(self.vm("show", "voice", "--json").stdout)["last"]["how"], "the guest shut down")
+        self.assertIn("#5 done: shutdown: graceful", follower.communicate(timeout=60)[0])
+        self.assertIn("#5 done: shutdown: graceful", self.vm("log", "voice", "--lines", "1").stdout)
 
 
 if __name__ == "__main__":

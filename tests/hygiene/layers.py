@@ -78,6 +78,7 @@ MAY_INCLUDE = {
     "builder/machines/qemu": ["builder/machines/registry", "builder/vm", "builder/machine", "core"],
     "builder/machines/control": ["core"],
     "builder/machines/agent": ["builder/machines/control", "core"],
+    "builder/machines/shared": ["builder/machines/agent", "builder/machines/control", "builder/machines/registry", "core"],
     "builder/machines/supervisor": ["builder/machines/control", "builder/machines/qemu", "builder/machines/registry",
         "builder/vm", "builder/machine", "artifacts/store", "core"],
     "builder/inspect": ["builder/vm", "builder/formats", "builder/guest", "builder/image/disk", "builder/machine",
@@ -129,7 +130,7 @@ OWNERS = {
 # The commands about trust, and what they share with all other commands.
 MAY_INCLUDE["builder/cli"].append("builder/cli/trust")
 # Those about machines alone.
-MACHINES = [f"builder/machines/{room}" for room in ("group", "supervisor", "agent", "control", "qemu", "registry")]
+MACHINES = [f"builder/machines/{room}" for room in ("shared", "group", "supervisor", "agent", "control", "qemu", "registry")]
 MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "builder/cli"]
 MAY_INCLUDE["builder/cli/trust"] = [*MAY_INCLUDE["builder/cli"], "builder/cli", "builder/fetch/http"]
 

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestName = 63;  // of a host name's label
 constexpr std::size_t kMostRows = 64;
+constexpr std::size_t kMostCommands = 1000;
 constexpr unsigned kMostCpus = 255;
 constexpr std::uint64_t kLeastMemory = 16ULL << 20;
 constexpr std::uint64_t kMostMemory = 4ULL << 40;
@@ -95,6 +96,7 @@ void check(const Settings& settings) {
     want(share.folder.starts_with('/') && share.folder.find('\0') == std::string::npos, "shares");
     want(is_machine_name(share.tag) && share.tag.size() <= 31 && tags.insert(share.tag).second, "shares");
   }
+  want(settings.shared_commands.size() <= kMostCommands, "shared_commands");
   want(settings.expect.size() <= kMostRows, "expect");
   for (const std::string& pattern : settings.expect) {
     try {

@@ -88,11 +88,13 @@ struct Settings {
   std::uint16_t ssh_port = 0;  ///< of 127.0.0.1, leads to port 22; 0: none
   std::vector<Forward> forwards;
   std::vector<Share> shares;
-  bool known = false;               ///< a manifest says what is inside
-  bool agent = false;               ///< inside: the QEMU guest agent
-  bool ssh = false;                 ///< inside: a server of SSH
-  std::vector<std::string> expect;  ///< patterns of the console, in order: ready
-  std::string restart = "never";    ///< "on-failure"
+  bool known = false;                        ///< a manifest says what is inside
+  bool agent = false;                        ///< inside: the QEMU guest agent
+  bool ssh = false;                          ///< inside: a server of SSH
+  bool shared = false;                       ///< inside: the service of the shared folder
+  std::vector<std::string> shared_commands;  ///< that it carries out: lines of builder/shared_folder
+  std::vector<std::string> expect;           ///< patterns of the console, in order: ready
+  std::string restart = "never";             ///< "on-failure"
   bool operator==(const Settings&) const = default;
   template <class Self, class Visit>
   static void members(Self& self, Visit& visit) {
@@ -115,6 +117,8 @@ struct Settings {
     visit("known", self.known);
     visit("agent", self.agent);
     visit("ssh", self.ssh);
+    visit("shared", self.shared);
+    visit("shared_commands", self.shared_commands);
     visit("expect", self.expect);
     visit("restart", self.restart);
   }
