@@ -51,7 +51,7 @@ class Blank(MachineCase, FreshCase):
     def test_what_cannot_be_is_refused_and_leaves_nothing(self):
         for words, says in ((["--forward", "80"], "forwards no port"), (["--share", "/nonexistent"], "no folder"),
                             (["--memory", "10Q"], ""), (["--cpus", "0"], ""),
-                            (["--network", "none", "--forward", "80:80"], "needs a network"),
+                            (["--network", "none", "--forward", "80:80"], "needs a network"), (["--firmware", "kernel"], "only a release"),
                             (["--forward", "80:80", "--forward", "80:81"], "twice")):
             self.vm_fails(2, "run", self.disk, "--name", "a", *words, says=says)
         self.vm_fails(2, "run", self.disk, "--name", "../x", says="cannot be the name")
@@ -413,15 +413,19 @@ class Kodeimage(MachineCase, Case):
         self.assertEqual(json.loads(self.vm("show", name, "--json").stdout)["last"]["how"], "the guest shut down")
 
     def test_a_command_in_a_disposable_machine(self):
-        result = self.run_imgforge("vm", "run", "kodeimage", "--", "sh", "-c", "hostname; exit 3", timeout=400)
+        result = self.run_imgforge("vm", "run", "kodeimage", "--", "sh", "-c", "hostname; cat /proc/cmdline; exit 3", timeout=400)
         self.assertEqual(result.returncode, 3, result.stderr)
-        self.assertRegex(result.stdout, r"^disposable-[0-9a-f]{8}\n$")
+        self.assertRegex(result.stdout, r"^disposable-[0-9a-f]{8}\nroot=")
+        self.assertNotIn("BOOT_IMAGE", result.stdout, "a boot loader was there")
         self.assertEqual(list(self.machines.glob("*")), [])
         self.assertEqual(list((self.out / ".clones").glob("*")), [])
 
     def test_a_release_that_is_not_what_was_signed_does_not_run(self):
         result = self.vm_fails(2, "run", "kodeimage", "--name", "kodeimage", says="name of a line")
-        self.vm("run", "kodeimage", "--name", "good", "--for", "process")
+        self.vm("run", "kodeimage", "--name", "good", "--for", "process", "--firmware", "kernel")
+        settings = json.loads(self.vm("show", "good", "--json").stdout)["settings"]
+        manifest = json.loads((self.out / "releases" / "kodeimage" / "current" / "manifest.json").read_text())
+        self.assertEqual((settings["firmware"], settings["cmdline"]), ("kernel", manifest["kernel"]["cmdline"]))
         self.fails(1, "remove", f"kodeimage@{self.version()}")
         self.vm("remove", "good", "--kill")
         disk = next((self.out / "releases" / "kodeimage" / "current").glob("*.qcow2")).resolve()

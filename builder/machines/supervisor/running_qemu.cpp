@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 namespace fs = std::filesystem;
 
 constexpr milliseconds kStartPatience{20000};
+constexpr std::size_t kSaidKept = 4096;
 
 core::ChildProcess start_qemu(const Start& start) {
   for (const char* socket : {kConsoleSocket, kMonitorSocket, kAgentSocket}) fs::remove(start.folder / socket);
@@ -74,7 +75,18 @@ void RunningQemu::work() {
   if (!console_.is_closed()) console_.work();
   monitor_.work();
   if (agent_ && !agent_->is_closed()) agent_->work();
-  static_cast<void>(process_.read(milliseconds(0)));
+  listen();
+}
+
+void RunningQemu::listen() {
+  said_ += process_.read(milliseconds(0));
+  if (said_.size() > kSaidKept) said_.erase(0, said_.size() - kSaidKept);
+}
+
+std::optional<int> RunningQemu::poll_exit() {
+  const std::optional<int> code = process_.poll_exit();
+  if (code) listen();
+  return code;
 }
 
 void RunningQemu::pass_time(Clock::time_point now) {

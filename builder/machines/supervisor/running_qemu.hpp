@@ -28,6 +28,8 @@ class RunningQemu {
   const Dialogue* agent() const { return agent_ ? &*agent_ : nullptr; }
   Channel& console() { return console_; }
   int pid() const { return process_.pid(); }
+  /// The last of what it printed.
+  const std::string& said() const { return said_; }
 
   /// Adds what poll(2) has to wait for.
   void add_to(std::vector<pollfd>& polls) const;
@@ -38,14 +40,17 @@ class RunningQemu {
   /// When that has to be called next.
   std::optional<Clock::time_point> deadline() const;
   /// Its exit code once it has ended (128+n for signal n).
-  std::optional<int> poll_exit() { return process_.poll_exit(); }
+  std::optional<int> poll_exit();
   void kill() noexcept { process_.kill(); }
 
  private:
+  void listen();
+
   core::ChildProcess process_;
   Channel console_;
   Dialogue monitor_;
   std::optional<Dialogue> agent_;
+  std::string said_;
 };
 
 /// Whether a restart from inside is done by a new QEMU. An emulating one keeps what it translated of the

@@ -52,11 +52,16 @@ core::Fd signal_descriptor() {
   return fd;
 }
 
-std::string ending_of(int code) {
-  if (code == 0) return "QEMU ended";
-  const char* signal = code > 128 ? ::sigabbrev_np(code - 128) : nullptr;
-  return signal != nullptr ? fmt::format("QEMU ended by SIG{}", signal)
-                           : fmt::format("QEMU ended with exit code {}", code);
+/// In one line, with the last one that QEMU printed.
+std::string ending_of(int code, const std::string& said) {
+  std::string text = "QEMU ended";
+  if (const char* signal = code > 128 ? ::sigabbrev_np(code - 128) : nullptr) {
+    text += fmt::format(" by SIG{}", signal);
+  } else if (code != 0) {
+    text += fmt::format(" with exit code {}", code);
+  }
+  const std::string last = core::escaped(core::trimmed(core::tail_lines(said, 1)));
+  return last.empty() ? text : text + ": " + last;
 }
 
 Json as_json(const Reached& state) {
@@ -298,7 +303,7 @@ class Supervisor::Loop {
   Ending ending(int code) const {
     if (stopping_) return {"stopped", false};
     if (guest_ended_ && code == 0) return {"the guest shut down", false};
-    return {ending_of(code), true};
+    return {ending_of(code, qemu_->said()), true};
   }
 
   Ending end(Ending ending) {
