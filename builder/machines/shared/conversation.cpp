@@ -106,7 +106,8 @@ Route route_to(const Settings& settings, const std::filesystem::path& machine_fo
 }
 
 Answer ask_by_folder(const Conversation& conversation, AuditLog& audit, const std::string& order) {
-  const SharedFolder folder(shared_share(conversation.settings)->folder);
+  const Share& share = *shared_share(conversation.settings);
+  const SharedFolder folder(share.folder);
   std::optional<Follower> follower;
   const std::uint32_t number = audit.ask(order, "folder", [&](std::uint32_t next) {
     follower.emplace(folder, Follower::From::kEnd);
@@ -114,10 +115,13 @@ Answer ask_by_folder(const Conversation& conversation, AuditLog& audit, const st
   });
   return noted(audit, number, [&] {
     if (auto answer = wait_for_answer(conversation, *follower, number)) return *std::move(answer);
-    throw Error(Kind::kTimeout,
-                fmt::format("no answer to #{} within {} s", number,
-                            std::chrono::duration_cast<std::chrono::seconds>(conversation.patience).count()))
-        .hint("it may still come: imgforge vm log shows it");
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(conversation.patience).count();
+    throw Error(Kind::kTimeout, fmt::format("no answer to #{} within {} s", number, seconds))
+        .hint(
+            listens(share, conversation.machine_folder)
+                ? "it may still come: imgforge vm log shows it"
+                : "the machine has written nothing into the folder since it started: its image needs shared: "
+                  "in the recipe, and a kernel with 9p");
   });
 }
 
