@@ -119,6 +119,8 @@ void apply_manifest(Settings& settings, const artifacts::Manifest& manifest, con
   settings.known = true;
   settings.agent = has_package(manifest, "qemu-guest-agent");
   settings.ssh = has_package(manifest, "openssh-server") || has_package(manifest, "dropbear");
+  settings.shared = manifest.shared_commands.has_value();
+  settings.shared_commands = manifest.shared_commands.value_or(std::vector<std::string>{});
   settings.expect = manifest.boot_expect;
   if (options.cpus == 0) settings.cpus = std::max(manifest.required_cpus, 1U);
   if (options.memory.empty())

@@ -32,6 +32,9 @@ void declare_vm_address(OptionSet& vm);
 void declare_vm_screenshot(OptionSet& vm);
 void declare_vm_snapshot(OptionSet& vm);
 void declare_vm_resize(OptionSet& vm);
+void declare_vm_command(OptionSet& vm);
+void declare_vm_message(OptionSet& vm);
+void declare_vm_log(OptionSet& vm);
 void declare_vm_up(OptionSet& vm);  ///< down, and ps
 void declare_vm_top(OptionSet& vm);
 void declare_vm_dashboard(OptionSet& vm);

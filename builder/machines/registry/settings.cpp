@@ -26,6 +26,7 @@ constexpr std::size_t kMostRows = 64;
 constexpr std::size_t kMostLinks = 8;
 constexpr unsigned kMostFree = 45;  // percent; twice that has to be less than all
 constexpr std::size_t kLongestHook = 4096;
+constexpr std::size_t kMostCommands = 1000;
 constexpr std::size_t kLongestCmdline = 2000;
 constexpr unsigned kMostCpus = 255;
 constexpr std::uint64_t kLeastMemory = 16ULL << 20;
@@ -122,6 +123,7 @@ void check(const Settings& settings) {
   }
   want(settings.links.size() <= kMostLinks, "links");
   for (const Link& link : settings.links) want(is_machine_name(link.network) && is_mac(link.mac), "links");
+  want(settings.shared_commands.size() <= kMostCommands, "shared_commands");
   want(settings.expect.size() <= kMostRows, "expect");
   for (const std::string& pattern : settings.expect) {
     try {

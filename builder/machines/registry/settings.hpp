@@ -121,11 +121,13 @@ struct Settings {
   std::vector<Forward> forwards;
   std::vector<Share> shares;
   std::vector<Link> links;
-  bool known = false;               ///< a manifest says what is inside
-  bool agent = false;               ///< inside: the QEMU guest agent
-  bool ssh = false;                 ///< inside: a server of SSH
-  std::vector<std::string> expect;  ///< patterns of the console, in order: ready
-  std::string restart = "never";    ///< "on-failure"
+  bool known = false;                        ///< a manifest says what is inside
+  bool agent = false;                        ///< inside: the QEMU guest agent
+  bool ssh = false;                          ///< inside: a server of SSH
+  bool shared = false;                       ///< inside: the service of the shared folder
+  std::vector<std::string> shared_commands;  ///< that it carries out: lines of builder/shared_folder
+  std::vector<std::string> expect;           ///< patterns of the console, in order: ready
+  std::string restart = "never";             ///< "on-failure"
   Autoscale autoscale;
   std::string hook;  ///< who is told what happens (supervisor/hook.hpp); empty: nobody
   bool operator==(const Settings&) const = default;
@@ -152,6 +154,8 @@ struct Settings {
     visit("known", self.known);
     visit("agent", self.agent);
     visit("ssh", self.ssh);
+    visit("shared", self.shared);
+    visit("shared_commands", self.shared_commands);
     visit("expect", self.expect);
     visit("restart", self.restart);
     visit("autoscale", self.autoscale);
