@@ -32,6 +32,8 @@ void declare_vm_address(OptionSet& vm);
 void declare_vm_screenshot(OptionSet& vm);
 void declare_vm_snapshot(OptionSet& vm);
 void declare_vm_resize(OptionSet& vm);
+void declare_vm_export(OptionSet& vm);
+void declare_vm_import(OptionSet& vm);
 void declare_vm_up(OptionSet& vm);  ///< down, and ps
 
 /// All machines of this user.
@@ -46,7 +48,7 @@ machines::Control control_of(const std::string& name);
 /// What the process says of the machine; nothing when it does not run, or does not answer within a moment.
 std::optional<core::Json> status_of(const std::filesystem::path& folder, const core::CancelToken& cancel);
 
-/// "running", "stopped" or "damaged".
+/// "running", "stopped", "damaged"; "arriving" or "gone" for one that moves or moved (move_mark.hpp).
 std::string state_of(const machines::Entry& entry);
 
 /// "kernel 1.2 s · ready 4.0 s" of the member "states" of a status.
