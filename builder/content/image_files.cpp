@@ -8,11 +8,11 @@
 
 #include "artifacts/codec/recognise.hpp"
 #include "artifacts/manifest/formats.hpp"
-#include "builder/compare/fields.hpp"
 #include "builder/compare/iso_records.hpp"
 #include "builder/content/tar_files.hpp"
 #include "builder/image/boot/live_root.hpp"
 #include "builder/image/disk/gpt.hpp"
+#include "builder/image/disk/partition_bytes.hpp"
 #include "builder/image/disk/qcow2_bytes.hpp"
 #include "builder/image/fs/ext4_files.hpp"
 #include "builder/image/fs/squashfs_files.hpp"
@@ -28,8 +28,6 @@ using core::Kind;
 using image::ImageBytes;
 using image::PartBytes;
 
-constexpr std::uint64_t kSector = 512;
-constexpr std::uint64_t kMostEntries = 1024;
 constexpr std::size_t kHead = 4096;
 
 std::string_view type_of(std::uint32_t mode) {
@@ -106,44 +104,18 @@ std::string read_file_system(const ImageBytes& bytes, Comparison& comparison) {
 
 /// The partition that imgforge starts the system from: the first of type root (x86-64), else the first with a
 /// squashfs.
-struct RootPartition {
-  std::uint64_t start = 0;
-  std::uint64_t size = 0;
-};
-
-RootPartition find_root(const ImageBytes& disk) {
-  using compare::little;
-  const std::string header = disk.text(kSector, 92);
-  if (!header.starts_with("EFI PART") || header.size() != 92)
-    throw Error(Kind::kImage, "the disk has no partition table (GPT)");
-  const std::uint64_t table = little(header, 72, 8);
-  const std::uint64_t count = std::min(little(header, 80, 4), kMostEntries);
-  const std::uint64_t size = little(header, 84, 4);
-  if (size < 128 || size > 4096 || table > disk.size() / kSector)
-    throw Error(Kind::kImage, "the partition table of the disk is impossible");
-  std::optional<RootPartition> squashfs;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::string entry = disk.text(table * kSector + i * size, 128);
-    if (entry.size() != 128) throw Error(Kind::kImage, "the partition table of the disk is cut");
-    const std::uint64_t first = little(entry, 32, 8);
-    const std::uint64_t last = little(entry, 40, 8);
-    const std::uint64_t room = disk.size() / kSector;
-    if (last < first || last >= room) continue;
-    const RootPartition part{first * kSector, (last - first + 1) * kSector};
-    const std::string type = compare::show(compare::Show::kGuid, entry.substr(0, 16));
-    std::string upper = type;
-    std::transform(upper.begin(), upper.end(), upper.begin(),
-                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-    if (upper == image::kRootX86Type) return part;
-    const std::string head = disk.text(part.start, kHead);
-    if (!squashfs && artifacts::begins_as(head, Content::kSquashfs)) squashfs = part;
+image::BytePartition find_root(const ImageBytes& disk) {
+  std::optional<image::BytePartition> squashfs;
+  for (const image::BytePartition& part : image::partitions_in(disk)) {
+    if (part.type_uuid == image::kRootX86Type) return part;
+    if (!squashfs && artifacts::begins_as(disk.text(part.start, kHead), Content::kSquashfs)) squashfs = part;
   }
   if (squashfs) return *squashfs;
   throw Error(Kind::kImage, "the disk has no root partition");
 }
 
 std::string read_disk(const ImageBytes& disk, Comparison& comparison) {
-  const RootPartition root = find_root(disk);
+  const image::BytePartition root = find_root(disk);
   const std::string found = read_file_system(PartBytes(disk, root.start, root.size), comparison);
   if (found.empty()) throw Error(Kind::kImage, "the root partition holds neither ext4 nor squashfs");
   return found;

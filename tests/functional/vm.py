@@ -14,6 +14,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import agent_package  # noqa: E402
+import tiny_guest  # noqa: E402
 from apk_repository import Repository  # noqa: E402
 from harness import NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, FreshCase, Mirror, generic_kernel, main, wait_for  # noqa: E402
 from machine_case import MachineCase, is_alive  # noqa: E402
@@ -50,7 +51,7 @@ class Blank(MachineCase, FreshCase):
     def test_what_cannot_be_is_refused_and_leaves_nothing(self):
         for words, says in ((["--forward", "80"], "forwards no port"), (["--share", "/nonexistent"], "no folder"),
                             (["--memory", "10Q"], ""), (["--cpus", "0"], ""),
-                            (["--network", "none", "--forward", "80:80"], "needs a network"),
+                            (["--network", "none", "--forward", "80:80"], "needs a network"), (["--firmware", "kernel"], "only a release"),
                             (["--forward", "80:80", "--forward", "80:81"], "twice")):
             self.vm_fails(2, "run", self.disk, "--name", "a", *words, says=says)
         self.vm_fails(2, "run", self.disk, "--name", "../x", says="cannot be the name")
@@ -259,6 +260,40 @@ class Blank(MachineCase, FreshCase):
                 self.vm("remove", "next", "--kill")
             wait_for(lambda: not (self.machines / name).exists(), f"its folder is left: {how}")
 
+    def test_a_restart_from_inside_begins_anew_and_those_who_look_stay(self):
+        disk = self.scratch / "tiny.qcow2"
+        tiny_guest.make_disk(disk)
+        self.vm("run", disk, "--name", "a", "--for", "firmware")
+        console = self.start_vm("attach", "a", stdin=subprocess.PIPE)
+        self.addCleanup(console.kill)
+        before = self.status("a")
+
+        def say(text):
+            console.stdin.write(text)
+            console.stdin.flush()
+
+        def hears(text):
+            return wait_for(lambda: self.vm("logs", "a").stdout.count(text[0]) >= text[1], f"{text} is not said", 30)
+
+        hears(("tiny guest", 1))
+        say("++?")
+        hears(("++2", 1))
+        say("r")
+        hears(("tiny guest", 2))
+        after = self.status("a")
+        self.assertEqual(after["pid"], before["pid"])
+        self.assertLess(after["states"][0]["seconds"], after["uptime"])
+        say("+?")
+        hears(("+1", 1))
+        say("r")
+        hears(("tiny guest", 3))
+        say("o")
+        console.wait(timeout=30)
+        self.assertEqual(console.stdout.read().count("tiny guest"), 3)
+        self.assertIn("a ended", console.stderr.read())
+        self.assert_stopped_and_whole("a")
+        self.assertEqual(json.loads(self.vm("show", "a", "--json").stdout)["last"]["how"], "the guest shut down")
+
     def test_a_service_manager_stops_it_by_sigterm(self):
         self.run_blank("a")
         self.vm("stop", "a", "--kill")
@@ -370,11 +405,7 @@ class Kodeimage(MachineCase, Case):
         self.assertEqual(self.vm("exec", name, "--", "cat", "/etc/machine-id").stdout.strip(), identity)
         self.vm("exec", name, "--", "reboot")
         wait_for(lambda: not any(s["name"] == "agent" for s in self.status(name)["states"]), "it does not restart")
-        # Emulated, the kernel may now take minutes to unpack itself (builder/machines/README.md): not waited for.
-        self.vm("wait", name, "--for", "firmware")
-        self.vm("stop", name, "--kill")
-        self.assert_stopped_and_whole(name)
-        self.vm("start", name, "--for", "agent", timeout=400)
+        self.vm("wait", name, "--for", "agent", timeout=400)
         self.assertEqual(self.vm("exec", name, "--", "cat", "/etc/machine-id").stdout.strip(), identity)
         self.grow(name)
         self.vm("exec", name, "--", "poweroff")
@@ -382,15 +413,19 @@ class Kodeimage(MachineCase, Case):
         self.assertEqual(json.loads(self.vm("show", name, "--json").stdout)["last"]["how"], "the guest shut down")
 
     def test_a_command_in_a_disposable_machine(self):
-        result = self.run_imgforge("vm", "run", "kodeimage", "--", "sh", "-c", "hostname; exit 3", timeout=400)
+        result = self.run_imgforge("vm", "run", "kodeimage", "--", "sh", "-c", "hostname; cat /proc/cmdline; exit 3", timeout=400)
         self.assertEqual(result.returncode, 3, result.stderr)
-        self.assertRegex(result.stdout, r"^disposable-[0-9a-f]{8}\n$")
+        self.assertRegex(result.stdout, r"^disposable-[0-9a-f]{8}\nroot=")
+        self.assertNotIn("BOOT_IMAGE", result.stdout, "a boot loader was there")
         self.assertEqual(list(self.machines.glob("*")), [])
         self.assertEqual(list((self.out / ".clones").glob("*")), [])
 
     def test_a_release_that_is_not_what_was_signed_does_not_run(self):
         result = self.vm_fails(2, "run", "kodeimage", "--name", "kodeimage", says="name of a line")
-        self.vm("run", "kodeimage", "--name", "good", "--for", "process")
+        self.vm("run", "kodeimage", "--name", "good", "--for", "process", "--firmware", "kernel")
+        settings = json.loads(self.vm("show", "good", "--json").stdout)["settings"]
+        manifest = json.loads((self.out / "releases" / "kodeimage" / "current" / "manifest.json").read_text())
+        self.assertEqual((settings["firmware"], settings["cmdline"]), ("kernel", manifest["kernel"]["cmdline"]))
         self.fails(1, "remove", f"kodeimage@{self.version()}")
         self.vm("remove", "good", "--kill")
         disk = next((self.out / "releases" / "kodeimage" / "current").glob("*.qcow2")).resolve()

@@ -12,6 +12,7 @@
 #include "builder/cli/store_arguments.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "builder/cli/trust/trusted_release.hpp"
+#include "builder/cli/vm/own_kernel.hpp"
 #include "builder/cli/vm/stand_on_release.hpp"
 #include "builder/image/disk/qcow2_overlay.hpp"
 #include "builder/machine/tools.hpp"
@@ -49,7 +50,8 @@ std::string new_mac() {
 void take_options(Settings& settings, const MachineOptions& options) {
   settings.cpus = std::max(options.cpus, 1U);
   settings.memory = options.memory.empty() ? kLeastMemory.value : core::Bytes::parse(options.memory).value;
-  settings.firmware = options.firmware;
+  settings.firmware = options.firmware == "auto" ? "bios" : options.firmware;
+  settings.cmdline.clear();
   settings.network = options.network;
   settings.graphics = options.graphics;
   settings.restart = options.restart;
@@ -112,6 +114,12 @@ void make_on_release(const Context& context, const fs::path& root, const Machine
   const artifacts::Manifest manifest =
       stand_on_release(context, root, {options.source, {}, options.public_keys, make_overlay}, settings);
   apply_manifest(settings, manifest, options);
+  try {
+    take_own_kernel(context, root / settings.name, manifest, options.firmware, settings);
+  } catch (const Error&) {
+    machines::Registry(root).remove(settings.name, {});
+    throw;
+  }
 }
 
 void stand_on_file(const Context& context, const fs::path& folder, const fs::path& file,
@@ -178,11 +186,14 @@ void enrol(const Context& context, const fs::path& folder, const std::string& ke
 void make_folder(const Context& context, const fs::path& root, const MachineOptions& options,
                  Settings& settings) {
   const fs::path folder = root / settings.name;
+  const auto format = options.iso.empty() ? format_of_file(context, options.source) : std::nullopt;
+  if ((!options.iso.empty() || format) && options.firmware == "kernel")
+    throw Error(Kind::kUsage, "--firmware kernel: only a release says which kernel it starts, and how");
   if (!options.iso.empty()) {
     if (vm::detect_format(options.iso) != "iso")
       throw Error(Kind::kUsage, options.iso.native() + " is no ISO image");
     stand_on_file(context, folder, options.iso, "iso", settings);
-  } else if (const auto format = format_of_file(context, options.source)) {
+  } else if (format) {
     stand_on_file(context, folder, options.source, *format, settings);
   } else {
     make_on_release(context, root, options, settings);
@@ -205,8 +216,11 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
   set.option("--network", options.network, "user (leads out, nothing leads in but --forward) or none")
       .one_of({"user", "none"})
       .show_default();
-  set.option("--firmware", options.firmware, "bios, uefi or secure-boot")
-      .one_of({"bios", "uefi", "secure-boot"})
+  set.option("--firmware", options.firmware,
+             "bios, uefi, secure-boot, or kernel: none, the release's kernel is started at once; auto: "
+             "kernel where "
+             "no later one can be on the disk, else bios")
+      .one_of({"auto", "kernel", "bios", "uefi", "secure-boot"})
       .show_default();
   set.option("--secure-boot-keys", options.secure_boot_keys,
              "with --firmware secure-boot: name or folder of the keys that its firmware trusts");

@@ -22,7 +22,7 @@ struct MachineOptions {
   std::vector<std::string> forwards;
   std::vector<std::string> shares;
   std::string network = "user";
-  std::string firmware = "bios";
+  std::string firmware = "auto";
   std::string secure_boot_keys;
   bool graphics = false;
   std::string restart = "never";

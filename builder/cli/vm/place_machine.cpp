@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "artifacts/store/inventory.hpp"
+#include "builder/cli/vm/own_kernel.hpp"
 #include "builder/cli/vm/stand_on_release.hpp"
 #include "builder/image/disk/qcow2_overlay.hpp"
 #include "builder/machine/tools.hpp"
@@ -135,14 +136,25 @@ void place_on_release(const Context& context, const fs::path& root, const Placem
   stand.make_disk = [&](const fs::path& target, const std::string& backing, const std::string& format) {
     make_disk(context, placement, target, backing, format);
   };
-  take_contents(settings, with_output_dir(context, base.output_dir, [&](const Context& there) {
-                  return stand_on_release(there, root, stand, settings);
-                }));
+  const artifacts::Manifest manifest = with_output_dir(context, base.output_dir, [&](const Context& there) {
+    return stand_on_release(there, root, stand, settings);
+  });
+  take_contents(settings, manifest);
+  if (settings.firmware != "kernel") return;
+  try {
+    take_own_kernel(context, root / settings.name, manifest, "kernel", settings);
+  } catch (const Error&) {
+    machines::Registry(root).remove(settings.name, {});
+    throw;
+  }
 }
 
 void place_on_file(const Context& context, const fs::path& root, const Placement& placement,
                    Settings& settings) {
   const std::string format = settings.origin.format;
+  if (settings.firmware == "kernel")
+    throw Error(Kind::kIntegrity,
+                "bundle.json: a machine that stands on no release has no kernel of its own");
   settings.origin = {"file", {}, {}, {}, file_base(placement), format};
   context.progress.warn(core::escaped(settings.origin.file) + " is no release: nobody vouches for it");
   settings.known = settings.agent = settings.ssh = false;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/statvfs.h>
 
+#include <limits>
 #include <utility>
 
 #include "builder/guest/namespaces/tree.hpp"
@@ -30,13 +31,16 @@ DiskWatch::Free DiskWatch::look() const {
   return {info.f_bfree * info.f_frsize, info.f_ffree};
 }
 
-std::optional<core::Error> DiskWatch::check() {
+std::optional<core::Error> DiskWatch::check(Measure measured) {
   const Free now = look();
-  if (now.bytes >= enough_.bytes && now.files >= enough_.files) return std::nullopt;
+  if (measured == Measure::kWhenShrunk && now.bytes >= enough_.bytes && now.files >= enough_.files)
+    return std::nullopt;
   try {
     const core::Fd folder = core::open_file(folder_, O_RDONLY | O_DIRECTORY);
     const Usage usage = measure(folder.get());
     if (usage.bytes.value > size_.value || usage.files > size_.value / kBytesPerFile) {
+      constexpr auto kMeasureNext = std::numeric_limits<std::uint64_t>::max();
+      enough_ = {kMeasureNext, kMeasureNext};
       return core::Error(core::Kind::kImage,
                          fmt::format("the root file system of {} is full", size_.to_string()))
           .quote(fmt::format("{} in {} files", usage.bytes.to_string(), usage.files));

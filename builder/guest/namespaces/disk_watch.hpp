@@ -1,6 +1,7 @@
 // How much a root file system takes. A folder has no size of its own, so the free space of the file system
 // below it is watched, and only when that has shrunk by what is allowed the folder itself is measured: others
-// write there, too.
+// write there, too. Others also remove, which hides what the folder takes: after a failure it is measured
+// whatever is free.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,9 @@ class DiskWatch {
  public:
   DiskWatch(std::filesystem::path folder, core::Bytes size);
 
-  /// kImage when the folder takes more than its size; kNoSpace when the file system is full.
-  std::optional<core::Error> check();
+  enum class Measure { kWhenShrunk, kAlways };
+  /// kImage when the folder takes more than its size.
+  std::optional<core::Error> check(Measure measure = Measure::kWhenShrunk);
 
  private:
   struct Free {

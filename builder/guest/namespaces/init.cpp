@@ -165,7 +165,10 @@ class Init {
     calls.finish(owners_);
     for (Stream* stream : streams) stream->read();
     end.code = code_of(status);
-    if (disk == Disk::kWatched && !end.error) end.error = disk_.check();
+    if (disk == Disk::kWatched && !end.error) {
+      using Measure = DiskWatch::Measure;
+      end.error = disk_.check(end.code == 0 ? Measure::kWhenShrunk : Measure::kAlways);
+    }
     return end;
   }
 

@@ -46,7 +46,7 @@ void check(const BundleHead& head) {
     want(file.name == (i == 0 ? kDiskFile : kVariablesFile), "files");
     want(file.size > 0 && file.size <= kLargestDisk && !file.sha256.empty(), "files");
   }
-  const bool bios = head.settings.firmware == "bios";
+  const bool bios = firmware_of(head.settings) == vm::Firmware::kBios;
   want(bios ? head.variables_size == 0 : head.variables_size <= kLargestVariables, "variables_size");
   want(head.files.empty() || head.files.size() == (head.variables_size == 0 ? 1 : 2), "files");
 }
@@ -121,7 +121,7 @@ BundleHead describe(const fs::path& folder, const Settings& settings, const core
   head.settings = settings;
   head.base = base;
   head.disk_size = image::read_overlay_header(folder / kDiskFile).virtual_size.value;
-  if (settings.firmware != "bios" && fs::exists(folder / kVariablesFile))
+  if (firmware_of(settings) != vm::Firmware::kBios && fs::exists(folder / kVariablesFile))
     head.variables_size = image::read_overlay_header(folder / kVariablesFile).virtual_size.value;
   if (content == DiskContent::kLeftOut) return head;
   for (const char* name : {kDiskFile, kVariablesFile}) {

@@ -40,7 +40,10 @@ void add_disks(Words& words, const Settings& settings, const HostFiles& files) {
   add(words, {"-drive",
               fmt::format("if=none,id=disk,format=qcow2,discard=unmap,werror=enospc,file={}",
                           vm::option_value(files.folder / kDiskFile)),
-              "-device", "virtio-blk-pci,drive=disk,bootindex=0"});
+              "-device",
+              // The first place is the kernel's where one is handed over.
+              settings.firmware == "kernel" ? "virtio-blk-pci,drive=disk"
+                                            : "virtio-blk-pci,drive=disk,bootindex=0"});
 }
 
 void add_network(Words& words, const Settings& settings) {
@@ -77,6 +80,8 @@ Words machine_words(const Settings& settings, machine::Accelerator accelerator, 
   add_channels(words, settings);
   add(words,
       vm::firmware_words(firmware_of(settings), files.firmware_code, files.folder / kVariablesFile, "qcow2"));
+  if (settings.firmware == "kernel")
+    add(words, {"-kernel", kKernelFile, "-initrd", kInitramfsFile, "-append", settings.cmdline});
   add_disks(words, settings, files);
   add_network(words, settings);
   add(words, {"-device", "virtio-balloon-pci,id=balloon,deflate-on-oom=on,free-page-reporting=on"});

@@ -16,6 +16,9 @@ inline constexpr const char* kMonitorSocket = "qmp.sock";
 inline constexpr const char* kAgentSocket = "agent.sock";
 inline constexpr const char* kDiskFile = "disk.qcow2";
 inline constexpr const char* kVariablesFile = "variables.qcow2";
+// Of a machine whose firmware is "kernel".
+inline constexpr const char* kKernelFile = "vmlinuz";
+inline constexpr const char* kInitramfsFile = "initramfs.img";
 /// QEMU's name of the agent's port, as its events have it.
 inline constexpr const char* kAgentDevice = "agent-port";
 

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestName = 63;  // of a host name's label
 constexpr std::size_t kMostRows = 64;
+constexpr std::size_t kLongestCmdline = 2000;
 constexpr unsigned kMostCpus = 255;
 constexpr std::uint64_t kLeastMemory = 16ULL << 20;
 constexpr std::uint64_t kMostMemory = 4ULL << 40;
@@ -68,6 +69,11 @@ void check(const Origin& origin) {
   want(!origin.is_release() || origin.store.starts_with('/'), "origin.store");
 }
 
+bool is_cmdline(const std::string& text) {
+  return text.size() <= kLongestCmdline &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= ' ' && c < 127; });
+}
+
 void check(const Settings& settings) {
   want(settings.schema == 1, "schema");
   want(is_machine_name(settings.name), "name");
@@ -79,7 +85,9 @@ void check(const Settings& settings) {
   want(settings.max_memory == 0 ||
            (settings.max_memory >= settings.memory && settings.max_memory <= kMostMemory),
        "max_memory");
-  want(is_one_of(settings.firmware, "bios", "uefi", "secure-boot"), "firmware");
+  want(is_one_of(settings.firmware, "bios", "uefi", "secure-boot", "kernel"), "firmware");
+  want((settings.firmware == "kernel") != settings.cmdline.empty() && is_cmdline(settings.cmdline),
+       "cmdline");
   want(is_one_of(settings.network, "user", "none"), "network");
   want(is_mac(settings.mac), "mac");
   want(is_one_of(settings.restart, "never", "on-failure"), "restart");

@@ -81,7 +81,8 @@ struct Settings {
   std::uint64_t memory = 256U << 20;  ///< bytes
   unsigned max_cpus = 0;              ///< that it may get while it runs; 0: no more than `cpus`
   std::uint64_t max_memory = 0;       ///< likewise, in bytes
-  std::string firmware = "bios";      ///< "uefi", "secure-boot"
+  std::string firmware = "bios";      ///< "uefi", "secure-boot", or "kernel": none, the kernel is handed over
+  std::string cmdline;                ///< of that kernel
   std::string network = "user";       ///< "none"
   bool graphics = false;
   std::string mac;             ///< of the network card
@@ -106,6 +107,7 @@ struct Settings {
     visit("max_cpus", self.max_cpus);
     visit("max_memory", self.max_memory);
     visit("firmware", self.firmware);
+    visit("cmdline", self.cmdline);
     visit("network", self.network);
     visit("graphics", self.graphics);
     visit("mac", self.mac);

@@ -16,15 +16,13 @@
 
 #include "builder/machines/control/control.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
-#include "builder/machines/qemu/ports.hpp"
 #include "builder/machines/supervisor/clients.hpp"
 #include "builder/machines/supervisor/console_log.hpp"
 #include "builder/machines/supervisor/dialogue.hpp"
 #include "builder/machines/supervisor/ladder.hpp"
+#include "builder/machines/supervisor/running_qemu.hpp"
 #include "builder/machines/supervisor/ssh_probe.hpp"
 #include "core/error.hpp"
-#include "core/local_socket.hpp"
-#include "core/process.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::machines {
@@ -37,40 +35,11 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 namespace fs = std::filesystem;
 
-constexpr milliseconds kStartPatience{20000};
 constexpr milliseconds kMonitorPatience{20000};
 constexpr milliseconds kQuitPatience{3000};
 constexpr milliseconds kAgentShutdownPatience{5000};
 constexpr milliseconds kRoomPause{2000};  // between two looks whether a full disk has room again
 constexpr unsigned kMostAgentSeconds = 24 * 3600;
-
-core::ChildProcess start_qemu(const Start& start) {
-  for (const char* socket : {kConsoleSocket, kMonitorSocket, kAgentSocket}) fs::remove(start.folder / socket);
-  check_ports(start.settings);
-  core::Command command;
-  command.program = start.qemu.native();
-  command.args =
-      machine_words(start.settings, start.accelerator.accelerator, {start.folder, start.firmware_code});
-  command.directory = start.folder;
-  command.environment["TMPDIR"] = start.folder.native();
-  command.ends_with_caller = true;
-  return core::ChildProcess(command);
-}
-
-/// Connects to a socket that QEMU is about to make.
-core::Fd connect_to(core::ChildProcess& qemu, const fs::path& folder, const char* name) {
-  const auto deadline = Clock::now() + kStartPatience;
-  while (true) {
-    if (auto socket = core::connect_local(folder, name)) return *std::move(socket);
-    if (qemu.poll_exit()) {
-      std::string said;
-      while (!qemu.at_end()) said += qemu.read(milliseconds(100));
-      throw Error(Kind::kBoot, "QEMU did not start").quote(core::tail_lines(said));
-    }
-    if (Clock::now() > deadline) throw Error(Kind::kBoot, "QEMU does not open its channels");
-    ::usleep(2000);
-  }
-}
 
 core::Fd signal_descriptor() {
   sigset_t signals;
@@ -83,11 +52,16 @@ core::Fd signal_descriptor() {
   return fd;
 }
 
-std::string ending_of(int code) {
-  if (code == 0) return "QEMU ended";
-  const char* signal = code > 128 ? ::sigabbrev_np(code - 128) : nullptr;
-  return signal != nullptr ? fmt::format("QEMU ended by SIG{}", signal)
-                           : fmt::format("QEMU ended with exit code {}", code);
+/// In one line, with the last one that QEMU printed.
+std::string ending_of(int code, const std::string& said) {
+  std::string text = "QEMU ended";
+  if (const char* signal = code > 128 ? ::sigabbrev_np(code - 128) : nullptr) {
+    text += fmt::format(" by SIG{}", signal);
+  } else if (code != 0) {
+    text += fmt::format(" with exit code {}", code);
+  }
+  const std::string last = core::escaped(core::trimmed(core::tail_lines(said, 1)));
+  return last.empty() ? text : text + ": " + last;
 }
 
 Json as_json(const Reached& state) {
@@ -103,18 +77,10 @@ class Supervisor::Loop {
         signals_(signal_descriptor()),
         ladder_(start.settings.expect),
         log_(start.folder),
-        qemu_(start_qemu(start)),
-        console_(connect_to(qemu_, start.folder, kConsoleSocket), kConsoleKept),
-        monitor_(connect_to(qemu_, start.folder, kMonitorSocket), Dialogue::Partner::kMonitor),
         clients_(start.folder, [this](Clients::Id id, const Json& request) { handle(id, request); }) {
-    if (start.settings.may_have_agent())
-      agent_.emplace(connect_to(qemu_, start.folder, kAgentSocket), Dialogue::Partner::kAgent);
-    if (start.settings.may_have_ssh()) ssh_.emplace(start.settings.ssh_port);
-    monitor_.on_event = [this](const Json& event) { take_event(event); };
-    monitor_.on_open = [this] { tell(ladder_.reach("process", Clock::now())); };
-    if (agent_) agent_->on_open = [this] { tell(ladder_.reach("agent", Clock::now())); };
-    clients_.on_typed = [this](std::string_view text) { console_.send(text); };
+    clients_.on_typed = [this](std::string_view text) { qemu_->console().send(text); };
     clients_.on_owner_gone = [this] { stop_now(); };
+    start_qemu();
   }
 
   Ending run() {
@@ -122,23 +88,51 @@ class Supervisor::Loop {
     while (true) {
       wait();
       take_signals();
+      qemu_->work();
       take_console();
-      monitor_.work();
-      if (agent_ && !agent_->is_closed()) agent_->work();
       clients_.work();
       pass_time(Clock::now());
-      static_cast<void>(qemu_.read(milliseconds(0)));
-      if (const std::optional<int> code = qemu_.poll_exit()) return end(*code);
+      const std::optional<int> code = qemu_->poll_exit();
+      if (!code) continue;
+      if (!restarts_ || stopping_ || *code != 0) return end(ending(*code));
+      try {
+        begin_anew();
+      } catch (const Error& error) {
+        return end({"it was restarted from inside, and then: " + error.message(), true});
+      }
     }
   }
 
  private:
+  void start_qemu() {
+    qemu_ = std::make_unique<RunningQemu>(start_);
+    qemu_->monitor().on_event = [this](const Json& event) { take_event(event); };
+    qemu_->monitor().on_open = [this] { tell(ladder_.reach("process", Clock::now())); };
+    if (agent()) agent()->on_open = [this] { tell(ladder_.reach("agent", Clock::now())); };
+    if (start_.settings.may_have_ssh()) ssh_.emplace(start_.settings.ssh_port);
+  }
+
+  /// A new QEMU, for the same clients.
+  void begin_anew() {
+    take_console();
+    qemu_->work();  // who waits for an answer of the old one learns that there is none
+    restarts_ = guest_ended_ = false;
+    paused_.clear();
+    room_at_.reset();
+    start_qemu();
+    told_restart();
+  }
+
+  void told_restart() {
+    ladder_.restart(Clock::now());
+    clients_.tell({{"event", "restart"}});
+  }
+
+  Dialogue* agent() { return qemu_->agent(); }
+
   void wait() {
     std::vector<pollfd> polls{{signals_.get(), POLLIN, 0}};
-    if (!console_.is_closed()) polls.push_back({console_.fd(), console_.events(), 0});
-    if (!monitor_.is_closed()) polls.push_back({monitor_.fd(), monitor_.events(), 0});
-    if (agent_ && !agent_->is_closed()) polls.push_back({agent_->fd(), agent_->events(), 0});
-    if (qemu_.output() >= 0) polls.push_back({qemu_.output(), POLLIN, 0});
+    qemu_->add_to(polls);
     if (ssh_ && ssh_->fd() >= 0) polls.push_back({ssh_->fd(), POLLIN, 0});
     clients_.add_to(polls);
     int timeout = -1;
@@ -150,11 +144,10 @@ class Supervisor::Loop {
   }
 
   std::optional<Clock::time_point> next_deadline() const {
-    std::optional<Clock::time_point> next = monitor_.deadline();
+    std::optional<Clock::time_point> next = qemu_->deadline();
     const auto also = [&](std::optional<Clock::time_point> other) {
       if (other && (!next || *other < *next)) next = other;
     };
-    if (agent_) also(agent_->deadline());
     if (ssh_ && probes()) also(ssh_->next());
     also(quit_until_);
     also(room_at_);
@@ -174,9 +167,7 @@ class Supervisor::Loop {
   }
 
   void take_console() {
-    if (console_.is_closed()) return;
-    console_.work();
-    const std::string raw = console_.take_all();
+    const std::string raw = qemu_->console().take_all();
     if (raw.empty()) return;
     log_.take(raw);
     clients_.show(raw);
@@ -186,13 +177,12 @@ class Supervisor::Loop {
   bool probes() const { return includes(ladder_.reached(), "kernel"); }
 
   void pass_time(Clock::time_point now) {
-    monitor_.pass_time(now);
-    if (agent_) agent_->pass_time(now);
+    qemu_->pass_time(now);
     if (ssh_ && probes() && ssh_->work(now)) {
       ssh_.reset();
       tell(ladder_.reach("ssh", now));
     }
-    if (quit_until_ && now >= *quit_until_) qemu_.kill();
+    if (quit_until_ && now >= *quit_until_) qemu_->kill();
     if (room_at_ && now >= *room_at_) {
       room_at_.reset();
       ask_monitor("cont");
@@ -202,15 +192,15 @@ class Supervisor::Loop {
   void take_event(const Json& event) {
     const std::string name = event.value("event", "");
     const Json data = event.value("data", Json::object());
-    if (name == "VSERPORT_CHANGE" && agent_ && data.value("id", "") == kAgentDevice) {
-      agent_->set_port(data.value("open", false));
+    if (name == "VSERPORT_CHANGE" && agent() && data.value("id", "") == kAgentDevice) {
+      agent()->set_port(data.value("open", false));
     } else if (name == "RESET" && data.value("guest", false)) {
-      ladder_.restart(Clock::now());
       if (start_.settings.may_have_ssh()) ssh_.emplace(start_.settings.ssh_port);
+      told_restart();
       tell(ladder_.reach("process", Clock::now()));
-      clients_.tell({{"event", "restart"}});
     } else if (name == "SHUTDOWN") {
       guest_ended_ = data.value("guest", false);
+      restarts_ = data.value("reason", "").ends_with("reset");
     } else if (name == "BLOCK_IO_ERROR") {
       paused_ = data.value("nospace", false) ? "the disk of the host is full" : "the disk cannot be used";
       if (data.value("nospace", false)) room_at_ = Clock::now() + kRoomPause;
@@ -232,12 +222,12 @@ class Supervisor::Loop {
   }
 
   void ask_monitor(const char* command) {
-    monitor_.ask({{"execute", command}}, kMonitorPatience, [](const Answer&) {});
+    qemu_->monitor().ask({{"execute", command}}, kMonitorPatience, [](const Answer&) {});
   }
 
   void ask_to_stop() {
     stopping_ = true;
-    if (!agent_ || !agent_->is_open()) return ask_monitor("system_powerdown");
+    if (!agent() || !agent()->is_open()) return ask_monitor("system_powerdown");
     // It does not answer when it obeys (qemu-ga-ref, guest-shutdown). Where it does, the guest may lack the
     // program shutdown(8), as Alpine does, and have poweroff(8).
     ask_agent_to_end({{"execute", "guest-shutdown"}}, [this] {
@@ -247,7 +237,7 @@ class Supervisor::Loop {
   }
 
   void ask_agent_to_end(const Json& question, const std::function<void()>& otherwise) {
-    agent_->ask(question, kAgentShutdownPatience, [otherwise](const Answer& answer) {
+    agent()->ask(question, kAgentShutdownPatience, [otherwise](const Answer& answer) {
       if (answer.timed_out || answer.line.find("\"error\"") != std::string::npos) otherwise();
     });
   }
@@ -255,7 +245,7 @@ class Supervisor::Loop {
   /// What QEMU has in memory for the disk is written, if it still can.
   void stop_now() {
     stopping_ = true;
-    if (start_.settings.disposable || !monitor_.is_open()) return qemu_.kill();
+    if (start_.settings.disposable || !qemu_->monitor().is_open()) return qemu_->kill();
     if (!quit_until_) quit_until_ = Clock::now() + kQuitPatience;
     ask_monitor("quit");
   }
@@ -265,11 +255,11 @@ class Supervisor::Loop {
     for (const Reached& state : ladder_.reached()) states.push_back(as_json(state));
     return {{"name", start_.settings.name},
             {"pid", ::getpid()},
-            {"qemu_pid", qemu_.pid()},
+            {"qemu_pid", qemu_->pid()},
             {"accelerator", machine::accelerator_name(start_.accelerator.accelerator)},
             {"accelerator_reason", core::escaped(start_.accelerator.reason)},
             {"states", states},
-            {"agent", agent_ && agent_->is_open()},
+            {"agent", qemu_->agent() && qemu_->agent()->is_open()},
             {"stopping", stopping_},
             {"paused", paused_},
             {"ssh_port", start_.settings.ssh_port},
@@ -284,7 +274,7 @@ class Supervisor::Loop {
       return clients_.watch(id, request.value("owner", false) ? Clients::Owner::kYes : Clients::Owner::kNo);
     }
     if (command == "agent") return relay_to_agent(id, request);
-    if (command == "qmp") return relay(id, monitor_, request.at("request"), kMonitorPatience);
+    if (command == "qmp") return relay(id, qemu_->monitor(), request.at("request"), kMonitorPatience);
     if (command == "attach") {
       return clients_.attach(
           id, request.value("write", false) ? Clients::Wants::kWrite : Clients::Wants::kRead, log_.recent());
@@ -297,9 +287,9 @@ class Supervisor::Loop {
   }
 
   void relay_to_agent(Clients::Id id, const Json& request) {
-    if (!agent_) throw Error(Kind::kUsage, "the machine has no agent, says the manifest of its release");
+    if (!agent()) throw Error(Kind::kUsage, "the machine has no agent, says the manifest of its release");
     const unsigned seconds = std::clamp(request.value("seconds", 10U), 1U, kMostAgentSeconds);
-    relay(id, *agent_, request.at("request"), std::chrono::seconds(seconds));
+    relay(id, *agent(), request.at("request"), std::chrono::seconds(seconds));
   }
 
   void relay(Clients::Id id, Dialogue& partner, const Json& question, milliseconds patience) {
@@ -310,16 +300,14 @@ class Supervisor::Loop {
     });
   }
 
-  Ending end(int code) {
+  Ending ending(int code) const {
+    if (stopping_) return {"stopped", false};
+    if (guest_ended_ && code == 0) return {"the guest shut down", false};
+    return {ending_of(code, qemu_->said()), true};
+  }
+
+  Ending end(Ending ending) {
     take_console();
-    Ending ending;
-    if (stopping_) {
-      ending.how = "stopped";
-    } else if (guest_ended_ && code == 0) {
-      ending.how = "the guest shut down";
-    } else {
-      ending = {ending_of(code), true};
-    }
     clients_.tell({{"event", "end"}, {"how", ending.how}, {"failed", ending.failed}});
     clients_.finish();
     return ending;
@@ -330,13 +318,11 @@ class Supervisor::Loop {
   core::Fd signals_;
   Ladder ladder_;
   ConsoleLog log_;
-  core::ChildProcess qemu_;
-  Channel console_;
-  Dialogue monitor_;
-  std::optional<Dialogue> agent_;
   std::optional<SshProbe> ssh_;
   Clients clients_;
+  std::unique_ptr<RunningQemu> qemu_;
   bool stopping_ = false;
+  bool restarts_ = false;  ///< QEMU ends because the guest is restarted
   bool guest_ended_ = false;
   std::string paused_;  ///< why; empty: it runs
   std::optional<Clock::time_point> quit_until_;

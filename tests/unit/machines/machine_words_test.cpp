@@ -56,6 +56,12 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"uefi", [](Settings& s) { s.firmware = "uefi"; },
             "if=pflash,unit=1,format=qcow2,file=/m/project/variables.qcow2", ""},
         Row{"secure", [](Settings& s) { s.firmware = "secure-boot"; }, "smm=on", ""},
+        Row{"kernel",
+            [](Settings& s) {
+              s.firmware = "kernel";
+              s.cmdline = "root=LABEL=a quiet";
+            },
+            "-kernel vmlinuz -initrd initramfs.img -append root=LABEL=a quiet", ""},
         Row{"none", [](Settings& s) { s.network = "none"; }, "-nic none", "-netdev"},
         Row{"forward", [](Settings& s) { s.forwards = {parse_forward("127.0.0.1:8080:80/udp")}; },
             "hostfwd=udp:127.0.0.1:8080-:80", ""},

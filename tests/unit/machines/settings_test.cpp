@@ -48,6 +48,9 @@ TEST(Settings, WhatNoMachineCanHaveIsRefused) {
   EXPECT_TRUE(refused([](Settings& s) { s.max_memory = s.memory - 1; }));
   EXPECT_TRUE(refused([](Settings& s) { s.max_cpus = 256; }));
   EXPECT_TRUE(refused([](Settings& s) { s.firmware = "bios,file=/etc/passwd"; }));
+  EXPECT_TRUE(refused([](Settings& s) { s.firmware = "kernel"; }));
+  EXPECT_TRUE(refused([](Settings& s) { s.cmdline = "quiet"; }));
+  EXPECT_TRUE(refused([](Settings& s) { s.firmware = "kernel", s.cmdline = "quiet\n"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.mac = "52:54:00:12:34:56,x=y"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.origin.file = "relative"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.origin.format = "vmdk"; }));

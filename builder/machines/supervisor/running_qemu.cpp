@@ -1,0 +1,103 @@
+#include "builder/machines/supervisor/running_qemu.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "builder/machines/qemu/machine_words.hpp"
+#include "builder/machines/qemu/ports.hpp"
+#include "builder/machines/supervisor/console_log.hpp"
+#include "core/error.hpp"
+#include "core/local_socket.hpp"
+#include "core/text.hpp"
+
+namespace imgforge::machines {
+namespace {
+
+using std::chrono::milliseconds;
+namespace fs = std::filesystem;
+
+constexpr milliseconds kStartPatience{20000};
+constexpr std::size_t kSaidKept = 4096;
+
+core::ChildProcess start_qemu(const Start& start) {
+  for (const char* socket : {kConsoleSocket, kMonitorSocket, kAgentSocket}) fs::remove(start.folder / socket);
+  check_ports(start.settings);
+  core::Command command;
+  command.program = start.qemu.native();
+  command.args =
+      machine_words(start.settings, start.accelerator.accelerator, {start.folder, start.firmware_code});
+  if (begins_anew_after_reset(start)) command.args.insert(command.args.end(), {"-action", "reboot=shutdown"});
+  command.directory = start.folder;
+  command.environment["TMPDIR"] = start.folder.native();
+  command.ends_with_caller = true;
+  return core::ChildProcess(command);
+}
+
+/// Connects to a socket that QEMU is about to make.
+core::Fd connect_to(core::ChildProcess& qemu, const fs::path& folder, const char* name) {
+  const auto deadline = RunningQemu::Clock::now() + kStartPatience;
+  while (true) {
+    if (auto socket = core::connect_local(folder, name)) return *std::move(socket);
+    if (qemu.poll_exit()) {
+      std::string said;
+      while (!qemu.at_end()) said += qemu.read(milliseconds(100));
+      throw core::Error(core::Kind::kBoot, "QEMU did not start").quote(core::tail_lines(said));
+    }
+    if (RunningQemu::Clock::now() > deadline)
+      throw core::Error(core::Kind::kBoot, "QEMU does not open its channels");
+    ::usleep(2000);
+  }
+}
+
+}  // namespace
+
+bool begins_anew_after_reset(const Start& start) {
+  return start.accelerator.accelerator == machine::Accelerator::kEmulation;
+}
+
+RunningQemu::RunningQemu(const Start& start)
+    : process_(start_qemu(start)),
+      console_(connect_to(process_, start.folder, kConsoleSocket), kConsoleKept),
+      monitor_(connect_to(process_, start.folder, kMonitorSocket), Dialogue::Partner::kMonitor) {
+  if (start.settings.may_have_agent())
+    agent_.emplace(connect_to(process_, start.folder, kAgentSocket), Dialogue::Partner::kAgent);
+}
+
+void RunningQemu::add_to(std::vector<pollfd>& polls) const {
+  if (!console_.is_closed()) polls.push_back({console_.fd(), console_.events(), 0});
+  if (!monitor_.is_closed()) polls.push_back({monitor_.fd(), monitor_.events(), 0});
+  if (agent_ && !agent_->is_closed()) polls.push_back({agent_->fd(), agent_->events(), 0});
+  if (process_.output() >= 0) polls.push_back({process_.output(), POLLIN, 0});
+}
+
+void RunningQemu::work() {
+  if (!console_.is_closed()) console_.work();
+  monitor_.work();
+  if (agent_ && !agent_->is_closed()) agent_->work();
+  listen();
+}
+
+void RunningQemu::listen() {
+  said_ += process_.read(milliseconds(0));
+  if (said_.size() > kSaidKept) said_.erase(0, said_.size() - kSaidKept);
+}
+
+std::optional<int> RunningQemu::poll_exit() {
+  const std::optional<int> code = process_.poll_exit();
+  if (code) listen();
+  return code;
+}
+
+void RunningQemu::pass_time(Clock::time_point now) {
+  monitor_.pass_time(now);
+  if (agent_) agent_->pass_time(now);
+}
+
+std::optional<RunningQemu::Clock::time_point> RunningQemu::deadline() const {
+  const auto monitor = monitor_.deadline();
+  const auto agent = agent_ ? agent_->deadline() : std::nullopt;
+  return monitor && agent ? std::min(monitor, agent) : monitor ? monitor : agent;
+}
+
+}  // namespace imgforge::machines
