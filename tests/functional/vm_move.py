@@ -283,5 +283,48 @@ class Bundles(MoveCase):
             self.assertEqual(self.at(self.there, "remove", "a").returncode, 0)
 
 
+class Moves(MoveCase):
+    def migrate(self, name, *words, **options):
+        return self.vm("migrate", name, "--to", self.there, "--store", self.other_out, *words, **options)
+
+    def test_a_stopped_machine_moves(self):
+        self.run_counter("a")
+        self.vm("stop", "a", "--kill")
+        number = counter_disk.written(self.disk(self.here, "a"))
+        self.migrate("a")
+        self.assertEqual((self.state("a"), self.state_at(self.there, "a")), ("gone", "stopped"))
+        self.assertEqual(counter_disk.written(self.disk(self.there, "a")), number)
+        self.vm_fails(2, "start", "a", says=["the machine a moved to", "vm remove a"])
+        self.vm_fails(2, "migrate", "a", says="moved to")
+        self.vm_fails(2, "export", "a", self.scratch / "x", says="moved to")
+        self.assertEqual(self.at(self.there, "start", "a", "--for", "process").returncode, 0)
+        self.vm("remove", "a")
+        self.counts(self.there, "a", 2)
+
+    def test_a_running_machine_is_shut_down_and_started_there(self):
+        self.run_counter("a")
+        self.migrate("a", "--kill", "--name", "b")
+        self.assertEqual((self.state("a"), self.state_at(self.there, "b")), ("gone", "running"))
+        self.counts(self.there, "b", 2)
+
+    def test_a_running_machine_moves_with_its_memory(self):
+        before = self.run_counter("a")
+        pids = self.status("a")
+        self.migrate("a", "--live")
+        self.assertEqual((self.state("a"), self.state_at(self.there, "a")), ("gone", "running"))
+        self.assertFalse(is_alive(pids["qemu_pid"]) or is_alive(pids["pid"]))
+        before = self.count(self.here, "a")
+        after = self.counts(self.there, "a", 3)
+        # The very next number, said by the other one; the line during which it moved may be cut in two.
+        self.assertIn(after[0] - before[-1], (1, 2), (before[-3:], after[:3]))
+        self.assertEqual(after, list(range(after[0], after[0] + len(after))))
+        states = [s["name"] for s in json.loads(self.at(self.there, "show", "a", "--json").stdout)["status"]["states"]]
+        self.assertIn("process", states)
+        self.at(self.there, "stop", "a", "--kill")
+        self.assertGreaterEqual(counter_disk.written(self.disk(self.there, "a")), after[-1])
+        subprocess.run(["qemu-img", "check", "-q", self.disk(self.there, "a")], check=True)
+        self.assertEqual([p.name for p in self.disk(self.there, "a").parent.glob("*.sock") if "incoming" in p.name], [])
+
+
 if __name__ == "__main__":
     main()

@@ -34,6 +34,8 @@ void declare_vm_snapshot(OptionSet& vm);
 void declare_vm_resize(OptionSet& vm);
 void declare_vm_export(OptionSet& vm);
 void declare_vm_import(OptionSet& vm);
+void declare_vm_migrate(OptionSet& vm);
+void declare_vm_receive(OptionSet& vm);
 void declare_vm_up(OptionSet& vm);  ///< down, and ps
 
 /// All machines of this user.
