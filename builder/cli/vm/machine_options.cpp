@@ -14,6 +14,7 @@
 #include "builder/cli/trust/keys.hpp"
 #include "builder/cli/trust/trusted_release.hpp"
 #include "builder/cli/vm/own_kernel.hpp"
+#include "builder/cli/vm/stand_on_release.hpp"
 #include "builder/image/disk/qcow2_overlay.hpp"
 #include "builder/machine/tools.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
@@ -109,19 +110,9 @@ Settings settings_from(const MachineOptions& options) {
   return settings;
 }
 
-bool has_package(const artifacts::Manifest& manifest, std::string_view name) {
-  return std::any_of(manifest.packages.begin(), manifest.packages.end(),
-                     [&](const artifacts::ManifestPackage& package) { return package.name == name; });
-}
-
 /// What the manifest says is inside, and needs.
 void apply_manifest(Settings& settings, const artifacts::Manifest& manifest, const MachineOptions& options) {
-  settings.known = true;
-  settings.agent = has_package(manifest, "qemu-guest-agent");
-  settings.ssh = has_package(manifest, "openssh-server") || has_package(manifest, "dropbear");
-  settings.shared = manifest.shared_commands.has_value();
-  settings.shared_commands = manifest.shared_commands.value_or(std::vector<std::string>{});
-  settings.expect = manifest.boot_expect;
+  take_contents(settings, manifest);
   if (options.cpus == 0) settings.cpus = std::max(manifest.required_cpus, 1U);
   if (options.memory.empty())
     settings.memory = std::max(manifest.required_memory.value, kLeastMemory.value) >> 20 << 20;
@@ -134,32 +125,17 @@ void run_qemu_img(const Context& context, std::vector<std::string> words) {
   context.processes.check(command, context.cancel, Kind::kImage);
 }
 
-void stand_on_release(const Context& context, const fs::path& root, const MachineOptions& options,
-                      Settings& settings) {
-  const artifacts::Store store = open_store(context);
-  const artifacts::ReleaseLocation location = artifacts::find_release_in_place(store, options.source);
-  const TrustedRelease release = find_trusted(context, location.reference(), options.public_keys);
-  artifacts::CloneRequest request;
-  request.line = location.line;
-  request.version = location.version;
-  request.name = settings.name;
-  request.folder = root;
-  request.make_overlay = [&](const fs::path& target, const std::string& backing, const std::string& format) {
+void make_on_release(const Context& context, const fs::path& root, const MachineOptions& options,
+                     Settings& settings) {
+  const auto make_overlay = [&](const fs::path& target, const std::string& backing,
+                                const std::string& format) {
     image::make_overlay(target, backing, format, context.processes, context.cancel);
   };
-  const artifacts::DigestMemory memory(context.options.cache_dir / "digests", artifacts::Earlier::kBelieve);
-  request.memory = &memory;
-  request.change.cancel = context.cancel;
-  request.change.signature = trusting(options.public_keys);
-  const artifacts::CloneResult result = artifacts::make_clone(store, request);
-  for (const std::string& warning : result.warnings) context.progress.warn(warning);
-  if (result.existed) throw Error(Kind::kUsage, "there is a machine " + settings.name + " already");
-  settings.origin = {"release", fs::canonical(store.root()), location.line, location.version, {}, {}};
-  settings.origin.file = fs::canonical(location.directory) / result.clone.backing;
-  settings.origin.format = result.clone.backing.ends_with(".qcow2") ? "qcow2" : "raw";
-  apply_manifest(settings, release.manifest.manifest(), options);
+  const artifacts::Manifest manifest =
+      stand_on_release(context, root, {options.source, {}, options.public_keys, make_overlay}, settings);
+  apply_manifest(settings, manifest, options);
   try {
-    take_own_kernel(context, root / settings.name, release.manifest.manifest(), options.firmware, settings);
+    take_own_kernel(context, root / settings.name, manifest, options.firmware, settings);
   } catch (const Error&) {
     machines::Registry(root).remove(settings.name, {});
     throw;
@@ -251,7 +227,7 @@ void make_folder(const Context& context, const fs::path& root, const MachineOpti
   } else if (format) {
     stand_on_file(context, folder, options.source, *format, settings);
   } else {
-    stand_on_release(context, root, options, settings);
+    make_on_release(context, root, options, settings);
   }
 }
 

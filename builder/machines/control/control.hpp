@@ -11,6 +11,9 @@
 //   {"command": "qmp", "request": {...}}                  -> {"return": ...} of QEMU
 //   {"command": "stop", "how": "ask" | "kill"}            -> {"return": {}}; the machine's end is seen by its
 //   lock
+//   {"command": "move"} -> {"return": {}}; when this connection ends without {"command": "move", "ends":
+//   true},
+//        the machine's process decides which of two may run (supervisor/move_guard.hpp)
 //   {"command": "attach", "write": true}                  -> {"return": {"writes": true}}, then the console's
 //        bytes: the last 64 KiB first
 //

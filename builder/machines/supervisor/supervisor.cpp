@@ -22,6 +22,7 @@
 #include "builder/machines/supervisor/hook.hpp"
 #include "builder/machines/supervisor/ladder.hpp"
 #include "builder/machines/supervisor/memory_watch.hpp"
+#include "builder/machines/supervisor/move_guard.hpp"
 #include "builder/machines/supervisor/running_qemu.hpp"
 #include "builder/machines/supervisor/ssh_probe.hpp"
 #include "core/clock.hpp"
@@ -89,11 +90,15 @@ class Supervisor::Loop {
     memory_.on_change = [this](const MemoryChange& change) {
       announce({{"event", "memory"}, {"bytes", change.bytes}, {"why", change.why}});
     };
+    clients_.on_mover_gone = [this] {
+      settle_abandoned_move(start_.folder, qemu_->monitor(), [this] { stop_now(); });
+    };
     start_qemu();
   }
 
   Ending run() {
     ladder_.restart(Clock::now());
+    for (const std::string& state : start_.reached) tell(ladder_.reach(state, Clock::now()));
     while (true) {
       wait();
       take_signals();
@@ -128,6 +133,7 @@ class Supervisor::Loop {
     restarts_ = guest_ended_ = false;
     paused_.clear();
     room_at_.reset();
+    start_.more.clear();
     start_qemu();
     told_restart();
   }
@@ -303,6 +309,10 @@ class Supervisor::Loop {
       return clients_.attach(
           id, request.value("write", false) ? Clients::Wants::kWrite : Clients::Wants::kRead, log_.recent());
     }
+    if (command == "move") {
+      clients_.answer(id, Json::object());
+      return clients_.guard(id, request.value("ends", false) ? Clients::Mover::kNo : Clients::Mover::kYes);
+    }
     if (command == "stop") {
       clients_.answer(id, Json::object());
       return request.value("how", "ask") == "kill" ? stop_now() : ask_to_stop();
@@ -338,7 +348,7 @@ class Supervisor::Loop {
     return ending;
   }
 
-  const Start start_;
+  Start start_;
   Clock::time_point began_ = Clock::now();
   core::Fd signals_;
   Ladder ladder_;
