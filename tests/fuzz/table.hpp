@@ -16,6 +16,7 @@ void sections(std::string_view bytes);
 void agent_reply(std::string_view bytes);
 void guest_accounts(std::string_view bytes);
 void machine_settings(std::string_view bytes);
+void shared_report(std::string_view bytes);
 
 // packages.cpp
 void apk_index(std::string_view bytes);
