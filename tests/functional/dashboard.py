@@ -246,8 +246,7 @@ class Dashboard(MachineCase, FreshCase):
     def type_into(self, name, text):
         console = self.open_socket(f"/api/v1/machines/{name}/console")
         self.assertEqual(json.loads(console.receive()), {"writes": True})
-        console.send(text)
-        console.close()
+        console.send(text)  # and not closed before that is read: what waits unread would be thrown away with it
 
     def works(self):
         try:
