@@ -109,6 +109,10 @@ TEST(MachineGroup, MistakesHaveTheirPlace) {
   refused(file("  a: {release: x, replicas: 2, forward: [\"80:80\"]}\n"), "the same port", 4);
   refused(file("  a: {release: x, network: none, forward: [\"80:80\"]}\n"), "it has none", 4);
   refused(file("  a: {release: x, network: bridge}\n"), "one of user, none", 4);
+  refused(file("  a: {release: x, networks: [../b]}\n"), "cannot be the name", 4);
+  refused(file("  a: {release: x, autoscale: {memory: 1G}}\n"), "list", 4);
+  refused(file("  a: {release: x, autoscale: {memory: [1G]}}\n"), "LEAST, MOST", 4);
+  refused(file("  a: {release: x, autoscale: {memory: [1G, 256M]}}\n"), "no memory that can follow", 4);
   refused(file("  a: {release: x, after: {b: ready}}\n"), "no machine of that name", 4);
   refused(file("  a: {release: x, after: {b: up}}\n  b: {release: x}\n"), "one of process", 4);
   refused(file("  a: {release: x, after: b}\n  b: {release: x}\n"), "such as db: ready", 4);
