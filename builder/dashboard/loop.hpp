@@ -65,6 +65,7 @@ class Server::Loop {
   int begin_socket(lws* wsi, Session& session);
   /// What is typed, or the screen's protocol.
   int take_message(Session& session, std::string_view data);
+  bool send_to_peer(Session& session);
   int send_message(lws* wsi, Session& session);
   int on_relay(lws* relay, lws_callback_reasons reason, std::string_view data);
 

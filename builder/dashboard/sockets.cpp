@@ -1,7 +1,9 @@
 // WebSockets, and the ends of machines that they are joined to.
 #include <strings.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "builder/dashboard/loop.hpp"
 #include "builder/dashboard/relay.hpp"
@@ -70,15 +72,26 @@ int Server::Loop::begin_socket(lws* wsi, Session& session) {
   if (session.relay == nullptr) return -1;
   relays_[session.relay] = wsi;
   lws_set_timeout(session.relay, NO_PENDING_TIMEOUT, 0);
-  if (!session.to_peer.empty()) lws_callback_on_writable(session.relay);
-  return 0;
+  return send_to_peer(session) ? 0 : -1;
 }
 
 int Server::Loop::take_message(Session& session, std::string_view data) {
   if (session.relay == nullptr || session.to_peer.size() + data.size() > kMostTyped) return -1;
   session.to_peer += data;
-  lws_callback_on_writable(session.relay);
-  return 0;
+  return send_to_peer(session) ? 0 : -1;
+}
+
+/// At once, as far as the machine takes it: a client may go as soon as it has said something.
+bool Server::Loop::send_to_peer(Session& session) {
+  while (!session.to_peer.empty()) {
+    const ssize_t n = ::send(lws_get_socket_fd(session.relay), session.to_peer.data(), session.to_peer.size(),
+                             MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return lws_callback_on_writable(session.relay) >= 0;
+    if (n < 0) return false;
+    session.to_peer.erase(0, static_cast<std::size_t>(n));
+  }
+  return true;
 }
 
 int Server::Loop::send_message(lws* wsi, Session& session) {
@@ -104,12 +117,8 @@ int Server::Loop::on_relay(lws* relay, lws_callback_reasons reason, std::string_
     if (!take_from_peer(session, data)) return -1;
     if (session.out.size() >= Outbox::kEnough) lws_rx_flow_control(relay, 0);
     lws_callback_on_writable(wsi);
-  } else if (reason == LWS_CALLBACK_RAW_WRITEABLE && !session.to_peer.empty()) {
-    std::vector<unsigned char> buffer(LWS_PRE + session.to_peer.size());
-    std::copy(session.to_peer.begin(), session.to_peer.end(), buffer.begin() + LWS_PRE);
-    const int sent = lws_write(relay, buffer.data() + LWS_PRE, session.to_peer.size(), LWS_WRITE_RAW);
-    if (sent < 0) return -1;
-    session.to_peer.clear();  // the library keeps what did not go out at once
+  } else if (reason == LWS_CALLBACK_RAW_WRITEABLE) {
+    return send_to_peer(session) ? 0 : -1;
   } else if (reason == LWS_CALLBACK_RAW_CLOSE) {
     relays_.erase(found);
     session.relay = nullptr;

@@ -12,7 +12,7 @@ using core::Json;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kInterval{1000};
-constexpr milliseconds kPatience{1000};   // for the answers of all machines
+constexpr milliseconds kPatience{1500};   // for the answers of all machines
 constexpr milliseconds kAskedFor{10000};  // somebody who asked may ask again
 constexpr milliseconds kFresh{3000};
 constexpr milliseconds kFirstLook{5000};

@@ -370,6 +370,7 @@ class Kodeimage(MachineCase, Case):
         for mine, others in zip(identities["one"], identities["two"]):
             self.assertNotEqual(mine, others)
         self.assertRegex(self.vm("address", "one").stdout, r"^10\.0\.2\.15/24  eth0\n")
+        self.use("one")
         self.exec_and_copy("one")
         self.snapshot("one")
         self.reach_each_other("one", "two")
@@ -394,6 +395,15 @@ class Kodeimage(MachineCase, Case):
         self.assertEqual(self.run_imgforge("vm", "exec", name, "--", "sh", "-c", "kill -9 $$").returncode, 137)
         self.vm_fails(1, "exec", name, "--timeout", "1", "--", "sleep", "5", says="did not end")
         self.vm("exec", name, "--", "true")
+
+    def use(self, name):
+        """What the guest tells of itself: by its agent, and by its balloon once somebody looked."""
+        def looked():
+            rows = json.loads(self.vm("top", "--interval", "1", "--json").stdout)["machines"]
+            return next(row["use"] for row in rows if row["name"] == name)
+        self.assertGreaterEqual(looked()["network_received"], 0)
+        use = wait_for(lambda: (now := looked())["memory_free"] and now, "the guest's memory is not told")
+        self.assertLess(use["memory_free"], use["memory_given"])
 
     def snapshot(self, name):
         self.vm("exec", name, "--", "sh", "-c", "echo before > /root/file; sync")

@@ -19,7 +19,7 @@ using core::Json;
 using machines::Sampler;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPatience{1000};  // for the answers of all machines
+constexpr milliseconds kPatience{1500};  // for the answers of all machines
 constexpr milliseconds kStep{100};
 constexpr std::size_t kLongestName = 12;
 // ECMA-48, and xterm's second screen: the table goes away again.

@@ -48,14 +48,15 @@ void Sampler::ask() {
   asked_ = false;
   if (Clock::now() < not_before_) return;
   if (!control_) {
-    before_.reset();
-    agent_ = false;
     try {
       control_ = Control::connect(folder_);
     } catch (const Error&) {  // its folder went
       return;
     }
-    if (!control_) return;
+    if (!control_) {
+      before_.reset();
+      return;
+    }
   }
   asked_ = true;
   control_->channel().send("{\"command\": \"status\"}\n");
@@ -63,7 +64,7 @@ void Sampler::ask() {
   ask_monitor({{"execute", "query-balloon"}});
   ask_monitor({{"execute", "qom-get"}, {"arguments", {{"path", kBalloon}, {"property", "guest-stats"}}}});
   if (agent_pause_ > 0) --agent_pause_;
-  asked_agent_ = agent_ && agent_pause_ == 0;
+  asked_agent_ = agent_pause_ == 0;
   if (asked_agent_) {
     control_->channel().send(
         Json{{"command", "agent"}, {"request", {{"execute", "guest-network-get-interfaces"}}}, {"seconds", 1}}
@@ -93,6 +94,20 @@ std::optional<Look> Sampler::take(Clock::time_point deadline, const core::Cancel
   return std::nullopt;
 }
 
+/// What the guest's agent says, which may be nothing, nonsense, or too late: then it is not asked for a
+/// while.
+std::optional<NetworkBytes> Sampler::network(Clock::time_point deadline, const core::CancelToken& cancel) {
+  try {
+    const Json reply = answer(deadline, cancel);
+    if (reply.contains("return")) return parse_network_bytes(reply.at("return"));
+  } catch (const Error& error) {
+    if (error.kind() == core::Kind::kInterrupted) throw;
+    if (error.kind() == core::Kind::kTimeout) control_.reset();  // whose next answer would be this one
+  }
+  agent_pause_ = kAgentPause;
+  return std::nullopt;
+}
+
 std::optional<Look> Sampler::look(Clock::time_point deadline, const core::CancelToken& cancel) {
   Look found;
   Sample now;
@@ -105,20 +120,10 @@ std::optional<Look> Sampler::look(Clock::time_point deadline, const core::Cancel
   now.given = parse_given(returned(answer(deadline, cancel)));
   bool waits = false;
   now.free = parse_guest_free(returned(answer(deadline, cancel)), waits);
-  if (asked_agent_) {
-    const Json reply = answer(deadline, cancel);
-    try {
-      if (reply.contains("return")) {
-        now.network = parse_network_bytes(reply.at("return"));
-      } else {
-        agent_pause_ = kAgentPause;
-      }
-    } catch (const Error&) {
-      agent_pause_ = kAgentPause;
-    }
-  }
-  agent_ = found.status.value("agent", false);
-  if (waits && agent_) {  // a system runs in it: from now on it is asked
+  const bool agent = found.status.value("agent", false);
+  if (asked_agent_) now.network = network(deadline, cancel);
+  if (!agent) agent_pause_ = 0;      // the machine's process said so at once
+  if (waits && agent && control_) {  // a system runs in it: from now on it is asked
     ask_monitor(
         {{"execute", "qom-set"},
          {"arguments",

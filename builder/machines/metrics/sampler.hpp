@@ -33,13 +33,13 @@ class Sampler {
  private:
   void ask_monitor(const core::Json& request);
   core::Json answer(Clock::time_point deadline, const core::CancelToken& cancel);
+  std::optional<NetworkBytes> network(Clock::time_point deadline, const core::CancelToken& cancel);
   std::optional<Look> look(Clock::time_point deadline, const core::CancelToken& cancel);
 
   std::filesystem::path folder_;
   std::optional<Control> control_;
   bool asked_ = false;
   bool asked_agent_ = false;
-  bool agent_ = false;        ///< it was open at the last look
   unsigned agent_pause_ = 0;  ///< looks without asking the agent, which did not answer
   Clock::time_point not_before_{};
   std::optional<Sample> before_;
