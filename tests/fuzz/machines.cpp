@@ -26,6 +26,7 @@ void agent_reply(std::string_view bytes) {
   if (asked == "guest-exec") machines::parse_exec_started(reply);
   if (asked == "guest-exec-status") machines::parse_exec_status(reply);
   if (asked == "guest-network-get-interfaces") machines::parse_addresses(reply);
+  if (asked == "guest-network-statistics") machines::parse_network_bytes(reply);
   if (asked == "guest-file-open") machines::parse_handle(reply);
   if (asked == "guest-file-read") machines::parse_file_part(reply);
   if (asked == "guest-file-write") machines::parse_written(reply, 1000);

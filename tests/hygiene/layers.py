@@ -78,9 +78,12 @@ MAY_INCLUDE = {
     "builder/machines/qemu": ["builder/machines/registry", "builder/vm", "builder/machine", "core"],
     "builder/machines/control": ["core"],
     "builder/machines/agent": ["builder/machines/control", "core"],
+    "builder/machines/metrics": ["builder/machines/agent", "builder/machines/control", "core"],
     "builder/machines/shared": ["builder/machines/agent", "builder/machines/control", "builder/machines/registry", "core"],
     "builder/machines/supervisor": ["builder/machines/control", "builder/machines/qemu", "builder/machines/registry",
         "builder/vm", "builder/machine", "artifacts/store", "core"],
+    "builder/machines/move": ["builder/machines/supervisor", "builder/machines/control", "builder/machines/qemu",
+        "builder/machines/registry", "builder/vm", "builder/image/disk", "builder/machine", "artifacts/tar", "artifacts/codec", "core"],
     "builder/inspect": ["builder/vm", "builder/formats", "builder/guest", "builder/image/disk", "builder/machine",
         "builder/image/boot", "builder/image/fs", "artifacts/tar", "artifacts/check", "artifacts/manifest",
         "artifacts/codec", "core"],
@@ -88,6 +91,8 @@ MAY_INCLUDE = {
     "builder/content": ["builder/compare", "builder/image/disk", "builder/image/boot", "builder/image/fs",
         "builder/image", "artifacts/tar", "artifacts/check", "artifacts/manifest", "artifacts/codec", "core"],
     "builder/serve": ["core"],
+    "builder/dashboard": ["builder/machines/metrics", "builder/machines/qemu", "builder/machines/control",
+        "builder/machines/registry", "builder/serve", "signing/primitives", "core"],
     "builder/sbom": ["artifacts/store", "artifacts/manifest", "core"],
     "builder/steps": ["builder/content", "builder/provenance", "builder/sbom", "builder/vm", "builder/formats", "builder/stages", "builder/lock", "builder/models",
         "builder/image/medium", "builder/guest/namespaces", "builder/guest", "builder/shared_folder", "builder/first_boot", "builder/fetch/apk",
@@ -114,6 +119,7 @@ OWNERS = {
     r"curl/": ["builder/fetch/http"],
     r"guestfs\.h": ["builder/guest"],
     r"seccomp\.h": ["builder/guest/namespaces", "builder/content"],
+    r"libwebsockets\.h": ["builder/dashboard"],
     r"p11-kit/": ["signing/signers"],
     r"openssl/": ["core/digest.cpp", "signing"],
     r"yaml-cpp/": ["builder/recipe"],
@@ -130,8 +136,8 @@ OWNERS = {
 # The commands about trust, and what they share with all other commands.
 MAY_INCLUDE["builder/cli"].append("builder/cli/trust")
 # Those about machines alone.
-MACHINES = [f"builder/machines/{room}" for room in ("shared", "group", "supervisor", "agent", "control", "qemu", "registry")]
-MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "builder/cli"]
+MACHINES = [f"builder/machines/{room}" for room in ("shared", "group", "move", "supervisor", "metrics", "agent", "control", "qemu", "registry")]
+MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "builder/dashboard", "artifacts/codec", "builder/cli"]
 MAY_INCLUDE["builder/cli/trust"] = [*MAY_INCLUDE["builder/cli"], "builder/cli", "builder/fetch/http"]
 
 INCLUDE = re.compile(r'^\s*#include\s*[<"]([^>"]+)[>"]')

@@ -4,6 +4,7 @@
 #include "builder/cli/vm/stop.hpp"
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machines/registry/machine_lock.hpp"
+#include "builder/machines/registry/move_mark.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 
@@ -12,12 +13,21 @@ namespace {
 
 struct Arguments {
   std::string name;
+  bool force = false;
   StartOptions start;
   StopOptions stop;
 };
 
+/// The machine may run here, whatever became of the other one.
+void keep_here(const Context& context, const std::filesystem::path& folder) {
+  machines::MachineLock lock(folder);
+  lock.command(std::chrono::milliseconds(0), context.cancel);
+  machines::remove_mark(folder);
+}
+
 int start(Context& context, const Arguments& arguments) {
   const machines::Registry registry = machine_registry();
+  if (arguments.force) keep_here(context, registry.find(arguments.name).folder);
   print_start(context, start_and_follow(context, registry, registry.load(arguments.name), arguments.start));
   return 0;
 }
@@ -36,6 +46,8 @@ void declare_vm_start(OptionSet& vm) {
   auto arguments = std::make_shared<Arguments>();
   OptionSet& starting = vm.command("start", "start a machine that stopped");
   declare_machine(starting, arguments->name);
+  starting.flag("--force", arguments->force,
+                "also one that moved, or arrives: whoever says so knows that the other one does not run");
   declare_start_options(starting, arguments->start);
   starting.set_runner([arguments](Context& context) { return start(context, *arguments); });
   OptionSet& restarting = vm.command("restart", "stop a machine and start it again");

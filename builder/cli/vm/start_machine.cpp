@@ -109,7 +109,8 @@ std::string this_program() {
 
 }  // namespace
 
-void start_machine(const Context& context, const machines::Registry& registry, const std::string& name) {
+void start_machine(const Context& context, const machines::Registry& registry, const std::string& name,
+                   const std::vector<std::string>& more) {
   const fs::path folder = registry.find(name).folder;
   machines::MachineLock lock(folder);
   lock.command(milliseconds(0), context.cancel);
@@ -123,9 +124,11 @@ void start_machine(const Context& context, const machines::Registry& registry, c
   actions.set(0, nothing.get());
   actions.set(1, reporting.get());
   actions.set(2, log.get());
-  const pid_t pid =
-      actions.spawn(this_program(), {"imgforge", "--cache-dir", fs::absolute(context.options.cache_dir), "vm",
-                                     "supervise", name, "--report"});
+  std::vector<std::string> words{"imgforge", "--cache-dir", fs::absolute(context.options.cache_dir),
+                                 "vm",       "supervise",   name,
+                                 "--report"};
+  words.insert(words.end(), more.begin(), more.end());
+  const pid_t pid = actions.spawn(this_program(), std::move(words));
   reporting.reset();
   const std::string text = read_report(report, context.cancel);
   if (text.empty()) {

@@ -12,7 +12,9 @@ namespace imgforge::cli {
 
 /// Starts the process of a machine, detached from this one. Returns once QEMU runs, and throws what kept it
 /// from that. kLocked when the machine runs, or another command is starting it.
-void start_machine(const Context& context, const machines::Registry& registry, const std::string& name);
+/// `more` are further words for `vm supervise`.
+void start_machine(const Context& context, const machines::Registry& registry, const std::string& name,
+                   const std::vector<std::string>& more = {});
 
 /// Follows a running machine until it has reached a state ("ready", ...), telling the states on the way. Its
 /// process answers on `control` with "watch", which must have been asked for: `status` is the answer. Returns

@@ -6,6 +6,7 @@
 
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machine/accelerator.hpp"
+#include "builder/machines/supervisor/ladder.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
@@ -16,6 +17,8 @@ namespace {
 struct Arguments {
   std::string name;
   bool report = false;
+  std::string arriving;
+  std::vector<std::string> reached;
 };
 
 /// Says one line to whoever started this process, who then goes on without it.
@@ -32,10 +35,12 @@ int supervise(Context& context, const Arguments& arguments) {
     const machine::AcceleratorVerdict accelerator =
         machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel);
     const machines::Ending ending =
-        machines::supervise({registry, arguments.name, accelerator, context.processes, context.cancel, [&] {
+        machines::supervise({registry, arguments.name, accelerator, context.processes, context.cancel,
+                             [&] {
                                started = true;
                                if (arguments.report) report("{\"started\":true}\n");
-                             }});
+                             },
+                             arguments.arriving, arguments.reached});
     const machines::Entry entry = registry.find(arguments.name);
     if (entry.settings && entry.settings->disposable) {
       for (const std::string& warning : registry.remove(arguments.name, {})) context.progress.warn(warning);
@@ -57,6 +62,9 @@ void declare_vm_supervise(OptionSet& vm) {
   OptionSet& set = vm.command("supervise", "run a machine in the foreground, for service managers");
   declare_machine(set, arguments->name);
   set.flag("--report", arguments->report, "say in one line of JSON whether it started, and nothing more");
+  set.option("--arriving", arguments->arriving, "for vm migrate: the move by which its state comes");
+  set.option("--reached", arguments->reached, "for vm migrate: a state that it has reached; repeatable")
+      .one_of(machines::state_names());
   set.set_footer(
       "SIGTERM shuts the machine down; a second one ends it.\n"
       "Example: imgforge vm supervise project");

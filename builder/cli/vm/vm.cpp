@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "builder/machines/registry/machine_lock.hpp"
+#include "builder/machines/registry/move_mark.hpp"
 #include "builder/machines/supervisor/console_log.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -43,9 +44,23 @@ std::optional<core::Json> status_of(const std::filesystem::path& folder, const c
   }
 }
 
-std::string state_of(const machines::Entry& entry) {
+std::string state_of(const machines::Entry& entry) try {
   if (machines::is_running(entry.folder)) return "running";
-  return entry.settings ? "stopped" : "damaged";
+  if (!entry.settings) return "damaged";
+  const auto mark = machines::read_mark(entry.folder);
+  return mark && mark->state != "leaving" ? mark->state : "stopped";
+} catch (const core::Error&) {
+  return "damaged";
+}
+
+std::string reached_state(const std::optional<core::Json>& status) {
+  if (!status) return "running";
+  if (const std::string paused = status->value("paused", ""); !paused.empty()) return "paused";
+  if (status->value("stopping", false)) return "stopping";
+  const core::Json& states = status->at("states");
+  for (const core::Json& state : states)
+    if (state.at("name") == "ready") return "ready";
+  return states.empty() ? "running" : states.back().at("name").get<std::string>();
 }
 
 std::string states_text(const core::Json& status) {
@@ -84,12 +99,13 @@ void print_guest_text(int fd, std::string_view text) {
 Runner declare_vm(OptionSet& set) {
   set.set_commands(OptionSet::Commands::kRequired);
   for (const auto declare :
-       {&declare_vm_run,        &declare_vm_start,    &declare_vm_stop,   &declare_vm_list,
-        &declare_vm_show,       &declare_vm_logs,     &declare_vm_wait,   &declare_vm_exec,
-        &declare_vm_attach,     &declare_vm_ssh,      &declare_vm_cp,     &declare_vm_address,
-        &declare_vm_screenshot, &declare_vm_snapshot, &declare_vm_resize, &declare_vm_command,
-        &declare_vm_message,    &declare_vm_log,      &declare_vm_remove, &declare_vm_up,
-        &declare_vm_supervise})
+       {&declare_vm_run,        &declare_vm_start,     &declare_vm_stop,     &declare_vm_list,
+        &declare_vm_show,       &declare_vm_logs,      &declare_vm_wait,     &declare_vm_exec,
+        &declare_vm_attach,     &declare_vm_ssh,       &declare_vm_cp,       &declare_vm_address,
+        &declare_vm_screenshot, &declare_vm_snapshot,  &declare_vm_resize,   &declare_vm_command,
+        &declare_vm_message,    &declare_vm_log,       &declare_vm_export,   &declare_vm_import,
+        &declare_vm_migrate,    &declare_vm_receive,   &declare_vm_remove,   &declare_vm_up,
+        &declare_vm_top,        &declare_vm_dashboard, &declare_vm_supervise})
     declare(set);
   set.set_footer(
       "Examples:\n"

@@ -67,9 +67,7 @@ class Header {
 };
 
 void refuse_features(const Header& header) {
-  if (header.u64(8) != 0) header.fail("it has a backing file");
   if (header.u32(32) != 0) header.fail("it is encrypted");
-  if (header.u32(60) != 0) header.fail("it has internal snapshots");
   const std::uint64_t incompatible = header.u64(72);
   if ((incompatible & kIncompatibleDataFile) != 0) header.fail("its data is in an external file");
   if ((incompatible & kIncompatibleDirty) != 0) header.fail("it is marked dirty");
@@ -106,15 +104,8 @@ std::vector<std::string> convert_args(const std::filesystem::path& raw, const st
   return args;
 }
 
-}  // namespace
-
-Qcow2Facts read_qcow2_header(const std::filesystem::path& file) {
-  const core::Fd fd = core::open_regular(file);
-  return read_qcow2_header(FileBytes(fd.get(), file.native()), file.native());
-}
-
-Qcow2Facts read_qcow2_header(const ImageBytes& file, const std::string& name) {
-  const Header header(file, name);
+/// What image and overlay have in common: features, sizes, tables.
+Qcow2Facts read_common(const Header& header) {
   refuse_features(header);
   const std::uint32_t cluster_bits = header.u32(20);
   if (cluster_bits < kMinClusterBits || cluster_bits > kMaxClusterBits)
@@ -136,6 +127,56 @@ Qcow2Facts read_qcow2_header(const ImageBytes& file, const std::string& name) {
   header.check_table(header.u64(48), std::uint64_t{header.u32(56)} * cluster, cluster,
                      "reference count table");
   return {core::Bytes{virtual_size}, core::Bytes{cluster}, compression_of(header), header.u64(40), l1_bytes};
+}
+
+/// Header extensions follow the header within the first cluster: type, length, data padded to 8 bytes.
+void check_extensions(const Header& header, const ImageBytes& file, std::uint64_t cluster) {
+  constexpr std::uint32_t kEnd = 0;
+  constexpr std::uint32_t kBackingFormat = 0xE2792ACA;
+  constexpr std::uint32_t kFeatureNames = 0x6803F857;
+  std::uint64_t position = header.u32(100);
+  while (true) {
+    std::array<std::byte, 8> head{};
+    if (position + head.size() > cluster || position + head.size() > file.size())
+      header.fail("its header extensions have no end");
+    file.read(position, head);
+    std::uint32_t type = 0;
+    std::uint32_t length = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+      type = type << 8 | std::to_integer<std::uint32_t>(head[i]);
+      length = length << 8 | std::to_integer<std::uint32_t>(head[i + 4]);
+    }
+    if (type == kEnd) return;
+    if (type != kBackingFormat && type != kFeatureNames)
+      header.fail(fmt::format("it has a header extension ({:#x}) that no overlay needs", type));
+    position += head.size() + (std::uint64_t{length} + 7) / 8 * 8;
+  }
+}
+
+}  // namespace
+
+OverlayFacts read_overlay_header(const std::filesystem::path& file) {
+  const core::Fd fd = core::open_regular(file, core::FollowLinks::kNo);
+  return read_overlay_header(FileBytes(fd.get(), file.native()), file.native());
+}
+
+OverlayFacts read_overlay_header(const ImageBytes& file, const std::string& name) {
+  const Header header(file, name);
+  const Qcow2Facts facts = read_common(header);
+  check_extensions(header, file, facts.cluster_size.value);
+  return {facts.virtual_size, header.u64(8) != 0, header.u32(60)};
+}
+
+Qcow2Facts read_qcow2_header(const std::filesystem::path& file) {
+  const core::Fd fd = core::open_regular(file);
+  return read_qcow2_header(FileBytes(fd.get(), file.native()), file.native());
+}
+
+Qcow2Facts read_qcow2_header(const ImageBytes& file, const std::string& name) {
+  const Header header(file, name);
+  if (header.u64(8) != 0) header.fail("it has a backing file");
+  if (header.u32(60) != 0) header.fail("it has internal snapshots");
+  return read_common(header);
 }
 
 Qcow2Facts check_qcow2(const std::filesystem::path& file, core::ProcessRunner& processes,

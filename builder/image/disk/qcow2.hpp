@@ -38,6 +38,18 @@ Qcow2Facts read_qcow2_header(const std::filesystem::path& file);
 /// The same of bytes that are read otherwise; `name` is for messages.
 Qcow2Facts read_qcow2_header(const ImageBytes& file, const std::string& name);
 
+/// What an overlay may be that somebody else sends.
+struct OverlayFacts {
+  core::Bytes virtual_size;
+  bool has_backing = false;  ///< it names another file, whichever
+  unsigned snapshots = 0;    ///< internal ones
+};
+/// Parses the header of a machine's overlay: as read_qcow2_header, but a backing file and snapshots are let
+/// pass. What would lead to a further file (external data file), and header extensions that QEMU's overlays
+/// do not have, are refused.
+OverlayFacts read_overlay_header(const std::filesystem::path& file);
+OverlayFacts read_overlay_header(const ImageBytes& file, const std::string& name);
+
 /// Header, then `qemu-img check`. Throws kImage with what qemu-img found.
 Qcow2Facts check_qcow2(const std::filesystem::path& file, core::ProcessRunner& processes,
                        const core::CancelToken& cancel);

@@ -2,12 +2,18 @@
 //
 //   {"command": "status"}                                 -> {"return": STATUS}
 //   {"command": "watch", "owner": false}                  -> {"return": STATUS}, then events as they happen:
-//        {"event": "state", "name": "kernel", "seconds": 1.2}, {"event": "restart"}, {"event": "end", "how":
+//        {"event": "state", "name": "kernel", "seconds": 1.2}, {"event": "restart"}, {"event": "paused",
+//        "why":
+//        "..."}, {"event": "resumed"}, {"event": "memory", "bytes": 268435456, "why": "..."}, {"event":
+//        "end", "how":
 //        "..."} With "owner": true the machine ends when this connection does.
 //   {"command": "agent", "request": {...}, "seconds": 10} -> {"return": ...} of the guest's agent, as it is
 //   {"command": "qmp", "request": {...}}                  -> {"return": ...} of QEMU
 //   {"command": "stop", "how": "ask" | "kill"}            -> {"return": {}}; the machine's end is seen by its
 //   lock
+//   {"command": "move"} -> {"return": {}}; when this connection ends without {"command": "move", "ends":
+//   true},
+//        the machine's process decides which of two may run (supervisor/move_guard.hpp)
 //   {"command": "attach", "write": true}                  -> {"return": {"writes": true}}, then the console's
 //        bytes: the last 64 KiB first
 //

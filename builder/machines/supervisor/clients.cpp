@@ -51,6 +51,10 @@ void Clients::watch(Id id, Owner owner) {
   }
 }
 
+void Clients::guard(Id id, Mover mover) {
+  if (Client* client = find(id)) client->mover = mover == Mover::kYes;
+}
+
 void Clients::attach(Id id, Wants wants, std::string_view recent) {
   const bool taken =
       std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c.second.writes; });
@@ -116,16 +120,19 @@ void Clients::serve(Id id) {
 void Clients::work() {
   accept_all();
   bool owner_gone = false;
+  bool mover_gone = false;
   for (auto next = clients_.begin(); next != clients_.end();) {
     serve(next->first);
     if (next->second.channel.is_closed()) {
       owner_gone = owner_gone || next->second.owner;
+      mover_gone = mover_gone || next->second.mover;
       next = clients_.erase(next);
     } else {
       ++next;
     }
   }
   if (owner_gone && on_owner_gone) on_owner_gone();
+  if (mover_gone && on_mover_gone) on_mover_gone();
 }
 
 void Clients::finish() {

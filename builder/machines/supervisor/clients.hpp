@@ -33,6 +33,9 @@ class Clients {
   /// Called when the one that a machine lives for is gone.
   std::function<void()> on_owner_gone;
 
+  /// Called when one that moves the machine is gone without having said that it is done.
+  std::function<void()> on_mover_gone;
+
   // Nobody minds a client that is gone meanwhile.
   void answer(Id id, const core::Json& value);
   /// The same for a whole line of somebody else, {"return": ...} or {"error": ...}, which has no newline.
@@ -40,6 +43,8 @@ class Clients {
   void refuse(Id id, core::Kind kind, const std::string& message);
   enum class Owner { kNo, kYes };
   void watch(Id id, Owner owner);
+  enum class Mover { kNo, kYes };
+  void guard(Id id, Mover mover);
   enum class Wants { kRead, kWrite };
   /// Shows the console from now on, `recent` first. One that wants to write can when no other does.
   void attach(Id id, Wants wants, std::string_view recent);
@@ -65,6 +70,7 @@ class Clients {
     bool attached = false;
     bool writes = false;
     bool owner = false;
+    bool mover = false;
   };
   Client* find(Id id);
   void accept_all();

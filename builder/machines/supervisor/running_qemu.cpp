@@ -28,6 +28,7 @@ core::ChildProcess start_qemu(const Start& start) {
   command.args =
       machine_words(start.settings, start.accelerator.accelerator, {start.folder, start.firmware_code});
   if (begins_anew_after_reset(start)) command.args.insert(command.args.end(), {"-action", "reboot=shutdown"});
+  command.args.insert(command.args.end(), start.more.begin(), start.more.end());
   command.directory = start.folder;
   command.environment["TMPDIR"] = start.folder.native();
   command.ends_with_caller = true;

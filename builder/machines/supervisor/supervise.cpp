@@ -10,6 +10,7 @@
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
 #include "builder/machines/registry/machine_lock.hpp"
+#include "builder/machines/registry/move_mark.hpp"
 #include "core/atomic_file.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
@@ -77,6 +78,7 @@ Ending supervise(const Supervision& supervision) {
   lock.decide(kPatience, supervision.cancel);
   lock.run();
   Settings settings = supervision.registry.load(supervision.name);
+  settle_mark(folder, supervision.arriving);
   // The QEMU of a process that was killed this moment is about to end.
   for (int i = 0; artifacts::is_open_in_qemu(folder / kDiskFile); ++i) {
     if (i == 1000) throw Error(Kind::kLocked, (folder / kDiskFile).native() + " is open in another program");
@@ -84,7 +86,11 @@ Ending supervise(const Supervision& supervision) {
   }
   const bool again = settings.restart == "on-failure";
   const bool disposable = settings.disposable;
-  const Start start = prepare(supervision, std::move(settings), folder);
+  Start start = prepare(supervision, std::move(settings), folder);
+  if (!supervision.arriving.empty()) {
+    start.more = {"-S", "-incoming", "defer"};
+    start.reached = supervision.reached;
+  }
   Ending ending;
   for (unsigned tries = 0; tries <= kMostRestarts; ++tries) {
     Supervisor supervisor(start);
@@ -93,7 +99,9 @@ Ending supervise(const Supervision& supervision) {
       supervision.started();
     }
     ending = supervisor.run();
-    if (!ending.failed || !again) break;
+    if (!ending.failed || !again || read_mark(folder)) break;
+    start.more.clear();
+    start.reached.clear();
     ::sleep(1U << std::min(tries, 5U));
   }
   if (!disposable) note_last(folder, ending);

@@ -21,6 +21,9 @@ struct Supervision {
   core::ProcessRunner& processes;
   core::CancelToken cancel;
   std::function<void()> started;  ///< called once QEMU runs and the control socket is there
+  /// Of the move by which the machine arrives (registry/move_mark.hpp): it waits for its state. Empty: none.
+  std::string arriving = {};
+  std::vector<std::string> reached = {};  ///< what the machine that arrives has reached where it comes from
 };
 
 /// Throws kLocked when the machine runs already, kUsage, kIntegrity, kMachine or kBoot when it cannot be

@@ -19,9 +19,13 @@
 #include "builder/machines/supervisor/clients.hpp"
 #include "builder/machines/supervisor/console_log.hpp"
 #include "builder/machines/supervisor/dialogue.hpp"
+#include "builder/machines/supervisor/hook.hpp"
 #include "builder/machines/supervisor/ladder.hpp"
+#include "builder/machines/supervisor/memory_watch.hpp"
+#include "builder/machines/supervisor/move_guard.hpp"
 #include "builder/machines/supervisor/running_qemu.hpp"
 #include "builder/machines/supervisor/ssh_probe.hpp"
+#include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -76,15 +80,25 @@ class Supervisor::Loop {
       : start_(start),
         signals_(signal_descriptor()),
         ladder_(start.settings.expect),
-        log_(start.folder),
+        log_(start.folder / kConsoleLog),
+        events_(start.folder / kEventLog, kLargestEventLog),
+        hook_(start.settings.hook),
+        memory_(start.settings),
         clients_(start.folder, [this](Clients::Id id, const Json& request) { handle(id, request); }) {
     clients_.on_typed = [this](std::string_view text) { qemu_->console().send(text); };
     clients_.on_owner_gone = [this] { stop_now(); };
+    memory_.on_change = [this](const MemoryChange& change) {
+      announce({{"event", "memory"}, {"bytes", change.bytes}, {"why", change.why}});
+    };
+    clients_.on_mover_gone = [this] {
+      settle_abandoned_move(start_.folder, qemu_->monitor(), [this] { stop_now(); });
+    };
     start_qemu();
   }
 
   Ending run() {
     ladder_.restart(Clock::now());
+    for (const std::string& state : start_.reached) tell(ladder_.reach(state, Clock::now()));
     while (true) {
       wait();
       take_signals();
@@ -119,13 +133,25 @@ class Supervisor::Loop {
     restarts_ = guest_ended_ = false;
     paused_.clear();
     room_at_.reset();
+    start_.more.clear();
     start_qemu();
     told_restart();
   }
 
   void told_restart() {
     ladder_.restart(Clock::now());
-    clients_.tell({{"event", "restart"}});
+    memory_.restart();
+    announce({{"event", "restart"}});
+  }
+
+  /// Whoever wants to know is told.
+  void announce(Json event) {
+    clients_.tell(event);
+    event["machine"] = start_.settings.name;
+    event["time"] = core::iso_time(core::system_clock().now());
+    const std::string line = event.dump();
+    events_.take(line + "\n");
+    hook_.call(line);
   }
 
   Dialogue* agent() { return qemu_->agent(); }
@@ -150,6 +176,8 @@ class Supervisor::Loop {
     };
     if (ssh_ && probes()) also(ssh_->next());
     also(quit_until_);
+    also(memory_.deadline());
+    also(hook_.deadline());
     also(room_at_);
     return next;
   }
@@ -182,6 +210,8 @@ class Supervisor::Loop {
       ssh_.reset();
       tell(ladder_.reach("ssh", now));
     }
+    memory_.work(qemu_->monitor(), now);
+    hook_.work(now);
     if (quit_until_ && now >= *quit_until_) qemu_->kill();
     if (room_at_ && now >= *room_at_) {
       room_at_.reset();
@@ -204,12 +234,12 @@ class Supervisor::Loop {
     } else if (name == "BLOCK_IO_ERROR") {
       paused_ = data.value("nospace", false) ? "the disk of the host is full" : "the disk cannot be used";
       if (data.value("nospace", false)) room_at_ = Clock::now() + kRoomPause;
-      clients_.tell({{"event", "paused"}, {"why", paused_}});
+      announce({{"event", "paused"}, {"why", paused_}});
     } else if (name == "STOP" && paused_.empty()) {
       paused_ = "stopped";
     } else if (name == "RESUME") {
       paused_.clear();
-      clients_.tell({{"event", "resumed"}});
+      announce({{"event", "resumed"}});
     }
   }
 
@@ -217,7 +247,7 @@ class Supervisor::Loop {
     for (const Reached& state : fresh) {
       Json event{{"event", "state"}};
       event.update(as_json(state));
-      clients_.tell(event);
+      announce(std::move(event));
     }
   }
 
@@ -279,6 +309,10 @@ class Supervisor::Loop {
       return clients_.attach(
           id, request.value("write", false) ? Clients::Wants::kWrite : Clients::Wants::kRead, log_.recent());
     }
+    if (command == "move") {
+      clients_.answer(id, Json::object());
+      return clients_.guard(id, request.value("ends", false) ? Clients::Mover::kNo : Clients::Mover::kYes);
+    }
     if (command == "stop") {
       clients_.answer(id, Json::object());
       return request.value("how", "ask") == "kill" ? stop_now() : ask_to_stop();
@@ -308,16 +342,20 @@ class Supervisor::Loop {
 
   Ending end(Ending ending) {
     take_console();
-    clients_.tell({{"event", "end"}, {"how", ending.how}, {"failed", ending.failed}});
+    announce({{"event", "end"}, {"how", ending.how}, {"failed", ending.failed}});
     clients_.finish();
+    hook_.finish();
     return ending;
   }
 
-  const Start start_;
+  Start start_;
   Clock::time_point began_ = Clock::now();
   core::Fd signals_;
   Ladder ladder_;
   ConsoleLog log_;
+  ConsoleLog events_;
+  Hook hook_;
+  MemoryWatch memory_;
   std::optional<SshProbe> ssh_;
   Clients clients_;
   std::unique_ptr<RunningQemu> qemu_;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "builder/machine/accelerator.hpp"
 #include "builder/machines/registry/settings.hpp"
@@ -20,6 +21,10 @@ struct Start {
   machine::AcceleratorVerdict accelerator;
   std::filesystem::path qemu;           ///< program
   std::filesystem::path firmware_code;  ///< of UEFI; empty for BIOS
+  /// Of one whose state comes from another QEMU: further arguments of the first QEMU, and what it has
+  /// reached.
+  std::vector<std::string> more = {};
+  std::vector<std::string> reached = {};
 };
 
 /// How a machine ended.
