@@ -33,6 +33,7 @@ void declare_vm_screenshot(OptionSet& vm);
 void declare_vm_snapshot(OptionSet& vm);
 void declare_vm_resize(OptionSet& vm);
 void declare_vm_export(OptionSet& vm);
+void declare_vm_fork(OptionSet& vm);
 void declare_vm_import(OptionSet& vm);
 void declare_vm_migrate(OptionSet& vm);
 void declare_vm_receive(OptionSet& vm);
