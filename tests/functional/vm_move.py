@@ -12,11 +12,12 @@ import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import counter_disk  # noqa: E402
-from harness import PROGRAM, FreshCase, flip_byte, main, wait_for  # noqa: E402
+from harness import FULL, PROGRAM, FreshCase, flip_byte, main, wait_for  # noqa: E402
 from machine_case import MachineCase, is_alive  # noqa: E402
 from store_case import MAKER  # noqa: E402
 
@@ -402,6 +403,93 @@ class Moves(MoveCase):
         first = self.count(self.here, "a")
         self.assertEqual(first, list(range(1, len(first) + 1)))
 
+    def test_a_machine_moves_by_ssh(self):
+        keys = self.scratch / "ssh"
+        keys.mkdir(mode=0o700)
+        for name in ("host", "user"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        # The other host: what is run there has another state folder.
+        wrapper = keys / "imgforge"
+        environment = " ".join(f"{name}={value}" for name, value in self.environment(XDG_STATE_HOME=str(self.there)).items()
+                               if name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PATH"))
+        wrapper.write_text(f"#!/bin/sh\nexec env {environment} {PROGRAM} \"$@\"\n")
+        wrapper.chmod(0o755)
+        pathlib.Path("/run/sshd").mkdir(exist_ok=True)
+        config = keys / "sshd_config"
+        config.write_text(f"Port {port}\nListenAddress 127.0.0.1\nHostKey {keys}/host\nPidFile none\nStrictModes no\n"
+                          f"AuthorizedKeysFile {keys}/user.pub\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+                          "UsePAM no\nPermitRootLogin yes\n")
+        server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", config], stderr=subprocess.PIPE)
+        self.addCleanup(self.end, server)
+        (keys / "known_hosts").write_text(f"[127.0.0.1]:{port} " + (keys / "host.pub").read_text())
+        options = [word for option in (f"UserKnownHostsFile={keys}/known_hosts", f"IdentityFile={keys}/user", "IdentitiesOnly=yes",
+                                       "BatchMode=yes", "StrictHostKeyChecking=yes") for word in ("--ssh-option", option)]
+
+        def listens():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        wait_for(listens, "sshd does not listen")
+        self.run_counter("a")
+        to = ["--to", f"ssh://127.0.0.1:{port}", "--store", self.other_out, *options]
+        self.vm_fails(4, "migrate", "a", "--live", *to, "--imgforge", "/nonexistent/imgforge", says="exit code 127")
+        self.counts(self.here, "a", 1)
+        self.vm("migrate", "a", "--live", *to, "--imgforge", wrapper)
+        self.assertEqual((self.state("a"), self.state_at(self.there, "a")), ("gone", "running"))
+        before = self.count(self.here, "a")
+        after = self.counts(self.there, "a", 3)
+        self.assertIn(after[0] - before[-1], (1, 2))
+
+    def test_a_machine_becomes_a_domain_of_libvirt(self):
+        self.vm("run", self.line, "--name", "a", "--for", "process", "--share", f"{self.scratch}:ro", "--graphics")
+        self.vm_fails(2, "define", "a", "--libvirt", "--print", says="the machine a runs")
+        self.vm("stop", "a", "--kill")
+        self.run_counter("b", "--forward", f"{self.free_port()}:80")
+        self.vm("stop", "b", "--kill")
+        self.vm("run", self.line, "--name", "c", "--for", "process", "--firmware", "uefi", "--network", "none")
+        self.vm("stop", "c", "--kill")
+        for name in "abc":
+            xml = self.vm("define", name, "--libvirt", "--print").stdout
+            self.assertNotIn("OVMF", xml)
+            (self.scratch / f"{name}.xml").write_text(xml)
+            subprocess.run(["virt-xml-validate", self.scratch / f"{name}.xml", "domain"], check=True, capture_output=True)
+        self.vm_fails(2, "define", "a", says="--libvirt")
+        # A session of libvirt of the test's own: a short path, as sockets want it.
+        folder = tempfile.TemporaryDirectory(prefix="libvirt.", dir="/tmp")
+        self.addCleanup(folder.cleanup)
+        environment = self.environment(XDG_RUNTIME_DIR=folder.name, XDG_CACHE_HOME=folder.name, XDG_CONFIG_HOME=folder.name,
+                                       HOME=folder.name)
+        # libvirt's sessions are for ordinary users: one who may do all here.
+        user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.getuid() == 0 else []
+        if user:
+            subprocess.run(["chown", "-R", "65534:65534", self.scratch, folder.name], check=True)
+        server = subprocess.Popen([*user, "/usr/sbin/libvirtd"], env=environment, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        self.addCleanup(self.end, server)
+
+        def virsh(*words, check=True):
+            return subprocess.run([*user, "virsh", "-q", "-c", "qemu:///session", *words], env=environment, check=check,
+                                  capture_output=True, text=True, timeout=60)
+        wait_for(lambda: virsh("list", check=False).returncode == 0, "libvirt does not answer")
+        virsh("define", "--validate", self.scratch / "b.xml")
+        before = counter_disk.written(self.disk(self.here, "b"))
+        virsh("start", "b")
+        try:
+            self.assertEqual(self.state("b"), "running")
+            self.vm_fails(1, "start", "b", "--for", "process")
+        finally:
+            virsh("destroy", "b")
+        virsh("undefine", "b")
+        wait_for(lambda: self.state("b") == "stopped", "it does not stop")
+        self.assertGreater(before, 0)
+        self.vm("start", "b", "--for", "process")
+
+    @staticmethod
+    def free_port():
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            return free.getsockname()[1]
+
 
 class Killed(MoveCase):
     """A machine goes to and fro, and something is killed each time: exactly one of the two can run afterwards."""
@@ -498,10 +586,10 @@ class Killed(MoveCase):
         self.assertLess(moved, rounds)
 
     def test_while_it_moves_live(self):
-        self.go(("command", "source process", "source QEMU", "target process", "target QEMU"), 60, 1.2, "--live")
+        self.go(("command", "source process", "source QEMU", "target process", "target QEMU"), 60 if FULL else 20, 1.2, "--live")
 
     def test_while_it_moves_cold(self):
-        self.go(("command",), 20, 0.7, "--kill")
+        self.go(("command",), 20 if FULL else 8, 0.7, "--kill")
 
 
 if __name__ == "__main__":

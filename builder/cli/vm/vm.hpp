@@ -32,6 +32,7 @@ void declare_vm_address(OptionSet& vm);
 void declare_vm_screenshot(OptionSet& vm);
 void declare_vm_snapshot(OptionSet& vm);
 void declare_vm_resize(OptionSet& vm);
+void declare_vm_define(OptionSet& vm);
 void declare_vm_export(OptionSet& vm);
 void declare_vm_fork(OptionSet& vm);
 void declare_vm_import(OptionSet& vm);
