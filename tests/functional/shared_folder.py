@@ -421,7 +421,7 @@ class Host(MachineCase, FreshCase):
     def test_ways_that_are_not_there_are_said(self):
         self.run_blank("a")
         self.vm_fails(2, "command", "a", "shutdown", says=["no folder is shared", "--share DIR"])
-        self.vm_fails(1, "log", "a", says="agent")
+        self.vm_fails(2, "log", "a", says="no agent listens")
         self.run_blank("b", "--share", f"{self.shared}:ro")
         self.vm_fails(2, "command", "b", "shutdown", says="shared read-only")
 
@@ -479,6 +479,9 @@ class Story(MachineCase, Case):
         self.inside("shared-message", "the kettle is on")
         self.assertRegex(follower.stdout.readline(), r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d: the kettle is on\n$")
         os.utime(report, (1, 1))  # as of a machine whose kernel has no 9p
+        result = self.vm("log", "voice", "--lines", "1")
+        self.assertIn("the kettle is on", result.stdout)
+        self.assertIn("its agent is asked", result.stderr)
         found = self.run_imgforge("vm", "command", "voice", "config", "voice-sensitivity=low", "--json")
         self.assertEqual(json.loads(found.stdout)["way"], "agent", found.stderr)
         self.assertIn("its agent is asked", found.stderr)

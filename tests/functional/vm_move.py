@@ -12,11 +12,12 @@ import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import counter_disk  # noqa: E402
-from harness import PROGRAM, FreshCase, flip_byte, main, wait_for  # noqa: E402
+from harness import FULL, PROGRAM, FreshCase, flip_byte, main, wait_for  # noqa: E402
 from machine_case import MachineCase, is_alive  # noqa: E402
 from store_case import MAKER  # noqa: E402
 
@@ -324,6 +325,271 @@ class Moves(MoveCase):
         self.assertGreaterEqual(counter_disk.written(self.disk(self.there, "a")), after[-1])
         subprocess.run(["qemu-img", "check", "-q", self.disk(self.there, "a")], check=True)
         self.assertEqual([p.name for p in self.disk(self.there, "a").parent.glob("*.sock") if "incoming" in p.name], [])
+
+    def test_a_machine_with_uefi_and_more_memory_moves_while_it_runs(self):
+        self.vm("run", self.line, "--name", "a", "--for", "process", "--firmware", "uefi", "--graphics", "--memory", "128M",
+                "--max-memory", "512M", "--max-cpus", "3")
+        self.vm("resize", "a", "--memory", "384M", "--cpus", "3")
+        variables = self.disk(self.here, "a").parent / "variables.qcow2"
+        self.migrate("a", "--live", "--name", "b")
+        self.assertEqual(self.state_at(self.there, "b"), "running")
+        self.at(self.there, "resize", "b", "--memory", "512M")
+        self.at(self.there, "stop", "b", "--kill")
+        raw = []
+        for file in (variables, self.disk(self.there, "b").parent / "variables.qcow2"):
+            subprocess.run(["qemu-img", "convert", "-O", "raw", file, self.scratch / "raw"], check=True)
+            raw.append((self.scratch / "raw").read_bytes())
+        self.assertEqual(raw[0], raw[1])
+        self.assertEqual(self.at(self.there, "start", "b", "--for", "process").returncode, 0)
+
+    def test_what_blocks_a_move_is_said_before_it_begins(self):
+        self.run_counter("a", "--share", f"{self.scratch}:ro")
+        self.at(self.there, "run", self.line, "--name", "a", "--for", "process")
+        self.vm_fails(2, "migrate", "a", "--live", "--to", self.there, "--store", self.other_out,
+                      says=["shares a folder", "there: there is a machine a already"])
+        self.vm_fails(2, "migrate", "a", says="--to says where")
+        for to in ("ssh://", "ssh://-oProxyCommand=x", "ssh://a@-b", "ssh://a b", "ssh://a:0", "ssh://a:x", "there", "http://a"):
+            self.vm_fails(2, "migrate", "a", "--to", to, says="no place to move to")
+        self.at(self.there, "remove", "a", "--kill")
+        shutil.rmtree(self.other_out / "releases")
+        # The release is looked for where it was here, too.
+        self.out.rename(self.scratch / "renamed")
+        try:
+            result = self.run_imgforge("vm", "migrate", "a", "--live", "--to", self.there, "--store", self.other_out)
+            self.assertEqual(result.returncode, 1, result.stderr)
+        finally:
+            (self.scratch / "renamed").rename(self.out)
+        self.assertEqual((self.state("a"), self.state_at(self.there, "a")), ("running", None))
+        self.counts(self.here, "a", 2)
+
+    def test_a_fork_goes_on_from_where_the_other_is(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.run_counter("a", "--forward", f"{port}:80")
+        self.assertIn("the same host name", self.vm("fork", "a", "b").stderr)
+        self.assertEqual((self.state("a"), self.state("b")), ("running", "running"))
+        second = self.counts(self.here, "b", 3)
+        first = self.counts(self.here, "a", 3)
+        self.assertEqual(first, list(range(1, len(first) + 1)))  # the first one missed nothing
+        self.assertGreater(second[0], 1)
+        self.assertEqual(second, list(range(second[0], second[0] + len(second))))
+        settings = [json.loads(self.vm("show", name, "--json").stdout)["settings"] for name in "ab"]
+        self.assertEqual(settings[0]["mac"], settings[1]["mac"])
+        self.assertNotEqual(settings[0]["ssh_port"], settings[1]["ssh_port"])
+        self.assertNotEqual(settings[0]["forwards"], settings[1]["forwards"])
+        self.vm_fails(2, "fork", "a", "b", says="there is a machine b already")
+        self.vm("fork", "b", "c")
+        for name in "abc":
+            self.vm("stop", name, "--kill")
+            self.assert_stopped_and_whole(name)
+            self.vm("start", name, "--for", "process")
+        self.vm("stop", "a", "--kill")
+        self.vm_fails(2, "fork", "a", "d", says="does not run")
+        self.vm("snapshot", "create", "a", "s")
+
+    def test_a_fork_that_is_killed_leaves_the_first_one_running(self):
+        self.run_counter("a")
+        for step in range(12):
+            process = self.start_vm("fork", "a", "b")
+            time.sleep(step * 0.06)
+            process.kill()
+            process.communicate()
+            self.counts(self.here, "a", 2)
+            if self.state("b") is not None:
+                self.vm("remove", "b", "--kill")
+            self.assertIsNone(self.state("b"))
+        self.vm("fork", "a", "b")
+        self.counts(self.here, "b", 2)
+        first = self.count(self.here, "a")
+        self.assertEqual(first, list(range(1, len(first) + 1)))
+
+    def test_a_machine_moves_by_ssh(self):
+        keys = self.scratch / "ssh"
+        keys.mkdir(mode=0o700)
+        for name in ("host", "user"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / name], check=True)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        # The other host: what is run there has another state folder.
+        wrapper = keys / "imgforge"
+        environment = " ".join(f"{name}={value}" for name, value in self.environment(XDG_STATE_HOME=str(self.there)).items()
+                               if name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "PATH"))
+        wrapper.write_text(f"#!/bin/sh\nexec env {environment} {PROGRAM} \"$@\"\n")
+        wrapper.chmod(0o755)
+        pathlib.Path("/run/sshd").mkdir(exist_ok=True)
+        config = keys / "sshd_config"
+        config.write_text(f"Port {port}\nListenAddress 127.0.0.1\nHostKey {keys}/host\nPidFile none\nStrictModes no\n"
+                          f"AuthorizedKeysFile {keys}/user.pub\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+                          "UsePAM no\nPermitRootLogin yes\n")
+        server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", config], stderr=subprocess.PIPE)
+        self.addCleanup(self.end, server)
+        (keys / "known_hosts").write_text(f"[127.0.0.1]:{port} " + (keys / "host.pub").read_text())
+        options = [word for option in (f"UserKnownHostsFile={keys}/known_hosts", f"IdentityFile={keys}/user", "IdentitiesOnly=yes",
+                                       "BatchMode=yes", "StrictHostKeyChecking=yes") for word in ("--ssh-option", option)]
+
+        def listens():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        wait_for(listens, "sshd does not listen")
+        self.run_counter("a")
+        to = ["--to", f"ssh://127.0.0.1:{port}", "--store", self.other_out, *options]
+        self.vm_fails(4, "migrate", "a", "--live", *to, "--imgforge", "/nonexistent/imgforge", says="exit code 127")
+        self.counts(self.here, "a", 1)
+        self.vm("migrate", "a", "--live", *to, "--imgforge", wrapper)
+        self.assertEqual((self.state("a"), self.state_at(self.there, "a")), ("gone", "running"))
+        before = self.count(self.here, "a")
+        after = self.counts(self.there, "a", 3)
+        self.assertIn(after[0] - before[-1], (1, 2))
+
+    def test_a_machine_becomes_a_domain_of_libvirt(self):
+        self.vm("run", self.line, "--name", "a", "--for", "process", "--share", f"{self.scratch}:ro", "--graphics")
+        self.vm_fails(2, "define", "a", "--libvirt", "--print", says="the machine a runs")
+        self.vm("stop", "a", "--kill")
+        self.run_counter("b", "--forward", f"{self.free_port()}:80")
+        self.vm("stop", "b", "--kill")
+        self.vm("run", self.line, "--name", "c", "--for", "process", "--firmware", "uefi", "--network", "none")
+        self.vm("stop", "c", "--kill")
+        for name in "abc":
+            xml = self.vm("define", name, "--libvirt", "--print").stdout
+            self.assertNotIn("OVMF", xml)
+            (self.scratch / f"{name}.xml").write_text(xml)
+            subprocess.run(["virt-xml-validate", self.scratch / f"{name}.xml", "domain"], check=True, capture_output=True)
+        self.vm_fails(2, "define", "a", says="--libvirt")
+        # A session of libvirt of the test's own: a short path, as sockets want it.
+        folder = tempfile.TemporaryDirectory(prefix="libvirt.", dir="/tmp")
+        self.addCleanup(folder.cleanup)
+        environment = self.environment(XDG_RUNTIME_DIR=folder.name, XDG_CACHE_HOME=folder.name, XDG_CONFIG_HOME=folder.name,
+                                       HOME=folder.name)
+        # libvirt's sessions are for ordinary users: one who may do all here.
+        user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.getuid() == 0 else []
+        if user:
+            subprocess.run(["chown", "-R", "65534:65534", self.scratch, folder.name], check=True)
+        server = subprocess.Popen([*user, "/usr/sbin/libvirtd"], env=environment, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        self.addCleanup(self.end, server)
+
+        def virsh(*words, check=True):
+            return subprocess.run([*user, "virsh", "-q", "-c", "qemu:///session", *words], env=environment, check=check,
+                                  capture_output=True, text=True, timeout=60)
+        wait_for(lambda: virsh("list", check=False).returncode == 0, "libvirt does not answer")
+        virsh("define", "--validate", self.scratch / "b.xml")
+        before = counter_disk.written(self.disk(self.here, "b"))
+        virsh("start", "b")
+        try:
+            self.assertEqual(self.state("b"), "running")
+            self.vm_fails(1, "start", "b", "--for", "process")
+        finally:
+            virsh("destroy", "b")
+        virsh("undefine", "b")
+        wait_for(lambda: self.state("b") == "stopped", "it does not stop")
+        self.assertGreater(before, 0)
+        self.vm("start", "b", "--for", "process")
+
+    @staticmethod
+    def free_port():
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            return free.getsockname()[1]
+
+
+class Killed(MoveCase):
+    """A machine goes to and fro, and something is killed each time: exactly one of the two can run afterwards."""
+
+    def other(self, state):
+        return self.there if state == self.here else self.here
+
+    def qemu_runs(self, state):
+        """Whether a QEMU there executes the machine."""
+        status = json.loads(self.at(state, "show", "a", "--json").stdout or "{}").get("status")
+        return bool(status) and not status["paused"] and self.state_at(state, "a") == "running"
+
+    def settle(self, source):
+        """Does what the commands say, and returns where the machine is."""
+        target = self.other(source)
+        # Who is killed is noticed within a moment.
+        wait_for(lambda: not (self.qemu_runs(source) and self.qemu_runs(target)), "both run", 10)
+        time.sleep(0.3)
+        if self.state_at(source, "a") == "gone":
+            result = self.at(source, "start", "a", "--for", "process")
+            self.assertEqual(result.returncode, 2, "it runs although it was given away")
+            if "tells that host" in result.stderr:
+                self.resumed += 1
+                again = self.at(source, "migrate", "a")
+                self.assertEqual(again.returncode, 0, again.stderr)
+            home, left = target, source
+        else:
+            home, left = source, target
+            if self.state_at(target, "a") is not None:
+                # Damaged: the other host's import was killed before it was whole.
+                self.assertIn(self.state_at(target, "a"), ("arriving", "damaged"))
+                self.assertNotEqual(self.at(target, "start", "a", "--for", "process").returncode, 0)
+        self.assertFalse(self.qemu_runs(left))
+        if self.state_at(home, "a") == "stopped":
+            started = self.at(home, "start", "a", "--for", "process")
+            self.assertEqual(started.returncode, 0, started.stderr)
+        wait_for(lambda: self.qemu_runs(home), "none runs", 15)
+        self.counts(home, "a", 2)
+        if self.state_at(left, "a") is not None:
+            self.assertEqual(self.at(left, "remove", "a", "--kill").returncode, 0)
+        folder = left / "imgforge" / "machines"
+        self.assertEqual([path.name for path in folder.iterdir()] if folder.exists() else [], [])
+        return home
+
+    def status_at(self, state):
+        try:
+            return json.loads(self.at(state, "show", "a", "--json").stdout)["status"]
+        except (ValueError, KeyError):
+            return None
+
+    def store_of(self, state):
+        return self.other_out if state == self.there else self.out
+
+    def move(self, source, *words):
+        return subprocess.Popen([PROGRAM, "--output-dir", self.store_of(source), "vm", "migrate", "a", "--to", self.other(source),
+                                 "--store", self.store_of(self.other(source)), *words],
+                                env=self.environment(XDG_STATE_HOME=str(source)), stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True)
+
+    def kill_at(self, source, victim, delay, *words):
+        status = self.status_at(source)
+        process = self.move(source, *words)
+        time.sleep(delay)
+        if victim == "command":
+            process.kill()
+        elif victim == "source process":
+            os.kill(status["pid"], signal.SIGKILL)
+        elif victim == "source QEMU":
+            os.kill(status["qemu_pid"], signal.SIGKILL)
+        elif (there := self.status_at(self.other(source))) and is_alive(there["pid"]):
+            os.kill(there["pid" if victim == "target process" else "qemu_pid"], signal.SIGKILL)
+        _, said = process.communicate(timeout=120)
+        return process.returncode, said
+
+    def go(self, victims, rounds, longest, *words):
+        self.resumed = 0
+        home = self.here
+        self.run_counter("a")
+        moved = 0
+        for step in range(rounds):
+            victim = victims[step % len(victims)]
+            before = home
+            with self.subTest(f"{victim}, round {step}"):
+                code, said = self.kill_at(home, victim, longest * step / rounds, *words)
+                home = self.settle(home)
+                moved += home != before
+                if code == 0 and "command" not in victim:
+                    self.assertNotEqual(home, before, said)
+        disk = self.disk(home, "a")
+        self.at(home, "stop", "a", "--kill")
+        subprocess.run(["qemu-img", "check", "-q", disk], check=True)
+        print(f"{rounds} kills, {moved} moves, {self.resumed} told again", file=sys.stderr)
+        self.assertGreater(moved, 0)
+        self.assertLess(moved, rounds)
+
+    def test_while_it_moves_live(self):
+        self.go(("command", "source process", "source QEMU", "target process", "target QEMU"), 60 if FULL else 20, 1.2, "--live")
+
+    def test_while_it_moves_cold(self):
+        self.go(("command",), 20 if FULL else 8, 0.7, "--kill")
 
 
 if __name__ == "__main__":

@@ -125,9 +125,13 @@ int log(Context& context, const Arguments& arguments) {
   }
   const machines::Share* share = machines::shared_share(settings);
   const auto status = status_of(folder, context.cancel);
-  const bool agent_open = status && status->value("agent", false);
-  if (share != nullptr &&
-      (!status || machines::route_to(settings, folder, agent_open).way == machines::Way::kFolder)) {
+  if (share != nullptr && !status) {
+    log_of_folder(context, arguments, *share, folder);
+    return 0;
+  }
+  const machines::Route route = machines::route_to(settings, folder, status && status->value("agent", false));
+  if (!route.why.empty()) context.progress.warn(route.why + ": its agent is asked");
+  if (route.way == machines::Way::kFolder) {
     log_of_folder(context, arguments, *share, folder);
   } else {
     log_by_agent(context, arguments);

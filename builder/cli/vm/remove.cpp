@@ -3,6 +3,7 @@
 #include "builder/cli/vm/stop.hpp"
 #include "builder/cli/vm/vm.hpp"
 #include "core/json.hpp"
+#include "core/temp_dir.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -16,6 +17,7 @@ int remove(Context& context, const Arguments& arguments) {
   const machines::Registry registry = machine_registry();
   artifacts::ChangeOptions change;
   change.cancel = context.cancel;
+  core::TempDir::reclaim(registry.root());  // of those who were killed while they made one
   for (const std::string& name : arguments.names) {
     if (arguments.kill) stop_machine(context, registry, name, {true, 0});
     for (const std::string& warning : registry.remove(name, change)) context.progress.warn(warning);

@@ -2,31 +2,11 @@
 #include <fmt/format.h>
 
 #include "builder/image/bundle/vm_bundle.hpp"
+#include "builder/image/bundle/xml_text.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::image {
 namespace {
-
-/// XML 1.0 character data; other control characters than tab and line ends have no place in a document.
-std::string escaped_xml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) >= 0x20 || c == '\t' || c == '\n') out += c;
-    }
-  }
-  return out;
-}
 
 std::string card_xml(const VmSpec& spec) {
   switch (spec.network) {

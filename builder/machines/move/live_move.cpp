@@ -25,7 +25,8 @@ using Clock = std::chrono::steady_clock;
 namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kPatience{30};
-constexpr std::chrono::seconds kStandstill{120};  // without progress
+constexpr std::chrono::seconds kStandstill{120};              // without progress
+constexpr std::uint64_t kBandwidth = std::uint64_t{4} << 30;  // bytes a second: no bound of QEMU's own
 constexpr const char* kDisk = "move-disk.sock";
 constexpr const char* kMemory = "move-memory.sock";
 
@@ -142,11 +143,31 @@ void LiveMove::end_mirror() {
   ask_qemu(control_, "blockdev-del", {{"node-name", node_}}, cancel_);
 }
 
+void LiveMove::prepare_memory(Hold hold) {
+  const Json held{{"capability", "pause-before-switchover"}, {"state", hold == Hold::kBeforeTheEnd}};
+  ask_qemu(control_, "migrate-set-capabilities", {{"capabilities", Json::array({held})}}, cancel_);
+  ask_qemu(control_, "migrate-set-parameters", {{"max-bandwidth", kBandwidth}}, cancel_);
+}
+
+void LiveMove::send_standing(const std::string& socket) {
+  prepare_memory(Hold::kNo);
+  ask_qemu(control_, "migrate", {{"uri", "unix:" + socket}}, cancel_);
+  Progress progress;
+  while (true) {
+    cancel_.check();
+    const Json state = ask_qemu(control_, "query-migrate", Json::object(), cancel_);
+    const std::string status = state.value("status", "");
+    if (status == "completed") return;
+    if (status == "failed" || status == "cancelled")
+      throw Error(Kind::kMachine,
+                  "the memory was not copied: " + core::escaped(state.value("error-desc", status)));
+    progress.note(state.value("ram", Json::object()).value("transferred", std::uint64_t{0}));
+    pause_for_a_moment();
+  }
+}
+
 void LiveMove::send_memory(const Connect& connect, const Say& say) {
-  ask_qemu(control_, "migrate-set-capabilities",
-           {{"capabilities", Json::array({{{"capability", "pause-before-switchover"}, {"state", true}}})}},
-           cancel_);
-  ask_qemu(control_, "migrate-set-parameters", {{"max-bandwidth", std::uint64_t{4} << 30}}, cancel_);
+  prepare_memory(Hold::kBeforeTheEnd);
   ask_while_connecting("migrate", {{"uri", fmt::format("unix:{}", kMemory)}}, kMemory, "memory", connect);
   Progress progress;
   bool held = false;

@@ -27,12 +27,17 @@ class LiveMove {
   /// Sends all. Throws kMachine, kTimeout when QEMU or the other side fails: then the machine goes on here
   /// once this object is gone.
   void send(const Connect& connect, const Say& say);
+  /// Sends the memory alone, of a machine that stands still, to a QEMU that listens at `socket`, which counts
+  /// from the machine's folder. Throws likewise.
+  void send_standing(const std::string& socket);
   /// Nothing is undone any more.
   void finished();
 
  private:
   void mirror(const Connect& connect, const Say& say);
   void send_memory(const Connect& connect, const Say& say);
+  enum class Hold { kBeforeTheEnd, kNo };
+  void prepare_memory(Hold hold);
   void end_mirror();
   core::Json ask_while_connecting(const char* command, const core::Json& arguments, const char* socket,
                                   const std::string& what, const Connect& connect);
