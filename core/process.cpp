@@ -68,7 +68,10 @@ pid_t fork_child(const std::filesystem::path& program, const Command& command, C
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) throw system_error(errno, "cannot start", program.native());
-  if (pid > 0) return pid;
+  if (pid > 0) {
+    ::setpgid(pid, pid);  // as the child does: whichever is first, the group is there for whoever kills it
+    return pid;
+  }
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // it was gone before
   ::dup2(fds.in, 0);

@@ -22,6 +22,7 @@ constexpr const char* kFromBase = "base";
 constexpr std::size_t kMaxModels = 1000;
 constexpr std::size_t kMaxFiles = 200;
 constexpr std::size_t kMaxRows = 200;
+constexpr std::size_t kMaxSharedCommands = 1000;
 
 Json to_json(const ManifestPackage& package) {
   Json row;
@@ -255,6 +256,7 @@ Json to_json(const Manifest& manifest) {
   json["kernel"] = {{"release", manifest.kernel_release}, {"cmdline", manifest.kernel_cmdline}};
   json["requirements"] = {{"memory", manifest.required_memory.value}, {"cpus", manifest.required_cpus}};
   json["boot_expect"] = manifest.boot_expect;
+  if (manifest.shared_commands) json["shared"] = {{"commands", *manifest.shared_commands}};
   if (!manifest.isolation.empty()) json["isolation"] = manifest.isolation;
   json["accelerator"] = {{"name", manifest.accelerator}, {"reason", manifest.accelerator_reason}};
   json["artifacts"] = list_of(manifest.artifacts);
@@ -284,6 +286,11 @@ void read_groups(JsonObject& root, Manifest& manifest) {
   manifest.required_memory.value = requirements.number("memory");
   manifest.required_cpus = small(requirements, "cpus");
   requirements.finish();
+  if (root.has("shared")) {
+    JsonObject shared = root.object("shared");
+    manifest.shared_commands = shared.texts("commands", kMaxSharedCommands);
+    shared.finish();
+  }
   if (root.has("isolation")) manifest.isolation = root.text("isolation");
   JsonObject accelerator = root.object("accelerator");
   manifest.accelerator = accelerator.text("name");

@@ -164,6 +164,9 @@ struct Manifest {
   std::string tool_version;
   std::vector<std::string>
       boot_expect;  ///< what the console shows when it is ready: regular expressions, in order
+  /// Lines that the image's service of the shared folder carries out (builder/shared_folder), such as
+  /// "shutdown: graceful". Like derived_from, there only when the image has that service.
+  std::optional<std::vector<std::string>> shared_commands;
   core::Bytes required_memory;
   unsigned required_cpus = 1;
   bool is_unsigned = false;

@@ -1,6 +1,5 @@
 #include "builder/cli/watched_progress.hpp"
 
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -11,25 +10,10 @@
 #include "builder/cli/progress_events.hpp"
 #include "builder/cli/progress_lines.hpp"
 #include "builder/cli/progress_rows.hpp"
+#include "core/signals_blocked.hpp"
 
 namespace imgforge::cli {
 namespace {
-
-/// Signals are for the thread that waits for something.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 /// That nobody reads what is said of the work is no reason to fail.
 void write_to_standard_error(std::string_view text) {
@@ -110,7 +94,7 @@ void WatchedProgress::end(core::ActivityId activity, core::Outcome outcome, std:
 
 void WatchedProgress::start_beating() {
   if (!beating_.joinable()) {
-    const SignalsBlocked blocked;
+    const core::SignalsBlocked blocked;
     beating_ = std::jthread([this](const std::stop_token& stop) { keep_beating(stop); });
   }
   began_.notify_one();

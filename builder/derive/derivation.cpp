@@ -182,6 +182,7 @@ void Derivation::complete(Manifest& manifest) const {
   manifest.accelerator_reason = source.accelerator_reason;
   manifest.tool_version = IMGFORGE_VERSION;
   manifest.boot_expect = source.boot_expect;
+  manifest.shared_commands = source.shared_commands;
   manifest.required_memory = source.required_memory;
   manifest.required_cpus = source.required_cpus;
   manifest.insecure = source.insecure;

@@ -56,11 +56,16 @@ Installation installation(const recipe::FirstBoot& section, Init init) {
 std::vector<std::string> paths(const recipe::FirstBoot& section) {
   std::vector<std::string> out;
   for (const Init init : {Init::kOpenRc, Init::kLocalScripts}) {
-    const Installation all = installation(section, init);
-    out.insert(out.end(), all.directories.begin(), all.directories.end());
-    for (const File& file : all.files) out.push_back(file.path);
-    for (const Link& link : all.links) out.push_back(link.path);
+    const std::vector<std::string> some = paths(installation(section, init));
+    out.insert(out.end(), some.begin(), some.end());
   }
+  return out;
+}
+
+std::vector<std::string> paths(const Installation& all) {
+  std::vector<std::string> out = all.directories;
+  for (const File& file : all.files) out.push_back(file.path);
+  for (const Link& link : all.links) out.push_back(link.path);
   return out;
 }
 

@@ -36,6 +36,8 @@ struct Installation {
 
 /// What an image with this section gets.
 Installation installation(const recipe::FirstBoot& section, Init init);
+/// Every path of it.
+std::vector<std::string> paths(const Installation& all);
 /// Every path that any installation of the section may write.
 std::vector<std::string> paths(const recipe::FirstBoot& section);
 /// sha256 of everything that imgforge itself brings: images are made anew when it changes.

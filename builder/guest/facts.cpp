@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "builder/first_boot/installation.hpp"
+#include "builder/shared_folder/installation.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -122,6 +123,9 @@ std::set<std::string> paths_of_interest(const recipe::ResolvedRecipe& recipe) {
   paths.insert("/usr/share/zoneinfo/" + recipe.timezone);
   if (recipe.first_boot) {
     for (const std::string& path : first_boot::paths(*recipe.first_boot)) paths.insert(path);
+  }
+  if (recipe.shared) {
+    for (const std::string& path : shared_folder::paths(*recipe.shared)) paths.insert(path);
   }
   return paths;
 }

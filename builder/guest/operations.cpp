@@ -6,6 +6,7 @@
 #include <array>
 
 #include "builder/first_boot/installation.hpp"
+#include "builder/shared_folder/installation.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::guest {
@@ -85,11 +86,12 @@ void apply_links(Customisation& job) {
   }
 }
 
-void apply_first_boot(Customisation& job) {
-  if (!job.recipe.first_boot) return;
+first_boot::Init init_of(const Customisation& job) {
   const bool openrc = job.facts.at("/sbin/openrc-run").kind != PathKind::kAbsent;
-  const first_boot::Installation all = first_boot::installation(
-      *job.recipe.first_boot, openrc ? first_boot::Init::kOpenRc : first_boot::Init::kLocalScripts);
+  return openrc ? first_boot::Init::kOpenRc : first_boot::Init::kLocalScripts;
+}
+
+void apply_installation(Customisation& job, const first_boot::Installation& all) {
   for (const std::string& path : all.directories) {
     if (!job.overlay.has(path)) job.overlay.add_directory(path, {0755, 0, 0});
   }
@@ -100,6 +102,16 @@ void apply_first_boot(Customisation& job) {
     const bool taken = job.overlay.has(link.path) || job.facts.at(link.path).kind != PathKind::kAbsent;
     if (!link.optional || !taken) job.overlay.add_link(link.path, link.target);
   }
+}
+
+void apply_first_boot(Customisation& job) {
+  if (job.recipe.first_boot)
+    apply_installation(job, first_boot::installation(*job.recipe.first_boot, init_of(job)));
+}
+
+void apply_shared_folder(Customisation& job) {
+  if (job.recipe.shared)
+    apply_installation(job, shared_folder::installation(*job.recipe.shared, init_of(job)));
 }
 
 /// A file that imgforge makes, unless the recipe brings its own.
@@ -186,6 +198,7 @@ constexpr std::array kOperations{
     Operation{"files", "files of the recipe", apply_files},
     Operation{"links", "symbolic links of the recipe", apply_links},
     Operation{"first boot", "questions, network and models of the first start", apply_first_boot},
+    Operation{"shared folder", "the service of the folder that the host shares", apply_shared_folder},
     Operation{"hostname", "/etc/hostname, and a line in /etc/hosts", apply_hostname},
     Operation{"timezone", "/etc/localtime and /etc/timezone", apply_timezone},
     Operation{"modules", "kernel modules loaded at boot, in /etc/modules", apply_modules},

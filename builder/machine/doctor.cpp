@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "builder/machine/accelerator.hpp"
+#include "builder/machine/host_memory.hpp"
 #include "builder/machine/tools.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
@@ -145,6 +146,8 @@ std::vector<Finding> examine_machine(core::ProcessRunner& processes, const fs::p
   if (!core::find_program("qemu-system-x86_64").empty()) {
     findings.push_back(examine_kvm(processes, cache_dir, cancel));
   }
+  findings.push_back({Health::kGood, "memory of machines", merging_text("/sys"), ""});
+  findings.push_back({Health::kGood, "swap", swap_text("/sys", "/proc"), ""});
   findings.push_back(examine_space(cache_dir));
   findings.push_back(examine_space(output_dir));
   return findings;

@@ -188,6 +188,21 @@ struct FirstBoot {
   std::string log;                  ///< path in the image
 };
 
+/// A key that the machine's host may set to one of some values.
+struct SharedKey {
+  std::string key;
+  std::vector<std::string> values;
+};
+
+/// What the host may ask of the machine through the shared folder (builder/shared_folder).
+struct SharedFolder {
+  bool shutdown = false;
+  std::vector<std::string> services;  ///< that may be restarted
+  std::vector<SharedKey> config;
+  /// The lines of host-to-vm.txt that this allows, without their numbers: "restart: voice-service".
+  std::vector<std::string> lines() const;
+};
+
 struct ResolvedRecipe {
   ResolvedRecipe();
   ResolvedRecipe(const ResolvedRecipe&);
@@ -226,6 +241,7 @@ struct ResolvedRecipe {
   BootMenu boot_menu;
   std::optional<SecureBoot> secure_boot;
   std::optional<FirstBoot> first_boot;
+  std::optional<SharedFolder> shared;
   std::vector<std::string>
       boot_expect;               ///< regular expressions for the serial console; empty: default marker
   std::filesystem::path folder;  ///< the recipe file's folder, absolute

@@ -15,6 +15,7 @@ constexpr std::array kBaseWords{"embedded"sv};
 constexpr std::array kArchitectures{"x86_64"sv};
 constexpr std::array kFlavors{"minirootfs"sv, "virt-iso"sv, "standard-iso"sv, "extended-iso"sv, "xen-iso"sv};
 constexpr std::array kYesNo{"true"sv, "false"sv};
+constexpr std::array kSharedCommands{"shutdown"sv, "restart"sv, "config"sv};
 constexpr std::array kFileSystems{"ext4"sv};
 constexpr std::array kRootModes{"read-only"sv, "writable"sv};
 constexpr std::array kEntries{"normal"sv, "recovery"sv};
@@ -650,6 +651,40 @@ constexpr std::array kFields{
           .type = Type::kImagePath,
           .description = "The log.",
           .fallback_note = "`/var/log/<name>-first-boot.log`"},
+
+    Field{.path = "shared",
+          .shape = Shape::kRecord,
+          .description =
+              "A service that follows the folder that the host shares (9p, tag `shared`) at `/shared`, for "
+              "`imgforge vm command`, `message` and `log`. It does what is allowed here and nothing else; "
+              "`true` allows messages alone. See builder/shared_folder/README.md.",
+          .example = "shared: { commands: [shutdown, restart], services: [voice-service] }",
+          .choices = kYesNo},
+    Field{.path = "shared.commands",
+          .shape = Shape::kList,
+          .type = Type::kChoice,
+          .description = "What the host may ask for.",
+          .example = "commands: [shutdown]",
+          .choices = kSharedCommands},
+    Field{.path = "shared.services",
+          .shape = Shape::kList,
+          .type = Type::kService,
+          .description = "Services that `restart` may restart.",
+          .example = "services: [voice-service]"},
+    Field{.path = "shared.config",
+          .shape = Shape::kRecordList,
+          .description = "Keys that `config` may set. The value is in `/etc/shared-folder/config/<key>`.",
+          .example = "config: [{ key: voice-sensitivity, values: [low, high] }]",
+          .identity = "key"},
+    Field{.path = "shared.config.key",
+          .type = Type::kSetting,
+          .description = "Name of the key.",
+          .required = true},
+    Field{.path = "shared.config.values",
+          .shape = Shape::kList,
+          .type = Type::kSetting,
+          .description = "Its possible values.",
+          .required = true},
 
     Field{.path = "profiles",
           .shape = Shape::kProfiles,

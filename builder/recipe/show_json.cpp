@@ -171,6 +171,20 @@ Json vex_json(const ResolvedRecipe& recipe) {
   return out;
 }
 
+Json shared_json(const SharedFolder& shared) {
+  Json out{{"commands", Json::array()}};
+  const auto also = [&](const char* command, bool wanted) {
+    if (wanted) out["commands"].push_back(command);
+  };
+  also("shutdown", shared.shutdown);
+  also("restart", !shared.services.empty());
+  also("config", !shared.config.empty());
+  if (!shared.services.empty()) out["services"] = shared.services;
+  for (const SharedKey& key : shared.config)
+    out["config"].push_back(Json{{"key", key.key}, {"values", key.values}});
+  return out;
+}
+
 Json services_json(const std::vector<Service>& services) {
   Json out = Json::object();
   for (const Service& service : services) out[service.runlevel].push_back(service.name);
@@ -233,6 +247,7 @@ Json to_json(const ResolvedRecipe& recipe) {
                              {"log", first->log}};
     if (first->serial) out["first_boot"]["serial"] = *first->serial;
   }
+  if (recipe.shared) out["shared"] = shared_json(*recipe.shared);
   return out;
 }
 

@@ -182,6 +182,8 @@ const std::array kTypes{
              false, Controls::kNone, nullptr},
     TypeInfo{Type::kSysctlKey, "key", "a sysctl key such as vm.swappiness", "[A-Za-z0-9_][A-Za-z0-9_./*-]*",
              128, false, Controls::kNone, nullptr},
+    TypeInfo{Type::kSetting, "setting", "letters, digits, '.', '_' and '-', such as high",
+             "[A-Za-z0-9_][A-Za-z0-9._-]*", 64, true, Controls::kNone, nullptr},
 };
 
 const std::regex& compiled(const TypeInfo& info) {

@@ -52,6 +52,7 @@ enum class Type {
   kRegex,
   kVariableName,
   kSysctlKey,
+  kSetting,
 };
 
 /// Control characters that a text may contain.

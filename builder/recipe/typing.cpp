@@ -11,6 +11,7 @@
 #include "builder/recipe/first_boot.hpp"
 #include "builder/recipe/iso_base.hpp"
 #include "builder/recipe/schema.hpp"
+#include "builder/recipe/shared_folder.hpp"
 #include "builder/recipe/source_files.hpp"
 #include "builder/recipe/templates.hpp"
 #include "core/text.hpp"
@@ -424,6 +425,7 @@ ResolvedRecipe typed(const Node& top, const TypingContext& context) {
   read_boot(at(top, "boot"), out);
   read_secure_boot(top, out);
   out.first_boot = read_first_boot(top, out.name);
+  out.shared = read_shared(top);
   check_paths(out);
   check_iso_base(top, out);
   check_models(out);

@@ -25,8 +25,8 @@ bool packages_decide(const recipe::ResolvedRecipe& recipe) {
     return std::all_of(rows.begin(), rows.end(),
                        [](const auto& row) { return row.path.starts_with("/etc/"); });
   };
-  return recipe.run.empty() && !recipe.first_boot && recipe.links.empty() && in_etc(recipe.files) &&
-         in_etc(recipe.directories);
+  return recipe.run.empty() && !recipe.first_boot && !recipe.shared && recipe.links.empty() &&
+         in_etc(recipe.files) && in_etc(recipe.directories);
 }
 
 BootFilesResult make(Profile& profile, const core::Digest& root) {

@@ -162,6 +162,7 @@ class Release {
     }
     manifest.tool_version = IMGFORGE_VERSION;
     manifest.boot_expect = recipe.boot_expect;
+    if (recipe.shared) manifest.shared_commands = recipe.shared->lines();
     manifest.required_memory = recipe.requirements.memory;
     manifest.required_cpus = recipe.requirements.cpus;
     for (ManifestBoot boot : *boots_) {

@@ -9,6 +9,7 @@
 #include "builder/guest/clean.hpp"
 #include "builder/guest/customize.hpp"
 #include "builder/recipe/show.hpp"
+#include "builder/shared_folder/installation.hpp"
 #include "builder/stages/installed_packages.hpp"
 #include "builder/steps/code_digests.hpp"
 #include "core/bytes.hpp"
@@ -66,12 +67,15 @@ std::string customisation_parameters(const Profile& profile) {
     out["first_boot"] = all.at("first_boot");
     out["first_boot"].erase("serial");  // stands in the list of models, which joins later
   }
+  if (profile.recipe.shared) out["shared"] = all.at("shared");
   if (const auto epoch = core::source_date_epoch()) out["source_date_epoch"] = *epoch;
   return out.dump();
 }
 
 engine::Tools customisation_tools(const recipe::ResolvedRecipe& recipe) {
-  engine::Tools tools = code_of({"artifacts/tar", "builder/first_boot", "builder/guest"});
+  engine::Tools tools =
+      code_of({"artifacts/tar", "builder/first_boot", "builder/guest", "builder/shared_folder"});
+  if (recipe.shared) tools["shared folder"] = shared_folder::resources_digest().hex();
   if (recipe.first_boot) tools["first boot"] = first_boot::resources_digest().hex();
   return tools;
 }

@@ -203,6 +203,21 @@ class Blank(MachineCase, FreshCase):
         self.vm("stop", "a", "--kill")
         self.vm("snapshot", "create", "a", "s")
 
+    def test_somebody_is_told_what_happens(self):
+        told = self.scratch / "told.jsonl"
+        hook = self.scratch / "hook"
+        hook.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$1\" >>{told}\n")
+        self.vm_fails(2, "run", self.disk, "--name", "a", "--hook", hook, says="no program")
+        hook.chmod(0o755)
+        self.run_blank("a", "--hook", hook)
+        self.vm("wait", "a", "--for", "firmware")
+        self.vm("stop", "a", "--kill")
+        events = [json.loads(line) for line in told.read_text().splitlines()]
+        self.assertEqual([(event["event"], event.get("name")) for event in events],
+                         [("state", "process"), ("state", "firmware"), ("end", None)])
+        self.assertEqual({event["machine"] for event in events}, {"a"})
+        self.assertEqual([json.loads(line) for line in self.vm("logs", "a", "--events").stdout.splitlines()], events)
+
     def test_a_screen_and_other_sizes(self):
         self.run_blank("a", "--graphics", "--disk-size", "128M")
         picture = self.scratch / "screen.png"
@@ -332,8 +347,8 @@ class Kodeimage(MachineCase, Case):
         self.addCleanup(self.remove_all)
 
     def test_two_clones_are_two_machines(self):
-        starts = [self.start_vm("run", "kodeimage", "--name", name, "--json", "--max-cpus", "2", "--max-memory", "1G")
-                  for name in ("one", "two")]
+        more = {"one": ("--join", "lab", "--max-cpus", "2", "--max-memory", "1G"), "two": ("--join", "lab", "--autoscale", "384M..768M:30%")}
+        starts = [self.start_vm("run", "kodeimage", "--name", name, "--json", *more[name]) for name in more]
         states = {}
         for process in starts:
             out, err = process.communicate(timeout=400)
@@ -355,8 +370,11 @@ class Kodeimage(MachineCase, Case):
         for mine, others in zip(identities["one"], identities["two"]):
             self.assertNotEqual(mine, others)
         self.assertRegex(self.vm("address", "one").stdout, r"^10\.0\.2\.15/24  eth0\n")
+        self.use("one")
         self.exec_and_copy("one")
         self.snapshot("one")
+        self.reach_each_other("one", "two")
+        self.follow_memory("two")
         self.stop_and_start("one", identities["one"][0])
 
     def version(self):
@@ -378,6 +396,15 @@ class Kodeimage(MachineCase, Case):
         self.vm_fails(1, "exec", name, "--timeout", "1", "--", "sleep", "5", says="did not end")
         self.vm("exec", name, "--", "true")
 
+    def use(self, name):
+        """What the guest tells of itself: by its agent, and by its balloon once somebody looked."""
+        def looked():
+            rows = json.loads(self.vm("top", "--interval", "1", "--json").stdout)["machines"]
+            return next(row["use"] for row in rows if row["name"] == name)
+        self.assertGreaterEqual(looked()["network_received"], 0)
+        use = wait_for(lambda: (now := looked())["memory_free"] and now, "the guest's memory is not told")
+        self.assertLess(use["memory_free"], use["memory_given"])
+
     def snapshot(self, name):
         self.vm("exec", name, "--", "sh", "-c", "echo before > /root/file; sync")
         self.vm("snapshot", "create", name, "s")
@@ -385,6 +412,30 @@ class Kodeimage(MachineCase, Case):
         self.vm("snapshot", "restore", name, "s")
         self.assertEqual(wait_for(lambda: self.run_imgforge("vm", "exec", name, "--", "cat", "/root/file").stdout,
                                   "the agent does not come back"), "before\n")
+
+    def reach_each_other(self, one, other):
+        """Over the network that both joined; addresses of IPv6 come by themselves."""
+        for name in (one, other):
+            self.vm("exec", name, "--", "ip", "link", "set", "eth1", "up")
+        address = wait_for(lambda: re.search(r"fe80::[0-9a-f:]+", self.vm("exec", other, "--", "ip", "-6", "addr", "show", "eth1").stdout),
+                           "no address comes").group()
+        wait_for(lambda: self.run_imgforge("vm", "exec", one, "--", "ping", "-c", "1", "-I", "eth1", address).returncode == 0,
+                 "they do not reach each other", 30)
+
+    def follow_memory(self, name):
+        """A policy gives memory to a machine that needs some."""
+        self.vm_fails(2, "resize", name, "--memory", "512M", says="384M..768M:30%")
+
+        def given():
+            events = map(json.loads, self.vm("logs", name, "--events").stdout.splitlines())
+            return [event["bytes"] >> 20 for event in events if event["event"] == "memory"]
+
+        wait_for(lambda: given()[:1] == [384], "it does not begin with what it needs", 60)
+        hungry = self.start_vm("exec", name, "--", "sh", "-c", "head -c 200000000 /dev/zero | tail -c 200000000 | (sleep 60; wc -c)")
+        wait_for(lambda: len(given()) > 1 and given()[-1] > 384, "it is not given more", 90)
+        self.assertLessEqual(max(given()), 768)
+        hungry.kill()
+        self.vm("stop", name, "--kill")
 
     def grow(self, name):
         def has():

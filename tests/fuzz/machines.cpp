@@ -7,6 +7,7 @@
 #include "builder/machines/move/bundle.hpp"
 #include "builder/machines/registry/move_mark.hpp"
 #include "builder/machines/registry/settings.hpp"
+#include "builder/machines/shared/report.hpp"
 #include "core/json.hpp"
 #include "fuzz/table.hpp"
 
@@ -39,9 +40,24 @@ void agent_reply(std::string_view bytes) {
   if (asked == "guest-exec") machines::parse_exec_started(reply);
   if (asked == "guest-exec-status") machines::parse_exec_status(reply);
   if (asked == "guest-network-get-interfaces") machines::parse_addresses(reply);
+  if (asked == "guest-network-statistics") machines::parse_network_bytes(reply);
   if (asked == "guest-file-open") machines::parse_handle(reply);
   if (asked == "guest-file-read") machines::parse_file_part(reply);
   if (asked == "guest-file-write") machines::parse_written(reply, 1000);
+}
+
+/// vm-to-host.txt, in two pieces.
+void shared_report(std::string_view bytes) {
+  machines::LineSplitter lines;
+  for (const std::string_view piece : {bytes.substr(0, bytes.size() / 2), bytes.substr(bytes.size() / 2)}) {
+    lines.add(piece);
+    while (const auto line = lines.next()) {
+      if (line->size() > machines::LineSplitter::kLongestLine) throw std::logic_error("a line is too long");
+      const machines::ReportLine read = machines::parse_report_line(*line);
+      if (read.time.size() + read.text.size() + (read.time.empty() ? 0 : 2) != line->size())
+        throw std::logic_error("a line lost something: " + *line);
+    }
+  }
 }
 
 /// A passwd file and host keys of a guest in one.

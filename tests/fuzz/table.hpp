@@ -18,6 +18,7 @@ void guest_accounts(std::string_view bytes);
 void machine_bundle(std::string_view bytes);
 void machine_settings(std::string_view bytes);
 void move_mark(std::string_view bytes);
+void shared_report(std::string_view bytes);
 
 // packages.cpp
 void apk_index(std::string_view bytes);

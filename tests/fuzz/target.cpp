@@ -68,6 +68,7 @@ constexpr Target kTargets[] = {
     {"safetensors", safetensors},
     {"secdb", secdb},
     {"sections", sections},
+    {"shared_report", shared_report},
     {"sigstore_bundle", sigstore_bundle},
     {"ssh_signature", ssh_signature},
     {"sums", sums},

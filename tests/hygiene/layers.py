@@ -48,7 +48,8 @@ MAY_INCLUDE = {
     "builder/pull": ["builder/fetch/download", "builder/fetch/http", "artifacts/catalogue", "artifacts/retention", "artifacts/store",
         "artifacts/check", "artifacts/manifest", "artifacts/blobs", "core"],
     "builder/first_boot": ["builder/recipe", "core"],
-    "builder/guest": ["builder/first_boot", "builder/recipe", "builder/machine", "artifacts/tar", "artifacts/codec",
+    "builder/shared_folder": ["builder/first_boot", "builder/recipe", "core"],
+    "builder/guest": ["builder/shared_folder", "builder/first_boot", "builder/recipe", "builder/machine", "artifacts/tar", "artifacts/codec",
         "core"],
     "builder/guest/namespaces": ["builder/guest", "artifacts/tar", "core"],
     "builder/image/medium": ["builder/image/disk", "builder/machine", "builder/image/boot", "builder/image/fs",
@@ -77,6 +78,8 @@ MAY_INCLUDE = {
     "builder/machines/qemu": ["builder/machines/registry", "builder/vm", "builder/machine", "core"],
     "builder/machines/control": ["core"],
     "builder/machines/agent": ["builder/machines/control", "core"],
+    "builder/machines/metrics": ["builder/machines/agent", "builder/machines/control", "core"],
+    "builder/machines/shared": ["builder/machines/agent", "builder/machines/control", "builder/machines/registry", "core"],
     "builder/machines/supervisor": ["builder/machines/control", "builder/machines/qemu", "builder/machines/registry",
         "builder/vm", "builder/machine", "artifacts/store", "core"],
     "builder/machines/move": ["builder/machines/supervisor", "builder/machines/control", "builder/machines/qemu",
@@ -88,9 +91,11 @@ MAY_INCLUDE = {
     "builder/content": ["builder/compare", "builder/image/disk", "builder/image/boot", "builder/image/fs",
         "builder/image", "artifacts/tar", "artifacts/check", "artifacts/manifest", "artifacts/codec", "core"],
     "builder/serve": ["core"],
+    "builder/dashboard": ["builder/machines/metrics", "builder/machines/qemu", "builder/machines/control",
+        "builder/machines/registry", "builder/serve", "signing/primitives", "core"],
     "builder/sbom": ["artifacts/store", "artifacts/manifest", "core"],
     "builder/steps": ["builder/content", "builder/provenance", "builder/sbom", "builder/vm", "builder/formats", "builder/stages", "builder/lock", "builder/models",
-        "builder/image/medium", "builder/guest/namespaces", "builder/guest", "builder/first_boot", "builder/fetch/apk",
+        "builder/image/medium", "builder/guest/namespaces", "builder/guest", "builder/shared_folder", "builder/first_boot", "builder/fetch/apk",
         "builder/recipe", "builder/fetch/http", "builder/machine", "builder/image/boot", "builder/image/fs", "builder/image",
         "builder/engine", "artifacts/store", "artifacts/manifest", "artifacts/codec", "artifacts/blobs", "signing/*",
         "core"],
@@ -114,6 +119,7 @@ OWNERS = {
     r"curl/": ["builder/fetch/http"],
     r"guestfs\.h": ["builder/guest"],
     r"seccomp\.h": ["builder/guest/namespaces", "builder/content"],
+    r"libwebsockets\.h": ["builder/dashboard"],
     r"p11-kit/": ["signing/signers"],
     r"openssl/": ["core/digest.cpp", "signing"],
     r"yaml-cpp/": ["builder/recipe"],
@@ -130,8 +136,8 @@ OWNERS = {
 # The commands about trust, and what they share with all other commands.
 MAY_INCLUDE["builder/cli"].append("builder/cli/trust")
 # Those about machines alone.
-MACHINES = [f"builder/machines/{room}" for room in ("group", "move", "supervisor", "agent", "control", "qemu", "registry")]
-MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "artifacts/codec", "builder/cli"]
+MACHINES = [f"builder/machines/{room}" for room in ("shared", "group", "move", "supervisor", "metrics", "agent", "control", "qemu", "registry")]
+MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "builder/dashboard", "artifacts/codec", "builder/cli"]
 MAY_INCLUDE["builder/cli/trust"] = [*MAY_INCLUDE["builder/cli"], "builder/cli", "builder/fetch/http"]
 
 INCLUDE = re.compile(r'^\s*#include\s*[<"]([^>"]+)[>"]')

@@ -10,24 +10,13 @@ namespace {
 
 using core::Json;
 
-/// The state of a running machine: the last one that it reached.
-std::string last_state(const std::optional<Json>& status) {
-  if (!status) return "running";
-  if (const std::string paused = status->value("paused", ""); !paused.empty()) return "paused";
-  if (status->value("stopping", false)) return "stopping";
-  const Json& states = status->at("states");
-  for (const Json& state : states)
-    if (state.at("name") == "ready") return "ready";
-  return states.empty() ? "running" : states.back().at("name").get<std::string>();
-}
-
 int list(Context& context) {
   Json rows = Json::array();
   std::vector<std::vector<std::string>> table{{"NAME", "STATE", "STANDS ON", "CPUS", "MEMORY", "PORTS"}};
   for (const machines::Entry& entry : machine_registry().entries()) {
     const std::string state = state_of(entry);
     const auto status = state == "running" ? status_of(entry.folder, context.cancel) : std::nullopt;
-    const std::string shown = state == "running" ? last_state(status) : state;
+    const std::string shown = state == "running" ? reached_state(status) : state;
     Json row{{"name", entry.name}, {"state", state}};
     if (state == "running") row["reached"] = shown;
     if (!entry.settings) {

@@ -15,6 +15,7 @@ namespace {
 struct Arguments {
   std::string name;
   bool follow = false;
+  bool events = false;
   unsigned lines = 0;
 };
 
@@ -33,6 +34,11 @@ void follow_console(Context& context, machines::Control control) {
 
 int logs(Context& context, const Arguments& arguments) {
   const std::filesystem::path folder = machine_registry().find(arguments.name).folder;
+  if (arguments.events) {
+    const std::filesystem::path file = folder / machines::kEventLog;
+    if (std::filesystem::exists(file)) print(core::read_text_file(file, 2 * machines::kLargestEventLog));
+    return 0;
+  }
   if (arguments.follow) {
     if (auto control = machines::Control::connect(folder)) {
       follow_console(context, *std::move(control));
@@ -55,6 +61,8 @@ void declare_vm_logs(OptionSet& vm) {
   OptionSet& set = vm.command("logs", "print what a machine's console said, also of a stopped one");
   declare_machine(set, arguments->name);
   set.flag("--follow", arguments->follow, "the last 64 KiB, and what follows until the machine ends");
+  set.flag("--events", arguments->events,
+           "what happened to it instead: states, pauses, memory, its end; a JSON object a line");
   set.option("--lines", arguments->lines, "only so many of the last ones");
   set.set_runner([arguments](Context& context) { return logs(context, *arguments); });
 }

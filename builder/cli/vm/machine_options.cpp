@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "artifacts/store/clones.hpp"
 #include "artifacts/store/release_reference.hpp"
@@ -18,6 +19,7 @@
 #include "builder/machine/tools.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
+#include "builder/machines/supervisor/hook.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "builder/vm/enrol_keys.hpp"
@@ -46,6 +48,19 @@ std::string new_mac() {
   return fmt::format("52:54:00:{:02x}:{:02x}:{:02x}", random[0], random[1], random[2]);
 }
 
+/// A card keeps its address as long as its network stays.
+void join(Settings& settings, const std::vector<std::string>& networks) {
+  const std::vector<machines::Link> before = std::exchange(settings.links, {});
+  for (const std::string& network : networks) {
+    machines::check_machine_name(network);
+    const auto same = [&](const machines::Link& link) { return link.network == network; };
+    if (std::any_of(settings.links.begin(), settings.links.end(), same))
+      throw Error(Kind::kUsage, "--join names a network twice: " + network);
+    const auto link = std::find_if(before.begin(), before.end(), same);
+    settings.links.push_back(link != before.end() ? *link : machines::Link{network, new_mac()});
+  }
+}
+
 /// All that may also change later.
 void take_options(Settings& settings, const MachineOptions& options) {
   settings.cpus = std::max(options.cpus, 1U);
@@ -55,6 +70,10 @@ void take_options(Settings& settings, const MachineOptions& options) {
   settings.network = options.network;
   settings.graphics = options.graphics;
   settings.restart = options.restart;
+  machines::check_hook(options.hook);
+  settings.hook = options.hook;
+  settings.autoscale =
+      options.autoscale.empty() ? machines::Autoscale{} : machines::parse_autoscale(options.autoscale);
   settings.forwards.clear();
   settings.shares.clear();
   for (const std::string& text : options.forwards) {
@@ -71,6 +90,7 @@ void take_options(Settings& settings, const MachineOptions& options) {
     throw Error(Kind::kUsage, "--forward needs a network");
   if (settings.network == "none") settings.ssh_port = 0;
   if (settings.network == "user" && settings.ssh_port == 0) settings.ssh_port = machines::free_port();
+  join(settings, options.joins);
   for (const std::string& text : options.shares)
     settings.shares.push_back(machines::parse_share(text, settings.shares.size()));
 }
@@ -158,8 +178,19 @@ std::optional<std::string> format_of_file(const Context& context, const std::str
   return format;
 }
 
+/// Memory that follows begins within its bounds.
+void begin_within(Settings& settings) {
+  if (settings.autoscale.most != 0)
+    settings.memory = std::clamp(settings.memory, settings.autoscale.least, settings.autoscale.most);
+}
+
 /// What it may get while it runs, now that it is known what it has.
 void apply_bounds(Settings& settings, const MachineOptions& options) {
+  if (!options.autoscale.empty()) {
+    if (!options.max_memory.empty())
+      throw Error(Kind::kUsage, "--autoscale says how much memory it may have, so --max-memory cannot");
+  }
+  begin_within(settings);
   settings.max_cpus = options.max_cpus;
   settings.max_memory = options.max_memory.empty() ? 0 : core::Bytes::parse(options.max_memory).value;
   if ((settings.max_cpus != 0 && settings.max_cpus < settings.cpus) ||
@@ -216,6 +247,8 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
   set.option("--network", options.network, "user (leads out, nothing leads in but --forward) or none")
       .one_of({"user", "none"})
       .show_default();
+  set.option("--join", options.joins,
+             "a network card more, in a network of your machines that has this name; repeatable");
   set.option("--firmware", options.firmware,
              "bios, uefi, secure-boot, or kernel: none, the release's kernel is started at once; auto: "
              "kernel where "
@@ -228,6 +261,9 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
   set.option("--restart", options.restart, "start it again when it fails: never or on-failure")
       .one_of({"never", "on-failure"})
       .show_default();
+  set.option("--autoscale", options.autoscale,
+             "memory that follows what it needs: 256M..1G:15% gives more when less than 15 % is free");
+  set.option("--hook", options.hook, "program or URL that is called with each event of the machine, as JSON");
   set.option("--from-iso", options.iso,
              "start this ISO image beside an empty disk of 8G, in place of a release");
   declare_public_keys(set, options.public_keys);
@@ -235,10 +271,12 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
 
 Settings changed_machine(const Context& context, Settings settings, const MachineOptions& options) {
   take_options(settings, options);
-  if (!settings.origin.is_release()) return settings;
-  const TrustedRelease release =
-      find_trusted(context, settings.origin.line + "@" + settings.origin.version, options.public_keys);
-  apply_manifest(settings, release.manifest.manifest(), options);
+  if (settings.origin.is_release()) {
+    const TrustedRelease release =
+        find_trusted(context, settings.origin.line + "@" + settings.origin.version, options.public_keys);
+    apply_manifest(settings, release.manifest.manifest(), options);
+  }
+  begin_within(settings);
   return settings;
 }
 

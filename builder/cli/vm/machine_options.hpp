@@ -22,10 +22,13 @@ struct MachineOptions {
   std::vector<std::string> forwards;
   std::vector<std::string> shares;
   std::string network = "user";
+  std::vector<std::string> joins;
   std::string firmware = "auto";
   std::string secure_boot_keys;
   bool graphics = false;
   std::string restart = "never";
+  std::string autoscale;
+  std::string hook;
   std::vector<std::string> public_keys;
 };
 

@@ -90,6 +90,11 @@ void adapt(const Context& context, Settings& settings) {
   for (const machines::Share& share : settings.shares)
     context.progress.warn(fmt::format("the folder {} is not shared here", core::escaped(share.folder)));
   settings.shares.clear();
+  for (const machines::Link& link : settings.links)
+    context.progress.warn("it is in the network " + core::escaped(link.network) + " of this host's machines");
+  if (!settings.hook.empty())
+    context.progress.warn(fmt::format("the hook {} is not called here", core::escaped(settings.hook)));
+  settings.hook.clear();
   for (machines::Forward& forward : settings.forwards) {
     const std::string before = forward.text();
     if (!forward.address.starts_with("127.")) forward.address = "127.0.0.1";
@@ -157,7 +162,8 @@ void place_on_file(const Context& context, const fs::path& root, const Placement
                 "bundle.json: a machine that stands on no release has no kernel of its own");
   settings.origin = {"file", {}, {}, {}, file_base(placement), format};
   context.progress.warn(core::escaped(settings.origin.file) + " is no release: nobody vouches for it");
-  settings.known = settings.agent = settings.ssh = false;
+  settings.known = settings.agent = settings.ssh = settings.shared = false;
+  settings.shared_commands.clear();
   settings.expect.clear();
   const fs::path folder = root / settings.name;
   if (::mkdir(folder.c_str(), 0700) != 0) throw core::system_error(errno, "cannot create", folder.native());

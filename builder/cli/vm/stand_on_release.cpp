@@ -65,6 +65,8 @@ void take_contents(machines::Settings& settings, const artifacts::Manifest& mani
   settings.known = true;
   settings.agent = has_package(manifest, "qemu-guest-agent");
   settings.ssh = has_package(manifest, "openssh-server") || has_package(manifest, "dropbear");
+  settings.shared = manifest.shared_commands.has_value();
+  settings.shared_commands = manifest.shared_commands.value_or(std::vector<std::string>{});
   settings.expect = manifest.boot_expect;
 }
 

@@ -111,9 +111,12 @@ MachineOptions options_of(const Wanted& wanted, const Arguments& arguments) {
   options.forwards = wanted.forwards;
   options.shares = wanted.shares;
   options.network = wanted.network;
+  options.joins = wanted.networks;
   options.firmware = wanted.firmware;
   options.graphics = wanted.graphics;
   options.restart = wanted.restart;
+  options.autoscale = wanted.autoscale;
+  options.hook = wanted.hook;
   options.public_keys = arguments.public_keys;
   return options;
 }

@@ -32,6 +32,9 @@ void declare_vm_address(OptionSet& vm);
 void declare_vm_screenshot(OptionSet& vm);
 void declare_vm_snapshot(OptionSet& vm);
 void declare_vm_resize(OptionSet& vm);
+void declare_vm_command(OptionSet& vm);
+void declare_vm_message(OptionSet& vm);
+void declare_vm_log(OptionSet& vm);
 void declare_vm_define(OptionSet& vm);
 void declare_vm_export(OptionSet& vm);
 void declare_vm_fork(OptionSet& vm);
@@ -39,6 +42,8 @@ void declare_vm_import(OptionSet& vm);
 void declare_vm_migrate(OptionSet& vm);
 void declare_vm_receive(OptionSet& vm);
 void declare_vm_up(OptionSet& vm);  ///< down, and ps
+void declare_vm_top(OptionSet& vm);
+void declare_vm_dashboard(OptionSet& vm);
 
 /// All machines of this user.
 machines::Registry machine_registry();
@@ -54,6 +59,9 @@ std::optional<core::Json> status_of(const std::filesystem::path& folder, const c
 
 /// "running", "stopped", "damaged"; "arriving" or "gone" for one that moves or moved (move_mark.hpp).
 std::string state_of(const machines::Entry& entry);
+
+/// The last state that a running machine has reached, or "paused", "stopping"; "running" without a status.
+std::string reached_state(const std::optional<core::Json>& status);
 
 /// "kernel 1.2 s · ready 4.0 s" of the member "states" of a status.
 std::string states_text(const core::Json& status);

@@ -123,6 +123,19 @@ std::vector<GuestAddress> parse_addresses(const Json& reply) {
   return found;
 }
 
+NetworkBytes parse_network_bytes(const Json& reply) {
+  constexpr std::int64_t most = INT64_MAX / static_cast<std::int64_t>(kMostAddresses);
+  if (!reply.is_array() || reply.size() > kMostAddresses) refuse("the list of interfaces");
+  NetworkBytes all;
+  for (const Json& interface : reply) {
+    if (text(interface, "name") == "lo" || !interface.contains("statistics")) continue;
+    const Json& statistics = interface.at("statistics");
+    all.received += static_cast<std::uint64_t>(number(statistics, "rx-bytes", 0, most));
+    all.sent += static_cast<std::uint64_t>(number(statistics, "tx-bytes", 0, most));
+  }
+  return all;
+}
+
 std::int64_t parse_handle(const Json& reply) {
   if (!reply.is_number_integer()) refuse("the file's handle");
   return reply.get<std::int64_t>();

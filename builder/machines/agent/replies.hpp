@@ -34,6 +34,12 @@ struct GuestAddress {
 std::int64_t parse_exec_started(const core::Json& reply);
 ExecStatus parse_exec_status(const core::Json& reply);
 std::vector<GuestAddress> parse_addresses(const core::Json& reply);
+/// What went through all network cards but the loopback (guest-network-get-interfaces), in bytes.
+struct NetworkBytes {
+  std::uint64_t received = 0;
+  std::uint64_t sent = 0;
+};
+NetworkBytes parse_network_bytes(const core::Json& reply);
 /// guest-file-open
 std::int64_t parse_handle(const core::Json& reply);
 

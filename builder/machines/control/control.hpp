@@ -2,7 +2,10 @@
 //
 //   {"command": "status"}                                 -> {"return": STATUS}
 //   {"command": "watch", "owner": false}                  -> {"return": STATUS}, then events as they happen:
-//        {"event": "state", "name": "kernel", "seconds": 1.2}, {"event": "restart"}, {"event": "end", "how":
+//        {"event": "state", "name": "kernel", "seconds": 1.2}, {"event": "restart"}, {"event": "paused",
+//        "why":
+//        "..."}, {"event": "resumed"}, {"event": "memory", "bytes": 268435456, "why": "..."}, {"event":
+//        "end", "how":
 //        "..."} With "owner": true the machine ends when this connection does.
 //   {"command": "agent", "request": {...}, "seconds": 10} -> {"return": ...} of the guest's agent, as it is
 //   {"command": "qmp", "request": {...}}                  -> {"return": ...} of QEMU

@@ -39,6 +39,12 @@ struct File {
   std::vector<std::pair<Node, Node>> members;
 };
 
+/// A name as machines have it.
+std::string named(const std::string& text) {
+  check_machine_name(text);
+  return text;
+}
+
 std::string one_of(const Node& node, const std::vector<std::string>& names) {
   std::string text = recipe::word(node);
   if (std::find(names.begin(), names.end(), text) != names.end()) return text;
@@ -63,6 +69,28 @@ std::vector<std::string> checked_words(const Node& node, Check&& check) {
 
 fs::path below(const fs::path& folder, const std::string& text) {
   return (folder / text).lexically_normal();
+}
+
+/// { memory: [256M, 1G], when: { free_below: 15% } }
+std::string autoscale_of(const Node& node) {
+  struct Parts {
+    std::vector<std::string> memory;
+    std::string free_below;
+  } parts;
+  static const recipe::Fields<Parts> when{
+      {"free_below", [](Parts& p, const Node& n) { p.free_below = ":" + recipe::word(n); }}};
+  static const recipe::Fields<Parts> fields{
+      {"memory", [](Parts& p, const Node& n) { p.memory = recipe::words(n); }},
+      {"when", [](Parts& p, const Node& n) { recipe::read_fields(p, n, when); }}};
+  recipe::read_fields(parts, node, fields);
+  if (parts.memory.size() != 2)
+    throw recipe::usage_error(node, "memory: [LEAST, MOST] says between what it follows");
+  try {
+    return parse_autoscale(parts.memory[0] + ".." + parts.memory[1] + parts.free_below).text();
+  } catch (core::Error& error) {
+    error.at(node.mark());
+    throw;
+  }
 }
 
 recipe::Fields<Member> member_fields(const fs::path& folder) {
@@ -98,6 +126,7 @@ recipe::Fields<Member> member_fields(const fs::path& folder) {
        [](Member& m, const Node& n) {
          m.wanted.network = one_of(n, {"user", "none"});
        }},
+      {"networks", [](Member& m, const Node& n) { m.wanted.networks = checked_words(n, named); }},
       {"firmware",
        [](Member& m, const Node& n) {
          m.wanted.firmware = one_of(n, {"bios", "uefi"});
@@ -107,6 +136,8 @@ recipe::Fields<Member> member_fields(const fs::path& folder) {
        [](Member& m, const Node& n) {
          m.wanted.restart = one_of(n, {"never", "on-failure"});
        }},
+      {"autoscale", [](Member& m, const Node& n) { m.wanted.autoscale = autoscale_of(n); }},
+      {"hook", [](Member& m, const Node& n) { m.wanted.hook = recipe::word(n); }},
       {"replicas", [](Member& m, const Node& n) { m.replicas = recipe::number(n, 1, kMostReplicas); }},
       {"after",
        [](Member& m, const Node& n) {
@@ -121,10 +152,7 @@ recipe::Fields<Member> member_fields(const fs::path& folder) {
 Member read_member(const Node& key, const Node& value, const fs::path& folder) {
   Member member;
   member.wanted.member = key.text();
-  recipe::at_place(key, [](const std::string& text) {
-    check_machine_name(text);
-    return text;
-  });
+  recipe::at_place(key, named);
   recipe::read_fields(member, value, member_fields(folder));
   if (member.wanted.source.empty()) throw recipe::usage_error(key, "it stands on no release and no image");
   if (member.replicas > 1 && !member.wanted.forwards.empty())
@@ -141,13 +169,7 @@ File read_file(const recipe::Document& document, const fs::path& folder) {
          if (recipe::word(n) != "1")
            throw recipe::usage_error(n, "this is a group of another kind than 1, the one this program knows");
        }},
-      {"name",
-       [](File& f, const Node& n) {
-         f.name = recipe::at_place(n, [](const std::string& text) {
-           check_machine_name(text);
-           return text;
-         });
-       }},
+      {"name", [](File& f, const Node& n) { f.name = recipe::at_place(n, named); }},
       {"machines",
        [](File& f, const Node& n) {
          if (n.kind() != recipe::NodeKind::kMapping || n.entries().empty())
@@ -224,6 +246,7 @@ Group group_of(const File& file, const Node& root) {
     for (const std::string& name : names.at(member.wanted.member)) {
       Wanted wanted = member.wanted;
       wanted.name = name;
+      for (std::string& network : wanted.networks) network = file.name + "." + network;
       for (const auto& [key, state] : member.after)
         for (const std::string& other : names.at(key.text())) wanted.after[other] = state;
       group.machines.push_back(std::move(wanted));
@@ -245,9 +268,12 @@ Json Wanted::record() const {
                {"forwards", forwards},
                {"shares", shares},
                {"network", network},
+               {"networks", networks},
                {"firmware", firmware},
                {"graphics", graphics},
-               {"restart", restart}});
+               {"restart", restart},
+               {"autoscale", autoscale},
+               {"hook", hook}});
   return json;
 }
 

@@ -29,9 +29,12 @@ struct Wanted {
   std::vector<std::string> forwards;
   std::vector<std::string> shares;  ///< absolute
   std::string network = "user";
+  std::vector<std::string> networks;  ///< "shop.backend"
   std::string firmware = "bios";
   bool graphics = false;
   std::string restart = "never";
+  std::string autoscale;  ///< "256M..1G:15%"
+  std::string hook;
   std::map<std::string, std::string>
       after;  ///< names of machines, and the state that each has to reach first
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "builder/machines/qemu/links.hpp"
+
 namespace imgforge::machines {
 namespace {
 
@@ -62,6 +64,15 @@ void add_network(Words& words, const Settings& settings) {
       {"-netdev", user, "-device", fmt::format("virtio-net-pci,netdev=net,mac={},romfile=", settings.mac)});
 }
 
+void add_links(Words& words, const Settings& settings) {
+  for (std::size_t i = 0; i < settings.links.size(); ++i) {
+    const Link& link = settings.links[i];
+    add(words, {"-netdev",
+                fmt::format("socket,id=link{},mcast={},localaddr=127.0.0.1", i, link_address(link.network)),
+                "-device", fmt::format("virtio-net-pci,netdev=link{},mac={},romfile=", i, link.mac)});
+  }
+}
+
 }  // namespace
 
 vm::Firmware firmware_of(const Settings& settings) {
@@ -71,12 +82,14 @@ vm::Firmware firmware_of(const Settings& settings) {
 
 Words machine_words(const Settings& settings, machine::Accelerator accelerator, const HostFiles& files) {
   Words words{"-name", vm::option_text(settings.name)};
-  add(words, vm::processor_words(accelerator, firmware_of(settings), {settings.memory}, settings.cpus));
+  add(words,
+      vm::processor_words(accelerator, firmware_of(settings), {settings.first_memory()}, settings.cpus));
   // Given again, both options add to what they said before.
   if (settings.max_cpus > settings.cpus) add(words, {"-smp", fmt::format("maxcpus={}", settings.max_cpus)});
   if (settings.max_memory > settings.memory)
     add(words, {"-m", fmt::format("slots={},maxmem={}M", kMemorySlots, settings.max_memory >> 20)});
   add(words, {"-display", "none", "-vga", settings.graphics ? "std" : "none"});
+  if (settings.graphics) add(words, {"-vnc", fmt::format("unix:{}", kScreenSocket)});
   add_channels(words, settings);
   add(words,
       vm::firmware_words(firmware_of(settings), files.firmware_code, files.folder / kVariablesFile, "qcow2"));
@@ -84,6 +97,7 @@ Words machine_words(const Settings& settings, machine::Accelerator accelerator, 
     add(words, {"-kernel", kKernelFile, "-initrd", kInitramfsFile, "-append", settings.cmdline});
   add_disks(words, settings, files);
   add_network(words, settings);
+  add_links(words, settings);
   add(words, {"-device", "virtio-balloon-pci,id=balloon,deflate-on-oom=on,free-page-reporting=on"});
   add(words, {"-device", "virtio-rng-pci"});
   // A clone takes its host name from either at its first start.

@@ -14,6 +14,8 @@ namespace imgforge::machines {
 inline constexpr const char* kConsoleSocket = "console.sock";
 inline constexpr const char* kMonitorSocket = "qmp.sock";
 inline constexpr const char* kAgentSocket = "agent.sock";
+/// VNC (RFC 6143) without a password: the folder is its user's alone.
+inline constexpr const char* kScreenSocket = "vnc.sock";
 inline constexpr const char* kDiskFile = "disk.qcow2";
 inline constexpr const char* kVariablesFile = "variables.qcow2";
 // Of a machine whose firmware is "kernel".

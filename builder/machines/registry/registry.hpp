@@ -3,7 +3,7 @@
 //   machine.json  what it is (settings.hpp)      lock          whether it runs (machine_lock.hpp)
 //   disk.qcow2    what it wrote                  clone.json    what that stands on
 //   (artifacts/store/clones.hpp) console.log   what it said                   last.json     how it ended last
-//   *.sock        sockets of the running machine
+//   *.sock        sockets of the running machine shared.log    what it was asked (shared/audit_log.hpp)
 #pragma once
 
 #include <filesystem>

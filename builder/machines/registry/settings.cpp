@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 
+#include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/pattern.hpp"
 #include "core/record.hpp"
@@ -22,6 +23,10 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestName = 63;  // of a host name's label
 constexpr std::size_t kMostRows = 64;
+constexpr std::size_t kMostLinks = 8;
+constexpr unsigned kMostFree = 45;  // percent; twice that has to be less than all
+constexpr std::size_t kLongestHook = 4096;
+constexpr std::size_t kMostCommands = 1000;
 constexpr std::size_t kLongestCmdline = 2000;
 constexpr unsigned kMostCpus = 255;
 constexpr std::uint64_t kLeastMemory = 16ULL << 20;
@@ -74,6 +79,17 @@ bool is_cmdline(const std::string& text) {
          std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= ' ' && c < 127; });
 }
 
+void check(const Settings& settings, const Autoscale& autoscale) {
+  if (autoscale.most == 0) {
+    want(autoscale == Autoscale{}, "autoscale");
+    return;
+  }
+  want(autoscale.least >= kLeastMemory && autoscale.most <= kMostMemory &&
+           autoscale.least <= settings.memory && settings.memory <= autoscale.most &&
+           settings.max_memory == 0 && autoscale.free_below >= 1 && autoscale.free_below <= kMostFree,
+       "autoscale");
+}
+
 void check(const Settings& settings) {
   want(settings.schema == 1, "schema");
   want(is_machine_name(settings.name), "name");
@@ -88,6 +104,8 @@ void check(const Settings& settings) {
   want(is_one_of(settings.firmware, "bios", "uefi", "secure-boot", "kernel"), "firmware");
   want((settings.firmware == "kernel") != settings.cmdline.empty() && is_cmdline(settings.cmdline),
        "cmdline");
+  check(settings, settings.autoscale);
+  want(settings.hook.size() <= kLongestHook && settings.hook.find('\0') == std::string::npos, "hook");
   want(is_one_of(settings.network, "user", "none"), "network");
   want(is_mac(settings.mac), "mac");
   want(is_one_of(settings.restart, "never", "on-failure"), "restart");
@@ -103,6 +121,9 @@ void check(const Settings& settings) {
     want(share.folder.starts_with('/') && share.folder.find('\0') == std::string::npos, "shares");
     want(is_machine_name(share.tag) && share.tag.size() <= 31 && tags.insert(share.tag).second, "shares");
   }
+  want(settings.links.size() <= kMostLinks, "links");
+  for (const Link& link : settings.links) want(is_machine_name(link.network) && is_mac(link.mac), "links");
+  want(settings.shared_commands.size() <= kMostCommands, "shared_commands");
   want(settings.expect.size() <= kMostRows, "expect");
   for (const std::string& pattern : settings.expect) {
     try {
@@ -169,6 +190,34 @@ Share parse_share(std::string_view text, std::size_t index) {
 
 std::string Origin::text() const {
   return is_release() ? line + "@" + version : file;
+}
+
+std::string Autoscale::text() const {
+  return fmt::format("{}..{}:{}%", core::Bytes{least}.to_string(), core::Bytes{most}.to_string(), free_below);
+}
+
+Autoscale parse_autoscale(std::string_view text) {
+  const auto wrong = [&] {
+    return Error(Kind::kUsage, fmt::format("{} says no memory that can follow", core::escaped(text)))
+        .hint("LEAST..MOST:PERCENT%, such as 256M..1G:15%");
+  };
+  const std::size_t dots = text.find("..");
+  const std::size_t colon = text.find(':');
+  if (dots == std::string_view::npos || (colon != std::string_view::npos && colon < dots)) throw wrong();
+  Autoscale scale;
+  scale.least = core::Bytes::parse(text.substr(0, dots)).value >> 20 << 20;
+  scale.most = core::Bytes::parse(text.substr(dots + 2, colon - dots - 2)).value >> 20 << 20;
+  if (colon != std::string_view::npos) {
+    std::string_view percent = text.substr(colon + 1);
+    if (percent.ends_with('%')) percent.remove_suffix(1);
+    const auto [end, error] =
+        std::from_chars(percent.data(), percent.data() + percent.size(), scale.free_below);
+    if (error != std::errc() || end != percent.data() + percent.size()) throw wrong();
+  }
+  if (scale.least < kLeastMemory || scale.least > scale.most || scale.most > kMostMemory ||
+      scale.free_below < 1 || scale.free_below > kMostFree)
+    throw wrong();
+  return scale;
 }
 
 void check_machine_name(std::string_view name) {

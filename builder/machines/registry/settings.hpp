@@ -48,6 +48,37 @@ struct Share {
 /// such folder.
 Share parse_share(std::string_view text, std::size_t index);
 
+/// Memory that follows what the guest needs (supervisor/autoscale.hpp).
+struct Autoscale {
+  std::uint64_t least = 0;   ///< bytes
+  std::uint64_t most = 0;    ///< bytes; 0: memory stays as it is
+  unsigned free_below = 15;  ///< percent; with less free it is given more
+  bool operator==(const Autoscale&) const = default;
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("least", self.least);
+    visit("most", self.most);
+    visit("free_below", self.free_below);
+  }
+  /// "256M..1G:15%"
+  std::string text() const;
+};
+
+/// Reads LEAST..MOST[:PERCENT%]. Throws kUsage.
+Autoscale parse_autoscale(std::string_view text);
+
+/// A further network card, in a network of this user's machines (qemu/links.hpp).
+struct Link {
+  std::string network;  ///< letters, digits, '.', '_', '+', '-'
+  std::string mac;
+  bool operator==(const Link&) const = default;
+  template <class Self, class Visit>
+  static void members(Self& self, Visit& visit) {
+    visit("network", self.network);
+    visit("mac", self.mac);
+  }
+};
+
 /// What the disk stands on.
 struct Origin {
   std::string kind;  ///< "release", verified before the machine was made, or "file", which nobody vouched for
@@ -89,11 +120,16 @@ struct Settings {
   std::uint16_t ssh_port = 0;  ///< of 127.0.0.1, leads to port 22; 0: none
   std::vector<Forward> forwards;
   std::vector<Share> shares;
-  bool known = false;               ///< a manifest says what is inside
-  bool agent = false;               ///< inside: the QEMU guest agent
-  bool ssh = false;                 ///< inside: a server of SSH
-  std::vector<std::string> expect;  ///< patterns of the console, in order: ready
-  std::string restart = "never";    ///< "on-failure"
+  std::vector<Link> links;
+  bool known = false;                        ///< a manifest says what is inside
+  bool agent = false;                        ///< inside: the QEMU guest agent
+  bool ssh = false;                          ///< inside: a server of SSH
+  bool shared = false;                       ///< inside: the service of the shared folder
+  std::vector<std::string> shared_commands;  ///< that it carries out: lines of builder/shared_folder
+  std::vector<std::string> expect;           ///< patterns of the console, in order: ready
+  std::string restart = "never";             ///< "on-failure"
+  Autoscale autoscale;
+  std::string hook;  ///< who is told what happens (supervisor/hook.hpp); empty: nobody
   bool operator==(const Settings&) const = default;
   template <class Self, class Visit>
   static void members(Self& self, Visit& visit) {
@@ -114,14 +150,21 @@ struct Settings {
     visit("ssh_port", self.ssh_port);
     visit("forwards", self.forwards);
     visit("shares", self.shares);
+    visit("links", self.links);
     visit("known", self.known);
     visit("agent", self.agent);
     visit("ssh", self.ssh);
+    visit("shared", self.shared);
+    visit("shared_commands", self.shared_commands);
     visit("expect", self.expect);
     visit("restart", self.restart);
+    visit("autoscale", self.autoscale);
+    visit("hook", self.hook);
   }
   /// Whether the agent is worth waiting for: it is inside, or nobody knows.
   bool may_have_agent() const { return agent || !known; }
+  /// That QEMU is started with, in bytes.
+  std::uint64_t first_memory() const { return autoscale.most != 0 ? autoscale.most : memory; }
   bool may_have_ssh() const { return (ssh || !known) && ssh_port != 0; }
 };
 

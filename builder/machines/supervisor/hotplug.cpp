@@ -46,6 +46,9 @@ void add_memory(Control& control, std::uint64_t size, const core::CancelToken& c
 
 void set_memory(Control& control, const Settings& settings, core::Bytes memory,
                 const core::CancelToken& cancel) {
+  if (settings.autoscale.most != 0)
+    throw Error(Kind::kUsage, settings.name + " has what it needs of " + settings.autoscale.text())
+        .hint("vm run --autoscale says how much it may need");
   const std::uint64_t most = std::max(settings.max_memory, settings.memory);
   if (memory.value > most) throw beyond(settings, core::Bytes{most}.to_string(), "--max-memory");
   const Json summary = ask(control, "query-memory-size-summary", Json::object(), cancel);

@@ -19,10 +19,13 @@
 #include "builder/machines/supervisor/clients.hpp"
 #include "builder/machines/supervisor/console_log.hpp"
 #include "builder/machines/supervisor/dialogue.hpp"
+#include "builder/machines/supervisor/hook.hpp"
 #include "builder/machines/supervisor/ladder.hpp"
+#include "builder/machines/supervisor/memory_watch.hpp"
 #include "builder/machines/supervisor/move_guard.hpp"
 #include "builder/machines/supervisor/running_qemu.hpp"
 #include "builder/machines/supervisor/ssh_probe.hpp"
+#include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -77,10 +80,16 @@ class Supervisor::Loop {
       : start_(start),
         signals_(signal_descriptor()),
         ladder_(start.settings.expect),
-        log_(start.folder),
+        log_(start.folder / kConsoleLog),
+        events_(start.folder / kEventLog, kLargestEventLog),
+        hook_(start.settings.hook),
+        memory_(start.settings),
         clients_(start.folder, [this](Clients::Id id, const Json& request) { handle(id, request); }) {
     clients_.on_typed = [this](std::string_view text) { qemu_->console().send(text); };
     clients_.on_owner_gone = [this] { stop_now(); };
+    memory_.on_change = [this](const MemoryChange& change) {
+      announce({{"event", "memory"}, {"bytes", change.bytes}, {"why", change.why}});
+    };
     clients_.on_mover_gone = [this] {
       settle_abandoned_move(start_.folder, qemu_->monitor(), [this] { stop_now(); });
     };
@@ -131,7 +140,18 @@ class Supervisor::Loop {
 
   void told_restart() {
     ladder_.restart(Clock::now());
-    clients_.tell({{"event", "restart"}});
+    memory_.restart();
+    announce({{"event", "restart"}});
+  }
+
+  /// Whoever wants to know is told.
+  void announce(Json event) {
+    clients_.tell(event);
+    event["machine"] = start_.settings.name;
+    event["time"] = core::iso_time(core::system_clock().now());
+    const std::string line = event.dump();
+    events_.take(line + "\n");
+    hook_.call(line);
   }
 
   Dialogue* agent() { return qemu_->agent(); }
@@ -156,6 +176,8 @@ class Supervisor::Loop {
     };
     if (ssh_ && probes()) also(ssh_->next());
     also(quit_until_);
+    also(memory_.deadline());
+    also(hook_.deadline());
     also(room_at_);
     return next;
   }
@@ -188,6 +210,8 @@ class Supervisor::Loop {
       ssh_.reset();
       tell(ladder_.reach("ssh", now));
     }
+    memory_.work(qemu_->monitor(), now);
+    hook_.work(now);
     if (quit_until_ && now >= *quit_until_) qemu_->kill();
     if (room_at_ && now >= *room_at_) {
       room_at_.reset();
@@ -210,12 +234,12 @@ class Supervisor::Loop {
     } else if (name == "BLOCK_IO_ERROR") {
       paused_ = data.value("nospace", false) ? "the disk of the host is full" : "the disk cannot be used";
       if (data.value("nospace", false)) room_at_ = Clock::now() + kRoomPause;
-      clients_.tell({{"event", "paused"}, {"why", paused_}});
+      announce({{"event", "paused"}, {"why", paused_}});
     } else if (name == "STOP" && paused_.empty()) {
       paused_ = "stopped";
     } else if (name == "RESUME") {
       paused_.clear();
-      clients_.tell({{"event", "resumed"}});
+      announce({{"event", "resumed"}});
     }
   }
 
@@ -223,7 +247,7 @@ class Supervisor::Loop {
     for (const Reached& state : fresh) {
       Json event{{"event", "state"}};
       event.update(as_json(state));
-      clients_.tell(event);
+      announce(std::move(event));
     }
   }
 
@@ -318,8 +342,9 @@ class Supervisor::Loop {
 
   Ending end(Ending ending) {
     take_console();
-    clients_.tell({{"event", "end"}, {"how", ending.how}, {"failed", ending.failed}});
+    announce({{"event", "end"}, {"how", ending.how}, {"failed", ending.failed}});
     clients_.finish();
+    hook_.finish();
     return ending;
   }
 
@@ -328,6 +353,9 @@ class Supervisor::Loop {
   core::Fd signals_;
   Ladder ladder_;
   ConsoleLog log_;
+  ConsoleLog events_;
+  Hook hook_;
+  MemoryWatch memory_;
   std::optional<SshProbe> ssh_;
   Clients clients_;
   std::unique_ptr<RunningQemu> qemu_;

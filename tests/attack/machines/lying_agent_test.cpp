@@ -1,9 +1,18 @@
 // Agents that lie: every reply that no agent gives is refused, and nothing of it is passed on.
 #include <gmock/gmock.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <thread>
 
 #include "builder/machines/agent/replies.hpp"
 #include "builder/machines/agent/ssh_access.hpp"
+#include "builder/machines/shared/conversation.hpp"
+#include "core/clock.hpp"
+#include "core/digest.hpp"
 #include "core/json.hpp"
+#include "core/local_socket.hpp"
+#include "core/temp_dir.hpp"
 #include "unit/machines/machines_testing.hpp"
 
 namespace imgforge::machines {
@@ -94,6 +103,60 @@ TEST(LyingAgent, PutsNothingButKeysIntoKnownHosts) {
                               "\n";
   EXPECT_EQ(kind_of([&] { known_hosts(hostile, "project"); }), Kind::kBoot);
   EXPECT_EQ(known_hosts(hostile + key, "project"), "project " + key + "\n");
+}
+
+/// A machine's process whose agent runs each command at once and lets it say the same.
+class LyingProcess {
+ public:
+  LyingProcess(const std::filesystem::path& folder, const std::string& says)
+      : listener_(core::listen_local(folder, kControlSocket)), thread_([this, says] { serve(says); }) {}
+  ~LyingProcess() { thread_.join(); }
+
+ private:
+  void serve(const std::string& says) {
+    pollfd poll_row{listener_.get(), POLLIN, 0};
+    ::poll(&poll_row, 1, 20'000);
+    Channel client(core::Fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)),
+                   1 << 16);
+    const std::string output =
+        core::to_base64({reinterpret_cast<const std::uint8_t*>(says.data()), says.size()});
+    while (!client.is_closed()) {
+      while (const auto line = client.next_line()) {
+        const bool status = line->find("guest-exec-status") != std::string::npos;
+        client.send(Json{{"return", status ? Json{{"exited", true}, {"exitcode", 0}, {"out-data", output}}
+                                           : Json{{"pid", 1}}}}
+                        .dump() +
+                    "\n");
+      }
+      pollfd row{client.fd(), client.events(), 0};
+      ::poll(&row, 1, 1000);
+      client.work();
+    }
+  }
+  core::Fd listener_;
+  std::thread thread_;
+};
+
+TEST(LyingAgent, AnswersNothingButWhatItWasAsked) {
+  const core::CancelToken cancel;
+  Settings settings;
+  const auto ask = [&](const std::string& says) {
+    const core::TempDir folder(std::filesystem::temp_directory_path(), "lying-agent");
+    const LyingProcess process(folder.path(), says);
+    Control control = Control::require(folder.path());
+    Agent agent(control, cancel);
+    AuditLog audit(folder.path(), core::system_clock(), cancel);
+    const Conversation conversation{settings, folder.path(), std::chrono::seconds(10), cancel,
+                                    [](const std::string&) {}};
+    return ask_by_agent(conversation, audit, agent, "restart: x").outcome;
+  };
+  EXPECT_EQ(ask("#1 refused: restart: x\n"), "refused");
+  for (const std::string& says :
+       {std::string(), std::string("#2 done: restart: x\n"), std::string("done: restart: x\n"),
+        std::string("\x1b[2J#1 done: restart: x\n"), std::string("#1 undone: restart: x\n"),
+        std::string(1 << 20, '#')}) {
+    EXPECT_EQ(kind_of([&] { ask(says); }), Kind::kIntegrity) << says.substr(0, 40);
+  }
 }
 
 }  // namespace

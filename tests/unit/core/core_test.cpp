@@ -287,5 +287,13 @@ TEST(Process, AChildIsReadAsItSpeaksAndDiesWithItsOwner) {
   EXPECT_NE(::kill(pid, 0), 0);
 }
 
+TEST(Process, AChildThatIsKilledBeforeItRanIsGone) {
+  Command command = shell("sleep 1000");
+  for (const bool ends_with_caller : {false, true}) {
+    command.ends_with_caller = ends_with_caller;
+    for (int i = 0; i < 100; ++i) ChildProcess(command).kill();
+  }
+}
+
 }  // namespace
 }  // namespace imgforge::core

@@ -44,7 +44,8 @@ TEST(MachineGroup, SaysWhatEachIs) {
       "  db:\n    image: disks/db.qcow2\n    memory: 512M\n    cpus: 2\n    disk-size: 4G\n"
       "    forward: [\"5432:5432\", \"0.0.0.0:53:53/udp\"]\n    share: [./data, \"/srv/x:ro\"]\n    network: "
       "user\n"
-      "    firmware: uefi\n    graphics: true\n    restart: on-failure\n");
+      "    firmware: uefi\n    graphics: true\n    restart: on-failure\n    networks: [inside, out]\n"
+      "    autoscale: { memory: [256M, 1G], when: { free_below: 20% } }\n    hook: /bin/true\n");
   ASSERT_EQ(read.machines.size(), 1U);
   const Wanted& db = read.machines.front();
   EXPECT_EQ(read.name, "shop");
@@ -57,6 +58,9 @@ TEST(MachineGroup, SaysWhatEachIs) {
   EXPECT_THAT(db.forwards, ElementsAre("127.0.0.1:5432:5432", "0.0.0.0:53:53/udp"));
   EXPECT_THAT(db.shares, ElementsAre("/srv/shop/data", "/srv/x:ro"));
   EXPECT_EQ(db.firmware, "uefi");
+  EXPECT_THAT(db.networks, ElementsAre("shop.inside", "shop.out"));
+  EXPECT_EQ(db.autoscale, "256M..1G:20%");
+  EXPECT_EQ(db.hook, "/bin/true");
   EXPECT_TRUE(db.graphics);
   EXPECT_EQ(db.restart, "on-failure");
 }
@@ -105,6 +109,10 @@ TEST(MachineGroup, MistakesHaveTheirPlace) {
   refused(file("  a: {release: x, replicas: 2, forward: [\"80:80\"]}\n"), "the same port", 4);
   refused(file("  a: {release: x, network: none, forward: [\"80:80\"]}\n"), "it has none", 4);
   refused(file("  a: {release: x, network: bridge}\n"), "one of user, none", 4);
+  refused(file("  a: {release: x, networks: [../b]}\n"), "cannot be the name", 4);
+  refused(file("  a: {release: x, autoscale: {memory: 1G}}\n"), "list", 4);
+  refused(file("  a: {release: x, autoscale: {memory: [1G]}}\n"), "LEAST, MOST", 4);
+  refused(file("  a: {release: x, autoscale: {memory: [1G, 256M]}}\n"), "no memory that can follow", 4);
   refused(file("  a: {release: x, after: {b: ready}}\n"), "no machine of that name", 4);
   refused(file("  a: {release: x, after: {b: up}}\n  b: {release: x}\n"), "one of process", 4);
   refused(file("  a: {release: x, after: b}\n  b: {release: x}\n"), "such as db: ready", 4);

@@ -64,7 +64,7 @@ TEST(Ladder, LaterStatesIncludeEarlierSteps) {
 
 TEST(ConsoleLog, IsBoundedInMemoryAndOnDisk) {
   const core::TempDir folder(std::filesystem::temp_directory_path(), "console");
-  ConsoleLog log(folder.path(), 100'000);
+  ConsoleLog log(folder / kConsoleLog, 100'000);
   for (int i = 0; i < 100; ++i) log.take(std::string(9'000, static_cast<char>('a' + i % 26)));
   EXPECT_EQ(log.recent().size(), kConsoleKept);
   EXPECT_LE(std::filesystem::file_size(folder / kConsoleLog), 100'000U);

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "builder/machines/qemu/links.hpp"
 #include "builder/machines/qemu/ports.hpp"
 #include "core/text.hpp"
 #include "unit/machines/machines_testing.hpp"
@@ -52,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"max_memory", [](Settings& s) { s.max_memory = 1U << 30; }, "-m slots=32,maxmem=1024M", ""},
         Row{"name", [](Settings& s) { s.name = "other"; }, "name=opt/org.imgforge/hostname,string=other",
             "string=project"},
-        Row{"graphics", [](Settings& s) { s.graphics = true; }, "-vga std", "-vga none"},
+        Row{"graphics", [](Settings& s) { s.graphics = true; }, "-vga std -vnc unix:vnc.sock", "-vga none"},
         Row{"uefi", [](Settings& s) { s.firmware = "uefi"; },
             "if=pflash,unit=1,format=qcow2,file=/m/project/variables.qcow2", ""},
         Row{"secure", [](Settings& s) { s.firmware = "secure-boot"; }, "smm=on", ""},
@@ -66,6 +67,13 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"forward", [](Settings& s) { s.forwards = {parse_forward("127.0.0.1:8080:80/udp")}; },
             "hostfwd=udp:127.0.0.1:8080-:80", ""},
         Row{"ssh", [](Settings& s) { s.ssh_port = 2200; }, "hostfwd=tcp:127.0.0.1:2200-:22", ""},
+        Row{"link",
+            [](Settings& s) {
+              s.links = {{"lab", "52:54:00:12:34:57"}};
+            },
+            ",localaddr=127.0.0.1 -device virtio-net-pci,netdev=link0,mac=52:54:00:12:34:57", ""},
+        Row{"autoscale", [](Settings& s) { s.autoscale = parse_autoscale("128M..2G"); }, "-m 2048M",
+            "-m 256M"},
         Row{"share",
             [](Settings& s) {
               s.shares = {{"/a,b", "shared", true}};
@@ -81,6 +89,15 @@ TEST(MachineWordsOf, EveryMachineHaveNothingThatQemuAdds) {
   for (const char* word : {"-nodefaults", "-no-user-config", "-display none", "format=qcow2"})
     EXPECT_THAT(line, HasSubstr(word));
   EXPECT_THAT(line_for(good_settings(), machine::Accelerator::kKvm), HasSubstr("-accel kvm -cpu host"));
+}
+
+TEST(Links, AreGroupsThatNoRouterPassesOn) {
+  EXPECT_EQ(link_address("lab"), link_address("lab"));
+  std::set<std::string> all;
+  for (const char* name : {"lab", "lab2", "shop.backend", "shop.frontend"}) all.insert(link_address(name));
+  EXPECT_EQ(all.size(), 4U);
+  for (const std::string& address : all)
+    EXPECT_THAT(address, ::testing::MatchesRegex("239\\.19[2-5]\\..*:[2-5][0-9]{4}"));
 }
 
 TEST(Ports, ATakenOneNamesWhoWantsIt) {

@@ -15,6 +15,8 @@ TEST(Settings, AreReadBack) {
   Settings settings = good_settings();
   settings.forwards = {{"127.0.0.1", 8080, 80, "tcp"}, {"0.0.0.0", 5353, 53, "udp"}};
   settings.shares = {{"/srv/a b", "shared", true}};
+  settings.shared = true;
+  settings.shared_commands = {"restart: voice-service"};
   settings.expect = {"login:"};
   EXPECT_EQ(parse_settings(print_settings(settings)), settings);
 }

@@ -134,6 +134,10 @@ secure_boot: { keys: keys/lab.secure-boot, enroll: force }
 first_boot:
   { name: voice, questions: [hostname, model], update: ["https://m.example/models.list"], attempts: 3,
     longest_wait: 9, serial: 12, shared: host, log: /var/log/first }
+shared:
+  commands: [shutdown, restart, config]
+  services: [voice]
+  config: [{ key: sensitivity, values: [low, high] }]
 profiles:
   only:
 )";
@@ -243,6 +247,9 @@ TEST_F(Everything, ReadsEveryField) {
   EXPECT_EQ(all.first_boot->serial, 12U);
   EXPECT_EQ(all.first_boot->shared, "host");
   EXPECT_EQ(all.first_boot->log, "/var/log/first");
+  ASSERT_TRUE(all.shared);
+  EXPECT_EQ(all.shared->lines(), (Words{"shutdown: graceful", "restart: voice", "config: sensitivity=low",
+                                        "config: sensitivity=high"}));
 }
 
 TEST_F(Everything, NamesEveryFieldOfTheTable) {
@@ -484,6 +491,22 @@ TEST(Resolve, FirstBootNeedsNoMoreThanTrue) {
   testing::expect_refused(head + "first_boot: { questions: [colour] }\n", 4, 27,
                           "network, model, interface, hostname, timezone");
   testing::expect_refused(head + "first_boot: yes\n", 4, 13, "must be true, false");
+}
+
+TEST(Resolve, TheSharedFolderAllowsWhatHasSomethingToActUpon) {
+  const std::string head = "imgforge: 1\nname: demo\nbase: embedded\n";
+  EXPECT_FALSE(testing::resolved("").shared);
+  EXPECT_FALSE(testing::resolved("shared: false\n").shared);
+  const ResolvedRecipe messages = testing::resolved("shared: true\n");
+  ASSERT_TRUE(messages.shared);
+  EXPECT_EQ(messages.shared->lines(), Words{});
+  testing::expect_refused(head + "shared: { commands: [restart] }\n", 4, 9, "shared.services names nothing");
+  testing::expect_refused(head + "shared: { services: [sshd] }\n", 4, 9, "shared.commands has no restart");
+  testing::expect_refused(head + "shared: { commands: [config], config: [{ key: a, values: [] }] }\n", 4, 40,
+                          "needs values");
+  testing::expect_refused(head + "shared: { commands: [config], config: [{ key: ../a, values: [b] }] }\n", 4,
+                          47, "letters, digits");
+  testing::expect_refused(head + "shared: { commands: [run] }\n", 4, 22, "shutdown, restart, config");
 }
 
 }  // namespace

@@ -45,9 +45,9 @@ TEST(ShippedRecipes, AllProfilesResolve) {
 
 TEST(ShippedRecipes, NoProfileStartsANetworkService) {
   const Recipe unhinged = load_recipe(kRecipes / "unhinged-os.yaml");
-  const std::set<std::string> local{"devfs",  "dmesg",   "hostname",        "bootmisc",      "syslog",
-                                    "sysctl", "modules", "unhinged-ready",  "killprocs",     "mount-ro",
-                                    "dbus",   "seatd",   "unhinged-shared", "unhinged-setup"};
+  const std::set<std::string> local{"devfs",  "dmesg",   "hostname",       "bootmisc",      "syslog",
+                                    "sysctl", "modules", "unhinged-ready", "killprocs",     "mount-ro",
+                                    "dbus",   "seatd",   "voice-service",  "unhinged-setup"};
   for (const std::string& profile : unhinged.profiles()) {
     for (const Service& service : resolve(unhinged, profile, {}).services) {
       EXPECT_TRUE(local.contains(service.name)) << profile << " starts " << service.name;

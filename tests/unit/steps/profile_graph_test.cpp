@@ -109,6 +109,9 @@ TEST_F(ProfileGraphTest, BootFilesFollowTheRootfsOnlyWhereTheRecipeMayChangeWhat
   recipe_.run.clear();
   recipe_.first_boot.emplace();
   EXPECT_THAT(source(), ElementsAre("rootfs bytes"));
+  recipe_.first_boot.reset();
+  recipe_.shared.emplace();
+  EXPECT_THAT(source(), ElementsAre("rootfs bytes"));
 }
 
 TEST_F(ProfileGraphTest, ModelsSquashfsKeysAndBootsHaveTheirEdges) {

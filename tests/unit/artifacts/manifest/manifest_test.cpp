@@ -170,6 +170,11 @@ TEST(ManifestText, NamesTheIsolationWhereItIsKnown) {
   manifest.isolation.clear();
   EXPECT_EQ(print_manifest(manifest).find("isolation"), std::string::npos);
   EXPECT_EQ(parse_manifest(print_manifest(manifest)), manifest);
+  EXPECT_EQ(print_manifest(manifest).find("shared"), std::string::npos);
+  manifest.shared_commands = {"restart: voice-service"};
+  EXPECT_EQ(parse_manifest(print_manifest(manifest)).shared_commands, manifest.shared_commands);
+  manifest.shared_commands->clear();
+  EXPECT_TRUE(parse_manifest(print_manifest(manifest)).shared_commands);
   manifest.isolation = "namespaces";
   EXPECT_EQ(parse_manifest(print_manifest(manifest)).isolation, "namespaces");
 }

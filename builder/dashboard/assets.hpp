@@ -1,0 +1,16 @@
+// The files of the page: its own, which are in the program, and those of xterm.js and noVNC, which are
+// Debian's packages of this machine.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "builder/dashboard/answer.hpp"
+
+namespace imgforge::dashboard {
+
+/// What a path of the page names; nothing when there is no such file. A file of a package that is not
+/// installed is 404 with the package in the hint.
+std::optional<Answer> page_file(const std::string& path);
+
+}  // namespace imgforge::dashboard
