@@ -463,6 +463,27 @@ class Kodeimage(MachineCase, Case):
         self.vm("wait", name, "--for", "stopped")
         self.assertEqual(json.loads(self.vm("show", name, "--json").stdout)["last"]["how"], "the guest shut down")
 
+    def test_a_machine_that_grew_moves_while_it_runs(self):
+        self.vm("run", "kodeimage", "--name", "grown", "--for", "agent", "--max-cpus", "2", "--max-memory", "1G", timeout=400)
+        self.grow("grown")
+        self.vm("exec", "grown", "--", "sh", "-c", "echo here > /run/state; nproc > /run/before")
+        there = self.scratch / "there"
+        there.mkdir()
+        self.vm("migrate", "grown", "--live", "--to", there, "--name", "moved", timeout=400)
+        self.assertEqual(self.state("grown"), "gone")
+
+        def other(*words):
+            return self.run_imgforge("vm", *words, env={"XDG_STATE_HOME": str(there)})
+        self.addCleanup(other, "remove", "moved", "--kill")
+        result = wait_for(lambda: (done := other("exec", "moved", "--", "sh", "-c", "cat /run/state /run/before; nproc; "
+                                                 "awk '/MemTotal/ {print $2}' /proc/meminfo; echo more > /root/file; sync")).returncode == 0
+                          and done, "the agent does not answer there")
+        state, before, now, memory = result.stdout.split()
+        self.assertEqual((state, before, now), ("here", "2", "2"))
+        self.assertGreater(int(memory), 450_000)  # it began with 384M
+        self.assertEqual(other("stop", "moved", "--kill").returncode, 0)
+        subprocess.run(["qemu-img", "check", "-q", there / "imgforge" / "machines" / "moved" / "disk.qcow2"], check=True)
+
     def test_a_command_in_a_disposable_machine(self):
         result = self.run_imgforge("vm", "run", "kodeimage", "--", "sh", "-c", "hostname; cat /proc/cmdline; exit 3", timeout=400)
         self.assertEqual(result.returncode, 3, result.stderr)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Machines that go to another place, as files, cold or running: a disk that counts shows which state goes on where."""
 
+import contextlib
 import hashlib
 import io
 import json
@@ -505,9 +506,11 @@ class Killed(MoveCase):
     def settle(self, source):
         """Does what the commands say, and returns where the machine is."""
         target = self.other(source)
-        # Who is killed is noticed within a moment.
-        wait_for(lambda: not (self.qemu_runs(source) and self.qemu_runs(target)), "both run", 10)
-        time.sleep(0.3)
+        self.assertFalse(self.qemu_runs(source) and self.qemu_runs(target), "both run")
+        # The machine's process notices within a moment that the command is gone.
+        decided = {None: ("stopped", "running"), "leaving": ("stopped", "running"), "gone": ("gone",)}
+        wait_for(lambda: (state := self.state_at(source, "a")) in decided[self.mark(source)]
+                 and (state != "running" or self.qemu_runs(source)), "nobody decides", 20)
         if self.state_at(source, "a") == "gone":
             result = self.at(source, "start", "a", "--for", "process")
             self.assertEqual(result.returncode, 2, "it runs although it was given away")
@@ -530,9 +533,20 @@ class Killed(MoveCase):
         self.counts(home, "a", 2)
         if self.state_at(left, "a") is not None:
             self.assertEqual(self.at(left, "remove", "a", "--kill").returncode, 0)
-        folder = left / "imgforge" / "machines"
-        self.assertEqual([path.name for path in folder.iterdir()] if folder.exists() else [], [])
+        self.assertEqual(self.left_at(left), [])
         return home
+
+    def mark(self, state):
+        """Which side of a move the machine is on there."""
+        try:
+            return json.loads((self.disk(state, "a").parent / "move.json").read_text())["state"]
+        except FileNotFoundError:
+            return None
+
+    def left_at(self, state, unfinished=False):
+        """What is there of machines; what the next one takes away, too."""
+        folder = state / "imgforge" / "machines"
+        return [path.name for path in folder.iterdir() if unfinished or path.name[0] != "."] if folder.exists() else []
 
     def status_at(self, state):
         try:
@@ -549,20 +563,15 @@ class Killed(MoveCase):
                                 env=self.environment(XDG_STATE_HOME=str(source)), stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True)
 
-    def kill_at(self, source, victim, delay, *words):
-        status = self.status_at(source)
-        process = self.move(source, *words)
-        time.sleep(delay)
+    def kill(self, source, victim, command):
+        """Kills it, and returns how the command ended and what it said."""
         if victim == "command":
-            process.kill()
-        elif victim == "source process":
-            os.kill(status["pid"], signal.SIGKILL)
-        elif victim == "source QEMU":
-            os.kill(status["qemu_pid"], signal.SIGKILL)
-        elif (there := self.status_at(self.other(source))) and is_alive(there["pid"]):
-            os.kill(there["pid" if victim == "target process" else "qemu_pid"], signal.SIGKILL)
-        _, said = process.communicate(timeout=120)
-        return process.returncode, said
+            command.kill()
+        elif status := self.status_at(source if victim.startswith("source") else self.other(source)):
+            with contextlib.suppress(ProcessLookupError):  # it was quicker
+                os.kill(status["pid" if victim.endswith("process") else "qemu_pid"], signal.SIGKILL)
+        _, said = command.communicate(timeout=120)
+        return command.returncode, said
 
     def go(self, victims, rounds, longest, *words):
         self.resumed = 0
@@ -573,11 +582,20 @@ class Killed(MoveCase):
             victim = victims[step % len(victims)]
             before = home
             with self.subTest(f"{victim}, round {step}"):
-                code, said = self.kill_at(home, victim, longest * step / rounds, *words)
+                command = self.move(home, *words)
+                time.sleep(longest * step / rounds)
+                code, said = self.kill(home, victim, command)
                 home = self.settle(home)
                 moved += home != before
-                if code == 0 and "command" not in victim:
+                if code == 0:
                     self.assertNotEqual(home, before, said)
+        for _ in range(2):  # to and fro in peace, which takes away what unfinished ones left
+            process = self.move(home, *words)
+            _, said = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 0, said)
+            self.at(home, "remove", "a")
+            self.assertEqual(self.left_at(home, unfinished=True), [])
+            home = self.other(home)
         disk = self.disk(home, "a")
         self.at(home, "stop", "a", "--kill")
         subprocess.run(["qemu-img", "check", "-q", disk], check=True)

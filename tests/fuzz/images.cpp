@@ -130,4 +130,10 @@ void qcow2(std::string_view bytes) {
   for (std::uint64_t at = 0; at < (1 << 20) && at < disk.size(); at += 4096) disk.text(at, 4096);
 }
 
+/// The header of a machine's disk that somebody sends.
+void qcow2_overlay(std::string_view bytes) {
+  const core::Fd fd = core::open_regular(file_of(bytes));
+  image::read_overlay_header(image::FileBytes(fd.get(), "overlay"), "overlay");
+}
+
 }  // namespace imgforge::fuzz

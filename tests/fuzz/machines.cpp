@@ -4,6 +4,8 @@
 
 #include "builder/machines/agent/replies.hpp"
 #include "builder/machines/agent/ssh_access.hpp"
+#include "builder/machines/move/bundle.hpp"
+#include "builder/machines/registry/move_mark.hpp"
 #include "builder/machines/registry/settings.hpp"
 #include "builder/machines/shared/report.hpp"
 #include "core/json.hpp"
@@ -14,6 +16,18 @@ namespace imgforge::fuzz {
 void machine_settings(std::string_view bytes) {
   const std::string text = machines::print_settings(machines::parse_settings(bytes));
   if (machines::print_settings(machines::parse_settings(text)) != text)
+    throw std::logic_error("what was printed is read as something else:\n" + text);
+}
+
+void move_mark(std::string_view bytes) {
+  const std::string text = machines::print_mark(machines::parse_mark(bytes));
+  if (machines::print_mark(machines::parse_mark(text)) != text)
+    throw std::logic_error("what was printed is read as something else:\n" + text);
+}
+
+void machine_bundle(std::string_view bytes) {
+  const std::string text = machines::print_head(machines::parse_head(bytes));
+  if (machines::print_head(machines::parse_head(text)) != text)
     throw std::logic_error("what was printed is read as something else:\n" + text);
 }
 

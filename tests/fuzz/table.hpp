@@ -15,7 +15,9 @@ void sections(std::string_view bytes);
 // machines.cpp
 void agent_reply(std::string_view bytes);
 void guest_accounts(std::string_view bytes);
+void machine_bundle(std::string_view bytes);
 void machine_settings(std::string_view bytes);
+void move_mark(std::string_view bytes);
 void shared_report(std::string_view bytes);
 
 // packages.cpp
@@ -72,6 +74,7 @@ void safetensors(std::string_view bytes);
 void elf(std::string_view bytes);
 void gpt(std::string_view bytes);
 void qcow2(std::string_view bytes);
+void qcow2_overlay(std::string_view bytes);
 void kernel(std::string_view bytes);
 void module_table(std::string_view bytes);
 void pe(std::string_view bytes);

@@ -45,6 +45,10 @@ class Fork {
     if (!leaving_.settings().shares.empty()) {
       throw Error(Kind::kUsage, arguments.name + " shares a folder, and QEMU copies no machine that does");
     }
+    if (!leaving_.settings().links.empty()) {
+      throw Error(Kind::kUsage,
+                  arguments.name + " is in a network of machines, where both would have one address");
+    }
     machines::check_machine_name(arguments.fresh);
     check_placement(context, registry, placement_);
   }

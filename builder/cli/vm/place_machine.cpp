@@ -90,6 +90,8 @@ void adapt(const Context& context, Settings& settings) {
   for (const machines::Share& share : settings.shares)
     context.progress.warn(fmt::format("the folder {} is not shared here", core::escaped(share.folder)));
   settings.shares.clear();
+  for (const machines::Link& link : settings.links)
+    context.progress.warn("it is in the network " + core::escaped(link.network) + " of this host's machines");
   if (!settings.hook.empty())
     context.progress.warn(fmt::format("the hook {} is not called here", core::escaped(settings.hook)));
   settings.hook.clear();
