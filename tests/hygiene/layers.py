@@ -82,6 +82,8 @@ MAY_INCLUDE = {
     "builder/machines/shared": ["builder/machines/agent", "builder/machines/control", "builder/machines/registry", "core"],
     "builder/machines/supervisor": ["builder/machines/control", "builder/machines/qemu", "builder/machines/registry",
         "builder/vm", "builder/machine", "artifacts/store", "core"],
+    "builder/machines/operations": ["builder/machines/control", "builder/machines/qemu", "builder/machines/registry",
+        "builder/machine", "artifacts/store", "core"],
     "builder/machines/move": ["builder/machines/supervisor", "builder/machines/control", "builder/machines/qemu",
         "builder/machines/registry", "builder/vm", "builder/image/bundle", "builder/image/disk", "builder/machine", "artifacts/tar", "artifacts/codec", "core"],
     "builder/inspect": ["builder/vm", "builder/formats", "builder/guest", "builder/image/disk", "builder/machine",
@@ -136,8 +138,9 @@ OWNERS = {
 # The commands about trust, and what they share with all other commands.
 MAY_INCLUDE["builder/cli"].append("builder/cli/trust")
 # Those about machines alone.
-MACHINES = [f"builder/machines/{room}" for room in ("shared", "group", "move", "supervisor", "metrics", "agent", "control", "qemu", "registry")]
-MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "builder/dashboard", "artifacts/codec", "builder/cli"]
+MACHINES = [f"builder/machines/{room}" for room in ("shared", "group", "move", "operations", "supervisor", "metrics", "agent", "control", "qemu", "registry")]
+MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "builder/dashboard", "builder/cli"]
+MAY_INCLUDE["builder/cli/vm_move"] = [*MAY_INCLUDE["builder/cli/vm"], "builder/cli/vm", "artifacts/codec"]
 MAY_INCLUDE["builder/cli/trust"] = [*MAY_INCLUDE["builder/cli"], "builder/cli", "builder/fetch/http"]
 
 INCLUDE = re.compile(r'^\s*#include\s*[<"]([^>"]+)[>"]')

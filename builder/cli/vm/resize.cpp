@@ -4,8 +4,8 @@
 
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machines/agent/hardware.hpp"
+#include "builder/machines/operations/hotplug.hpp"
 #include "builder/machines/registry/machine_lock.hpp"
-#include "builder/machines/supervisor/hotplug.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"

@@ -2,7 +2,7 @@
 
 #include "builder/cli/store_arguments.hpp"
 #include "builder/cli/vm/vm.hpp"
-#include "builder/machines/supervisor/snapshots.hpp"
+#include "builder/machines/operations/snapshots.hpp"
 #include "core/bytes.hpp"
 #include "core/clock.hpp"
 #include "core/json.hpp"

@@ -129,6 +129,10 @@ std::vector<std::string> left_out_of_domain(const Settings& settings) {
   if (settings.firmware == "uefi") found.push_back("libvirt gives it variables of UEFI of its own");
   if (settings.max_memory > settings.memory || settings.max_cpus > settings.cpus)
     found.push_back("memory and processors that vm resize may add are left out");
+  for (const Link& link : settings.links)
+    found.push_back("the network " + link.network + " is left out: libvirt would not keep it on this host");
+  if (settings.autoscale.most != 0) found.push_back("memory does not follow " + settings.autoscale.text());
+  if (!settings.hook.empty()) found.push_back("the hook is not called");
   return found;
 }
 

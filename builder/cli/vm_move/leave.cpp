@@ -1,4 +1,4 @@
-#include "builder/cli/vm/leave.hpp"
+#include "builder/cli/vm_move/leave.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/snapshots.hpp"
+#include "builder/machines/operations/snapshots.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

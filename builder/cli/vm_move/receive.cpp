@@ -5,9 +5,9 @@
 
 #include <iostream>
 
-#include "builder/cli/vm/place_machine.hpp"
 #include "builder/cli/vm/start_machine.hpp"
 #include "builder/cli/vm/vm.hpp"
+#include "builder/cli/vm_move/place_machine.hpp"
 #include "builder/machines/move/arrival.hpp"
 #include "builder/machines/move/live_facts.hpp"
 #include "builder/machines/move/peer.hpp"

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "builder/cli/vm/leave.hpp"
-#include "builder/cli/vm/place_machine.hpp"
 #include "builder/cli/vm/start_machine.hpp"
 #include "builder/cli/vm/vm.hpp"
+#include "builder/cli/vm_move/leave.hpp"
+#include "builder/cli/vm_move/place_machine.hpp"
 #include "builder/machines/move/arrival.hpp"
 #include "builder/machines/move/live_move.hpp"
 #include "builder/machines/move/monitor.hpp"

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include "builder/cli/vm/leave.hpp"
 #include "builder/cli/vm/vm.hpp"
+#include "builder/cli/vm_move/leave.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "builder/machine/tools.hpp"
 #include "builder/machines/move/libvirt.hpp"

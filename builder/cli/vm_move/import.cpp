@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "builder/cli/trust/keys.hpp"
-#include "builder/cli/vm/place_machine.hpp"
 #include "builder/cli/vm/vm.hpp"
+#include "builder/cli/vm_move/place_machine.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"

@@ -2,15 +2,15 @@
 
 #include <list>
 
-#include "builder/cli/vm/leave.hpp"
 #include "builder/cli/vm/stop.hpp"
 #include "builder/cli/vm/vm.hpp"
+#include "builder/cli/vm_move/leave.hpp"
 #include "builder/machines/move/live_facts.hpp"
 #include "builder/machines/move/live_move.hpp"
 #include "builder/machines/move/monitor.hpp"
 #include "builder/machines/move/peer.hpp"
+#include "builder/machines/operations/snapshots.hpp"
 #include "builder/machines/registry/move_mark.hpp"
-#include "builder/machines/supervisor/snapshots.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/random.hpp"

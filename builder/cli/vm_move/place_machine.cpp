@@ -1,4 +1,4 @@
-#include "builder/cli/vm/place_machine.hpp"
+#include "builder/cli/vm_move/place_machine.hpp"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/hotplug.hpp"
+#include "builder/machines/operations/hotplug.hpp"
 
 #include <fmt/format.h>
 

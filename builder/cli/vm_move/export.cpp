@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include "artifacts/codec/compression.hpp"
-#include "builder/cli/vm/leave.hpp"
 #include "builder/cli/vm/vm.hpp"
+#include "builder/cli/vm_move/leave.hpp"
 #include "builder/machines/registry/machine_lock.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
