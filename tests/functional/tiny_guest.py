@@ -1,7 +1,8 @@
 """A guest of one sector that talks over the serial port, so that machines can be seen alive without an operating system.
 
 It says "tiny guest" and then what it is sent, letter by letter, and counts: `+` makes its number greater, `?` prints it. `r` restarts the machine,
-`o` switches it off (ACPI, as QEMU's q35 has it)."""
+`o` switches it off (ACPI, as QEMU's q35 has it), `f` floods the port for ever, `w` fills the disk from its second megabyte on and says "." for each
+megabyte."""
 
 import pathlib
 import subprocess
@@ -28,6 +29,10 @@ next:
     je restart
     cmp $'o', %al
     je off
+    cmp $'f', %al
+    je flood
+    cmp $'w', %al
+    je fill
     cmp $'?', %al
     je tell
     cmp $'+', %al
@@ -40,6 +45,25 @@ tell:
     mov number, %al
     call say
     mov $'\n', %al
+    jmp echo
+flood:
+    mov $'f', %al
+    call say
+    jmp flood
+fill:                       # 32 KiB at a time out of a segment of its own (INT 13h, function 43h)
+    mov $0x80, %dl
+    mov $0x4300, %ax
+    mov $packet, %si
+    int $0x13
+    jc failed
+    addl $64, lba
+    testl $2047, lba
+    jnz fill
+    mov $'.', %al
+    call say
+    jmp fill
+failed:
+    mov $'!', %al
     jmp echo
 restart:
     mov $0xfe, %al          # the keyboard controller pulls the line
@@ -70,6 +94,9 @@ hear:                       # the next letter of COM1
     ret
 greeting: .asciz "tiny guest\r\n"
 number: .byte '0'
+packet: .byte 16, 0
+    .word 64, 0, 0x1000    # sectors, offset and segment
+lba: .long 2048, 0
 .org 510
 .byte 0x55, 0xaa
 """

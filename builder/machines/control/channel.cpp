@@ -47,7 +47,7 @@ void Channel::work() {
 }
 
 void Channel::send(std::string_view text) {
-  if (is_closed()) return;
+  if (is_closed() || !takes_) return;
   out_ += text;
   flush();
 }
@@ -58,8 +58,8 @@ void Channel::flush() {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return;
     if (n < 0) {
-      close();
-      return;
+      takes_ = false;  // what the other end sent before it went may still be here to be read
+      break;
     }
     sent_ += static_cast<std::size_t>(n);
   }

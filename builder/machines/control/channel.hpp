@@ -43,6 +43,7 @@ class Channel {
   std::size_t searched_ = 0;  ///< of `in_`, no end of a line before
   std::string out_;
   std::size_t sent_ = 0;
+  bool takes_ = true;  ///< the other end reads
 };
 
 }  // namespace imgforge::machines

@@ -68,6 +68,14 @@ std::string ending_of(int code, const std::string& said) {
   return last.empty() ? text : text + ": " + last;
 }
 
+/// Whether it is worth trying again to write there: each try that fails is told as another pause.
+bool has_room(const fs::path& folder) {
+  constexpr std::uintmax_t kRoom = 4U << 20;
+  std::error_code error;
+  const fs::space_info space = fs::space(folder, error);
+  return error || space.available >= kRoom;
+}
+
 Json as_json(const Reached& state) {
   return {{"name", state.name}, {"seconds", state.seconds}};
 }
@@ -214,8 +222,12 @@ class Supervisor::Loop {
     hook_.work(now);
     if (quit_until_ && now >= *quit_until_) qemu_->kill();
     if (room_at_ && now >= *room_at_) {
-      room_at_.reset();
-      ask_monitor("cont");
+      if (has_room(start_.folder)) {
+        room_at_.reset();
+        ask_monitor("cont");
+      } else {
+        room_at_ = now + kRoomPause;
+      }
     }
   }
 
