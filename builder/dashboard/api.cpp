@@ -7,6 +7,7 @@
 #include "builder/dashboard/assets.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
+#include "core/kind_names.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
 
@@ -56,10 +57,8 @@ Answer command_failure(const core::ProcessResult& result) {
   try {
     const Json said = core::parse_json(lines.empty() ? "" : lines.back(), "the command");
     const std::string code = said.at("error").at("code").get<std::string>();
-    for (int i = 0; i <= static_cast<int>(Kind::kInterrupted); ++i) {
-      const Kind kind = static_cast<Kind>(i);
-      if (core::kind_name(kind) != code) continue;
-      Answer answer = error_answer(Error(kind, ""));
+    if (const auto kind = core::kind_named(code)) {
+      Answer answer = error_answer(Error(*kind, ""));
       answer.body = lines.back() + "\n";
       return answer;
     }

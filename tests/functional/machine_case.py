@@ -4,7 +4,9 @@ import json
 import pathlib
 import subprocess
 
-from harness import PROGRAM, wait_for
+import agent_package
+from apk_repository import Repository
+from harness import PROGRAM, RELEASE, SOURCE, Mirror, generic_kernel, wait_for
 
 
 def is_alive(pid):
@@ -13,6 +15,24 @@ def is_alive(pid):
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def build_with_agent(case, name, *words):
+    """Builds a recipe of this repository for a class of tests, with the guest agent, a kernel that knows what machines have, and memory for it."""
+    mirror = Mirror(case.scratch, "--kernel-from", generic_kernel())
+    case.addClassCleanup(mirror.close)
+    extra = Repository(mirror.folder / f"v{RELEASE}" / "extra")
+    agent_package.publish(extra)
+    case.run_imgforge("key", "generate", "machines@test", "--no-passphrase").check_returncode()
+    recipe = case.served_copy(SOURCE / "recipes" / f"{name}.yaml", mirror)
+    text = recipe.read_text()
+    switch = "" if "agent: true\n" in text or "qemu-guest-agent" in text else "agent: true\n"
+    recipe.write_text(text.replace("packages:\n", f"{switch}packages:\n  repositories: [main, extra]\n"
+                                   f'  keys: ["{mirror.key}", "{extra.key}"]\n', 1))
+    result = case.run_imgforge("build", recipe, *words, "--mirror", mirror.url(), "--set", f"base.alpine.release={RELEASE}",
+                               "--set", "requirements.memory=384M", timeout=1400)
+    if result.returncode != 0:
+        raise AssertionError(result.stderr)
 
 
 class MachineCase:

@@ -16,10 +16,8 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-import agent_package  # noqa: E402
-from apk_repository import Repository  # noqa: E402
-from harness import NEEDS_ALPINE, RELEASE, SOURCE, Case, FreshCase, Mirror, children_of, generic_kernel, main, wait_for  # noqa: E402
-from machine_case import MachineCase  # noqa: E402
+from harness import NEEDS_ALPINE, SOURCE, Case, FreshCase, children_of, main, wait_for  # noqa: E402
+from machine_case import MachineCase, build_with_agent  # noqa: E402
 
 SCRIPTS = SOURCE / "builder" / "shared_folder" / "scripts"
 BUSYBOX = shutil.which("busybox")
@@ -435,16 +433,7 @@ class Story(MachineCase, Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        mirror = Mirror(cls.scratch, "--kernel-from", generic_kernel())
-        cls.addClassCleanup(mirror.close)
-        extra = Repository(mirror.folder / f"v{RELEASE}" / "extra")
-        agent_package.publish(extra)
-        cls.run_imgforge("key", "generate", "shared@test", "--no-passphrase").check_returncode()
-        recipe = cls.served_copy(SOURCE / "recipes" / "unhinged-os.yaml", mirror)
-        recipe.write_text(recipe.read_text().replace("packages:\n", "agent: true\npackages:\n  repositories: [main, extra]\n"
-                                                     f'  keys: ["{mirror.key}", "{extra.key}"]\n', 1))
-        cls.run_imgforge("build", recipe, "--profile", "minimal", "--format", "qcow2", "--mirror", mirror.url(), "--set",
-                         f"base.alpine.release={RELEASE}", "--set", "requirements.memory=384M", timeout=1400).check_returncode()
+        build_with_agent(cls, "unhinged-os", "--profile", "minimal", "--format", "qcow2")
 
     def command(self, *words):
         found = json.loads(self.vm("command", "voice", *words, "--json").stdout)

@@ -13,11 +13,9 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-import agent_package  # noqa: E402
 import tiny_guest  # noqa: E402
-from apk_repository import Repository  # noqa: E402
-from harness import NEEDS_ALPINE, PROGRAM, RELEASE, SOURCE, Case, FreshCase, Mirror, generic_kernel, main, wait_for  # noqa: E402
-from machine_case import MachineCase, is_alive  # noqa: E402
+from harness import NEEDS_ALPINE, PROGRAM, Case, FreshCase, main, wait_for  # noqa: E402
+from machine_case import MachineCase, build_with_agent, is_alive  # noqa: E402
 
 
 class Blank(MachineCase, FreshCase):
@@ -218,6 +216,15 @@ class Blank(MachineCase, FreshCase):
         self.assertEqual({event["machine"] for event in events}, {"a"})
         self.assertEqual([json.loads(line) for line in self.vm("logs", "a", "--events").stdout.splitlines()], events)
 
+    def test_a_base_stands_for_a_release_and_is_no_machine(self):
+        self.vm_fails(2, "base", "work", says="the release is missing")
+        self.vm_fails(1, "base", "work", "nothing-of-this-name", says="build something first")
+        self.vm_fails(2, "base", "work", "--remove", says="there is no base")
+        self.assertIn("no bases", self.vm("base").stdout)
+        for network in ("bridge", "bridge=a,b", "host"):
+            self.vm_fails(2, "run", self.disk, "--name", "a", "--network", network, says="is no network")
+        self.vm_fails(2, "run", self.disk, "--name", "a", "--network", "bridge=br0", "--forward", "80:80", says="only")
+
     def test_a_screen_and_other_sizes(self):
         self.run_blank("a", "--graphics", "--disk-size", "128M")
         picture = self.scratch / "screen.png"
@@ -330,24 +337,13 @@ class Kodeimage(MachineCase, Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        mirror = Mirror(cls.scratch, "--kernel-from", generic_kernel())
-        cls.addClassCleanup(mirror.close)
-        extra = Repository(mirror.folder / f"v{RELEASE}" / "extra")
-        agent_package.publish(extra)
-        cls.run_imgforge("key", "generate", "vm@test", "--no-passphrase").check_returncode()
-        recipe = cls.served_copy(SOURCE / "recipes" / "kodeimage.yaml", mirror)
-        recipe.write_text(recipe.read_text().replace("packages:\n", "packages:\n  repositories: [main, extra]\n"
-                                                     f'  keys: ["{mirror.key}", "{extra.key}"]\n', 1))
-        result = cls.run_imgforge("build", recipe, "--mirror", mirror.url(), "--set", f"base.alpine.release={RELEASE}",
-                                  "--set", "requirements.memory=384M", timeout=1400)
-        if result.returncode != 0:
-            raise AssertionError(result.stderr)
+        build_with_agent(cls, "kodeimage")
 
     def setUp(self):
         self.addCleanup(self.remove_all)
 
     def test_two_clones_are_two_machines(self):
-        more = {"one": ("--join", "lab", "--max-cpus", "2", "--max-memory", "1G"), "two": ("--join", "lab", "--autoscale", "384M..768M:30%")}
+        more = {"one": ("--join", "lab"), "two": ("--join", "lab", "--autoscale", "384M..768M:30%")}
         starts = [self.start_vm("run", "kodeimage", "--name", name, "--json", *more[name]) for name in more]
         states = {}
         for process in starts:
@@ -366,6 +362,9 @@ class Kodeimage(MachineCase, Case):
             self.assertEqual(host, name)
             result = self.vm("ssh", name, "--", "hostname; id -un; cat /etc/machine-id")
             self.assertEqual(result.stdout.splitlines(), [name, "kode", identity])
+            keys = json.loads(self.vm("keys", name, "--json").stdout)
+            self.assertEqual(keys["user"], "kode")
+            self.assertIn(key.split()[1], keys["known_hosts"])
             identities[name] = (identity, key, self.vm("exec", name, "--", "cat", "/sys/class/net/eth0/address").stdout)
         for mine, others in zip(identities["one"], identities["two"]):
             self.assertNotEqual(mine, others)
@@ -437,6 +436,65 @@ class Kodeimage(MachineCase, Case):
         hungry.kill()
         self.vm("stop", name, "--kill")
 
+    def stop_and_start(self, name, identity):
+        self.vm("stop", name)
+        self.assert_stopped_and_whole(name)
+        self.assertEqual(json.loads(self.vm("show", name, "--json").stdout)["last"]["how"], "stopped")
+        self.vm("start", name, "--for", "agent", timeout=400)
+        self.assertEqual(self.vm("exec", name, "--", "cat", "/etc/machine-id").stdout.strip(), identity)
+        self.vm("exec", name, "--", "reboot")
+        wait_for(lambda: not any(s["name"] == "agent" for s in self.status(name)["states"]), "it does not restart")
+        self.vm("wait", name, "--for", "agent", timeout=400)
+        self.assertEqual(self.vm("exec", name, "--", "cat", "/etc/machine-id").stdout.strip(), identity)
+        self.vm("exec", name, "--", "poweroff")
+        self.vm("wait", name, "--for", "stopped")
+        self.assertEqual(json.loads(self.vm("show", name, "--json").stdout)["last"]["how"], "the guest shut down")
+
+    def test_a_command_in_a_disposable_machine(self):
+        result = self.run_imgforge("vm", "run", "kodeimage", "--", "sh", "-c", "hostname; cat /proc/cmdline; exit 3", timeout=400)
+        self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertRegex(result.stdout, r"^disposable-[0-9a-f]{8}\nroot=")
+        self.assertNotIn("BOOT_IMAGE", result.stdout, "a boot loader was there")
+        self.assertEqual(list(self.machines.glob("*")), [])
+        self.assertEqual(list((self.out / ".clones").glob("*")), [])
+
+    def test_a_release_that_is_not_what_was_signed_does_not_run(self):
+        result = self.vm_fails(2, "run", "kodeimage", "--name", "kodeimage", says="name of a line")
+        reference = f"kodeimage@{self.version()}"
+        self.assertIn(reference, self.vm("base", "golden", "kodeimage").stdout)
+        self.assertEqual(json.loads(self.vm("base", "--json").stdout)["bases"], {"golden": reference})
+        self.vm("run", "golden", "--name", "good", "--for", "process", "--firmware", "kernel")
+        settings = json.loads(self.vm("show", "good", "--json").stdout)["settings"]
+        manifest = json.loads((self.out / "releases" / "kodeimage" / "current" / "manifest.json").read_text())
+        self.assertEqual((settings["firmware"], settings["cmdline"]), ("kernel", manifest["kernel"]["cmdline"]))
+        self.fails(1, "remove", f"kodeimage@{self.version()}")
+        self.vm("remove", "good", "--kill")
+        disk = next((self.out / "releases" / "kodeimage" / "current").glob("*.qcow2")).resolve()
+        content = disk.read_bytes()
+        disk.chmod(0o644)
+        try:
+            disk.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+            result = self.vm_fails(3, "run", "kodeimage", "--name", "bad")
+            self.assertIsNone(self.state("bad"))
+        finally:
+            disk.write_bytes(content)
+        self.assertNotIn("bad", result.stdout)
+
+
+@NEEDS_ALPINE
+class QuetzalCore(MachineCase, Case):
+    """The story of a server as a virtual machine: it grows while it runs, and moves while it runs."""
+
+    WARM = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        build_with_agent(cls, "quetzalcore-vm", "--format", "qcow2")
+
+    def setUp(self):
+        self.addCleanup(self.remove_all)
+
     def grow(self, name):
         def has():
             text = self.vm("exec", name, "--", "sh", "-c", "nproc; awk '/MemTotal/ {print $2}' /proc/meminfo").stdout
@@ -448,23 +506,8 @@ class Kodeimage(MachineCase, Case):
         self.vm_fails(2, "resize", name, "--memory", "2G", says="at most 1G")
         self.vm_fails(2, "resize", name, "--cpus", "1", says="none can be taken away")
 
-    def stop_and_start(self, name, identity):
-        self.vm("stop", name)
-        self.assert_stopped_and_whole(name)
-        self.assertEqual(json.loads(self.vm("show", name, "--json").stdout)["last"]["how"], "stopped")
-        self.vm("start", name, "--for", "agent", timeout=400)
-        self.assertEqual(self.vm("exec", name, "--", "cat", "/etc/machine-id").stdout.strip(), identity)
-        self.vm("exec", name, "--", "reboot")
-        wait_for(lambda: not any(s["name"] == "agent" for s in self.status(name)["states"]), "it does not restart")
-        self.vm("wait", name, "--for", "agent", timeout=400)
-        self.assertEqual(self.vm("exec", name, "--", "cat", "/etc/machine-id").stdout.strip(), identity)
-        self.grow(name)
-        self.vm("exec", name, "--", "poweroff")
-        self.vm("wait", name, "--for", "stopped")
-        self.assertEqual(json.loads(self.vm("show", name, "--json").stdout)["last"]["how"], "the guest shut down")
-
     def test_a_machine_that_grew_moves_while_it_runs(self):
-        self.vm("run", "kodeimage", "--name", "grown", "--for", "agent", "--max-cpus", "2", "--max-memory", "1G", timeout=400)
+        self.vm("run", "quetzalcore-vm", "--name", "grown", "--for", "agent", "--cpus", "1", "--max-cpus", "2", "--max-memory", "1G", timeout=400)
         self.grow("grown")
         self.vm("exec", "grown", "--", "sh", "-c", "echo here > /run/state; nproc > /run/before")
         there = self.scratch / "there"
@@ -483,33 +526,6 @@ class Kodeimage(MachineCase, Case):
         self.assertGreater(int(memory), 450_000)  # it began with 384M
         self.assertEqual(other("stop", "moved", "--kill").returncode, 0)
         subprocess.run(["qemu-img", "check", "-q", there / "imgforge" / "machines" / "moved" / "disk.qcow2"], check=True)
-
-    def test_a_command_in_a_disposable_machine(self):
-        result = self.run_imgforge("vm", "run", "kodeimage", "--", "sh", "-c", "hostname; cat /proc/cmdline; exit 3", timeout=400)
-        self.assertEqual(result.returncode, 3, result.stderr)
-        self.assertRegex(result.stdout, r"^disposable-[0-9a-f]{8}\nroot=")
-        self.assertNotIn("BOOT_IMAGE", result.stdout, "a boot loader was there")
-        self.assertEqual(list(self.machines.glob("*")), [])
-        self.assertEqual(list((self.out / ".clones").glob("*")), [])
-
-    def test_a_release_that_is_not_what_was_signed_does_not_run(self):
-        result = self.vm_fails(2, "run", "kodeimage", "--name", "kodeimage", says="name of a line")
-        self.vm("run", "kodeimage", "--name", "good", "--for", "process", "--firmware", "kernel")
-        settings = json.loads(self.vm("show", "good", "--json").stdout)["settings"]
-        manifest = json.loads((self.out / "releases" / "kodeimage" / "current" / "manifest.json").read_text())
-        self.assertEqual((settings["firmware"], settings["cmdline"]), ("kernel", manifest["kernel"]["cmdline"]))
-        self.fails(1, "remove", f"kodeimage@{self.version()}")
-        self.vm("remove", "good", "--kill")
-        disk = next((self.out / "releases" / "kodeimage" / "current").glob("*.qcow2")).resolve()
-        content = disk.read_bytes()
-        disk.chmod(0o644)
-        try:
-            disk.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-            result = self.vm_fails(3, "run", "kodeimage", "--name", "bad")
-            self.assertIsNone(self.state("bad"))
-        finally:
-            disk.write_bytes(content)
-        self.assertNotIn("bad", result.stdout)
 
 
 if __name__ == "__main__":

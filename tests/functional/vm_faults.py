@@ -40,6 +40,7 @@ class Faults(MachineCase, FreshCase):
         small.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", small], check=True)
         self.addCleanup(subprocess.run, ["umount", "--lazy", small], check=True)
+        self.addCleanup(self.remove_all)  # before that
         self.machines.parent.mkdir(parents=True)
         self.machines.symlink_to(small)
         filler = small / "filler"

@@ -13,6 +13,7 @@
 #include "builder/cli/store_arguments.hpp"
 #include "builder/cli/trust/keys.hpp"
 #include "builder/cli/trust/trusted_release.hpp"
+#include "builder/cli/vm/bases.hpp"
 #include "builder/cli/vm/own_kernel.hpp"
 #include "builder/cli/vm/stand_on_release.hpp"
 #include "builder/image/disk/qcow2_overlay.hpp"
@@ -86,9 +87,11 @@ void take_options(Settings& settings, const MachineOptions& options) {
       throw Error(Kind::kUsage, "--forward names a port of this host twice: " + forward.text());
     settings.forwards.push_back(forward);
   }
-  if (settings.network == "none" && !settings.forwards.empty())
-    throw Error(Kind::kUsage, "--forward needs a network");
-  if (settings.network == "none") settings.ssh_port = 0;
+  machines::check_network(settings.network);
+  if (settings.network != "user" && !settings.forwards.empty())
+    throw Error(Kind::kUsage, settings.network == "none" ? "--forward needs a network"
+                                                         : "--forward leads into the network \"user\" only");
+  if (settings.network != "user") settings.ssh_port = 0;
   if (settings.network == "user" && settings.ssh_port == 0) settings.ssh_port = machines::free_port();
   join(settings, options.joins);
   for (const std::string& text : options.shares)
@@ -244,8 +247,10 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
              "lead a port of this host into the machine: [ADDRESS:]PORT:PORT[/udp]; repeatable");
   set.option("--share", options.shares,
              "show a folder to the machine by 9p as \"shared\", \"shared1\", ...: DIR[:ro]; repeatable");
-  set.option("--network", options.network, "user (leads out, nothing leads in but --forward) or none")
-      .one_of({"user", "none"})
+  set.option(
+         "--network", options.network,
+         "user (leads out, nothing leads in but --forward), none, or bridge=NAME: a bridge of this host that "
+         "/etc/qemu/bridge.conf allows")
       .show_default();
   set.option("--join", options.joins,
              "a network card more, in a network of your machines that has this name; repeatable");
@@ -264,6 +269,8 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
   set.option("--autoscale", options.autoscale,
              "memory that follows what it needs: 256M..1G:15% gives more when less than 15 % is free");
   set.option("--hook", options.hook, "program or URL that is called with each event of the machine, as JSON");
+  set.option("--base", options.base,
+             "release or base (vm base) when none is named; for the configuration file");
   set.option("--from-iso", options.iso,
              "start this ISO image beside an empty disk of 8G, in place of a release");
   declare_public_keys(set, options.public_keys);
@@ -281,7 +288,10 @@ Settings changed_machine(const Context& context, Settings settings, const Machin
 }
 
 Settings make_machine(const Context& context, const machines::Registry& registry,
-                      const MachineOptions& options) {
+                      const MachineOptions& given) {
+  MachineOptions options = given;
+  if (options.source.empty() && options.iso.empty()) options.source = options.base;
+  options.source = release_of_base(options.source);
   if (options.source.empty() == options.iso.empty())
     throw Error(Kind::kUsage, "a machine is made from a release, or with --from-iso from an ISO image");
   registry.make_root();

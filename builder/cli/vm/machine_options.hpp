@@ -11,7 +11,8 @@
 namespace imgforge::cli {
 
 struct MachineOptions {
-  std::string source;  ///< a release, or a disk image
+  std::string source;  ///< a release, a base (bases.hpp), or a disk image
+  std::string base;    ///< in place of an empty source
   std::filesystem::path iso;
   std::string name;  ///< empty: disposable
   unsigned cpus = 0;

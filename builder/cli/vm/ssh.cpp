@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "builder/cli/vm/ssh_key.hpp"
 #include "builder/cli/vm/start_machine.hpp"
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machine/tools.hpp"
@@ -29,22 +30,6 @@ struct Arguments {
   unsigned timeout = 300;
 };
 
-/// Public half of the machine's own key for its users, made at the first need.
-std::string public_key(const Context& context, const fs::path& folder) {
-  const fs::path key = folder / "id_ed25519";
-  const fs::path half = folder / "id_ed25519.pub";
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-    throw core::system_error(errno, "cannot create", folder.native());
-  if (!fs::exists(half)) {
-    fs::remove(key);
-    core::Command command;
-    command.program = machine::require_program("ssh-keygen").native();
-    command.args = {"-q", "-t", "ed25519", "-N", "", "-C", "imgforge", "-f", key.native()};
-    context.processes.check(command, context.cancel, Kind::kMachine);
-  }
-  return std::string(core::trimmed(core::read_text_file(half, 4096)));
-}
-
 /// A path as a value in ssh_config(5).
 std::string quoted(const fs::path& path) {
   if (path.native().find('"') != std::string::npos)
@@ -52,6 +37,15 @@ std::string quoted(const fs::path& path) {
   std::string text;
   for (const char c : path.native()) text.append(c == '%' ? 2 : 1, c);
   return '"' + text + '"';
+}
+
+/// The first address that leads further than the machine itself.
+std::string own_address(machines::Agent& agent, const std::string& name) {
+  for (const machines::GuestAddress& row : agent.addresses()) {
+    if (!row.ipv6 && !row.address.starts_with("127.") && !row.address.starts_with("169.254."))
+      return row.address;
+  }
+  throw Error(Kind::kBoot, name + " has no address of IPv4 yet").hint("imgforge vm address " + name);
 }
 
 [[noreturn]] void become(const std::string& program, std::vector<std::string> words) {
@@ -67,28 +61,30 @@ int ssh(Context& context, const Arguments& arguments) {
   const machines::Registry registry = machine_registry();
   const machines::Settings settings = registry.load(arguments.name);
   check_can_reach(settings, "agent");
-  check_can_reach(settings, "ssh");
+  // Without a port of this host the machine is reached at its own address.
+  const bool bridged = !settings.bridge().empty();
+  if (!bridged) check_can_reach(settings, "ssh");
   const fs::path folder = fs::canonical(registry.folder(arguments.name));
   machines::Control control = machines::Control::require(folder);
   core::Json status = control.ask({{"command", "watch"}}, std::chrono::seconds(20), context.cancel);
-  const unsigned port = status.at("ssh_port").get<unsigned>();
+  const unsigned port = bridged ? 22 : status.at("ssh_port").get<unsigned>();
   const auto patience = std::chrono::seconds(arguments.timeout);
-  for (const char* wanted : {"agent", "ssh"})
-    status = follow(context, control, std::move(status), folder, wanted, patience);
+  status = follow(context, control, std::move(status), folder, "agent", patience);
+  if (!bridged) status = follow(context, control, std::move(status), folder, "ssh", patience);
   machines::Control other = machines::Control::require(folder);
   machines::Agent agent(other, context.cancel);
-  const fs::path own = folder / "ssh";
+  const fs::path own = ssh_folder(folder);
   const machines::SshAccess access =
-      machines::hand_over(agent, public_key(context, own), arguments.user, arguments.name);
+      machines::hand_over(agent, ssh_public_key(context, folder), arguments.user, arguments.name);
   core::write_file_atomically(own / "known_hosts", access.known_hosts, 0600);
   std::vector<std::string> words{"-F", "none", "-p", std::to_string(port)};
   for (const std::string& option :
        {"UserKnownHostsFile=" + quoted(own / "known_hosts"), std::string("GlobalKnownHostsFile=none"),
         "HostKeyAlias=" + arguments.name, std::string("StrictHostKeyChecking=yes"),
-        std::string("UpdateHostKeys=no"), "IdentityFile=" + quoted(own / "id_ed25519"),
+        std::string("UpdateHostKeys=no"), "IdentityFile=" + quoted(own / kSshKey),
         std::string("IdentitiesOnly=yes")})
     words.insert(words.end(), {"-o", option});
-  words.push_back(access.user + "@127.0.0.1");
+  words.push_back(access.user + "@" + (bridged ? own_address(agent, settings.name) : "127.0.0.1"));
   if (!arguments.command.empty()) words.push_back("--");
   words.insert(words.end(), arguments.command.begin(), arguments.command.end());
   become(machine::require_program("ssh").native(), std::move(words));

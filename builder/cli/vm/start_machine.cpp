@@ -18,6 +18,7 @@
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
+#include "core/kind_names.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -87,14 +88,9 @@ std::string read_report(const core::Fd& pipe, const core::CancelToken& cancel) {
   return report;
 }
 
-Kind kind_of(const std::string& name) {
-  for (int i = 0; i <= static_cast<int>(Kind::kInterrupted); ++i)
-    if (core::kind_name(static_cast<Kind>(i)) == name) return static_cast<Kind>(i);
-  return Kind::kInternal;
-}
-
 [[noreturn]] void throw_reported(const Json& error) {
-  Error thrown(kind_of(error.value("code", "")), error.value("message", ""));
+  Error thrown(core::kind_named(error.value("code", "")).value_or(Kind::kInternal),
+               error.value("message", ""));
   if (const std::string hint = error.value("hint", ""); !hint.empty()) thrown.hint(hint);
   if (const std::string quote = error.value("output", ""); !quote.empty()) thrown.quote(quote);
   throw thrown;

@@ -27,6 +27,8 @@ void declare_vm_wait(OptionSet& vm);
 void declare_vm_exec(OptionSet& vm);
 void declare_vm_attach(OptionSet& vm);
 void declare_vm_ssh(OptionSet& vm);
+void declare_vm_keys(OptionSet& vm);
+void declare_vm_base(OptionSet& vm);
 void declare_vm_cp(OptionSet& vm);
 void declare_vm_address(OptionSet& vm);
 void declare_vm_screenshot(OptionSet& vm);

@@ -90,6 +90,11 @@ void adapt(const Context& context, Settings& settings) {
   for (const machines::Share& share : settings.shares)
     context.progress.warn(fmt::format("the folder {} is not shared here", core::escaped(share.folder)));
   settings.shares.clear();
+  if (!settings.bridge().empty()) {
+    context.progress.warn("it is not in the bridge " + settings.bridge() + " here");
+    settings.network = "user";
+    settings.ssh_port = machines::free_port();
+  }
   for (const machines::Link& link : settings.links)
     context.progress.warn("it is in the network " + core::escaped(link.network) + " of this host's machines");
   if (!settings.hook.empty())

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/kind_names.hpp"
 #include "core/local_socket.hpp"
 #include "core/text.hpp"
 
@@ -21,15 +22,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kStep{100};
 
-Kind kind_of(const std::string& name) {
-  for (const Kind kind :
-       {Kind::kUsage, Kind::kTimeout, Kind::kBoot, Kind::kLocked, Kind::kMachine, Kind::kIo})
-    if (core::kind_name(kind) == name) return kind;
-  return Kind::kInternal;
-}
-
+/// Whatever the other end says, nobody interrupted this command.
 [[noreturn]] void refuse(const core::Json& error) {
-  throw Error(kind_of(error.value("kind", "")),
+  const Kind kind = core::kind_named(error.value("kind", "")).value_or(Kind::kInternal);
+  throw Error(kind == Kind::kInterrupted ? Kind::kInternal : kind,
               core::escaped(error.value("message", error.value("desc", "")), 2000));
 }
 

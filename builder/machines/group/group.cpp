@@ -124,7 +124,10 @@ recipe::Fields<Member> member_fields(const fs::path& folder) {
        }},
       {"network",
        [](Member& m, const Node& n) {
-         m.wanted.network = one_of(n, {"user", "none"});
+         m.wanted.network = recipe::at_place(n, [](const std::string& text) {
+           check_network(text);
+           return text;
+         });
        }},
       {"networks", [](Member& m, const Node& n) { m.wanted.networks = checked_words(n, named); }},
       {"firmware",
@@ -157,8 +160,8 @@ Member read_member(const Node& key, const Node& value, const fs::path& folder) {
   if (member.wanted.source.empty()) throw recipe::usage_error(key, "it stands on no release and no image");
   if (member.replicas > 1 && !member.wanted.forwards.empty())
     throw recipe::usage_error(key, "its replicas would all want the same port of this host");
-  if (member.wanted.network == "none" && !member.wanted.forwards.empty())
-    throw recipe::usage_error(key, "a port leads into a network, and it has none");
+  if (member.wanted.network != "user" && !member.wanted.forwards.empty())
+    throw recipe::usage_error(key, "a port leads into the network \"user\", and it has another one or none");
   return member;
 }
 

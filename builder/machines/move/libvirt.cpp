@@ -54,7 +54,13 @@ std::string disks_xml(const Settings& settings, const fs::path& folder) {
 
 std::string more_devices_xml(const Settings& settings) {
   std::string text;
-  if (settings.network != "none")
+  if (const std::string bridge = settings.bridge(); !bridge.empty()) {
+    text += fmt::format(
+        "    <interface type='bridge'>\n      <mac address='{}'/>\n      <source bridge='{}'/>\n"
+        "      <model type='virtio'/>\n    </interface>\n",
+        settings.mac, bridge);
+  }
+  if (settings.network == "user")
     text += fmt::format(
         "    <interface type='user'>\n      <mac address='{}'/>\n      <model type='virtio'/>\n"
         "    </interface>\n",

@@ -149,18 +149,24 @@ void LiveMove::prepare_memory(Hold hold) {
   ask_qemu(control_, "migrate-set-parameters", {{"max-bandwidth", kBandwidth}}, cancel_);
 }
 
+Json LiveMove::migration_state(const char* failure) {
+  Json state = ask_qemu(control_, "query-migrate", Json::object(), cancel_);
+  const std::string status = state.value("status", "");
+  if (status == "failed" || status == "cancelled")
+    throw Error(Kind::kMachine,
+                fmt::format("the memory {}: {}", failure, core::escaped(state.value("error-desc", status))));
+  state["status"] = status;
+  return state;
+}
+
 void LiveMove::send_standing(const std::string& socket) {
   prepare_memory(Hold::kNo);
   ask_qemu(control_, "migrate", {{"uri", "unix:" + socket}}, cancel_);
   Progress progress;
   while (true) {
     cancel_.check();
-    const Json state = ask_qemu(control_, "query-migrate", Json::object(), cancel_);
-    const std::string status = state.value("status", "");
-    if (status == "completed") return;
-    if (status == "failed" || status == "cancelled")
-      throw Error(Kind::kMachine,
-                  "the memory was not copied: " + core::escaped(state.value("error-desc", status)));
+    const Json state = migration_state("was not copied");
+    if (state.at("status") == "completed") return;
     progress.note(state.value("ram", Json::object()).value("transferred", std::uint64_t{0}));
     pause_for_a_moment();
   }
@@ -173,12 +179,9 @@ void LiveMove::send_memory(const Connect& connect, const Say& say) {
   bool held = false;
   while (true) {
     cancel_.check();
-    const Json state = ask_qemu(control_, "query-migrate", Json::object(), cancel_);
-    const std::string status = state.value("status", "");
+    const Json state = migration_state("did not arrive");
+    const std::string status = state.at("status").get<std::string>();
     if (status == "completed") return;
-    if (status == "failed" || status == "cancelled")
-      throw Error(Kind::kMachine,
-                  "the memory did not arrive: " + core::escaped(state.value("error-desc", status)));
     if (status == "pre-switchover" && !held) {
       held = true;
       end_mirror();

@@ -38,6 +38,8 @@ class LiveMove {
   void send_memory(const Connect& connect, const Say& say);
   enum class Hold { kBeforeTheEnd, kNo };
   void prepare_memory(Hold hold);
+  /// What query-migrate says, with "status"; kMachine, "the memory <failure>: ...", when it failed.
+  core::Json migration_state(const char* failure);
   void end_mirror();
   core::Json ask_while_connecting(const char* command, const core::Json& arguments, const char* socket,
                                   const std::string& what, const Connect& connect);

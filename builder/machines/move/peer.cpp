@@ -21,6 +21,7 @@
 #include "core/error.hpp"
 #include "core/file_bytes.hpp"
 #include "core/json.hpp"
+#include "core/kind_names.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::machines {
@@ -91,12 +92,6 @@ std::array<core::Fd, 2> make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw core::system_error(errno, "cannot create", "a pipe");
   return {core::Fd(ends[0]), core::Fd(ends[1])};
-}
-
-Kind kind_of(const std::string& name) {
-  for (int i = 0; i <= static_cast<int>(Kind::kInterrupted); ++i)
-    if (core::kind_name(static_cast<Kind>(i)) == name) return static_cast<Kind>(i);
-  return Kind::kMachine;
 }
 
 void copy(int from, int to) {
@@ -199,7 +194,7 @@ void Peer::fail() const {
     if (start == std::string::npos) throw Error(Kind::kMachine, "");
     const core::Json error =
         core::parse_json(std::string_view(text).substr(start), "the other host").at("error");
-    Error thrown(kind_of(error.value("code", "")),
+    Error thrown(core::kind_named(error.value("code", "")).value_or(Kind::kMachine),
                  "the other host: " + core::escaped(error.value("message", ""), 2000));
     if (const std::string hint = error.value("hint", ""); !hint.empty())
       thrown.hint("there: " + core::escaped(hint, 2000));

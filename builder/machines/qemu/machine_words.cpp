@@ -53,6 +53,11 @@ void add_network(Words& words, const Settings& settings) {
     add(words, {"-nic", "none"});
     return;
   }
+  const std::string card = fmt::format("virtio-net-pci,netdev=net,mac={},romfile=", settings.mac);
+  if (const std::string bridge = settings.bridge(); !bridge.empty()) {
+    add(words, {"-netdev", "bridge,id=net,br=" + bridge, "-device", card});
+    return;
+  }
   std::string user = "user,id=net";
   for (const Forward& forward : settings.forwards) {
     user += fmt::format(",hostfwd={}:{}:{}-:{}", forward.protocol, forward.address, forward.host_port,
@@ -60,8 +65,7 @@ void add_network(Words& words, const Settings& settings) {
   }
   if (settings.ssh_port != 0) user += fmt::format(",hostfwd=tcp:127.0.0.1:{}-:22", settings.ssh_port);
   // Without a ROM nothing is tried over the network before the disk.
-  add(words,
-      {"-netdev", user, "-device", fmt::format("virtio-net-pci,netdev=net,mac={},romfile=", settings.mac)});
+  add(words, {"-netdev", user, "-device", card});
 }
 
 void add_links(Words& words, const Settings& settings) {

@@ -63,6 +63,19 @@ bool is_one_of(const std::string& text, Word... words) {
   return ((text == words) || ...);
 }
 
+/// dev_valid_name() of Linux, without what QEMU's options would have to escape.
+bool is_interface(std::string_view name) {
+  return !name.empty() && name.size() < 16 && name != "." && name != ".." &&
+         std::all_of(name.begin(), name.end(),
+                     [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+bool is_network(std::string_view text) {
+  constexpr std::string_view kBridge = "bridge=";
+  return text == "user" || text == "none" ||
+         (text.starts_with(kBridge) && is_interface(text.substr(kBridge.size())));
+}
+
 void want(bool condition, std::string_view what) {
   if (!condition) throw Error(Kind::kIntegrity, fmt::format("machine.json: {} cannot be so", what));
 }
@@ -106,7 +119,7 @@ void check(const Settings& settings) {
        "cmdline");
   check(settings, settings.autoscale);
   want(settings.hook.size() <= kLongestHook && settings.hook.find('\0') == std::string::npos, "hook");
-  want(is_one_of(settings.network, "user", "none"), "network");
+  want(is_network(settings.network), "network");
   want(is_mac(settings.mac), "mac");
   want(is_one_of(settings.restart, "never", "on-failure"), "restart");
   want(settings.forwards.size() <= kMostRows, "forwards");
@@ -190,6 +203,11 @@ Share parse_share(std::string_view text, std::size_t index) {
 
 std::string Origin::text() const {
   return is_release() ? line + "@" + version : file;
+}
+
+void check_network(std::string_view text) {
+  if (is_network(text)) return;
+  throw Error(Kind::kUsage, core::escaped(text) + " is no network: user, none, or bridge=NAME");
 }
 
 std::string Autoscale::text() const {

@@ -79,6 +79,9 @@ struct Link {
   }
 };
 
+/// Throws kUsage for what can be no network: "user", "none", or "bridge=" and the name of an interface.
+void check_network(std::string_view text);
+
 /// What the disk stands on.
 struct Origin {
   std::string kind;  ///< "release", verified before the machine was made, or "file", which nobody vouched for
@@ -114,7 +117,7 @@ struct Settings {
   std::uint64_t max_memory = 0;       ///< likewise, in bytes
   std::string firmware = "bios";      ///< "uefi", "secure-boot", or "kernel": none, the kernel is handed over
   std::string cmdline;                ///< of that kernel
-  std::string network = "user";       ///< "none"
+  std::string network = "user";       ///< "none", "bridge=br0"
   bool graphics = false;
   std::string mac;             ///< of the network card
   std::uint16_t ssh_port = 0;  ///< of 127.0.0.1, leads to port 22; 0: none
@@ -165,6 +168,8 @@ struct Settings {
   bool may_have_agent() const { return agent || !known; }
   /// That QEMU is started with, in bytes.
   std::uint64_t first_memory() const { return autoscale.most != 0 ? autoscale.most : memory; }
+  /// Of this host, that its card is in; empty: none.
+  std::string bridge() const { return network.starts_with("bridge=") ? network.substr(7) : ""; }
   bool may_have_ssh() const { return (ssh || !known) && ssh_port != 0; }
 };
 

@@ -107,8 +107,8 @@ TEST(MachineGroup, MistakesHaveTheirPlace) {
   refused(file("  a: {release: x, forward: [80]}\n"), "forwards no port", 4);
   refused(file("  a: {release: x, forward: []}\n"), "empty list", 4);
   refused(file("  a: {release: x, replicas: 2, forward: [\"80:80\"]}\n"), "the same port", 4);
-  refused(file("  a: {release: x, network: none, forward: [\"80:80\"]}\n"), "it has none", 4);
-  refused(file("  a: {release: x, network: bridge}\n"), "one of user, none", 4);
+  refused(file("  a: {release: x, network: none, forward: [\"80:80\"]}\n"), "another one or none", 4);
+  refused(file("  a: {release: x, network: bridge}\n"), "is no network: user, none", 4);
   refused(file("  a: {release: x, networks: [../b]}\n"), "cannot be the name", 4);
   refused(file("  a: {release: x, autoscale: {memory: 1G}}\n"), "list", 4);
   refused(file("  a: {release: x, autoscale: {memory: [1G]}}\n"), "LEAST, MOST", 4);

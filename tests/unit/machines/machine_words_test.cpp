@@ -67,6 +67,8 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"forward", [](Settings& s) { s.forwards = {parse_forward("127.0.0.1:8080:80/udp")}; },
             "hostfwd=udp:127.0.0.1:8080-:80", ""},
         Row{"ssh", [](Settings& s) { s.ssh_port = 2200; }, "hostfwd=tcp:127.0.0.1:2200-:22", ""},
+        Row{"bridge", [](Settings& s) { s.network = "bridge=br0"; }, "-netdev bridge,id=net,br=br0",
+            "-netdev user"},
         Row{"link",
             [](Settings& s) {
               s.links = {{"lab", "52:54:00:12:34:57"}};

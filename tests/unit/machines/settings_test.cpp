@@ -50,6 +50,9 @@ TEST(Settings, WhatNoMachineCanHaveIsRefused) {
   EXPECT_TRUE(refused([](Settings& s) { s.max_memory = s.memory - 1; }));
   EXPECT_TRUE(refused([](Settings& s) { s.max_cpus = 256; }));
   EXPECT_TRUE(refused([](Settings& s) { s.firmware = "bios,file=/etc/passwd"; }));
+  for (const char* network :
+       {"bridge", "bridge=", "bridge=..", "bridge=a,b=c", "bridge=sixteen-letters-", "host"})
+    EXPECT_TRUE(refused([&](Settings& s) { s.network = network; })) << network;
   EXPECT_TRUE(refused([](Settings& s) { s.firmware = "kernel"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.cmdline = "quiet"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.firmware = "kernel", s.cmdline = "quiet\n"; }));
