@@ -17,7 +17,7 @@
 #include "builder/cli/vm/own_kernel.hpp"
 #include "builder/cli/vm/stand_on_release.hpp"
 #include "builder/image/disk/qcow2_overlay.hpp"
-#include "builder/machine/tools.hpp"
+#include "builder/machine/qemu_img.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
 #include "builder/machines/supervisor/hook.hpp"
@@ -122,10 +122,7 @@ void apply_manifest(Settings& settings, const artifacts::Manifest& manifest, con
 }
 
 void run_qemu_img(const Context& context, std::vector<std::string> words) {
-  core::Command command;
-  command.program = machine::require_program("qemu-img").native();
-  command.args = std::move(words);
-  context.processes.check(command, context.cancel, Kind::kImage);
+  context.processes.check(machine::qemu_img(std::move(words)), context.cancel, Kind::kImage);
 }
 
 void make_on_release(const Context& context, const fs::path& root, const MachineOptions& options,

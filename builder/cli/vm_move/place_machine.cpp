@@ -10,7 +10,7 @@
 #include "builder/cli/vm/own_kernel.hpp"
 #include "builder/cli/vm/stand_on_release.hpp"
 #include "builder/image/disk/qcow2_overlay.hpp"
-#include "builder/machine/tools.hpp"
+#include "builder/machine/qemu_img.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
 #include "builder/machines/registry/move_mark.hpp"
@@ -28,11 +28,7 @@ using machines::Settings;
 namespace fs = std::filesystem;
 
 void run_qemu_img(const Context& context, const fs::path& folder, std::vector<std::string> words) {
-  core::Command command;
-  command.program = machine::require_program("qemu-img").native();
-  command.args = std::move(words);
-  command.directory = folder;
-  context.processes.check(command, context.cancel, Kind::kImage);
+  context.processes.check(machine::qemu_img(std::move(words), folder), context.cancel, Kind::kImage);
 }
 
 bool has_artifact(const artifacts::InventoryRelease& release, const BundleHead& head) {

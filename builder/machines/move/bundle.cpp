@@ -8,7 +8,7 @@
 #include <span>
 
 #include "builder/image/disk/qcow2.hpp"
-#include "builder/machine/tools.hpp"
+#include "builder/machine/qemu_img.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -89,16 +89,6 @@ void check_disk(const fs::path& file, const BundleHead& head) {
     throw Error(Kind::kImage, fmt::format("{} of the bundle is refused: it {}", file.filename().native(),
                                           stands ? "stands on nothing" : "stands on another file"));
   }
-}
-
-/// With -u `rebase` reads nothing but the disk's own header. In the folder of the disk no name is read as
-/// "protocol:..." or as an option.
-core::Command qemu_img(const fs::path& disk, std::vector<std::string> words) {
-  core::Command command;
-  command.program = machine::require_program("qemu-img").native();
-  command.directory = disk.parent_path();
-  command.args = std::move(words);
-  return command;
 }
 
 }  // namespace
@@ -192,17 +182,21 @@ void unpack(artifacts::TarReader& tar, const BundleHead& head, const fs::path& f
     throw Error(Kind::kArchive, "the bundle has more than its files: " + core::escaped(entry.path, 100));
 }
 
+/// With -u `rebase` reads nothing but the disk's own header.
 void take_off(const fs::path& disk, core::ProcessRunner& processes, const core::CancelToken& cancel) {
-  processes.check(qemu_img(disk, {"rebase", "-q", "-u", "-f", "qcow2", "-b", "", disk.filename()}), cancel,
-                  Kind::kImage);
-  processes.check(qemu_img(disk, {"check", "-q", "-f", "qcow2", disk.filename()}), cancel, Kind::kImage);
+  processes.check(
+      machine::qemu_img({"rebase", "-q", "-u", "-f", "qcow2", "-b", "", disk.filename()}, disk.parent_path()),
+      cancel, Kind::kImage);
+  processes.check(machine::qemu_img({"check", "-q", "-f", "qcow2", disk.filename()}, disk.parent_path()),
+                  cancel, Kind::kImage);
 }
 
 void stand_on(const fs::path& disk, const std::string& backing, const std::string& format,
               core::ProcessRunner& processes, const core::CancelToken& cancel) {
   if (backing.empty()) return;
   processes.check(
-      qemu_img(disk, {"rebase", "-q", "-u", "-f", "qcow2", "-F", format, "-b", backing, disk.filename()}),
+      machine::qemu_img({"rebase", "-q", "-u", "-f", "qcow2", "-F", format, "-b", backing, disk.filename()},
+                        disk.parent_path()),
       cancel, Kind::kImage);
 }
 

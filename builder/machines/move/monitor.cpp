@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "builder/machines/control/qmp_request.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 
@@ -22,10 +23,8 @@ std::string last_part(const std::string& path) {
 }  // namespace
 
 Json ask_qemu(Control& control, const char* command, const Json& arguments, const core::CancelToken& cancel) {
-  Json request{{"execute", command}};
-  if (!arguments.empty()) request["arguments"] = arguments;
   try {
-    return control.ask({{"command", "qmp"}, {"request", request}}, kPatience, cancel);
+    return control.ask({{"command", "qmp"}, {"request", qmp_request(command, arguments)}}, kPatience, cancel);
   } catch (const Error& error) {
     if (error.kind() != Kind::kInternal) throw;
     throw Error(Kind::kMachine, "QEMU refuses " + std::string(command) + ": " + error.message());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "builder/machines/control/qmp_request.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/random.hpp"
@@ -19,9 +20,7 @@ constexpr std::chrono::seconds kPatience{30};
 constexpr std::uint64_t kBlock = 128ULL << 20;  // Linux takes memory in blocks of that on x86
 
 Json ask(Control& control, const char* command, const Json& arguments, const core::CancelToken& cancel) {
-  Json request{{"execute", command}};
-  if (!arguments.empty()) request["arguments"] = arguments;
-  return control.ask({{"command", "qmp"}, {"request", request}}, kPatience, cancel);
+  return control.ask({{"command", "qmp"}, {"request", qmp_request(command, arguments)}}, kPatience, cancel);
 }
 
 Error beyond(const Settings& settings, const std::string& what, const char* option) {

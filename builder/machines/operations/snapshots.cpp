@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <optional>
 
-#include "builder/machine/tools.hpp"
+#include "builder/machine/qemu_img.hpp"
 #include "builder/machines/control/control.hpp"
+#include "builder/machines/control/qmp_request.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/registry/machine_lock.hpp"
 #include "core/error.hpp"
@@ -33,17 +34,9 @@ std::vector<fs::path> files_of(const fs::path& folder) {
   return files;
 }
 
-core::Command qemu_img(std::vector<std::string> words) {
-  core::Command command;
-  command.program = machine::require_program("qemu-img").native();
-  command.args = std::move(words);
-  return command;
-}
-
 Json ask_monitor(Control& control, const SnapshotRequest& request, const char* command,
                  const Json& arguments) {
-  Json question{{"execute", command}};
-  if (!arguments.empty()) question["arguments"] = arguments;
+  const Json question = qmp_request(command, arguments);
   control.channel().send(Json{{"command", "qmp"}, {"request", question}}.dump() + "\n");
   const auto answer = control.next(kPatience, request.cancel);
   if (!answer) throw Error(Kind::kTimeout, "QEMU does not answer");
@@ -122,8 +115,8 @@ void change(const SnapshotRequest& request, const char* job, const char* option)
   lock.decide(kPatience, request.cancel);
   if (is_running(folder)) throw Error(Kind::kLocked, request.machine + " is being started or stopped");
   for (const fs::path& file : files_of(folder))
-    request.processes.check(qemu_img({"snapshot", "-q", option, request.name, file.native()}), request.cancel,
-                            Kind::kImage);
+    request.processes.check(machine::qemu_img({"snapshot", "-q", option, request.name, file.native()}),
+                            request.cancel, Kind::kImage);
 }
 
 Error unknown(const SnapshotRequest& request) {
@@ -136,7 +129,8 @@ Error unknown(const SnapshotRequest& request) {
 std::vector<Snapshot> list_snapshots(const SnapshotRequest& request) {
   const fs::path disk = request.registry.find(request.machine).folder / kDiskFile;
   const core::ProcessResult result = request.processes.check(
-      qemu_img({"info", "--output=json", "-U", "-f", "qcow2", disk.native()}), request.cancel, Kind::kImage);
+      machine::qemu_img({"info", "--output=json", "-U", "-f", "qcow2", disk.native()}), request.cancel,
+      Kind::kImage);
   std::vector<Snapshot> found;
   const Json info = core::parse_json(result.out, "qemu-img");
   for (const Json& row : info.value("snapshots", Json::array())) {

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "builder/machines/control/qmp_request.hpp"
 #include "builder/machines/registry/move_mark.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
@@ -14,9 +15,7 @@ using core::Json;
 constexpr std::chrono::seconds kPatience{20};
 
 void ask(Dialogue& monitor, const char* command, const Json& arguments = Json::object()) {
-  Json question{{"execute", command}};
-  if (!arguments.empty()) question["arguments"] = arguments;
-  monitor.ask(question, kPatience, [](const Answer&) {});
+  monitor.ask(qmp_request(command, arguments), kPatience, [](const Answer&) {});
 }
 
 /// What is not under way is refused by QEMU, which does not matter. One that was only about to hand over

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "artifacts/store/clones.hpp"
+#include "builder/machine/qemu_img.hpp"
 #include "builder/machine/tools.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
@@ -37,10 +38,9 @@ void make_variables(const Start& start, core::ProcessRunner& processes, const co
   const fs::path fresh =
       machine::require_file((fs::path(kFirmwareFolder) / "OVMF_VARS_4M.fd").native(), "ovmf");
   const fs::path unfinished = start.folder / "variables.new";
-  core::Command command;
-  command.program = machine::require_program("qemu-img").native();
-  command.args = {"convert", "-q", "-f", "raw", "-O", "qcow2", fresh.native(), unfinished.native()};
-  processes.check(command, cancel, Kind::kMachine);
+  processes.check(
+      machine::qemu_img({"convert", "-q", "-f", "raw", "-O", "qcow2", fresh.native(), unfinished.native()}),
+      cancel, Kind::kMachine);
   fs::rename(unfinished, variables);
 }
 
