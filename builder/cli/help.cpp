@@ -2,8 +2,8 @@
 
 #include <map>
 
-#include "builder/cli/command.hpp"
-#include "builder/recipe/schema.hpp"
+#include "builder/cli/frame/command.hpp"
+#include "builder/recipe/schema/schema.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 

@@ -9,11 +9,11 @@
 #include <cstdlib>
 #include <new>
 
-#include "builder/cli/command.hpp"
-#include "builder/cli/configuration.hpp"
-#include "builder/cli/examples.hpp"
-#include "builder/cli/progress_events.hpp"
-#include "builder/cli/watched_progress.hpp"
+#include "builder/cli/frame/command.hpp"
+#include "builder/cli/frame/configuration.hpp"
+#include "builder/cli/frame/examples.hpp"
+#include "builder/cli/progress/progress_events.hpp"
+#include "builder/cli/progress/watched_progress.hpp"
 #include "core/fd.hpp"
 #include "signing/signers/pkcs11_signer.hpp"
 

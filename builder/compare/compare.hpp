@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <string>
 
-#include "builder/compare/members.hpp"
-#include "builder/compare/report.hpp"
+#include "builder/compare/members/members.hpp"
+#include "builder/compare/report/report.hpp"
 
 namespace imgforge::compare {
 

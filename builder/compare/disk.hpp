@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "builder/compare/members.hpp"
+#include "builder/compare/members/members.hpp"
 
 namespace imgforge::compare {
 

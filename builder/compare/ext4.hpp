@@ -1,7 +1,7 @@
 // Two ext4 file systems: superblock, group descriptors, files by path, and what other blocks differ.
 #pragma once
 
-#include "builder/compare/members.hpp"
+#include "builder/compare/members/members.hpp"
 
 namespace imgforge::compare {
 

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "builder/compare/fields.hpp"
+#include "builder/compare/report/fields.hpp"
 
 namespace imgforge::compare {
 

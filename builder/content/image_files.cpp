@@ -8,7 +8,7 @@
 
 #include "artifacts/codec/recognise.hpp"
 #include "artifacts/manifest/formats.hpp"
-#include "builder/compare/iso_records.hpp"
+#include "builder/compare/members/iso_records.hpp"
 #include "builder/content/tar_files.hpp"
 #include "builder/image/boot/live_root.hpp"
 #include "builder/image/disk/gpt.hpp"

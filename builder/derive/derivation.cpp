@@ -13,7 +13,7 @@
 #include "builder/provenance/slsa.hpp"
 #include "builder/sbom/sbom.hpp"
 #include "builder/sbom/vex.hpp"
-#include "builder/steps/code_digests.hpp"
+#include "builder/steps/profile/code_digests.hpp"
 #include "builder/steps/profile_graph.hpp"
 #include "core/json.hpp"
 

@@ -40,7 +40,7 @@ struct Format {
   /// Programs whose version shapes the bytes, by their names in machine::tools().
   std::span<const std::string_view> tools;
   /// Members of the resolved recipe (recipe::to_json) that shape it alone; what all formats of its carrier
-  /// read is said there (steps/artifact).
+  /// read is said there (steps/image/artifact).
   std::span<const std::string_view> settings;
   /// Makes the files in `folder`. Formats of a profile are made at the same time, each in a folder of its
   /// own.

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/guest/guest.hpp"
+#include "builder/guest/appliance/guest.hpp"
 #include "builder/image/disk/gpt.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "core/cancel.hpp"

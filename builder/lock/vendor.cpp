@@ -6,8 +6,8 @@
 #include <set>
 
 #include "builder/export/target.hpp"
-#include "builder/fetch/apk/apk_index_writer.hpp"
 #include "builder/fetch/apk/apk_names.hpp"
+#include "builder/fetch/apk/repository/apk_index_writer.hpp"
 #include "builder/fetch/download/downloader.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "core/atomic_file.hpp"

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/models/summary.hpp"
-#include "builder/recipe/model.hpp"
+#include "builder/models/files/summary.hpp"
+#include "builder/recipe/values/model.hpp"
 #include "core/digest.hpp"
 #include "core/json_fwd.hpp"
 

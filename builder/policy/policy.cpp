@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "artifacts/retention/retention.hpp"
-#include "builder/recipe/plain_values.hpp"
+#include "builder/recipe/document/plain_values.hpp"
 #include "builder/vm/boot_path.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "core/error.hpp"

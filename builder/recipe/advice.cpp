@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "artifacts/manifest/formats.hpp"
-#include "builder/recipe/kernel_packages.hpp"
-#include "builder/recipe/types.hpp"
+#include "builder/recipe/values/kernel_packages.hpp"
+#include "builder/recipe/values/types.hpp"
 
 namespace imgforge::recipe {
 namespace {

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "builder/recipe/layers.hpp"
-#include "builder/recipe/types.hpp"
+#include "builder/recipe/values/types.hpp"
 
 namespace imgforge::recipe {
 namespace {

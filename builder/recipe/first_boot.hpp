@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "builder/recipe/document.hpp"
+#include "builder/recipe/document/document.hpp"
 #include "builder/recipe/recipe.hpp"
 
 namespace imgforge::recipe {

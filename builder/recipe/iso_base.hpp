@@ -2,7 +2,7 @@
 // and boot menu, packages are installed from it when it starts, and nothing of it runs while it is made.
 #pragma once
 
-#include "builder/recipe/document.hpp"
+#include "builder/recipe/document/document.hpp"
 #include "builder/recipe/recipe.hpp"
 
 namespace imgforge::recipe {

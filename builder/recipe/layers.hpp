@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "builder/recipe/document.hpp"
-#include "builder/recipe/schema.hpp"
+#include "builder/recipe/document/document.hpp"
+#include "builder/recipe/schema/schema.hpp"
 
 namespace imgforge::recipe {
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "builder/recipe/document.hpp"
-#include "builder/recipe/model.hpp"
+#include "builder/recipe/document/document.hpp"
 #include "builder/recipe/recipe.hpp"
-#include "builder/recipe/types.hpp"
 #include "builder/recipe/typing.hpp"
+#include "builder/recipe/values/model.hpp"
+#include "builder/recipe/values/types.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::recipe {

@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "builder/recipe/model.hpp"
+#include "builder/recipe/values/model.hpp"
 #include "builder/recipe/vex.hpp"
 #include "core/bytes.hpp"
 #include "core/content.hpp"

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "builder/recipe/layers.hpp"
-#include "builder/recipe/schema.hpp"
+#include "builder/recipe/schema/schema.hpp"
 #include "builder/recipe/typing.hpp"
 #include "core/text.hpp"
 

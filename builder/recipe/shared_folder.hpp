@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "builder/recipe/document.hpp"
+#include "builder/recipe/document/document.hpp"
 #include "builder/recipe/recipe.hpp"
 
 namespace imgforge::recipe {

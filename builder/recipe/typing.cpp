@@ -8,12 +8,12 @@
 #include <map>
 
 #include "artifacts/manifest/formats.hpp"
+#include "builder/recipe/document/source_files.hpp"
+#include "builder/recipe/document/templates.hpp"
 #include "builder/recipe/first_boot.hpp"
 #include "builder/recipe/iso_base.hpp"
-#include "builder/recipe/schema.hpp"
+#include "builder/recipe/schema/schema.hpp"
 #include "builder/recipe/shared_folder.hpp"
-#include "builder/recipe/source_files.hpp"
-#include "builder/recipe/templates.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::recipe {

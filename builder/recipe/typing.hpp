@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/recipe/document.hpp"
+#include "builder/recipe/document/document.hpp"
+#include "builder/recipe/document/source_files.hpp"
 #include "builder/recipe/recipe.hpp"
-#include "builder/recipe/source_files.hpp"
 #include "core/clock.hpp"
 
 namespace imgforge::recipe {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/recipe/document.hpp"
+#include "builder/recipe/document/document.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::recipe {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "builder/fetch/apk/apk_identity.hpp"
-#include "builder/fetch/apk/apk_installed.hpp"
+#include "builder/fetch/apk/repository/apk_installed.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "core/bytes.hpp"
 #include "core/text.hpp"

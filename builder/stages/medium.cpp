@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "builder/fetch/apk/package_closure.hpp"
+#include "builder/fetch/apk/repository/package_closure.hpp"
 #include "builder/image/boot/kernel.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -8,7 +8,7 @@
 #include "artifacts/manifest/formats.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/models/layout.hpp"
-#include "builder/models/obtain.hpp"
+#include "builder/models/sources/obtain.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"

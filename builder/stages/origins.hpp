@@ -11,8 +11,8 @@
 
 #include "artifacts/blobs/blob_store.hpp"
 #include "builder/fetch/alpine/alpine_base.hpp"
-#include "builder/fetch/apk/apk_packages.hpp"
-#include "builder/fetch/apk/base_contents.hpp"
+#include "builder/fetch/apk/repository/apk_packages.hpp"
+#include "builder/fetch/apk/repository/base_contents.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"
 #include "builder/stages/embedded_base.hpp"

@@ -11,7 +11,7 @@
 #include "builder/fetch/http/context.hpp"
 #include "builder/fetch/http/http.hpp"
 #include "builder/guest/sandbox.hpp"
-#include "builder/models/model_sources.hpp"
+#include "builder/models/sources/model_sources.hpp"
 #include "builder/stages/host_facts.hpp"
 #include "core/cancel.hpp"
 #include "core/clock.hpp"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "builder/fetch/apk/apk_installed.hpp"
+#include "builder/fetch/apk/repository/apk_installed.hpp"
 #include "builder/image/fs/root_tree.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 

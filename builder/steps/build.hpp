@@ -12,7 +12,7 @@
 #include "builder/engine/engine.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/recipe/recipe.hpp"
-#include "builder/steps/release.hpp"
+#include "builder/steps/release/release.hpp"
 
 namespace imgforge::steps {
 

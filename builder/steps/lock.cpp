@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <map>
 
-#include "builder/fetch/apk/base_contents.hpp"
+#include "builder/fetch/apk/repository/base_contents.hpp"
 #include "builder/fetch/http/url.hpp"
 #include "builder/lock/stale.hpp"
 #include "builder/stages/model_members.hpp"
-#include "builder/steps/lock_rows.hpp"
 #include "builder/steps/profile_graph.hpp"
+#include "builder/steps/release/lock_rows.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "builder/machine/memory.hpp"
-#include "builder/steps/start_sandbox.hpp"
+#include "builder/steps/profile/start_sandbox.hpp"
 
 namespace imgforge::steps {
 

@@ -9,7 +9,7 @@
 
 #include "builder/engine/engine.hpp"
 #include "builder/engine/graph.hpp"
-#include "builder/steps/release.hpp"
+#include "builder/steps/release/release.hpp"
 
 namespace imgforge::steps {
 

@@ -2,8 +2,8 @@
 #include <memory>
 #include <string>
 
-#include "builder/compare/members.hpp"
-#include "builder/compare/sections.hpp"
+#include "builder/compare/members/members.hpp"
+#include "builder/compare/report/sections.hpp"
 #include "builder/content/file_list.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"

@@ -1,9 +1,9 @@
 // Headers of AI models, and what registries of them answer.
-#include "builder/models/byte_source.hpp"
-#include "builder/models/gguf.hpp"
-#include "builder/models/onnx.hpp"
-#include "builder/models/registry_http.hpp"
-#include "builder/models/safetensors.hpp"
+#include "builder/models/files/byte_source.hpp"
+#include "builder/models/files/gguf.hpp"
+#include "builder/models/files/onnx.hpp"
+#include "builder/models/files/safetensors.hpp"
+#include "builder/models/sources/registry_http.hpp"
 #include "fuzz/table.hpp"
 #include "fuzz/target.hpp"
 

@@ -8,7 +8,7 @@
 #include "builder/fetch/download/chunk_list.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/policy/policy.hpp"
-#include "builder/recipe/document.hpp"
+#include "builder/recipe/document/document.hpp"
 #include "builder/recipe/resolve.hpp"
 #include "fuzz/table.hpp"
 

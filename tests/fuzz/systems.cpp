@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "builder/guest/apk_text.hpp"
+#include "builder/guest/apk/apk_text.hpp"
 #include "builder/guest/facts.hpp"
 #include "builder/inspect/boot_texts.hpp"
 #include "builder/inspect/root_source.hpp"

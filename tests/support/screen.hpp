@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/cli/columns.hpp"
+#include "builder/cli/frame/columns.hpp"
 
 namespace imgforge::testing {
 

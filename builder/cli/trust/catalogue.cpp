@@ -4,9 +4,9 @@
 #include "artifacts/catalogue/publisher.hpp"
 #include "artifacts/store/release_reference.hpp"
 #include "artifacts/store/yanks.hpp"
-#include "builder/cli/store_arguments.hpp"
-#include "builder/cli/trust/catalogue_arguments.hpp"
-#include "builder/cli/trust/keys.hpp"
+#include "builder/cli/arguments/catalogue_arguments.hpp"
+#include "builder/cli/arguments/keys.hpp"
+#include "builder/cli/arguments/store_arguments.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "builder/cli/columns.hpp"
-#include "builder/cli/trust/keys.hpp"
-#include "builder/cli/trust/trusted_release.hpp"
+#include "builder/cli/arguments/keys.hpp"
+#include "builder/cli/arguments/trusted_release.hpp"
+#include "builder/cli/frame/columns.hpp"
 #include "builder/lock/lock.hpp"
 #include "builder/provenance/slsa.hpp"
 #include "core/error.hpp"

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "builder/cli/build_arguments.hpp"
-#include "builder/cli/trust/catalogue_arguments.hpp"
-#include "builder/cli/trust/keys.hpp"
+#include "builder/cli/arguments/build_arguments.hpp"
+#include "builder/cli/arguments/catalogue_arguments.hpp"
+#include "builder/cli/arguments/keys.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 

@@ -6,10 +6,10 @@
 #include <optional>
 #include <set>
 
-#include "builder/cli/diff_sections.hpp"
-#include "builder/cli/store_arguments.hpp"
-#include "builder/cli/trust/keys.hpp"
-#include "builder/cli/trust/trusted_release.hpp"
+#include "builder/cli/arguments/keys.hpp"
+#include "builder/cli/arguments/store_arguments.hpp"
+#include "builder/cli/arguments/trusted_release.hpp"
+#include "builder/cli/frame/diff_sections.hpp"
 #include "builder/sbom/difference.hpp"
 #include "builder/sbom/security_database.hpp"
 #include "builder/sbom/vex.hpp"

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "builder/cli/store_arguments.hpp"
+#include "builder/cli/arguments/store_arguments.hpp"
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machines/operations/snapshots.hpp"
 #include "core/bytes.hpp"

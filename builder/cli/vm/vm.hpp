@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/cli/command.hpp"
+#include "builder/cli/frame/command.hpp"
 #include "builder/machines/control/control.hpp"
 #include "builder/machines/registry/registry.hpp"
 #include "core/json_fwd.hpp"

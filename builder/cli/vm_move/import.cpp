@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "builder/cli/trust/keys.hpp"
+#include "builder/cli/arguments/keys.hpp"
 #include "builder/cli/vm/vm.hpp"
 #include "builder/cli/vm_move/place_machine.hpp"
 #include "core/error.hpp"

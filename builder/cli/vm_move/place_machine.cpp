@@ -7,8 +7,8 @@
 #include <cerrno>
 
 #include "artifacts/store/inventory.hpp"
-#include "builder/cli/vm/own_kernel.hpp"
-#include "builder/cli/vm/stand_on_release.hpp"
+#include "builder/cli/vm/make/own_kernel.hpp"
+#include "builder/cli/vm/make/stand_on_release.hpp"
 #include "builder/image/disk/qcow2_overlay.hpp"
 #include "builder/machine/qemu_img.hpp"
 #include "builder/machines/qemu/machine_words.hpp"

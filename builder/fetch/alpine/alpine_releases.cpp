@@ -7,7 +7,7 @@
 #include <regex>
 
 #include "builder/fetch/apk/apk_names.hpp"
-#include "builder/recipe/document.hpp"
+#include "builder/recipe/document/document.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 

@@ -17,12 +17,12 @@
 #include <string>
 #include <utility>
 
-#include "builder/guest/namespaces/clone.hpp"
-#include "builder/guest/namespaces/init.hpp"
-#include "builder/guest/namespaces/message.hpp"
-#include "builder/guest/namespaces/mounts.hpp"
-#include "builder/guest/namespaces/steps.hpp"
-#include "builder/guest/namespaces/tree.hpp"
+#include "builder/guest/namespaces/common/clone.hpp"
+#include "builder/guest/namespaces/common/message.hpp"
+#include "builder/guest/namespaces/common/steps.hpp"
+#include "builder/guest/namespaces/common/tree.hpp"
+#include "builder/guest/namespaces/inside/init.hpp"
+#include "builder/guest/namespaces/inside/mounts.hpp"
 #include "core/late_library.hpp"
 #include "core/temp_dir.hpp"
 

@@ -8,8 +8,8 @@
 
 #include <filesystem>
 
-#include "builder/guest/namespaces/id_map.hpp"
-#include "builder/guest/namespaces/mounts.hpp"
+#include "builder/guest/namespaces/common/id_map.hpp"
+#include "builder/guest/namespaces/inside/mounts.hpp"
 #include "core/cancel.hpp"
 #include "core/fd.hpp"
 

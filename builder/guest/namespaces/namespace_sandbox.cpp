@@ -11,11 +11,11 @@
 #include <system_error>
 #include <utility>
 
+#include "builder/guest/appliance/watchdog.hpp"
+#include "builder/guest/namespaces/common/message.hpp"
+#include "builder/guest/namespaces/common/steps.hpp"
 #include "builder/guest/namespaces/container.hpp"
-#include "builder/guest/namespaces/init.hpp"
-#include "builder/guest/namespaces/message.hpp"
-#include "builder/guest/namespaces/steps.hpp"
-#include "builder/guest/watchdog.hpp"
+#include "builder/guest/namespaces/inside/init.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"

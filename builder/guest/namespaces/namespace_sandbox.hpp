@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/guest/namespaces/id_map.hpp"
+#include "builder/guest/namespaces/common/id_map.hpp"
 #include "builder/guest/sandbox.hpp"
 #include "core/bytes.hpp"
 #include "core/cancel.hpp"

@@ -5,10 +5,10 @@
 
 #include <system_error>
 
+#include "builder/guest/namespaces/common/message.hpp"
+#include "builder/guest/namespaces/common/steps.hpp"
 #include "builder/guest/namespaces/container.hpp"
-#include "builder/guest/namespaces/init.hpp"
-#include "builder/guest/namespaces/message.hpp"
-#include "builder/guest/namespaces/steps.hpp"
+#include "builder/guest/namespaces/inside/init.hpp"
 #include "core/error.hpp"
 #include "core/temp_dir.hpp"
 

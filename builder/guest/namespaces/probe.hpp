@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-#include "builder/guest/namespaces/id_map.hpp"
+#include "builder/guest/namespaces/common/id_map.hpp"
 
 namespace imgforge::guest {
 

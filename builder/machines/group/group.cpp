@@ -7,7 +7,7 @@
 
 #include "builder/machines/registry/settings.hpp"
 #include "builder/machines/supervisor/ladder.hpp"
-#include "builder/recipe/plain_values.hpp"
+#include "builder/recipe/document/plain_values.hpp"
 #include "core/atomic_file.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"

@@ -9,7 +9,7 @@
 #include <functional>
 #include <random>
 
-#include "builder/models/content.hpp"
+#include "builder/models/files/content.hpp"
 #include "core/atomic_file.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"

@@ -8,7 +8,7 @@
 
 #include <chrono>
 
-#include "builder/recipe/document.hpp"
+#include "builder/recipe/document/document.hpp"
 #include "core/atomic_file.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"

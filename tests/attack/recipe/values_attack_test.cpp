@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include "builder/recipe/show.hpp"
-#include "builder/recipe/types.hpp"
+#include "builder/recipe/show/show.hpp"
+#include "builder/recipe/values/types.hpp"
 #include "core/atomic_file.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"

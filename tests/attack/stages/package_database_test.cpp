@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "artifacts/tar/tar.hpp"
-#include "builder/fetch/apk/apk_installed.hpp"
+#include "builder/fetch/apk/repository/apk_installed.hpp"
 #include "builder/stages/unowned_files.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

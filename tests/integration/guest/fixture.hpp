@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "artifacts/tar/tar.hpp"
-#include "builder/guest/apk.hpp"
-#include "builder/guest/guest.hpp"
+#include "builder/guest/apk/apk.hpp"
+#include "builder/guest/appliance/guest.hpp"
 #include "builder/guest/namespaces/namespace_sandbox.hpp"
 #include "builder/guest/namespaces/probe.hpp"
 #include "core/process.hpp"

@@ -1,10 +1,10 @@
 // Lines of the terminal by columns: what they take, where they are cut, and that none is wider than asked.
-#include "builder/cli/columns.hpp"
+#include "builder/cli/frame/columns.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "builder/cli/terminal.hpp"
+#include "builder/cli/frame/terminal.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {

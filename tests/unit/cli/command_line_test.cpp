@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "builder/cli/command.hpp"
+#include "builder/cli/frame/command.hpp"
 #include "core/json.hpp"
 
 namespace imgforge::cli {

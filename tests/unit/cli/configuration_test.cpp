@@ -1,5 +1,5 @@
 // The user's configuration file.
-#include "builder/cli/configuration.hpp"
+#include "builder/cli/frame/configuration.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "builder/fetch/alpine/alpine_releases.hpp"
-#include "builder/recipe/document.hpp"
+#include "builder/recipe/document/document.hpp"
 #include "core/error.hpp"
 #include "unit/export/catalogue_fixture.hpp"
 

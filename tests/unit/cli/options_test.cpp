@@ -1,12 +1,12 @@
 // What commands may declare, through the interface that hides the parser.
-#include "builder/cli/options.hpp"
+#include "builder/cli/frame/options.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 
-#include "builder/cli/command.hpp"
+#include "builder/cli/frame/command.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::cli {

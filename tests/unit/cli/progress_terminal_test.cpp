@@ -10,7 +10,7 @@
 
 #include <functional>
 
-#include "builder/cli/watched_progress.hpp"
+#include "builder/cli/progress/watched_progress.hpp"
 #include "core/fd.hpp"
 #include "support/screen.hpp"
 

@@ -1,10 +1,10 @@
 // Rows and lines of activities: what they say, and that they fit the screen.
-#include "builder/cli/progress_text.hpp"
+#include "builder/cli/progress/progress_text.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "builder/cli/columns.hpp"
+#include "builder/cli/frame/columns.hpp"
 #include "core/text.hpp"
 #include "support/recorded_progress.hpp"
 

@@ -2,10 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "builder/cli/progress_events.hpp"
-#include "builder/cli/progress_lines.hpp"
-#include "builder/cli/progress_rows.hpp"
-#include "builder/cli/watched_progress.hpp"
+#include "builder/cli/progress/progress_events.hpp"
+#include "builder/cli/progress/progress_lines.hpp"
+#include "builder/cli/progress/progress_rows.hpp"
+#include "builder/cli/progress/watched_progress.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 #include "support/recorded_progress.hpp"

@@ -1,5 +1,5 @@
 // What the guest's apk is told to do with the packages of a lock, for which it makes an index itself.
-#include "builder/guest/apk.hpp"
+#include "builder/guest/apk/apk.hpp"
 
 #include <gtest/gtest.h>
 

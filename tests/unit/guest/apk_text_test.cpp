@@ -1,4 +1,4 @@
-#include "builder/guest/apk_text.hpp"
+#include "builder/guest/apk/apk_text.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "builder/guest/apkovl.hpp"
+#include "builder/guest/apk/apkovl.hpp"
 
 #include <gtest/gtest.h>
 

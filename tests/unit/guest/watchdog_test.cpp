@@ -1,4 +1,4 @@
-#include "builder/guest/watchdog.hpp"
+#include "builder/guest/appliance/watchdog.hpp"
 
 #include <gtest/gtest.h>
 

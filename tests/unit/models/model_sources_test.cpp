@@ -6,9 +6,9 @@
 #include <map>
 
 #include "builder/fetch/http/url.hpp"
-#include "builder/models/obtain.hpp"
-#include "builder/models/registry_http.hpp"
 #include "builder/models/shards.hpp"
+#include "builder/models/sources/obtain.hpp"
+#include "builder/models/sources/registry_http.hpp"
 #include "core/atomic_file.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"

@@ -1,7 +1,7 @@
 // Model files as they should be: what their headers say arrives.
 #include <gtest/gtest.h>
 
-#include "builder/models/content.hpp"
+#include "builder/models/files/content.hpp"
 #include "core/atomic_file.hpp"
 #include "core/digest.hpp"
 #include "core/temp_dir.hpp"

@@ -1,4 +1,4 @@
-#include "builder/recipe/document.hpp"
+#include "builder/recipe/document/document.hpp"
 
 #include "unit/recipe/recipe_testing.hpp"
 

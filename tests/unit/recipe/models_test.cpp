@@ -1,5 +1,5 @@
 // The list `models`: sources taken apart, and what cannot go together shown at its place.
-#include "builder/recipe/show.hpp"
+#include "builder/recipe/show/show.hpp"
 #include "unit/recipe/recipe_testing.hpp"
 
 namespace imgforge::recipe {

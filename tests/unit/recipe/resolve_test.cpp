@@ -1,7 +1,7 @@
 #include "builder/recipe/resolve.hpp"
 
-#include "builder/recipe/schema.hpp"
-#include "builder/recipe/show.hpp"
+#include "builder/recipe/schema/schema.hpp"
+#include "builder/recipe/show/show.hpp"
 #include "core/atomic_file.hpp"
 #include "core/temp_dir.hpp"
 #include "unit/recipe/recipe_testing.hpp"

@@ -1,4 +1,4 @@
-#include "builder/recipe/schema.hpp"
+#include "builder/recipe/schema/schema.hpp"
 
 #include <cstdlib>
 

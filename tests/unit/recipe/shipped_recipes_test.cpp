@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <set>
 
-#include "builder/recipe/show.hpp"
+#include "builder/recipe/show/show.hpp"
 #include "core/process.hpp"
 #include "support/source_dir.hpp"
 #include "unit/recipe/recipe_testing.hpp"

@@ -1,4 +1,4 @@
-#include "builder/recipe/show.hpp"
+#include "builder/recipe/show/show.hpp"
 
 #include "core/atomic_file.hpp"
 #include "core/json.hpp"

@@ -1,4 +1,4 @@
-#include "builder/recipe/templates.hpp"
+#include "builder/recipe/document/templates.hpp"
 
 #include "unit/recipe/recipe_testing.hpp"
 

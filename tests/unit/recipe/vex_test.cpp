@@ -1,7 +1,7 @@
 // The list `vex`: each status with the explanation that OpenVEX wants, and no other.
 #include "builder/recipe/vex.hpp"
 
-#include "builder/recipe/show.hpp"
+#include "builder/recipe/show/show.hpp"
 #include "unit/recipe/recipe_testing.hpp"
 
 namespace imgforge::recipe {

@@ -8,7 +8,7 @@
 
 #include "artifacts/manifest/formats.hpp"
 #include "builder/engine/fingerprint.hpp"
-#include "builder/steps/code_digests.hpp"
+#include "builder/steps/profile/code_digests.hpp"
 #include "support/source_dir.hpp"
 #include "unit/steps/steps_lab.hpp"
 

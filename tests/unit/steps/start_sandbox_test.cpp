@@ -1,6 +1,6 @@
 // The sandbox that a build starts.
 
-#include "builder/steps/start_sandbox.hpp"
+#include "builder/steps/profile/start_sandbox.hpp"
 
 #include "builder/guest/namespaces/probe.hpp"
 #include "unit/steps/steps_lab.hpp"

@@ -1,5 +1,5 @@
 // Statements of a recipe about the packages of a release.
-#include "builder/steps/vex_statements.hpp"
+#include "builder/steps/release/vex_statements.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,7 +1,7 @@
 // apk's database of installed packages out of hostile images.
 #include <gmock/gmock.h>
 
-#include "builder/fetch/apk/apk_installed.hpp"
+#include "builder/fetch/apk/repository/apk_installed.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::fetch {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "builder/fetch/alpine/alpine_base.hpp"
-#include "builder/fetch/apk/apk_packages.hpp"
-#include "builder/fetch/apk/base_contents.hpp"
+#include "builder/fetch/apk/repository/apk_packages.hpp"
+#include "builder/fetch/apk/repository/base_contents.hpp"
 #include "support/fetch_lab.hpp"
 #include "support/servers.hpp"
 

@@ -1,5 +1,5 @@
 // Indexes of one's own: what they say of packages, and that our own strict reader takes them.
-#include "builder/fetch/apk/apk_index_writer.hpp"
+#include "builder/fetch/apk/repository/apk_index_writer.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,10 +3,10 @@
 
 #include "builder/fetch/apk/apk_identity.hpp"
 #include "builder/fetch/apk/apk_index.hpp"
-#include "builder/fetch/apk/apk_installed.hpp"
 #include "builder/fetch/apk/apk_keys.hpp"
 #include "builder/fetch/apk/apk_names.hpp"
 #include "builder/fetch/apk/gzip_members.hpp"
+#include "builder/fetch/apk/repository/apk_installed.hpp"
 #include "builder/fetch/apk/tar_segment.hpp"
 #include "core/atomic_file.hpp"
 #include "support/apk_maker.hpp"

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "builder/fetch/apk/apk_packages.hpp"
-#include "builder/fetch/apk/base_contents.hpp"
+#include "builder/fetch/apk/repository/apk_packages.hpp"
+#include "builder/fetch/apk/repository/base_contents.hpp"
 #include "core/atomic_file.hpp"
 #include "support/apk_maker.hpp"
 #include "support/apk_v3_maker.hpp"

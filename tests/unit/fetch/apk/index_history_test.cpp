@@ -1,5 +1,5 @@
 // Mirrors that serve an index that is older than the last one, and the state by which that is seen.
-#include "builder/fetch/apk/index_history.hpp"
+#include "builder/fetch/apk/repository/index_history.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -8,7 +8,7 @@
 #include <csignal>
 #include <thread>
 
-#include "builder/fetch/apk/apk_packages.hpp"
+#include "builder/fetch/apk/repository/apk_packages.hpp"
 #include "core/atomic_file.hpp"
 #include "support/apk_maker.hpp"
 #include "support/fetch_lab.hpp"

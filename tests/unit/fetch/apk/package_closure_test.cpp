@@ -1,4 +1,4 @@
-#include "builder/fetch/apk/package_closure.hpp"
+#include "builder/fetch/apk/repository/package_closure.hpp"
 
 #include <gtest/gtest.h>
 

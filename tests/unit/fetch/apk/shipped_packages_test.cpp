@@ -10,7 +10,7 @@
 
 #include "builder/fetch/apk/apk_index.hpp"
 #include "builder/recipe/resolve.hpp"
-#include "builder/recipe/types.hpp"
+#include "builder/recipe/values/types.hpp"
 #include "core/process.hpp"
 #include "support/source_dir.hpp"
 

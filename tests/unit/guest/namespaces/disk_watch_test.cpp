@@ -1,4 +1,4 @@
-#include "builder/guest/namespaces/disk_watch.hpp"
+#include "builder/guest/namespaces/inside/disk_watch.hpp"
 
 #include <gtest/gtest.h>
 

@@ -11,12 +11,12 @@
 #include <fstream>
 #include <thread>
 
-#include "builder/guest/namespaces/disk_watch.hpp"
-#include "builder/guest/namespaces/id_map.hpp"
-#include "builder/guest/namespaces/message.hpp"
-#include "builder/guest/namespaces/owners.hpp"
-#include "builder/guest/namespaces/steps.hpp"
-#include "builder/guest/namespaces/tree.hpp"
+#include "builder/guest/namespaces/common/id_map.hpp"
+#include "builder/guest/namespaces/common/message.hpp"
+#include "builder/guest/namespaces/common/owners.hpp"
+#include "builder/guest/namespaces/common/steps.hpp"
+#include "builder/guest/namespaces/common/tree.hpp"
+#include "builder/guest/namespaces/inside/disk_watch.hpp"
 #include "core/temp_dir.hpp"
 
 namespace imgforge::guest::test {
