@@ -14,8 +14,62 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import tiny_guest  # noqa: E402
-from harness import NEEDS_ALPINE, PROGRAM, Case, FreshCase, main, wait_for  # noqa: E402
+from harness import NEEDS_ALPINE, PROGRAM, Case, CopyCase, FreshCase, main, wait_for  # noqa: E402
 from machine_case import MachineCase, build_with_agent, is_alive  # noqa: E402
+
+
+class Lacking(MachineCase, CopyCase):
+    """What the kernel of a release lacks is said before anything is made or started. The embedded base has the kernel of this host,
+    with few of its modules."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_imgforge("key", "generate", "machines@test", "--no-passphrase").check_returncode()
+        for name, more in (("plain", ""), ("trimmed", 'run: ["rm $(find /lib/modules -name \'virtio_balloon.ko*\')"]\n')):
+            recipe = cls.scratch / f"{name}.yaml"
+            recipe.write_text(f"imgforge: 1\nname: {name}\nbase: embedded\ndisk: {{ size: 128M }}\nformats: [qcow2]\n{more}")
+            cls.run_imgforge("build", recipe).check_returncode()
+        cls.keep()
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.remove_all)
+
+    def features(self, line):
+        return json.loads(self.ok("show", line, "--json").stdout)["release"]["manifest"]["kernel"]["features"]
+
+    def test_the_manifest_says_what_the_kernel_can_do(self):
+        features = self.features("plain")
+        release = json.loads(self.ok("show", "plain", "--json").stdout)["release"]["manifest"]["kernel"]["release"]
+        config = pathlib.Path("/boot", f"config-{release}").read_text().splitlines()
+        self.assertEqual(features["cpu-hotplug"], "CONFIG_ACPI_HOTPLUG_CPU=y" in config)
+        self.assertEqual(features["memory-hotplug"], "CONFIG_ACPI_HOTPLUG_MEMORY=y" in config)
+        self.assertTrue(features["balloon"])
+        self.assertFalse(features["virtiofs"], "its module is not in the image")
+        self.assertEqual(self.features("trimmed"), {**features, "balloon": False})
+        self.assertRegex(self.ok("show", "trimmed").stdout, r"no .*balloon")
+        self.assertRegex(self.ok("inspect", "trimmed").stdout, r"no .*balloon")
+
+    def test_what_can_never_work_is_refused_and_leaves_nothing(self):
+        says = "the kernel of trimmed@"
+        self.vm_fails(2, "run", "trimmed", "--name", "a", "--autoscale", "256M..512M", says=[says, "no balloon", "packages.add"])
+        if not self.features("plain")["9p"]:
+            self.vm_fails(2, "run", "plain", "--name", "a", "--share", self.scratch, says="no 9p")
+        group = self.scratch / "machines.yaml"
+        group.write_text("group: 1\nname: g\nmachines:\n  a: { release: plain }\n"
+                         "  b: { release: trimmed, autoscale: { memory: [256M, 512M] }, after: { a: process } }\n")
+        self.vm_fails(2, "up", group, "--for", "process", says=[says, "no balloon"])
+        self.assertEqual(list(self.machines.glob("*")) if self.machines.exists() else [], [])
+        self.vm("run", "plain", "--name", "a", "--for", "process", "--autoscale", "256M..512M")
+
+    def test_a_machine_that_runs_is_given_nothing_that_its_kernel_cannot_take(self):
+        result = self.vm("run", "trimmed", "--name", "a", "--for", "process", "--max-memory", "512M", "--memory", "256M")
+        self.assertIn("cannot be taken back", result.stderr)
+        self.vm_fails(2, "resize", "a", "--memory", "128M", says=["less memory while it runs", "no balloon"])
+        self.vm("resize", "a", "--memory", "384M")
+        shown = json.loads(self.vm("show", "a", "--json").stdout)
+        self.assertIn("balloon", shown["settings"]["lacks"])
 
 
 class Blank(MachineCase, FreshCase):
