@@ -252,7 +252,9 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
   set.option("--forward", options.forwards,
              "lead a port of this host into the machine: [ADDRESS:]PORT:PORT[/udp]; repeatable");
   set.option("--share", options.shares,
-             "show a folder to the machine by 9p as \"shared\", \"shared1\", ...: DIR[:ro]; repeatable");
+             "show a folder to the machine by 9p as \"shared\", \"shared1\", ...: DIR[:ro][:virtiofs], the "
+             "latter by "
+             "virtiofs; repeatable");
   set.option(
          "--network", options.network,
          "user (leads out, nothing leads in but --forward), none, or bridge=NAME: a bridge of this host that "
