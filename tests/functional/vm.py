@@ -134,6 +134,8 @@ class Virtiofs(MachineCase, CopyCase):
             wait_for(lambda: not any(map(is_alive, [*family, status["pid"]])), "a process is left", 20)
             self.assert_stopped_and_whole("a")
             self.vm("start", "a", "--for", "process")
+        self.vm("stop", "a", "--kill")
+        self.vm_fails(2, "define", "a", "--libvirt", "--print", says="by virtiofs")
 
     def test_one_that_is_only_read_is_not_written(self):
         self.vm("run", "sharing", "--name", "a", "--share", f"{self.shared}:ro:virtiofs")
@@ -468,7 +470,9 @@ class Blank(MachineCase, FreshCase):
         for how in ("leave", "kill the command", "kill the process", "kill QEMU"):
             process = self.start_vm("run", self.disk, stdin=subprocess.PIPE)
             name = re.search(r"disposable-[0-9a-f]+", wait_for(lambda: self.vm("list").stdout, "it is not there")).group()
-            status = wait_for(lambda: self.state(name) == "running" and self.status(name), "it does not run")
+            # While its disk is made it has no settings yet.
+            status = wait_for(lambda: (shown := self.run_imgforge("vm", "show", name, "--json")).returncode == 0
+                              and json.loads(shown.stdout)["status"], "it does not run")
             if how == "leave":
                 process.communicate("\x1d", timeout=30)
                 self.assertEqual(process.returncode, 0)
@@ -482,6 +486,16 @@ class Blank(MachineCase, FreshCase):
                 self.run_blank("next")
                 self.vm("remove", "next", "--kill")
             wait_for(lambda: not (self.machines / name).exists(), f"its folder is left: {how}")
+
+    def test_a_disposable_machine_ends_that_nobody_is_there_for(self):
+        """As when its command is killed before it could say that it is."""
+        self.run_blank("a")
+        self.vm("stop", "a", "--kill")
+        settings = self.machines / "a" / "machine.json"
+        settings.write_text(json.dumps({**json.loads(settings.read_text()), "disposable": True}))
+        process = self.start_vm("supervise", "a")
+        self.assertEqual(process.wait(timeout=60), 0)
+        self.assertFalse(settings.parent.exists())
 
     def test_a_restart_from_inside_begins_anew_and_those_who_look_stay(self):
         disk = self.scratch / "tiny.qcow2"
