@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "builder/machines/qemu/links.hpp"
+#include "builder/machines/qemu/virtiofs.hpp"
 
 namespace imgforge::machines {
 namespace {
@@ -109,7 +110,9 @@ Words machine_words(const Settings& settings, machine::Accelerator accelerator, 
   const std::string name = vm::option_text(settings.name);
   add(words,
       {"-fw_cfg", "name=opt/org.imgforge/hostname,string=" + name, "-smbios", "type=1,serial=" + name});
+  add(words, virtiofs_words(settings));
   for (const Share& share : settings.shares) {
+    if (share.is_virtiofs()) continue;
     add(words, vm::shared_folder_words(share.tag, share.folder,
                                        share.read_only ? vm::Access::kReadOnly : vm::Access::kWritable));
   }

@@ -32,22 +32,25 @@ struct Forward {
 /// Reads [ADDRESS:]HOST_PORT:GUEST_PORT[/tcp|/udp]. Throws kUsage.
 Forward parse_forward(std::string_view text);
 
-/// A folder of the host that the machine sees by 9p.
+/// A folder of the host that the machine sees.
 struct Share {
   std::string folder;  ///< absolute
-  std::string tag;     ///< 9p mount tag
+  std::string tag;     ///< by which it is mounted
   bool read_only = false;
+  std::string driver = "9p";  ///< or "virtiofs"
   bool operator==(const Share&) const = default;
   template <class Self, class Visit>
   static void members(Self& self, Visit& visit) {
     visit("folder", self.folder);
     visit("tag", self.tag);
     visit("read_only", self.read_only);
+    visit("driver", self.driver);
   }
+  bool is_virtiofs() const { return driver == "virtiofs"; }
 };
 
-/// Reads DIR[:ro]; the `index`-th one gets the tag "shared", "shared1", ... Throws kUsage when there is no
-/// such folder.
+/// Reads DIR[:ro][:virtiofs]; the `index`-th one gets the tag "shared", "shared1", ... Throws kUsage when
+/// there is no such folder.
 Share parse_share(std::string_view text, std::size_t index);
 
 /// Memory that follows what the guest needs (supervisor/autoscale.hpp).

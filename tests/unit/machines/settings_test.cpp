@@ -47,6 +47,8 @@ TEST(Settings, OfAnOlderProgramSayNothingOfWhatCameLater) {
   older.erase("boot_rom");
   older.erase("lacks");
   EXPECT_EQ(parse_settings(older.dump()), good_settings());
+  older["shares"] = {{{"folder", "/srv"}, {"tag", "shared"}, {"read_only", false}}};
+  EXPECT_EQ(parse_settings(older.dump()).shares, (std::vector<Share>{{"/srv", "shared", false, "9p"}}));
 }
 
 TEST(Settings, WhatNoMachineCanHaveIsRefused) {
@@ -81,6 +83,7 @@ TEST(Settings, WhatNoMachineCanHaveIsRefused) {
   EXPECT_TRUE(refused([](Settings& s) { s.origin.format = "vmdk"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.expect = {"("}; }));
   EXPECT_TRUE(refused([](Settings& s) { s.shares = {{"/a", "t,x", false}}; }));
+  EXPECT_TRUE(refused([](Settings& s) { s.shares = {{"/a", "t", false, "nfs"}}; }));
   EXPECT_TRUE(refused([](Settings& s) { s.shares = {{"/a", "t", false}, {"/b", "t", false}}; }));
   EXPECT_TRUE(refused([](Settings& s) { s.forwards = {{"host", 1, 1, "tcp"}}; }));
 }
@@ -104,7 +107,11 @@ TEST(Share, IsAFolderThatIsThere) {
   const std::string name = std::filesystem::canonical(folder.path());
   EXPECT_EQ(parse_share(name, 0), (Share{name, "shared", false}));
   EXPECT_EQ(parse_share(name + "/.:ro", 2), (Share{name, "shared2", true}));
-  EXPECT_EQ(kind_of([&] { parse_share(name + "/none", 0); }), Kind::kUsage);
+  EXPECT_EQ(parse_share(name + ":virtiofs", 0), (Share{name, "shared", false, "virtiofs"}));
+  for (const char* end : {":ro:virtiofs", ":virtiofs:ro"})
+    EXPECT_EQ(parse_share(name + end, 0), (Share{name, "shared", true, "virtiofs"})) << end;
+  for (const char* end : {"/none", ":ro:ro", ":virtiofs:virtiofs", ":9p"})
+    EXPECT_EQ(kind_of([&] { parse_share(name + end, 0); }), Kind::kUsage) << end;
 }
 
 TEST(MachineName, IsOneWord) {
