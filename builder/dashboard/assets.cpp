@@ -15,7 +15,9 @@ IMGFORGE_EMBED(dashboard_page, IMGFORGE_DASHBOARD_PAGE "page.js")
 IMGFORGE_EMBED(dashboard_graph, IMGFORGE_DASHBOARD_PAGE "graph.js")
 IMGFORGE_EMBED(dashboard_api, IMGFORGE_DASHBOARD_PAGE "api.js")
 IMGFORGE_EMBED(dashboard_console, IMGFORGE_DASHBOARD_PAGE "console.js")
+IMGFORGE_EMBED(dashboard_parts, IMGFORGE_DASHBOARD_PAGE "parts.js")
 IMGFORGE_EMBED(dashboard_screen, IMGFORGE_DASHBOARD_PAGE "screen.js")
+IMGFORGE_EMBED(dashboard_snapshots, IMGFORGE_DASHBOARD_PAGE "snapshots.js")
 IMGFORGE_EMBED(dashboard_schema, IMGFORGE_DASHBOARD_PAGE "api.schema.json")
 
 namespace imgforge::dashboard {
@@ -115,7 +117,9 @@ std::optional<Answer> page_file(const std::string& path) {
       File{"/graph.js", kScript, IMGFORGE_EMBEDDED(dashboard_graph)},
       File{"/api.js", kScript, IMGFORGE_EMBEDDED(dashboard_api)},
       File{"/console.js", kScript, IMGFORGE_EMBEDDED(dashboard_console)},
+      File{"/parts.js", kScript, IMGFORGE_EMBEDDED(dashboard_parts)},
       File{"/screen.js", kScript, IMGFORGE_EMBEDDED(dashboard_screen)},
+      File{"/snapshots.js", kScript, IMGFORGE_EMBEDDED(dashboard_snapshots)},
       File{"/api.schema.json", "application/schema+json", IMGFORGE_EMBEDDED(dashboard_schema)},
   };
   for (const File& file : files)
