@@ -16,6 +16,7 @@
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::machines {
 namespace {
@@ -70,6 +71,12 @@ void note_last(const fs::path& folder, const Ending& ending) {
                               0600);
 }
 
+/// The error in one line, with the last one that QEMU printed.
+std::string line_of(const Error& error) {
+  const std::string last = core::tail_lines(error.quote(), 1);
+  return last.empty() ? error.message() : error.message() + ": " + last;
+}
+
 }  // namespace
 
 Ending supervise(const Supervision& supervision) {
@@ -93,12 +100,18 @@ Ending supervise(const Supervision& supervision) {
   }
   Ending ending;
   for (unsigned tries = 0; tries <= kMostRestarts; ++tries) {
-    Supervisor supervisor(start);
-    if (tries == 0) {
-      lock.let_others();
-      supervision.started();
+    try {
+      Supervisor supervisor(start);
+      if (tries == 0) {
+        lock.let_others();
+        supervision.started();
+      }
+      ending = supervisor.run();
+    } catch (const Error& error) {
+      ending = {line_of(error), true};
+      if (tries == 0 && !disposable) note_last(folder, ending);
+      if (tries == 0) throw;
     }
-    ending = supervisor.run();
     if (!ending.failed || !again || read_mark(folder)) break;
     start.more.clear();
     start.reached.clear();

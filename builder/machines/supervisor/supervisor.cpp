@@ -101,12 +101,11 @@ class Supervisor::Loop {
     clients_.on_mover_gone = [this] {
       settle_abandoned_move(start_.folder, qemu_->monitor(), [this] { stop_now(); });
     };
+    for (const std::string& state : start_.reached) tell(ladder_.reach(state, Clock::now()));
     start_qemu();
   }
 
   Ending run() {
-    ladder_.restart(Clock::now());
-    for (const std::string& state : start_.reached) tell(ladder_.reach(state, Clock::now()));
     while (true) {
       wait();
       take_signals();
@@ -132,6 +131,7 @@ class Supervisor::Loop {
     qemu_->monitor().on_open = [this] { tell(ladder_.reach("process", Clock::now())); };
     if (agent()) agent()->on_open = [this] { tell(ladder_.reach("agent", Clock::now())); };
     if (start_.settings.may_have_ssh()) ssh_.emplace(start_.settings.ssh_port);
+    qemu_->wait_until_up(start_.settings);
   }
 
   /// A new QEMU, for the same clients.
@@ -142,8 +142,8 @@ class Supervisor::Loop {
     paused_.clear();
     room_at_.reset();
     start_.more.clear();
-    start_qemu();
     told_restart();
+    start_qemu();
   }
 
   void told_restart() {
