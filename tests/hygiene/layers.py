@@ -85,7 +85,7 @@ MAY_INCLUDE = {
     "builder/machines/operations": ["builder/machines/control", "builder/machines/qemu", "builder/machines/registry",
         "builder/machine", "artifacts/store", "core"],
     "builder/machines/move": ["builder/machines/supervisor", "builder/machines/control", "builder/machines/qemu",
-        "builder/machines/registry", "builder/vm", "builder/image/bundle", "builder/image/disk", "builder/machine", "artifacts/tar", "artifacts/codec", "core"],
+        "builder/machines/registry", "builder/vm", "builder/image/disk", "builder/machine", "artifacts/tar", "artifacts/codec", "core"],
     "builder/inspect": ["builder/vm", "builder/formats", "builder/guest", "builder/image/disk", "builder/machine",
         "builder/image/boot", "builder/image/fs", "artifacts/tar", "artifacts/check", "artifacts/manifest",
         "artifacts/codec", "core"],

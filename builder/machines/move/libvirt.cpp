@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
-#include "builder/image/bundle/xml_text.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
+#include "core/markup.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::machines {
 namespace {
 
-using image::escaped_xml;
+using core::escaped_markup;
 namespace fs = std::filesystem;
 
 bool has_secure_boot(const Settings& settings) {
@@ -24,7 +24,7 @@ std::string efi_xml(const Settings& settings, const fs::path& variables) {
       "    <firmware>\n      <feature enabled='{}' name='secure-boot'/>\n"
       "      <feature enabled='no' name='enrolled-keys'/>\n    </firmware>\n"
       "    <nvram>{}</nvram>\n",
-      secure, escaped_xml(variables.native()));
+      secure, escaped_markup(variables.native()));
 }
 
 std::string os_xml(const Settings& settings, const fs::path& folder, const fs::path& variables) {
@@ -32,8 +32,8 @@ std::string os_xml(const Settings& settings, const fs::path& folder, const fs::p
   if (settings.firmware == "kernel") {
     return fmt::format(
         "  <os>\n{}    <kernel>{}</kernel>\n    <initrd>{}</initrd>\n    <cmdline>{}</cmdline>\n  </os>\n",
-        type, escaped_xml((folder / kKernelFile).native()), escaped_xml((folder / kInitramfsFile).native()),
-        escaped_xml(settings.cmdline));
+        type, escaped_markup((folder / kKernelFile).native()),
+        escaped_markup((folder / kInitramfsFile).native()), escaped_markup(settings.cmdline));
   }
   const bool efi = firmware_of(settings) != vm::Firmware::kBios;
   const char* cd = settings.origin.format == "iso" ? "    <boot dev='cdrom'/>\n" : "";
@@ -42,7 +42,7 @@ std::string os_xml(const Settings& settings, const fs::path& folder, const fs::p
 }
 
 std::string disks_xml(const Settings& settings, const fs::path& folder) {
-  const std::string base = escaped_xml(settings.origin.file);
+  const std::string base = escaped_markup(settings.origin.file);
   std::string backing = "      <backingStore/>\n";
   std::string cd;
   if (settings.origin.format == "iso") {
@@ -60,7 +60,7 @@ std::string disks_xml(const Settings& settings, const fs::path& folder) {
       "    <disk type='file' device='disk'>\n"
       "      <driver name='qemu' type='qcow2' discard='unmap' error_policy='enospace'/>\n"
       "      <source file='{}'/>\n{}      <target dev='vda' bus='virtio'/>\n    </disk>\n{}",
-      escaped_xml((folder / kDiskFile).native()), backing, cd);
+      escaped_markup((folder / kDiskFile).native()), backing, cd);
 }
 
 std::string more_devices_xml(const Settings& settings) {
@@ -84,7 +84,7 @@ std::string more_devices_xml(const Settings& settings) {
     text += fmt::format(
         "    <filesystem type='mount' accessmode='mapped'>\n      <source dir='{}'/>\n"
         "      <target dir='{}'/>\n{}    </filesystem>\n",
-        escaped_xml(share.folder), share.tag, share.read_only ? "      <readonly/>\n" : "");
+        escaped_markup(share.folder), share.tag, share.read_only ? "      <readonly/>\n" : "");
   }
   text += settings.graphics ? "    <graphics type='vnc' autoport='yes' listen='127.0.0.1'/>\n    <video>\n"
                               "      <model type='vga'/>\n    </video>\n"
@@ -130,7 +130,7 @@ std::string domain_xml(const Settings& settings, const fs::path& folder, const f
   return fmt::format(
       kDomain, fmt::arg("type", kvm ? "kvm" : "qemu"), fmt::arg("name", settings.name),
       fmt::arg("uuid", core::derived_uuid("imgforge machine " + settings.mac + settings.created)),
-      fmt::arg("description", escaped_xml("stands on " + settings.origin.text())),
+      fmt::arg("description", escaped_markup("stands on " + settings.origin.text())),
       fmt::arg("memory", settings.memory >> 10), fmt::arg("cpus", settings.cpus),
       fmt::arg("os", os_xml(settings, folder, variables)),
       fmt::arg("smm", smm ? "    <smm state='on'/>\n" : ""),

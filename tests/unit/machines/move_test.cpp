@@ -134,7 +134,7 @@ TEST(Libvirt, ChoosesFirmwareBySelectionAndEscapes) {
   const std::string xml = domain_xml(settings, "/m", "/m/a&b.fd", machine::Accelerator::kEmulation);
   EXPECT_NE(xml.find("<os firmware='efi'>"), std::string::npos);
   EXPECT_EQ(xml.find("OVMF"), std::string::npos);
-  EXPECT_NE(xml.find("<source dir='/srv/it&apos;s &lt;a&gt; &amp; b'/>"), std::string::npos);
+  EXPECT_NE(xml.find("<source dir='/srv/it&#39;s &lt;a&gt; &amp; b'/>"), std::string::npos);
   EXPECT_NE(xml.find("<readonly/>"), std::string::npos);
   EXPECT_NE(xml.find("<domain type='qemu'>"), std::string::npos);
   EXPECT_NE(xml.find("<nvram>/m/a&amp;b.fd</nvram>"), std::string::npos);
