@@ -22,6 +22,7 @@
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/handle.hpp"
+#include "core/late_library.hpp"
 
 namespace imgforge::content {
 namespace {
@@ -166,6 +167,7 @@ std::optional<Confinement> confine(const ConfinedLimits& limits, std::vector<int
 
 [[noreturn]] void run_child(const std::function<std::string()>& body, std::vector<int> descriptors, int out,
                             const ConfinedLimits& limits) {
+  core::forbid_late_libraries();
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(signal, SIG_DFL);
   descriptors.push_back(out);
   const std::optional<Confinement> held = confine(limits, std::move(descriptors));
@@ -225,6 +227,7 @@ Answer run_confined(const std::function<std::string()>& body, const std::vector<
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw core::system_error(errno, "cannot make", "a pipe");
   const core::Fd in(ends[0]);
   core::Fd out(ends[1]);
+  core::load_late_libraries();  // the child may open nothing
   const pid_t pid = ::fork();
   if (pid < 0) throw core::system_error(errno, "cannot start", "a process");
   if (pid == 0) run_child(body, descriptors, out.get(), limits);

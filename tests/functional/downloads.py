@@ -71,6 +71,17 @@ class Downloads(FreshCase):
         self.assertEqual(image.read_bytes(), self.server.content)
         self.assertEqual(list((self.home / "cache" / "imgforge" / "partial").iterdir()), [])
 
+    def test_a_library_that_is_not_there_is_named_and_others_can_do_without_it(self):
+        libraries = self.scratch / "libraries"
+        libraries.mkdir()
+        (libraries / "libcurl.so.4").write_text("no library")
+        damaged = {"LD_LIBRARY_PATH": str(libraries)}
+        if "libcurl.so.4" in subprocess.run(["readelf", "-d", PROGRAM], check=True, capture_output=True, text=True).stdout:
+            self.fail("the program was built with all libraries loaded at its start")
+        self.fails(4, "fetch", "base", "--release", VERSION, "--sha256", self.server.sha256, "--mirror", self.server.url(), env=damaged,
+                   says=["libcurl.so.4", "hint: install"])
+        self.ok("key", "list", env=damaged)
+
     def wait_for_bytes(self, count):
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:

@@ -15,8 +15,62 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import tiny_guest  # noqa: E402
-from harness import NEEDS_ALPINE, PROGRAM, Case, FreshCase, main, wait_for  # noqa: E402
+from harness import NEEDS_ALPINE, PROGRAM, Case, CopyCase, FreshCase, main, wait_for  # noqa: E402
 from machine_case import MachineCase, build_with_agent, is_alive  # noqa: E402
+
+
+class Lacking(MachineCase, CopyCase):
+    """What the kernel of a release lacks is said before anything is made or started. The embedded base has the kernel of this host,
+    with few of its modules."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_imgforge("key", "generate", "machines@test", "--no-passphrase").check_returncode()
+        for name, more in (("plain", ""), ("trimmed", 'run: ["rm $(find /lib/modules -name \'virtio_balloon.ko*\')"]\n')):
+            recipe = cls.scratch / f"{name}.yaml"
+            recipe.write_text(f"imgforge: 1\nname: {name}\nbase: embedded\ndisk: {{ size: 128M }}\nformats: [qcow2]\n{more}")
+            cls.run_imgforge("build", recipe).check_returncode()
+        cls.keep()
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.remove_all)
+
+    def features(self, line):
+        return json.loads(self.ok("show", line, "--json").stdout)["release"]["manifest"]["kernel"]["features"]
+
+    def test_the_manifest_says_what_the_kernel_can_do(self):
+        features = self.features("plain")
+        release = json.loads(self.ok("show", "plain", "--json").stdout)["release"]["manifest"]["kernel"]["release"]
+        config = pathlib.Path("/boot", f"config-{release}").read_text().splitlines()
+        self.assertEqual(features["cpu-hotplug"], "CONFIG_ACPI_HOTPLUG_CPU=y" in config)
+        self.assertEqual(features["memory-hotplug"], "CONFIG_ACPI_HOTPLUG_MEMORY=y" in config)
+        self.assertTrue(features["balloon"])
+        self.assertFalse(features["virtiofs"], "its module is not in the image")
+        self.assertEqual(self.features("trimmed"), {**features, "balloon": False})
+        self.assertRegex(self.ok("show", "trimmed").stdout, r"no .*balloon")
+        self.assertRegex(self.ok("inspect", "trimmed").stdout, r"no .*balloon")
+
+    def test_what_can_never_work_is_refused_and_leaves_nothing(self):
+        says = "the kernel of trimmed@"
+        self.vm_fails(2, "run", "trimmed", "--name", "a", "--autoscale", "256M..512M", says=[says, "no balloon", "packages.add"])
+        if not self.features("plain")["9p"]:
+            self.vm_fails(2, "run", "plain", "--name", "a", "--share", self.scratch, says="no 9p")
+        group = self.scratch / "machines.yaml"
+        group.write_text("group: 1\nname: g\nmachines:\n  a: { release: plain }\n"
+                         "  b: { release: trimmed, autoscale: { memory: [256M, 512M] }, after: { a: process } }\n")
+        self.vm_fails(2, "up", group, "--for", "process", says=[says, "no balloon"])
+        self.assertEqual(list(self.machines.glob("*")) if self.machines.exists() else [], [])
+        self.vm("run", "plain", "--name", "a", "--for", "process", "--autoscale", "256M..512M")
+
+    def test_a_machine_that_runs_is_given_nothing_that_its_kernel_cannot_take(self):
+        result = self.vm("run", "trimmed", "--name", "a", "--for", "process", "--max-memory", "512M", "--memory", "256M")
+        self.assertIn("cannot be taken back", result.stderr)
+        self.vm_fails(2, "resize", "a", "--memory", "128M", says=["less memory while it runs", "no balloon"])
+        self.vm("resize", "a", "--memory", "384M")
+        shown = json.loads(self.vm("show", "a", "--json").stdout)
+        self.assertIn("balloon", shown["settings"]["lacks"])
 
 
 class Blank(MachineCase, FreshCase):
@@ -253,6 +307,47 @@ class Blank(MachineCase, FreshCase):
         self.assertEqual({event["machine"] for event in events}, {"a"})
         self.assertEqual([json.loads(line) for line in self.vm("logs", "a", "--events").stdout.splitlines()], events)
 
+    def unit(self, word):
+        """A command of the unit that is installed for systemd, by the program that is tested."""
+        unit = pathlib.Path(PROGRAM).parent / "imgforge-machines.service"
+        line = re.search(rf"^{word}=(\S*)/imgforge (.*)$", unit.read_text(), re.MULTILINE)
+        self.assertTrue(line.group(1).startswith("/"))
+        return self.run_imgforge(*line.group(2).split())
+
+    def test_machines_start_by_themselves(self):
+        self.assertIn("no machine has autostart", self.unit("ExecStart").stderr)
+        self.vm_fails(2, "run", self.disk, "--autostart", says="--name")
+        self.vm_fails(2, "start", says="--autostart")
+        self.vm_fails(2, "start", "a", "--autostart", says="either")
+        for name in ("a", "b"):
+            self.run_blank(name, "--autostart")
+        self.run_blank("by-hand")
+        self.vm("autostart", "by-hand", "off")
+        running = self.status("a")["qemu_pid"]
+        for name in ("b", "by-hand"):
+            self.vm("stop", name, "--kill")
+        self.assert_exit(self.unit("ExecStart"), 0)
+        self.assertEqual([self.state(name) for name in ("a", "b", "by-hand")], ["running", "running", "stopped"])
+        self.assertEqual(self.status("a")["qemu_pid"], running, "what runs is left alone")
+        rows = json.loads(self.vm("start", "--autostart", "--for", "process", "--json").stdout)["machines"]
+        self.assertEqual(rows, [{"name": name, "did": "runs already"} for name in ("a", "b")])
+        self.assertEqual({row["name"]: row["autostart"] for row in json.loads(self.vm("list", "--json").stdout)["machines"]},
+                         {"a": True, "b": True, "by-hand": False})
+        # One that fails keeps no other from it.
+        self.vm("stop", "--autostart", "--kill")
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            settings = json.loads((self.machines / "a" / "machine.json").read_text())
+            settings["forwards"] = [{"address": "127.0.0.1", "host_port": taken.getsockname()[1], "guest_port": 80, "protocol": "tcp"}]
+            (self.machines / "a" / "machine.json").write_text(json.dumps(settings))
+            self.vm("autostart", "by-hand")
+            self.vm_fails(4, "start", "--autostart", "--for", "process", says=["a: the machine a wants tcp port", "1 of 3 machines did not start: a"])
+            self.assertEqual([self.state(name) for name in ("a", "b", "by-hand")], ["stopped", "running", "running"])
+        self.assertIn("autostart    yes", self.vm("show", "by-hand").stdout)
+        # Nobody answers the power button of an empty machine.
+        self.vm_fails(1, "stop", "--autostart", "--patience", "1", says="2 of 3 machines did not stop: b, by-hand")
+        self.vm("stop", "--autostart", "--kill")
+        self.assertIsNone(self.status("b"))
+
     def test_a_base_stands_for_a_release_and_is_no_machine(self):
         self.vm_fails(2, "base", "work", says="the release is missing")
         self.vm_fails(1, "base", "work", "nothing-of-this-name", says="build something first")
@@ -397,6 +492,7 @@ class Kodeimage(MachineCase, Case):
             by_agent = self.vm("exec", name, "--", "sh", "-c", "hostname; cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub")
             host, identity, key = by_agent.stdout.splitlines()
             self.assertEqual(host, name)
+            self.keys_are_handed_over(name)
             result = self.vm("ssh", name, "--", "hostname; id -un; cat /etc/machine-id")
             self.assertEqual(result.stdout.splitlines(), [name, "kode", identity])
             keys = json.loads(self.vm("keys", name, "--json").stdout)
@@ -412,6 +508,18 @@ class Kodeimage(MachineCase, Case):
         self.reach_each_other("one", "two")
         self.follow_memory("two")
         self.stop_and_start("one", identities["one"][0])
+
+    def keys_are_handed_over(self, name):
+        """By the machine's process itself: no command has asked for it."""
+        status = wait_for(lambda: (now := self.status(name))["ssh_user"] and now, "no key is handed over", 200)
+        self.assertEqual(status["ssh_user"], "kode")
+        folder = self.machines / name / "ssh"
+        result = subprocess.run(["ssh", "-F", "none", "-p", str(status["ssh_port"]), "-i", folder / "id_ed25519", "-o",
+                                 f"UserKnownHostsFile={folder / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes", "-o",
+                                 f"HostKeyAlias={name}", "-o", "BatchMode=yes", "kode@127.0.0.1", "hostname"], capture_output=True, text=True)
+        self.assertEqual((result.returncode, result.stdout), (0, name + "\n"), result.stderr)
+        events = [json.loads(line) for line in self.vm("logs", name, "--events").stdout.splitlines()]
+        self.assertEqual([event["user"] for event in events if event["event"] == "keys"], ["kode"])
 
     def version(self):
         return os.readlink(self.out / "releases" / "kodeimage" / "current")

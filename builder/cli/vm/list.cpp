@@ -33,6 +33,7 @@ int list(Context& context) {
       row["verified"] = entry.settings->origin.is_release();
       row["cpus"] = entry.settings->cpus;
       row["memory"] = entry.settings->memory;
+      row["autostart"] = entry.settings->autostart;
       row["disposable"] = entry.settings->disposable;
       table.push_back({entry.name, shown, entry.settings->origin.text(), std::to_string(entry.settings->cpus),
                        core::Bytes{entry.settings->memory}.to_string(), ports});

@@ -18,6 +18,7 @@
 #include "builder/cli/vm/stand_on_release.hpp"
 #include "builder/image/disk/qcow2_overlay.hpp"
 #include "builder/machine/qemu_img.hpp"
+#include "builder/machines/operations/kernel_needs.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
 #include "builder/machines/supervisor/hook.hpp"
@@ -103,6 +104,9 @@ Settings settings_from(const MachineOptions& options) {
   settings.disposable = options.name.empty();
   settings.name = settings.disposable ? "disposable-" + core::random_hex(4) : options.name;
   machines::check_machine_name(settings.name);
+  settings.autostart = options.autostart;
+  if (settings.autostart && settings.disposable)
+    throw Error(Kind::kUsage, "--autostart and --name go together: a disposable machine is gone at its end");
   settings.created = core::iso_time(core::system_clock().now());
   settings.mac = new_mac();
   take_options(settings, options);
@@ -214,6 +218,11 @@ void enrol(const Context& context, const fs::path& folder, const std::string& ke
   activity.done("enrolled");
 }
 
+/// What its kernel lacks for the settings.
+void tell_kernel(const Context& context, const Settings& settings) {
+  for (const std::string& warning : machines::check_kernel(settings)) context.progress.warn(warning);
+}
+
 void make_folder(const Context& context, const fs::path& root, const MachineOptions& options,
                  Settings& settings) {
   const fs::path folder = root / settings.name;
@@ -263,6 +272,7 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
   set.option("--restart", options.restart, "start it again when it fails: never or on-failure")
       .one_of({"never", "on-failure"})
       .show_default();
+  set.flag("--autostart", options.autostart, "let imgforge vm start --autostart start it");
   set.option("--autoscale", options.autoscale,
              "memory that follows what it needs: 256M..1G:15% gives more when less than 15 % is free");
   set.option("--hook", options.hook, "program or URL that is called with each event of the machine, as JSON");
@@ -281,7 +291,20 @@ Settings changed_machine(const Context& context, Settings settings, const Machin
     apply_manifest(settings, release.manifest.manifest(), options);
   }
   begin_within(settings);
+  tell_kernel(context, settings);
   return settings;
+}
+
+void check_machine(const Context& context, const MachineOptions& options) {
+  const std::string source = release_of_base(options.source);
+  if (format_of_file(context, source)) return;
+  const artifacts::ReleaseLocation location = artifacts::find_release_in_place(open_store(context), source);
+  const TrustedRelease release = find_trusted(context, location.reference(), options.public_keys);
+  Settings settings = settings_from(options);
+  apply_manifest(settings, release.manifest.manifest(), options);
+  apply_bounds(settings, options);
+  settings.origin = {"release", {}, location.line, location.version, {}, {}};
+  machines::check_kernel(settings);
 }
 
 Settings make_machine(const Context& context, const machines::Registry& registry,
@@ -308,6 +331,7 @@ Settings make_machine(const Context& context, const machines::Registry& registry
     }
     if (!options.secure_boot_keys.empty()) enrol(context, root / settings.name, options.secure_boot_keys);
     apply_bounds(settings, options);
+    tell_kernel(context, settings);
     registry.save(settings);
   } catch (const Error&) {
     registry.remove(settings.name, {});

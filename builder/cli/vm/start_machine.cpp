@@ -87,14 +87,13 @@ std::string read_report(const core::Fd& pipe, const core::CancelToken& cancel) {
   return report;
 }
 
-/// This program, under its own name in lists of processes where that still leads to it.
+}  // namespace
+
 std::string this_program() {
   std::error_code error;
   const fs::path path = fs::read_symlink("/proc/self/exe", error);
   return !error && fs::exists(path, error) ? path.native() : "/proc/self/exe";
 }
-
-}  // namespace
 
 void start_machine(const Context& context, const machines::Registry& registry, const std::string& name,
                    const std::vector<std::string>& more) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "builder/cli/vm/start_machine.hpp"
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "builder/machines/supervisor/ladder.hpp"
@@ -27,6 +28,14 @@ void report(std::string_view line) {
   ::dup2(nothing.get(), STDOUT_FILENO);
 }
 
+core::Command keys_command(const machines::Registry& registry, const std::string& name) {
+  core::Command command;
+  command.program = this_program();
+  command.args = {"--json", "vm", "keys", name};
+  command.environment["XDG_STATE_HOME"] = registry.root().parent_path().parent_path().native();
+  return command;
+}
+
 int supervise(Context& context, const Arguments& arguments) {
   const machines::Registry registry = machine_registry();
   bool started = false;
@@ -39,7 +48,7 @@ int supervise(Context& context, const Arguments& arguments) {
                                started = true;
                                if (arguments.report) report("{\"started\":true}\n");
                              },
-                             arguments.arriving, arguments.reached});
+                             arguments.arriving, arguments.reached, keys_command(registry, arguments.name)});
     const machines::Entry entry = registry.find(arguments.name);
     if (entry.settings && entry.settings->disposable) {
       for (const std::string& warning : registry.remove(arguments.name, {})) context.progress.warn(warning);

@@ -95,7 +95,7 @@ Runner declare_vm(OptionSet& set) {
         &declare_vm_resize, &declare_vm_command,   &declare_vm_message,    &declare_vm_log,
         &declare_vm_export, &declare_vm_import,    &declare_vm_migrate,    &declare_vm_fork,
         &declare_vm_define, &declare_vm_receive,   &declare_vm_remove,     &declare_vm_up,
-        &declare_vm_top,    &declare_vm_dashboard, &declare_vm_supervise})
+        &declare_vm_top,    &declare_vm_dashboard, &declare_vm_supervise,  &declare_vm_autostart})
     declare(set);
   set.set_footer(
       "Examples:\n"

@@ -18,6 +18,7 @@ namespace imgforge::cli {
 // Each declares one command, or some that belong together, below `vm`.
 void declare_vm_run(OptionSet& vm);
 void declare_vm_start(OptionSet& vm);  ///< and restart
+void declare_vm_autostart(OptionSet& vm);
 void declare_vm_supervise(OptionSet& vm);
 void declare_vm_stop(OptionSet& vm);
 void declare_vm_list(OptionSet& vm);

@@ -23,6 +23,7 @@
 #include "builder/guest/namespaces/mounts.hpp"
 #include "builder/guest/namespaces/steps.hpp"
 #include "builder/guest/namespaces/tree.hpp"
+#include "core/late_library.hpp"
 #include "core/temp_dir.hpp"
 
 namespace imgforge::guest {
@@ -126,6 +127,7 @@ void keep(const ContainerRequest& request) {
 }
 
 [[noreturn]] void run_keeper(const ContainerRequest& request, int socket, int lifeline) {
+  core::forbid_late_libraries();
   try {
     ::prctl(PR_SET_NAME, "imgforge-keep");
     leave_imgforge(socket, lifeline);
@@ -169,6 +171,7 @@ void Container::start(const ContainerRequest& request) {
   auto [lifeline, inner_lifeline] = make_pair();
   socket_ = std::move(socket);
   lifeline_ = std::move(lifeline);
+  core::load_late_libraries();  // inside are only the libraries of the image
   // fork, and not clone: the locks of the C library must be free in the child of a process with threads.
   keeper_ = require(::fork(), Step::kFork);
   if (keeper_ == 0) run_keeper(request, inner_socket.get(), inner_lifeline.get());

@@ -86,16 +86,20 @@ ExecStatus Agent::run(const std::vector<std::string>& words, std::string_view in
   const auto start = Clock::now();
   const std::int64_t pid = parse_exec_started(ask("guest-exec", arguments));
   while (true) {
+    const auto asked = Clock::now();
     ExecStatus status = parse_exec_status(ask("guest-exec-status", {{"pid", pid}}, 60));
     if (status.exited) return status;
     cancel_.check();
-    const auto passed = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    const auto now = Clock::now();
+    const auto passed = std::chrono::duration_cast<milliseconds>(now - start);
     if (passed > patience) {
       throw Error(Kind::kTimeout, fmt::format("{} did not end in the machine within {} s",
                                               core::escaped(words.front(), 100), patience.count() / 1000));
     }
-    // Seen within an eighth of the time that it took.
-    const milliseconds pause = std::clamp(passed / 8, kShortestPause, kLongestPause);
+    // Seen within an eighth of the time that it took; and as answering takes the guest as long as it takes,
+    // it is left to itself for more than that.
+    const auto answered = std::chrono::ceil<milliseconds>(now - asked);
+    const milliseconds pause = std::clamp(std::max(passed / 8, 2 * answered), kShortestPause, kLongestPause);
     ::usleep(static_cast<useconds_t>(pause.count()) * 1000);
   }
 }

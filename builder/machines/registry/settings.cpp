@@ -107,6 +107,7 @@ void check(const Settings& settings) {
   want(settings.schema == 1, "schema");
   want(is_machine_name(settings.name), "name");
   check(settings.origin);
+  want(!settings.autostart || !settings.disposable, "autostart");
   want(settings.cpus >= 1 && settings.cpus <= kMostCpus, "cpus");
   want(settings.memory >= kLeastMemory && settings.memory <= kMostMemory, "memory");
   want(settings.max_cpus == 0 || (settings.max_cpus >= settings.cpus && settings.max_cpus <= kMostCpus),
@@ -137,6 +138,10 @@ void check(const Settings& settings) {
   want(settings.links.size() <= kMostLinks, "links");
   for (const Link& link : settings.links) want(is_machine_name(link.network) && is_mac(link.mac), "links");
   want(settings.shared_commands.size() <= kMostCommands, "shared_commands");
+  want(settings.lacks.size() <= kMostRows &&
+           std::all_of(settings.lacks.begin(), settings.lacks.end(),
+                       [](const std::string& name) { return is_machine_name(name); }),
+       "lacks");
   want(settings.expect.size() <= kMostRows, "expect");
   for (const std::string& pattern : settings.expect) {
     try {
@@ -201,6 +206,10 @@ Share parse_share(std::string_view text, std::size_t index) {
   return share;
 }
 
+bool Settings::lacks_feature(std::string_view feature) const {
+  return std::find(lacks.begin(), lacks.end(), feature) != lacks.end();
+}
+
 std::string Origin::text() const {
   return is_release() ? line + "@" + version : file;
 }
@@ -245,13 +254,23 @@ void check_machine_name(std::string_view name) {
   }
 }
 
+void add_later_members(core::Json& settings) {
+  static const core::Json later{{"autostart", false}, {"lacks", core::Json::array()}};
+  if (!settings.is_object()) return;
+  for (const auto& [name, value] : later.items()) {
+    if (!settings.contains(name)) settings[name] = value;
+  }
+}
+
 std::string print_settings(const Settings& settings) {
   check(settings);
   return core::print_json(core::write_record(settings));
 }
 
 Settings parse_settings(std::string_view text) {
-  Settings settings = core::read_record<Settings>(core::parse_json(text, "machine.json"), "machine.json");
+  core::Json json = core::parse_json(text, "machine.json");
+  add_later_members(json);
+  Settings settings = core::read_record<Settings>(json, "machine.json");
   check(settings);
   return settings;
 }

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/json_fwd.hpp"
+
 namespace imgforge::machines {
 
 /// A port of the host that leads into the machine.
@@ -129,8 +131,10 @@ struct Settings {
   bool ssh = false;                          ///< inside: a server of SSH
   bool shared = false;                       ///< inside: the service of the shared folder
   std::vector<std::string> shared_commands;  ///< that it carries out: lines of builder/shared_folder
+  std::vector<std::string> lacks;            ///< features that its kernel is known not to have
   std::vector<std::string> expect;           ///< patterns of the console, in order: ready
   std::string restart = "never";             ///< "on-failure"
+  bool autostart = false;                    ///< `vm start --autostart` starts it
   Autoscale autoscale;
   std::string hook;  ///< who is told what happens (supervisor/hook.hpp); empty: nobody
   bool operator==(const Settings&) const = default;
@@ -159,8 +163,10 @@ struct Settings {
     visit("ssh", self.ssh);
     visit("shared", self.shared);
     visit("shared_commands", self.shared_commands);
+    visit("lacks", self.lacks);
     visit("expect", self.expect);
     visit("restart", self.restart);
+    visit("autostart", self.autostart);
     visit("autoscale", self.autoscale);
     visit("hook", self.hook);
   }
@@ -170,6 +176,8 @@ struct Settings {
   std::uint64_t first_memory() const { return autoscale.most != 0 ? autoscale.most : memory; }
   /// Of this host, that its card is in; empty: none.
   std::string bridge() const { return network.starts_with("bridge=") ? network.substr(7) : ""; }
+  /// Names are those of artifacts/manifest/kernel_features.hpp.
+  bool lacks_feature(std::string_view feature) const;
   bool may_have_ssh() const { return (ssh || !known) && ssh_port != 0; }
 };
 
@@ -177,8 +185,11 @@ struct Settings {
 /// beginning with a letter or digit.
 void check_machine_name(std::string_view name);
 
+/// Adds to settings of an older program the members that came later, as it was without them.
+void add_later_members(core::Json& settings);
+
 std::string print_settings(const Settings& settings);
-/// Throws kIntegrity.
+/// Also of an older program, whose files lack some members. Throws kIntegrity.
 Settings parse_settings(std::string_view text);
 
 }  // namespace imgforge::machines

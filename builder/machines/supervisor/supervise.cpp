@@ -78,6 +78,7 @@ Ending supervise(const Supervision& supervision) {
   const bool again = settings.restart == "on-failure";
   const bool disposable = settings.disposable;
   Start start = prepare(supervision, std::move(settings), folder);
+  start.keys = supervision.keys;
   if (!supervision.arriving.empty()) {
     start.more = {"-S", "-incoming", "defer"};
     start.reached = supervision.reached;

@@ -11,6 +11,7 @@
 
 #include "builder/machine/accelerator.hpp"
 #include "builder/machines/registry/settings.hpp"
+#include "core/process.hpp"
 
 namespace imgforge::machines {
 
@@ -25,6 +26,7 @@ struct Start {
   /// reached.
   std::vector<std::string> more = {};
   std::vector<std::string> reached = {};
+  core::Command keys = {};  ///< that hands over what SSH needs (key_handover.hpp); without a program: nothing
 };
 
 /// How a machine ended.
