@@ -83,6 +83,11 @@ void Dialogue::work() {
   send_next();
 }
 
+void Dialogue::begin() {
+  begun_ = true;
+  if (on_open) on_open();
+}
+
 void Dialogue::take_line(std::string line) {
   if (partner_ == Partner::kAgent && sync_ != 0) {
     const std::size_t start = line.rfind(kSyncByte);
@@ -95,7 +100,7 @@ void Dialogue::take_line(std::string line) {
     }
     sync_ = 0;
     const bool was_open = std::exchange(open_, true);
-    if (!was_open && on_open) on_open();
+    if (!was_open) begin();
     return;
   }
   if (partner_ == Partner::kMonitor) {
@@ -107,8 +112,8 @@ void Dialogue::take_line(std::string line) {
     }
     if (message.contains("QMP")) {
       open_ = true;
-      ask({{"execute", "qmp_capabilities"}}, std::chrono::seconds(20), [this](const Answer&) {
-        if (on_open) on_open();
+      ask({{"execute", "qmp_capabilities"}}, std::chrono::seconds(20), [this](const Answer& answer) {
+        if (answer.failure.empty()) begin();
       });
       return;
     }

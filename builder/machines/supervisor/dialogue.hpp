@@ -48,6 +48,8 @@ class Dialogue {
   void set_port(bool open);
   /// True when questions are answered.
   bool is_open() const { return open_; }
+  /// True once it has begun to answer: `on_open` was called.
+  bool has_begun() const { return begun_; }
 
   int fd() const { return channel_.fd(); }
   short events() const { return channel_.events(); }
@@ -71,10 +73,12 @@ class Dialogue {
   void finish(const Answer& answer);
   void fail_all(const std::string& why);
   bool may_come_back() const { return back_until_ != Clock::time_point(); }
+  void begin();
 
   Channel channel_;
   Partner partner_;
   bool open_ = false;
+  bool begun_ = false;
   std::int64_t sync_ = 0;  ///< the number that the agent has to say; 0: none is waited for
   std::deque<Question> questions_;
   bool asked_ = false;  ///< the first of them was sent
