@@ -22,6 +22,7 @@ constexpr const char* kFromBase = "base";
 constexpr std::size_t kMaxModels = 1000;
 constexpr std::size_t kMaxFiles = 200;
 constexpr std::size_t kMaxRows = 200;
+constexpr std::size_t kMaxFeatures = 100;
 constexpr std::size_t kMaxSharedCommands = 1000;
 
 Json to_json(const ManifestPackage& package) {
@@ -164,6 +165,18 @@ std::map<std::string, std::string> read_texts(JsonObject& row, const char* membe
   return out;
 }
 
+KernelFeatures read_features(JsonObject& kernel) {
+  const JsonObject rows = kernel.object("features");
+  if (rows.members().empty() || rows.members().size() > kMaxFeatures)
+    kernel.refuse("features", "has no or too many members");
+  KernelFeatures features;
+  for (const auto& [name, value] : rows.members().items()) {
+    if (!is_file_name(name) || !value.is_boolean()) rows.refuse(name, "is no feature with true or false");
+    features.emplace(name, value.get<bool>());
+  }
+  return features;
+}
+
 ManifestModel read_model(JsonObject& row) {
   ManifestModel model;
   model.name = row.text("name");
@@ -254,6 +267,11 @@ Json to_json(const Manifest& manifest) {
                   {"sha256", base.sha256.hex()},
                   {"size", base.size}};
   json["kernel"] = {{"release", manifest.kernel_release}, {"cmdline", manifest.kernel_cmdline}};
+  if (!manifest.kernel_features.empty()) json["kernel"]["features"] = manifest.kernel_features;
+  if (!manifest.kernel_sha256.empty()) {
+    json["kernel"]["sha256"] = manifest.kernel_sha256.hex();
+    json["kernel"]["initramfs_sha256"] = manifest.initramfs_sha256.hex();
+  }
   json["requirements"] = {{"memory", manifest.required_memory.value}, {"cpus", manifest.required_cpus}};
   json["boot_expect"] = manifest.boot_expect;
   if (manifest.shared_commands) json["shared"] = {{"commands", *manifest.shared_commands}};
@@ -281,6 +299,11 @@ void read_groups(JsonObject& root, Manifest& manifest) {
   JsonObject kernel = root.object("kernel");
   manifest.kernel_release = kernel.text("release");
   manifest.kernel_cmdline = kernel.text("cmdline");
+  if (kernel.has("features")) manifest.kernel_features = read_features(kernel);
+  if (kernel.has("sha256")) {
+    manifest.kernel_sha256 = kernel.digest("sha256", HashAlgorithm::kSha256);
+    manifest.initramfs_sha256 = kernel.digest("initramfs_sha256", HashAlgorithm::kSha256);
+  }
   kernel.finish();
   JsonObject requirements = root.object("requirements");
   manifest.required_memory.value = requirements.number("memory");

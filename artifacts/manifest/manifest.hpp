@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "artifacts/manifest/kernel_features.hpp"
 #include "artifacts/manifest/version.hpp"
 #include "core/bytes.hpp"
 #include "core/digest.hpp"
@@ -152,6 +153,12 @@ struct Manifest {
   std::vector<ManifestModel> models;  ///< like derived_from, there only when there are some
   std::string kernel_release;
   std::string kernel_cmdline;
+  /// What it can do of what machines need. Like derived_from, there only when something is known.
+  KernelFeatures kernel_features;
+  /// sha256 of the kernel and the initramfs that boot first, where they are files of their own on the disks.
+  /// Likewise.
+  core::Digest kernel_sha256;
+  core::Digest initramfs_sha256;
   std::vector<ManifestArtifact> artifacts;
   std::vector<ManifestDocument> documents;
   std::vector<ManifestBoot> boots;

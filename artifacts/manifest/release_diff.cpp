@@ -15,6 +15,7 @@ Values fields_of(const Manifest& manifest) {
                 {"base digest", manifest.base.sha256.hex()},
                 {"kernel", manifest.kernel_release},
                 {"command line", manifest.kernel_cmdline},
+                {"kernel features", features_text(manifest.kernel_features)},
                 {"memory", manifest.required_memory.to_string()},
                 {"cpus", std::to_string(manifest.required_cpus)},
                 {"boot marker", core::join(manifest.boot_expect, ", ")},

@@ -11,6 +11,7 @@
 
 #include "builder/image/boot/elf.hpp"
 #include "builder/image/boot/kernel.hpp"
+#include "builder/image/boot/kernel_config.hpp"
 #include "builder/image/boot/module_closure.hpp"
 #include "builder/image/disk/gpt.hpp"
 #include "builder/image/disk/qcow2_bytes.hpp"
@@ -74,6 +75,11 @@ void elf(std::string_view bytes) {
 void kernel(std::string_view bytes) {
   if (image::kernel_release(bytes, "input").find('/') != std::string::npos)
     throw std::logic_error("a kernel release that is a path");
+}
+
+void kernel_config(std::string_view bytes) {
+  if (!image::KernelConfig::parse(bytes))
+    throw core::Error(core::Kind::kImage, "no configuration of a kernel");
 }
 
 /// Three files with a line "---" between.

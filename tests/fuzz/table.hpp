@@ -76,6 +76,7 @@ void gpt(std::string_view bytes);
 void qcow2(std::string_view bytes);
 void qcow2_overlay(std::string_view bytes);
 void kernel(std::string_view bytes);
+void kernel_config(std::string_view bytes);
 void module_table(std::string_view bytes);
 void pe(std::string_view bytes);
 void rootfs(std::string_view bytes);

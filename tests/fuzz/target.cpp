@@ -43,6 +43,7 @@ constexpr Target kTargets[] = {
     {"iso", iso_files},
     {"isolinux_menu", isolinux_menu},
     {"kernel", kernel},
+    {"kernel_config", kernel_config},
     {"key_rules", key_rules},
     {"lock", lock_file},
     {"machine_bundle", machine_bundle},

@@ -67,6 +67,7 @@ int tell_manifest(Context& context, const NamedArtifact& named) {
   sheet.row("base", manifest.base.kind + " " + manifest.base.release);
   sheet.row("kernel", manifest.kernel_release);
   sheet.row("command line", manifest.kernel_cmdline);
+  sheet.row("for machines", artifacts::features_text(manifest.kernel_features));
   sheet.row("boots", boots_text(manifest));
   core::Json packages = core::Json::object();
   std::vector<std::string> names;
@@ -82,7 +83,10 @@ int tell_manifest(Context& context, const NamedArtifact& named) {
                     {"version", manifest.version},
                     {"signer", named.signer},
                     {"artifacts", rows},
-                    {"kernel", {{"release", manifest.kernel_release}, {"cmdline", manifest.kernel_cmdline}}},
+                    {"kernel",
+                     {{"release", manifest.kernel_release},
+                      {"cmdline", manifest.kernel_cmdline},
+                      {"features", manifest.kernel_features}}},
                     {"packages", packages}};
     print(core::print_json(json));
   } else {

@@ -59,6 +59,7 @@ std::string as_text(const InventoryRelease& release, const Manifest& manifest, c
   row("base", fmt::format("{} {}", manifest.base.kind, manifest.base.release));
   row("kernel",
       manifest.kernel_release + (manifest.kernel_cmdline.empty() ? "" : " · " + manifest.kernel_cmdline));
+  row("machines", artifacts::features_text(manifest.kernel_features));
   row("needs", fmt::format("{}, {} CPU{}", manifest.required_memory.to_string(), manifest.required_cpus,
                            manifest.required_cpus == 1 ? "" : "s"));
   row("packages", std::to_string(manifest.packages.size()));

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "builder/cli/vm/autostart.hpp"
 #include "builder/cli/vm/start_machine.hpp"
 #include "builder/cli/vm/stop.hpp"
 #include "builder/cli/vm/vm.hpp"
@@ -14,6 +15,7 @@ namespace {
 struct Arguments {
   std::string name;
   bool force = false;
+  bool autostart = false;
   StartOptions start;
   StopOptions stop;
 };
@@ -27,6 +29,9 @@ void keep_here(const Context& context, const std::filesystem::path& folder) {
 
 int start(Context& context, const Arguments& arguments) {
   const machines::Registry registry = machine_registry();
+  if (arguments.name.empty() != arguments.autostart)
+    throw core::Error(core::Kind::kUsage, "either a machine or --autostart says what is started");
+  if (arguments.autostart) return start_all(context, registry, arguments.start);
   if (arguments.force) keep_here(context, registry.find(arguments.name).folder);
   print_start(context, start_and_follow(context, registry, registry.load(arguments.name), arguments.start));
   return 0;
@@ -45,7 +50,9 @@ int restart(Context& context, const Arguments& arguments) {
 void declare_vm_start(OptionSet& vm) {
   auto arguments = std::make_shared<Arguments>();
   OptionSet& starting = vm.command("start", "start a machine that stopped");
-  declare_machine(starting, arguments->name);
+  starting.positional("machine", arguments->name, "name of the machine");
+  starting.flag("--autostart", arguments->autostart,
+                "all that have autostart (vm autostart) and do not run, in place of one");
   starting.flag("--force", arguments->force,
                 "also one that moved, or arrives: whoever says so knows that the other one does not run");
   declare_start_options(starting, arguments->start);

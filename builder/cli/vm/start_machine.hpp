@@ -10,6 +10,9 @@
 
 namespace imgforge::cli {
 
+/// This program, under its own name in lists of processes where that still leads to it.
+std::string this_program();
+
 /// Starts the process of a machine, detached from this one. Returns once QEMU runs, and throws what kept it
 /// from that. kLocked when the machine runs, or another command is starting it.
 /// `more` are further words for `vm supervise`.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "builder/cli/vm/autostart.hpp"
 #include "builder/machines/registry/machine_lock.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
@@ -17,6 +18,7 @@ constexpr std::chrono::seconds kMoment{5};
 
 struct Arguments {
   std::string name;
+  bool autostart = false;
   StopOptions options;
 };
 
@@ -37,6 +39,9 @@ void end_now(const fs::path& folder, const core::CancelToken& cancel) {
 }
 
 int stop(Context& context, const Arguments& arguments) {
+  if (arguments.name.empty() != arguments.autostart)
+    throw Error(Kind::kUsage, "either a machine or --autostart says what is stopped");
+  if (arguments.autostart) return stop_all(context, machine_registry(), arguments.options);
   const bool ran = stop_machine(context, machine_registry(), arguments.name, arguments.options);
   print(context.options.json ? core::print_json({{"schema", 1}, {"name", arguments.name}, {"stopped", ran}})
                              : fmt::format("{} {}\n", arguments.name, ran ? "stopped" : "did not run"));
@@ -44,6 +49,14 @@ int stop(Context& context, const Arguments& arguments) {
 }
 
 }  // namespace
+
+void ask_to_stop(const fs::path& folder, const core::CancelToken& cancel) {
+  try {
+    ask_to_end(folder, "ask", cancel);
+  } catch (const Error& error) {
+    if (error.kind() == Kind::kInterrupted) throw;
+  }
+}
 
 void declare_stop_options(OptionSet& set, StopOptions& options) {
   set.flag("--kill", options.kill, "end it at once, whatever state it is in");
@@ -69,7 +82,8 @@ bool stop_machine(const Context& context, const machines::Registry& registry, co
 void declare_vm_stop(OptionSet& vm) {
   auto arguments = std::make_shared<Arguments>();
   OptionSet& set = vm.command("stop", "shut a machine down, or end it");
-  declare_machine(set, arguments->name);
+  set.positional("machine", arguments->name, "name of the machine");
+  set.flag("--autostart", arguments->autostart, "all that have autostart, in place of one");
   declare_stop_options(set, arguments->options);
   set.set_runner([arguments](Context& context) { return stop(context, *arguments); });
 }

@@ -13,6 +13,9 @@ struct StopOptions {
 };
 void declare_stop_options(OptionSet& set, StopOptions& options);
 
+/// Asks a machine to shut down, when its process is there, and does not wait for it.
+void ask_to_stop(const std::filesystem::path& folder, const core::CancelToken& cancel);
+
 /// Asks the machine to shut down (by its agent, else its power button) and waits until it has; or ends it at
 /// once, whatever is left of it. False when it did not run. Throws kTimeout when it does not shut down.
 bool stop_machine(const Context& context, const machines::Registry& registry, const std::string& name,

@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "builder/cli/vm/start_machine.hpp"
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "builder/machines/supervisor/ladder.hpp"
-#include "core/error.hpp"
+#include "core/error_json.hpp"
 #include "core/fd.hpp"
-#include "core/json.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -28,6 +28,14 @@ void report(std::string_view line) {
   ::dup2(nothing.get(), STDOUT_FILENO);
 }
 
+core::Command keys_command(const machines::Registry& registry, const std::string& name) {
+  core::Command command;
+  command.program = this_program();
+  command.args = {"--json", "vm", "keys", name};
+  command.environment["XDG_STATE_HOME"] = registry.root().parent_path().parent_path().native();
+  return command;
+}
+
 int supervise(Context& context, const Arguments& arguments) {
   const machines::Registry registry = machine_registry();
   bool started = false;
@@ -40,7 +48,7 @@ int supervise(Context& context, const Arguments& arguments) {
                                started = true;
                                if (arguments.report) report("{\"started\":true}\n");
                              },
-                             arguments.arriving, arguments.reached});
+                             arguments.arriving, arguments.reached, keys_command(registry, arguments.name)});
     const machines::Entry entry = registry.find(arguments.name);
     if (entry.settings && entry.settings->disposable) {
       for (const std::string& warning : registry.remove(arguments.name, {})) context.progress.warn(warning);
@@ -50,7 +58,7 @@ int supervise(Context& context, const Arguments& arguments) {
     if (!arguments.report) print(fmt::format("{}: {}\n", arguments.name, ending.how));
     return 0;
   } catch (const core::Error& error) {
-    if (arguments.report && !started) report(render_error_json(error));
+    if (arguments.report && !started) report(core::error_line(error));
     throw;
   }
 }

@@ -96,6 +96,8 @@ void adapt(const Context& context, Settings& settings) {
   if (!settings.hook.empty())
     context.progress.warn(fmt::format("the hook {} is not called here", core::escaped(settings.hook)));
   settings.hook.clear();
+  if (settings.autostart) context.progress.warn("it does not start by itself here: imgforge vm autostart");
+  settings.autostart = false;
   for (machines::Forward& forward : settings.forwards) {
     const std::string before = forward.text();
     if (!forward.address.starts_with("127.")) forward.address = "127.0.0.1";
@@ -165,6 +167,7 @@ void place_on_file(const Context& context, const fs::path& root, const Placement
   context.progress.warn(core::escaped(settings.origin.file) + " is no release: nobody vouches for it");
   settings.known = settings.agent = settings.ssh = settings.shared = false;
   settings.shared_commands.clear();
+  settings.lacks.clear();
   settings.expect.clear();
   const fs::path folder = root / settings.name;
   if (::mkdir(folder.c_str(), 0700) != 0) throw core::system_error(errno, "cannot create", folder.native());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "builder/image/boot/kernel.hpp"
+#include "builder/image/boot/kernel_config.hpp"
 #include "builder/image/fs/rootfs_archive.hpp"
 #include "builder/image/write_file.hpp"
 
@@ -21,7 +22,8 @@ BootFiles make_boot_files(const std::filesystem::path& rootfs_tar, const Initram
                     work_dir / ("initramfs" + number + ".img"),
                     initramfs.compression,
                     initramfs.modules,
-                    initramfs.lacks};
+                    initramfs.lacks,
+                    kernel_features(rootfs, kernel)};
     write_file(made.kernel, kernel.image);
     write_file(made.initramfs, initramfs.bytes);
     boot.kernels.push_back(std::move(made));

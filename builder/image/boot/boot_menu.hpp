@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "artifacts/manifest/kernel_features.hpp"
 #include "builder/image/boot/boot_compression.hpp"
 
 namespace imgforge::image {
@@ -18,6 +19,7 @@ struct BootKernel {
   InitramfsCompression compression = InitramfsCompression::kGzip;
   std::size_t modules = 0;         ///< in the initramfs
   std::vector<std::string> lacks;  ///< modules that some formats need and this kernel does not have
+  artifacts::KernelFeatures features = {};
 };
 
 /// What a boot loader loads: the kernels of a root file system, the one that boots first; never empty when in

@@ -99,8 +99,9 @@ std::string print_head(const BundleHead& head) {
 }
 
 BundleHead parse_head(std::string_view text) {
-  BundleHead head =
-      core::read_record<BundleHead>(core::parse_json(text, kHeadFile, {kLongestHead, 8}), kHeadFile);
+  core::Json json = core::parse_json(text, kHeadFile, {kLongestHead, 8});
+  if (json.is_object() && json.contains("settings")) add_later_members(json["settings"]);
+  BundleHead head = core::read_record<BundleHead>(json, kHeadFile);
   check(head);
   return head;
 }

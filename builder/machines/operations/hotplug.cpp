@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "builder/machines/control/qmp_request.hpp"
+#include "builder/machines/operations/kernel_needs.hpp"
+#include "builder/machines/qemu/virtiofs.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/random.hpp"
@@ -28,10 +30,15 @@ Error beyond(const Settings& settings, const std::string& what, const char* opti
       .hint(fmt::format("stop it to give it more, or make it with {}", option));
 }
 
-void add_memory(Control& control, std::uint64_t size, const core::CancelToken& cancel) {
+void add_memory(Control& control, const Settings& settings, std::uint64_t size,
+                const core::CancelToken& cancel) {
   const std::string id = core::random_hex(4);
-  ask(control, "object-add", {{"qom-type", "memory-backend-ram"}, {"id", "memory-" + id}, {"size", size}},
-      cancel);
+  Json backend{{"qom-type", "memory-backend-ram"}, {"id", "memory-" + id}, {"size", size}};
+  if (uses_virtiofs(settings)) {  // its daemons see all of it
+    backend["qom-type"] = "memory-backend-memfd";
+    backend["share"] = true;
+  }
+  ask(control, "object-add", backend, cancel);
   try {
     ask(control, "device_add", {{"driver", "pc-dimm"}, {"id", "dimm-" + id}, {"memdev", "memory-" + id}},
         cancel);
@@ -51,14 +58,17 @@ void set_memory(Control& control, const Settings& settings, core::Bytes memory,
   const std::uint64_t most = std::max(settings.max_memory, settings.memory);
   if (memory.value > most) throw beyond(settings, core::Bytes{most}.to_string(), "--max-memory");
   const Json summary = ask(control, "query-memory-size-summary", Json::object(), cancel);
-  const std::uint64_t has =
+  std::uint64_t has =
       summary.at("base-memory").get<std::uint64_t>() + summary.value("plugged-memory", std::uint64_t{0});
   if (memory.value > has) {
+    need_feature(settings, artifacts::kFeatureMemoryHotplug, "more memory while it runs");
     const std::uint64_t more = (memory.value - has + kBlock - 1) / kBlock * kBlock;
     if (has + more > most) throw beyond(settings, core::Bytes{most}.to_string(), "--max-memory");
-    add_memory(control, more, cancel);
-    memory.value = has + more;
+    add_memory(control, settings, more, cancel);
+    memory.value = has += more;
   }
+  if (memory.value == has && settings.lacks_feature(artifacts::kFeatureBalloon)) return;
+  need_feature(settings, artifacts::kFeatureBalloon, "less memory while it runs");
   ask(control, "balloon", {{"value", memory.value}}, cancel);
 }
 
@@ -74,6 +84,7 @@ void set_processors(Control& control, const Settings& settings, unsigned count,
                 fmt::format("{} runs with {} processors, and none can be taken away", settings.name, has))
         .hint("stop it first");
   unsigned missing = count - has;
+  if (missing > 0) need_feature(settings, artifacts::kFeatureCpuHotplug, "more processors while it runs");
   for (auto row = rows.rbegin(); row != rows.rend() && missing > 0; ++row) {  // QEMU lists the last one first
     if (row->contains("qom-path")) continue;
     Json device = row->at("props");

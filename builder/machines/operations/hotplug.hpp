@@ -12,7 +12,7 @@
 namespace imgforge::machines {
 
 /// Gives it that much memory: by its balloon below what it has, else by a further DIMM, whose size is a
-/// multiple of 128M. Throws kUsage beyond the bound, kBoot when QEMU refuses.
+/// multiple of 128M. Throws kUsage beyond the bound and for what its kernel lacks, kBoot when QEMU refuses.
 void set_memory(Control& control, const Settings& settings, core::Bytes memory,
                 const core::CancelToken& cancel);
 

@@ -107,6 +107,7 @@ void check(const Settings& settings) {
   want(settings.schema == 1, "schema");
   want(is_machine_name(settings.name), "name");
   check(settings.origin);
+  want(!settings.autostart || !settings.disposable, "autostart");
   want(settings.cpus >= 1 && settings.cpus <= kMostCpus, "cpus");
   want(settings.memory >= kLeastMemory && settings.memory <= kMostMemory, "memory");
   want(settings.max_cpus == 0 || (settings.max_cpus >= settings.cpus && settings.max_cpus <= kMostCpus),
@@ -117,6 +118,8 @@ void check(const Settings& settings) {
   want(is_one_of(settings.firmware, "bios", "uefi", "secure-boot", "kernel"), "firmware");
   want((settings.firmware == "kernel") != settings.cmdline.empty() && is_cmdline(settings.cmdline),
        "cmdline");
+  want(settings.boot_rom.empty() || (settings.firmware == "kernel" && settings.boot_rom == kBootRom),
+       "boot_rom");
   check(settings, settings.autoscale);
   want(settings.hook.size() <= kLongestHook && settings.hook.find('\0') == std::string::npos, "hook");
   want(is_network(settings.network), "network");
@@ -132,11 +135,16 @@ void check(const Settings& settings) {
   std::set<std::string> tags;
   for (const Share& share : settings.shares) {
     want(share.folder.starts_with('/') && share.folder.find('\0') == std::string::npos, "shares");
+    want(is_one_of(share.driver, "9p", "virtiofs"), "shares");
     want(is_machine_name(share.tag) && share.tag.size() <= 31 && tags.insert(share.tag).second, "shares");
   }
   want(settings.links.size() <= kMostLinks, "links");
   for (const Link& link : settings.links) want(is_machine_name(link.network) && is_mac(link.mac), "links");
   want(settings.shared_commands.size() <= kMostCommands, "shared_commands");
+  want(settings.lacks.size() <= kMostRows &&
+           std::all_of(settings.lacks.begin(), settings.lacks.end(),
+                       [](const std::string& name) { return is_machine_name(name); }),
+       "lacks");
   want(settings.expect.size() <= kMostRows, "expect");
   for (const std::string& pattern : settings.expect) {
     try {
@@ -189,9 +197,18 @@ Forward parse_forward(std::string_view text) {
 Share parse_share(std::string_view text, std::size_t index) {
   Share share;
   share.tag = index == 0 ? "shared" : fmt::format("shared{}", index);
-  if (text.ends_with(":ro")) {
-    share.read_only = true;
-    text.remove_suffix(3);
+  constexpr std::string_view kReadOnly = ":ro";
+  constexpr std::string_view kVirtiofs = ":virtiofs";
+  while (true) {
+    if (!share.read_only && text.ends_with(kReadOnly)) {
+      share.read_only = true;
+      text.remove_suffix(kReadOnly.size());
+    } else if (!share.is_virtiofs() && text.ends_with(kVirtiofs)) {
+      share.driver = "virtiofs";
+      text.remove_suffix(kVirtiofs.size());
+    } else {
+      break;
+    }
   }
   std::error_code error;
   const fs::path folder = fs::canonical(fs::path(text), error);
@@ -199,6 +216,10 @@ Share parse_share(std::string_view text, std::size_t index) {
     throw Error(Kind::kUsage, fmt::format("{} is no folder to share", core::escaped(text)));
   share.folder = folder;
   return share;
+}
+
+bool Settings::lacks_feature(std::string_view feature) const {
+  return std::find(lacks.begin(), lacks.end(), feature) != lacks.end();
 }
 
 std::string Origin::text() const {
@@ -245,13 +266,28 @@ void check_machine_name(std::string_view name) {
   }
 }
 
+void add_later_members(core::Json& settings) {
+  static const core::Json later{{"autostart", false}, {"boot_rom", ""}, {"lacks", core::Json::array()}};
+  if (!settings.is_object()) return;
+  for (const auto& [name, value] : later.items()) {
+    if (!settings.contains(name)) settings[name] = value;
+  }
+  const auto shares = settings.find("shares");
+  if (shares == settings.end() || !shares->is_array()) return;
+  for (core::Json& share : *shares) {
+    if (share.is_object() && !share.contains("driver")) share["driver"] = "9p";
+  }
+}
+
 std::string print_settings(const Settings& settings) {
   check(settings);
   return core::print_json(core::write_record(settings));
 }
 
 Settings parse_settings(std::string_view text) {
-  Settings settings = core::read_record<Settings>(core::parse_json(text, "machine.json"), "machine.json");
+  core::Json json = core::parse_json(text, "machine.json");
+  add_later_members(json);
+  Settings settings = core::read_record<Settings>(json, "machine.json");
   check(settings);
   return settings;
 }

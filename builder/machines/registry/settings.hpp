@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/json_fwd.hpp"
+
 namespace imgforge::machines {
 
 /// A port of the host that leads into the machine.
@@ -30,22 +32,25 @@ struct Forward {
 /// Reads [ADDRESS:]HOST_PORT:GUEST_PORT[/tcp|/udp]. Throws kUsage.
 Forward parse_forward(std::string_view text);
 
-/// A folder of the host that the machine sees by 9p.
+/// A folder of the host that the machine sees.
 struct Share {
   std::string folder;  ///< absolute
-  std::string tag;     ///< 9p mount tag
+  std::string tag;     ///< by which it is mounted
   bool read_only = false;
+  std::string driver = "9p";  ///< or "virtiofs"
   bool operator==(const Share&) const = default;
   template <class Self, class Visit>
   static void members(Self& self, Visit& visit) {
     visit("folder", self.folder);
     visit("tag", self.tag);
     visit("read_only", self.read_only);
+    visit("driver", self.driver);
   }
+  bool is_virtiofs() const { return driver == "virtiofs"; }
 };
 
-/// Reads DIR[:ro]; the `index`-th one gets the tag "shared", "shared1", ... Throws kUsage when there is no
-/// such folder.
+/// Reads DIR[:ro][:virtiofs]; the `index`-th one gets the tag "shared", "shared1", ... Throws kUsage when
+/// there is no such folder.
 Share parse_share(std::string_view text, std::size_t index);
 
 /// Memory that follows what the guest needs (supervisor/autoscale.hpp).
@@ -105,6 +110,9 @@ struct Origin {
   std::string text() const;
 };
 
+/// A firmware of QEMU that does nothing but start a kernel that is handed over.
+inline constexpr const char* kBootRom = "qboot.rom";
+
 struct Settings {
   unsigned schema = 1;
   std::string name;
@@ -117,7 +125,8 @@ struct Settings {
   std::uint64_t max_memory = 0;       ///< likewise, in bytes
   std::string firmware = "bios";      ///< "uefi", "secure-boot", or "kernel": none, the kernel is handed over
   std::string cmdline;                ///< of that kernel
-  std::string network = "user";       ///< "none", "bridge=br0"
+  std::string boot_rom;  ///< what starts that kernel: kBootRom; empty: the firmware that QEMU has by itself
+  std::string network = "user";  ///< "none", "bridge=br0"
   bool graphics = false;
   std::string mac;             ///< of the network card
   std::uint16_t ssh_port = 0;  ///< of 127.0.0.1, leads to port 22; 0: none
@@ -129,8 +138,10 @@ struct Settings {
   bool ssh = false;                          ///< inside: a server of SSH
   bool shared = false;                       ///< inside: the service of the shared folder
   std::vector<std::string> shared_commands;  ///< that it carries out: lines of builder/shared_folder
+  std::vector<std::string> lacks;            ///< features that its kernel is known not to have
   std::vector<std::string> expect;           ///< patterns of the console, in order: ready
   std::string restart = "never";             ///< "on-failure"
+  bool autostart = false;                    ///< `vm start --autostart` starts it
   Autoscale autoscale;
   std::string hook;  ///< who is told what happens (supervisor/hook.hpp); empty: nobody
   bool operator==(const Settings&) const = default;
@@ -147,6 +158,7 @@ struct Settings {
     visit("max_memory", self.max_memory);
     visit("firmware", self.firmware);
     visit("cmdline", self.cmdline);
+    visit("boot_rom", self.boot_rom);
     visit("network", self.network);
     visit("graphics", self.graphics);
     visit("mac", self.mac);
@@ -159,8 +171,10 @@ struct Settings {
     visit("ssh", self.ssh);
     visit("shared", self.shared);
     visit("shared_commands", self.shared_commands);
+    visit("lacks", self.lacks);
     visit("expect", self.expect);
     visit("restart", self.restart);
+    visit("autostart", self.autostart);
     visit("autoscale", self.autoscale);
     visit("hook", self.hook);
   }
@@ -170,6 +184,8 @@ struct Settings {
   std::uint64_t first_memory() const { return autoscale.most != 0 ? autoscale.most : memory; }
   /// Of this host, that its card is in; empty: none.
   std::string bridge() const { return network.starts_with("bridge=") ? network.substr(7) : ""; }
+  /// Names are those of artifacts/manifest/kernel_features.hpp.
+  bool lacks_feature(std::string_view feature) const;
   bool may_have_ssh() const { return (ssh || !known) && ssh_port != 0; }
 };
 
@@ -177,8 +193,11 @@ struct Settings {
 /// beginning with a letter or digit.
 void check_machine_name(std::string_view name);
 
+/// Adds to settings of an older program the members that came later, as it was without them.
+void add_later_members(core::Json& settings);
+
 std::string print_settings(const Settings& settings);
-/// Throws kIntegrity.
+/// Also of an older program, whose files lack some members. Throws kIntegrity.
 Settings parse_settings(std::string_view text);
 
 }  // namespace imgforge::machines

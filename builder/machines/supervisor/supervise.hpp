@@ -24,6 +24,7 @@ struct Supervision {
   /// Of the move by which the machine arrives (registry/move_mark.hpp): it waits for its state. Empty: none.
   std::string arriving = {};
   std::vector<std::string> reached = {};  ///< what the machine that arrives has reached where it comes from
+  core::Command keys = {};                ///< as in Start
 };
 
 /// Throws kLocked when the machine runs already, kUsage, kIntegrity, kMachine or kBoot when it cannot be

@@ -2,13 +2,9 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -20,11 +16,16 @@
 #include "builder/machines/supervisor/console_log.hpp"
 #include "builder/machines/supervisor/dialogue.hpp"
 #include "builder/machines/supervisor/hook.hpp"
+#include "builder/machines/supervisor/key_handover.hpp"
 #include "builder/machines/supervisor/ladder.hpp"
 #include "builder/machines/supervisor/memory_watch.hpp"
 #include "builder/machines/supervisor/move_guard.hpp"
+#include "builder/machines/supervisor/pauses.hpp"
+#include "builder/machines/supervisor/requests.hpp"
 #include "builder/machines/supervisor/running_qemu.hpp"
+#include "builder/machines/supervisor/signals.hpp"
 #include "builder/machines/supervisor/ssh_probe.hpp"
+#include "builder/machines/supervisor/stopping.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -34,47 +35,11 @@ namespace {
 
 using core::Error;
 using core::Json;
-using core::Kind;
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 namespace fs = std::filesystem;
 
-constexpr milliseconds kMonitorPatience{20000};
-constexpr milliseconds kQuitPatience{3000};
-constexpr milliseconds kAgentShutdownPatience{5000};
-constexpr milliseconds kRoomPause{2000};  // between two looks whether a full disk has room again
-constexpr unsigned kMostAgentSeconds = 24 * 3600;
-
-core::Fd signal_descriptor() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&signals, number);
-  core::Fd fd;
-  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) == 0)
-    fd = core::Fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd) throw core::system_error(errno, "cannot wait for", "signals");
-  return fd;
-}
-
-/// In one line, with the last one that QEMU printed.
-std::string ending_of(int code, const std::string& said) {
-  std::string text = "QEMU ended";
-  if (const char* signal = code > 128 ? ::sigabbrev_np(code - 128) : nullptr) {
-    text += fmt::format(" by SIG{}", signal);
-  } else if (code != 0) {
-    text += fmt::format(" with exit code {}", code);
-  }
-  const std::string last = core::escaped(core::trimmed(core::tail_lines(said, 1)));
-  return last.empty() ? text : text + ": " + last;
-}
-
-/// Whether it is worth trying again to write there: each try that fails is told as another pause.
-bool has_room(const fs::path& folder) {
-  constexpr std::uintmax_t kRoom = 4U << 20;
-  std::error_code error;
-  const fs::space_info space = fs::space(folder, error);
-  return error || space.available >= kRoom;
-}
+constexpr std::chrono::seconds kOwnerPatience{20};
 
 Json as_json(const Reached& state) {
   return {{"name", state.name}, {"seconds", state.seconds}};
@@ -86,37 +51,43 @@ class Supervisor::Loop {
  public:
   explicit Loop(const Start& start)
       : start_(start),
-        signals_(signal_descriptor()),
         ladder_(start.settings.expect),
         log_(start.folder / kConsoleLog),
         events_(start.folder / kEventLog, kLargestEventLog),
         hook_(start.settings.hook),
         memory_(start.settings),
-        clients_(start.folder, [this](Clients::Id id, const Json& request) { handle(id, request); }) {
+        stopping_(start.settings.disposable),
+        pauses_(start.folder),
+        keys_(start.keys),
+        clients_(start.folder,
+                 [this](Clients::Id id, const Json& request) { requests_.handle(id, request); }),
+        requests_({clients_, log_, stopping_, [this]() -> RunningQemu& { return *qemu_; },
+                   [this] { return status(); }}) {
     clients_.on_typed = [this](std::string_view text) { qemu_->console().send(text); };
-    clients_.on_owner_gone = [this] { stop_now(); };
+    clients_.on_owner_gone = [this] { stopping_.end(*qemu_); };
     memory_.on_change = [this](const MemoryChange& change) {
       announce({{"event", "memory"}, {"bytes", change.bytes}, {"why", change.why}});
     };
     clients_.on_mover_gone = [this] {
-      settle_abandoned_move(start_.folder, qemu_->monitor(), [this] { stop_now(); });
+      settle_abandoned_move(start_.folder, qemu_->monitor(), [this] { stopping_.end(*qemu_); });
     };
+    if (start.settings.disposable) owner_until_ = Clock::now() + kOwnerPatience;
+    for (const std::string& state : start_.reached) tell(ladder_.reach(state, Clock::now()));
     start_qemu();
   }
 
   Ending run() {
-    ladder_.restart(Clock::now());
-    for (const std::string& state : start_.reached) tell(ladder_.reach(state, Clock::now()));
     while (true) {
       wait();
-      take_signals();
+      for (unsigned ends = signals_.take(); ends > 0; --ends)
+        stopping_.begun() ? stopping_.end(*qemu_) : stopping_.ask(*qemu_);
       qemu_->work();
       take_console();
       clients_.work();
       pass_time(Clock::now());
       const std::optional<int> code = qemu_->poll_exit();
       if (!code) continue;
-      if (!restarts_ || stopping_ || *code != 0) return end(ending(*code));
+      if (!restarts_ || stopping_.begun() || *code != 0) return end(ending(*code));
       try {
         begin_anew();
       } catch (const Error& error) {
@@ -132,6 +103,7 @@ class Supervisor::Loop {
     qemu_->monitor().on_open = [this] { tell(ladder_.reach("process", Clock::now())); };
     if (agent()) agent()->on_open = [this] { tell(ladder_.reach("agent", Clock::now())); };
     if (start_.settings.may_have_ssh()) ssh_.emplace(start_.settings.ssh_port);
+    qemu_->wait_until_up(start_.settings);
   }
 
   /// A new QEMU, for the same clients.
@@ -139,16 +111,16 @@ class Supervisor::Loop {
     take_console();
     qemu_->work();  // who waits for an answer of the old one learns that there is none
     restarts_ = guest_ended_ = false;
-    paused_.clear();
-    room_at_.reset();
+    pauses_.restart();
     start_.more.clear();
-    start_qemu();
     told_restart();
+    start_qemu();
   }
 
   void told_restart() {
     ladder_.restart(Clock::now());
     memory_.restart();
+    keys_.restart();
     announce({{"event", "restart"}});
   }
 
@@ -165,7 +137,7 @@ class Supervisor::Loop {
   Dialogue* agent() { return qemu_->agent(); }
 
   void wait() {
-    std::vector<pollfd> polls{{signals_.get(), POLLIN, 0}};
+    std::vector<pollfd> polls{{signals_.fd(), POLLIN, 0}};
     qemu_->add_to(polls);
     if (ssh_ && ssh_->fd() >= 0) polls.push_back({ssh_->fd(), POLLIN, 0});
     clients_.add_to(polls);
@@ -183,23 +155,13 @@ class Supervisor::Loop {
       if (other && (!next || *other < *next)) next = other;
     };
     if (ssh_ && probes()) also(ssh_->next());
-    also(quit_until_);
+    also(stopping_.deadline());
     also(memory_.deadline());
     also(hook_.deadline());
-    also(room_at_);
+    also(pauses_.deadline());
+    also(keys_.deadline());
+    also(owner_until_);
     return next;
-  }
-
-  void take_signals() {
-    signalfd_siginfo info{};
-    while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-      if (info.ssi_signo == SIGCHLD) continue;
-      if (stopping_) {
-        stop_now();
-      } else {
-        ask_to_stop();
-      }
-    }
   }
 
   void take_console() {
@@ -220,15 +182,20 @@ class Supervisor::Loop {
     }
     memory_.work(qemu_->monitor(), now);
     hook_.work(now);
-    if (quit_until_ && now >= *quit_until_) qemu_->kill();
-    if (room_at_ && now >= *room_at_) {
-      if (has_room(start_.folder)) {
-        room_at_.reset();
-        ask_monitor("cont");
-      } else {
-        room_at_ = now + kRoomPause;
-      }
+    stopping_.work(*qemu_, now);
+    pauses_.work(qemu_->monitor(), now);
+    if (owner_until_ && now >= *owner_until_) {
+      owner_until_.reset();
+      if (!clients_.had_owner()) stopping_.end(*qemu_);
     }
+    if (keys_.work(takes_keys(), now)) announce({{"event", "keys"}, {"user", keys_.user()}});
+  }
+
+  /// What SSH needs can be handed over; its server has made its host keys by the time that it answers.
+  bool takes_keys() const {
+    const Settings& settings = start_.settings;
+    return settings.agent && settings.ssh && qemu_->agent() && qemu_->agent()->is_open() &&
+           (settings.ssh_port == 0 || includes(ladder_.reached(), "ssh"));
   }
 
   void take_event(const Json& event) {
@@ -243,15 +210,8 @@ class Supervisor::Loop {
     } else if (name == "SHUTDOWN") {
       guest_ended_ = data.value("guest", false);
       restarts_ = data.value("reason", "").ends_with("reset");
-    } else if (name == "BLOCK_IO_ERROR") {
-      paused_ = data.value("nospace", false) ? "the disk of the host is full" : "the disk cannot be used";
-      if (data.value("nospace", false)) room_at_ = Clock::now() + kRoomPause;
-      announce({{"event", "paused"}, {"why", paused_}});
-    } else if (name == "STOP" && paused_.empty()) {
-      paused_ = "stopped";
-    } else if (name == "RESUME") {
-      paused_.clear();
-      announce({{"event", "resumed"}});
+    } else if (auto told = pauses_.take(name, data)) {
+      announce(std::move(*told));
     }
   }
 
@@ -261,35 +221,6 @@ class Supervisor::Loop {
       event.update(as_json(state));
       announce(std::move(event));
     }
-  }
-
-  void ask_monitor(const char* command) {
-    qemu_->monitor().ask({{"execute", command}}, kMonitorPatience, [](const Answer&) {});
-  }
-
-  void ask_to_stop() {
-    stopping_ = true;
-    if (!agent() || !agent()->is_open()) return ask_monitor("system_powerdown");
-    // It does not answer when it obeys (qemu-ga-ref, guest-shutdown). Where it does, the guest may lack the
-    // program shutdown(8), as Alpine does, and have poweroff(8).
-    ask_agent_to_end({{"execute", "guest-shutdown"}}, [this] {
-      ask_agent_to_end({{"execute", "guest-exec"}, {"arguments", {{"path", "poweroff"}}}},
-                       [this] { ask_monitor("system_powerdown"); });
-    });
-  }
-
-  void ask_agent_to_end(const Json& question, const std::function<void()>& otherwise) {
-    agent()->ask(question, kAgentShutdownPatience, [otherwise](const Answer& answer) {
-      if (answer.timed_out || answer.line.find("\"error\"") != std::string::npos) otherwise();
-    });
-  }
-
-  /// What QEMU has in memory for the disk is written, if it still can.
-  void stop_now() {
-    stopping_ = true;
-    if (start_.settings.disposable || !qemu_->monitor().is_open()) return qemu_->kill();
-    if (!quit_until_) quit_until_ = Clock::now() + kQuitPatience;
-    ask_monitor("quit");
   }
 
   Json status() const {
@@ -302,52 +233,15 @@ class Supervisor::Loop {
             {"accelerator_reason", core::escaped(start_.accelerator.reason)},
             {"states", states},
             {"agent", qemu_->agent() && qemu_->agent()->is_open()},
-            {"stopping", stopping_},
-            {"paused", paused_},
+            {"stopping", stopping_.begun()},
+            {"paused", pauses_.why()},
             {"ssh_port", start_.settings.ssh_port},
+            {"ssh_user", keys_.user()},
             {"uptime", std::chrono::duration<double>(Clock::now() - began_).count()}};
   }
 
-  void handle(Clients::Id id, const Json& request) {
-    const std::string command = request.at("command").get<std::string>();
-    if (command == "status") return clients_.answer(id, status());
-    if (command == "watch") {
-      clients_.answer(id, status());
-      return clients_.watch(id, request.value("owner", false) ? Clients::Owner::kYes : Clients::Owner::kNo);
-    }
-    if (command == "agent") return relay_to_agent(id, request);
-    if (command == "qmp") return relay(id, qemu_->monitor(), request.at("request"), kMonitorPatience);
-    if (command == "attach") {
-      return clients_.attach(
-          id, request.value("write", false) ? Clients::Wants::kWrite : Clients::Wants::kRead, log_.recent());
-    }
-    if (command == "move") {
-      clients_.answer(id, Json::object());
-      return clients_.guard(id, request.value("ends", false) ? Clients::Mover::kNo : Clients::Mover::kYes);
-    }
-    if (command == "stop") {
-      clients_.answer(id, Json::object());
-      return request.value("how", "ask") == "kill" ? stop_now() : ask_to_stop();
-    }
-    throw Error(Kind::kUsage, "there is no such command");
-  }
-
-  void relay_to_agent(Clients::Id id, const Json& request) {
-    if (!agent()) throw Error(Kind::kUsage, "the machine has no agent, says the manifest of its release");
-    const unsigned seconds = std::clamp(request.value("seconds", 10U), 1U, kMostAgentSeconds);
-    relay(id, *agent(), request.at("request"), std::chrono::seconds(seconds));
-  }
-
-  void relay(Clients::Id id, Dialogue& partner, const Json& question, milliseconds patience) {
-    partner.ask(question, patience, [this, id](const Answer& answer) {
-      if (!answer.failure.empty())
-        return clients_.refuse(id, answer.timed_out ? Kind::kTimeout : Kind::kBoot, answer.failure);
-      clients_.answer_line(id, answer.line);
-    });
-  }
-
   Ending ending(int code) const {
-    if (stopping_) return {"stopped", false};
+    if (stopping_.begun()) return {"stopped", false};
     if (guest_ended_ && code == 0) return {"the guest shut down", false};
     return {ending_of(code, qemu_->said()), true};
   }
@@ -362,21 +256,23 @@ class Supervisor::Loop {
 
   Start start_;
   Clock::time_point began_ = Clock::now();
-  core::Fd signals_;
+  Signals signals_;
   Ladder ladder_;
   ConsoleLog log_;
   ConsoleLog events_;
   Hook hook_;
   MemoryWatch memory_;
+  Stopping stopping_;
+  Pauses pauses_;
+  KeyHandover keys_;
   std::optional<SshProbe> ssh_;
   Clients clients_;
+  Requests requests_;
   std::unique_ptr<RunningQemu> qemu_;
-  bool stopping_ = false;
   bool restarts_ = false;  ///< QEMU ends because the guest is restarted
   bool guest_ended_ = false;
-  std::string paused_;  ///< why; empty: it runs
-  std::optional<Clock::time_point> quit_until_;
-  std::optional<Clock::time_point> room_at_;
+  /// When a disposable machine ends whose command was killed before it said that it is there for it.
+  std::optional<Clock::time_point> owner_until_;
 };
 
 Supervisor::Supervisor(const Start& start) : loop_(std::make_unique<Loop>(start)) {}

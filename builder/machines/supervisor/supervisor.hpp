@@ -11,6 +11,7 @@
 
 #include "builder/machine/accelerator.hpp"
 #include "builder/machines/registry/settings.hpp"
+#include "core/process.hpp"
 
 namespace imgforge::machines {
 
@@ -25,6 +26,7 @@ struct Start {
   /// reached.
   std::vector<std::string> more = {};
   std::vector<std::string> reached = {};
+  core::Command keys = {};  ///< that hands over what SSH needs (key_handover.hpp); without a program: nothing
 };
 
 /// How a machine ended.
@@ -35,7 +37,8 @@ struct Ending {
 
 class Supervisor {
  public:
-  /// Starts QEMU. Throws kBoot, quoting QEMU, when it does not come up, kMachine when a port is taken.
+  /// Starts QEMU, which has made the machine on return. Throws kBoot, quoting QEMU, when it does not come so
+  /// far, kMachine when a port is taken.
   explicit Supervisor(const Start& start);
   ~Supervisor();
   /// Serves until the machine ends.

@@ -41,8 +41,8 @@ BootFilesResult make(Profile& profile, const core::Digest& root) {
        image::make_boot_files(profile.blob(root).path(), options, folder.path()).kernels) {
     const auto kernel = profile.tools.blobs.adopt(row.kernel, {}, kRemade);
     const auto initramfs = profile.tools.blobs.adopt(row.initramfs, {}, kRemade);
-    result.kernels.push_back(
-        {row.release, row.modules, row.lacks, kernel.digest(), initramfs.digest(), initramfs.size()});
+    result.kernels.push_back({row.release, row.modules, row.lacks, row.features, kernel.digest(),
+                              initramfs.digest(), initramfs.size()});
   }
   return result;
 }

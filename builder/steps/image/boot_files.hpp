@@ -18,6 +18,7 @@ struct KernelResult {
   std::uint64_t modules = 0;  ///< in the initramfs
   std::vector<std::string>
       lacks;  ///< modules that some formats and boot paths need and this kernel does not have
+  artifacts::KernelFeatures features;  ///< what machines can use of it; empty: not known
   core::Digest kernel;
   core::Digest initramfs;
   std::uint64_t initramfs_size = 0;
@@ -26,6 +27,7 @@ struct KernelResult {
     visit("release", self.release);
     visit("modules", self.modules);
     visit("lacks", self.lacks);
+    visit("features", self.features);
     visit("kernel", self.kernel);
     visit("initramfs", self.initramfs);
     visit("initramfs_size", self.initramfs_size);

@@ -18,6 +18,7 @@
 #include "builder/cli/vm/make/stand_on_release.hpp"
 #include "builder/image/disk/qcow2_overlay.hpp"
 #include "builder/machine/qemu_img.hpp"
+#include "builder/machines/operations/kernel_needs.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
 #include "builder/machines/supervisor/hook.hpp"
@@ -68,6 +69,7 @@ void take_options(Settings& settings, const MachineOptions& options) {
   settings.memory = options.memory.empty() ? kLeastMemory.value : core::Bytes::parse(options.memory).value;
   settings.firmware = options.firmware == "auto" ? "bios" : options.firmware;
   settings.cmdline.clear();
+  settings.boot_rom.clear();
   settings.network = options.network;
   settings.graphics = options.graphics;
   settings.restart = options.restart;
@@ -103,6 +105,9 @@ Settings settings_from(const MachineOptions& options) {
   settings.disposable = options.name.empty();
   settings.name = settings.disposable ? "disposable-" + core::random_hex(4) : options.name;
   machines::check_machine_name(settings.name);
+  settings.autostart = options.autostart;
+  if (settings.autostart && settings.disposable)
+    throw Error(Kind::kUsage, "--autostart and --name go together: a disposable machine is gone at its end");
   settings.created = core::iso_time(core::system_clock().now());
   settings.mac = new_mac();
   take_options(settings, options);
@@ -214,6 +219,11 @@ void enrol(const Context& context, const fs::path& folder, const std::string& ke
   activity.done("enrolled");
 }
 
+/// What its kernel lacks for the settings.
+void tell_kernel(const Context& context, const Settings& settings) {
+  for (const std::string& warning : machines::check_kernel(settings)) context.progress.warn(warning);
+}
+
 void make_folder(const Context& context, const fs::path& root, const MachineOptions& options,
                  Settings& settings) {
   const fs::path folder = root / settings.name;
@@ -233,46 +243,6 @@ void make_folder(const Context& context, const fs::path& root, const MachineOpti
 
 }  // namespace
 
-void declare_machine_options(OptionSet& set, MachineOptions& options) {
-  set.option("--cpus", options.cpus, "processors [what the release needs]").between(1, 255);
-  set.option("--memory", options.memory, "such as 512M [what the release needs, at least 256M]");
-  set.option("--max-cpus", options.max_cpus, "processors that vm resize may give it while it runs")
-      .between(1, 255);
-  set.option("--max-memory", options.max_memory, "memory likewise");
-  set.option("--disk-size", options.disk_size, "make the machine's disk that large, such as 20G");
-  set.option("--forward", options.forwards,
-             "lead a port of this host into the machine: [ADDRESS:]PORT:PORT[/udp]; repeatable");
-  set.option("--share", options.shares,
-             "show a folder to the machine by 9p as \"shared\", \"shared1\", ...: DIR[:ro]; repeatable");
-  set.option(
-         "--network", options.network,
-         "user (leads out, nothing leads in but --forward), none, or bridge=NAME: a bridge of this host that "
-         "/etc/qemu/bridge.conf allows")
-      .show_default();
-  set.option("--join", options.joins,
-             "a network card more, in a network of your machines that has this name; repeatable");
-  set.option("--firmware", options.firmware,
-             "bios, uefi, secure-boot, or kernel: none, the release's kernel is started at once; auto: "
-             "kernel where "
-             "no later one can be on the disk, else bios")
-      .one_of({"auto", "kernel", "bios", "uefi", "secure-boot"})
-      .show_default();
-  set.option("--secure-boot-keys", options.secure_boot_keys,
-             "with --firmware secure-boot: name or folder of the keys that its firmware trusts");
-  set.flag("--graphics", options.graphics, "give it a screen, for vm screenshot");
-  set.option("--restart", options.restart, "start it again when it fails: never or on-failure")
-      .one_of({"never", "on-failure"})
-      .show_default();
-  set.option("--autoscale", options.autoscale,
-             "memory that follows what it needs: 256M..1G:15% gives more when less than 15 % is free");
-  set.option("--hook", options.hook, "program or URL that is called with each event of the machine, as JSON");
-  set.option("--base", options.base,
-             "release or base (vm base) when none is named; for the configuration file");
-  set.option("--from-iso", options.iso,
-             "start this ISO image beside an empty disk of 8G, in place of a release");
-  declare_public_keys(set, options.public_keys);
-}
-
 Settings changed_machine(const Context& context, Settings settings, const MachineOptions& options) {
   take_options(settings, options);
   if (settings.origin.is_release()) {
@@ -281,7 +251,20 @@ Settings changed_machine(const Context& context, Settings settings, const Machin
     apply_manifest(settings, release.manifest.manifest(), options);
   }
   begin_within(settings);
+  tell_kernel(context, settings);
   return settings;
+}
+
+void check_machine(const Context& context, const MachineOptions& options) {
+  const std::string source = release_of_base(options.source);
+  if (format_of_file(context, source)) return;
+  const artifacts::ReleaseLocation location = artifacts::find_release_in_place(open_store(context), source);
+  const TrustedRelease release = find_trusted(context, location.reference(), options.public_keys);
+  Settings settings = settings_from(options);
+  apply_manifest(settings, release.manifest.manifest(), options);
+  apply_bounds(settings, options);
+  settings.origin = {"release", {}, location.line, location.version, {}, {}};
+  machines::check_kernel(settings);
 }
 
 Settings make_machine(const Context& context, const machines::Registry& registry,
@@ -308,6 +291,7 @@ Settings make_machine(const Context& context, const machines::Registry& registry
     }
     if (!options.secure_boot_keys.empty()) enrol(context, root / settings.name, options.secure_boot_keys);
     apply_bounds(settings, options);
+    tell_kernel(context, settings);
     registry.save(settings);
   } catch (const Error&) {
     registry.remove(settings.name, {});

@@ -28,6 +28,7 @@ struct MachineOptions {
   std::string secure_boot_keys;
   bool graphics = false;
   std::string restart = "never";
+  bool autostart = false;
   std::string autoscale;
   std::string hook;
   std::vector<std::string> public_keys;
@@ -40,6 +41,10 @@ void declare_machine_options(OptionSet& set, MachineOptions& options);
 /// fails. Throws kUsage when there is one of that name.
 machines::Settings make_machine(const Context& context, const machines::Registry& registry,
                                 const MachineOptions& options);
+
+/// What make_machine would say of the options and the release's manifest, before anything is made. Throws
+/// likewise.
+void check_machine(const Context& context, const MachineOptions& options);
 
 /// What a machine that is there becomes with other options; its source, name and disk stay. The release is
 /// verified again for what it says it needs.

@@ -7,6 +7,7 @@
 #include "builder/cli/arguments/keys.hpp"
 #include "builder/cli/arguments/store_arguments.hpp"
 #include "builder/cli/arguments/trusted_release.hpp"
+#include "builder/machines/operations/kernel_needs.hpp"
 #include "core/error.hpp"
 
 namespace imgforge::cli {
@@ -67,6 +68,7 @@ void take_contents(machines::Settings& settings, const artifacts::Manifest& mani
   settings.ssh = has_package(manifest, "openssh-server") || has_package(manifest, "dropbear");
   settings.shared = manifest.shared_commands.has_value();
   settings.shared_commands = manifest.shared_commands.value_or(std::vector<std::string>{});
+  settings.lacks = machines::lacking(manifest.kernel_features);
   settings.expect = manifest.boot_expect;
 }
 

@@ -177,6 +177,10 @@ int up(Context& context, const Arguments& arguments) {
   const machines::Registry registry = machine_registry();
   std::vector<Plan> plans;
   for (const Wanted& wanted : group.machines) plans.push_back(plan_for(registry, group, wanted, arguments));
+  for (const Plan& plan : plans) {
+    if (plan.doing != Doing::kNothing && plan.doing != Doing::kStart)
+      check_machine(context, options_of(*plan.wanted, arguments));
+  }
   const std::vector<std::string> others = strangers(registry, group);
   for (const std::string& name : others)
     context.progress.warn(name + " belongs to the group and is not in the file: imgforge vm remove " + name);

@@ -3,7 +3,6 @@
 #include "builder/cli/vm/reach/ssh_key.hpp"
 #include "builder/cli/vm/start_machine.hpp"
 #include "builder/machines/agent/agent.hpp"
-#include "builder/machines/agent/ssh_access.hpp"
 #include "core/json.hpp"
 
 namespace imgforge::cli {
@@ -22,8 +21,8 @@ int keys(Context& context, const Arguments& arguments) {
   const fs::path folder = fs::canonical(registry.folder(arguments.name));
   machines::Control control = machines::Control::require(folder);
   machines::Agent agent(control, context.cancel);
+  const machines::SshAccess access = hand_over_key(context, agent, folder, arguments.user);
   const std::string key = ssh_public_key(context, folder);
-  const machines::SshAccess access = machines::hand_over(agent, key, arguments.user, arguments.name);
   const fs::path file = ssh_folder(folder) / kSshKey;
   print(context.options.json ? core::print_json({{"schema", 1},
                                                  {"user", access.user},

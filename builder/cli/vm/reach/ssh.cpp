@@ -10,7 +10,6 @@
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machine/tools.hpp"
 #include "builder/machines/agent/ssh_access.hpp"
-#include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
@@ -40,7 +39,9 @@ std::string quoted(const fs::path& path) {
 }
 
 /// The first address that leads further than the machine itself.
-std::string own_address(machines::Agent& agent, const std::string& name) {
+std::string own_address(const Context& context, const fs::path& folder, const std::string& name) {
+  machines::Control control = machines::Control::require(folder);
+  machines::Agent agent(control, context.cancel);
   for (const machines::GuestAddress& row : agent.addresses()) {
     if (!row.ipv6 && !row.address.starts_with("127.") && !row.address.starts_with("169.254."))
       return row.address;
@@ -68,23 +69,25 @@ int ssh(Context& context, const Arguments& arguments) {
   machines::Control control = machines::Control::require(folder);
   core::Json status = control.ask({{"command", "watch"}}, std::chrono::seconds(20), context.cancel);
   const unsigned port = bridged ? 22 : status.at("ssh_port").get<unsigned>();
-  const auto patience = std::chrono::seconds(arguments.timeout);
-  status = follow(context, control, std::move(status), folder, "agent", patience);
-  if (!bridged) status = follow(context, control, std::move(status), folder, "ssh", patience);
-  machines::Control other = machines::Control::require(folder);
-  machines::Agent agent(other, context.cancel);
+  std::string user = status.value("ssh_user", "");
+  // What the machine's process handed over at the start is good for that user.
+  if (user.empty() || (!arguments.user.empty() && arguments.user != user)) {
+    const auto patience = std::chrono::seconds(arguments.timeout);
+    status = follow(context, control, std::move(status), folder, "agent", patience);
+    if (!bridged) status = follow(context, control, std::move(status), folder, "ssh", patience);
+    machines::Control other = machines::Control::require(folder);
+    machines::Agent agent(other, context.cancel);
+    user = hand_over_key(context, agent, folder, arguments.user).user;
+  }
   const fs::path own = ssh_folder(folder);
-  const machines::SshAccess access =
-      machines::hand_over(agent, ssh_public_key(context, folder), arguments.user, arguments.name);
-  core::write_file_atomically(own / "known_hosts", access.known_hosts, 0600);
   std::vector<std::string> words{"-F", "none", "-p", std::to_string(port)};
   for (const std::string& option :
-       {"UserKnownHostsFile=" + quoted(own / "known_hosts"), std::string("GlobalKnownHostsFile=none"),
+       {"UserKnownHostsFile=" + quoted(own / kKnownHosts), std::string("GlobalKnownHostsFile=none"),
         "HostKeyAlias=" + arguments.name, std::string("StrictHostKeyChecking=yes"),
         std::string("UpdateHostKeys=no"), "IdentityFile=" + quoted(own / kSshKey),
         std::string("IdentitiesOnly=yes")})
     words.insert(words.end(), {"-o", option});
-  words.push_back(access.user + "@" + (bridged ? own_address(agent, settings.name) : "127.0.0.1"));
+  words.push_back(user + "@" + (bridged ? own_address(context, folder, settings.name) : "127.0.0.1"));
   if (!arguments.command.empty()) words.push_back("--");
   words.insert(words.end(), arguments.command.begin(), arguments.command.end());
   become(machine::require_program("ssh").native(), std::move(words));

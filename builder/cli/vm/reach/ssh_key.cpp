@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "builder/machine/tools.hpp"
+#include "core/atomic_file.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"
@@ -31,6 +32,14 @@ std::string ssh_public_key(const Context& context, const fs::path& machine) {
     context.processes.check(command, context.cancel, core::Kind::kMachine);
   }
   return std::string(core::trimmed(core::read_text_file(half, 4096)));
+}
+
+machines::SshAccess hand_over_key(const Context& context, machines::Agent& agent, const fs::path& machine,
+                                  const std::string& user) {
+  machines::SshAccess access =
+      machines::hand_over(agent, ssh_public_key(context, machine), user, machine.filename());
+  core::write_file_atomically(ssh_folder(machine) / kKnownHosts, access.known_hosts, 0600);
+  return access;
 }
 
 }  // namespace imgforge::cli

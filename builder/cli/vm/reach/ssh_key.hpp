@@ -5,6 +5,7 @@
 #include <string>
 
 #include "builder/cli/vm/vm.hpp"
+#include "builder/machines/agent/ssh_access.hpp"
 
 namespace imgforge::cli {
 
@@ -13,5 +14,11 @@ std::filesystem::path ssh_folder(const std::filesystem::path& machine);
 inline constexpr const char* kSshKey = "id_ed25519";
 /// Its public half, made at the first need by ssh-keygen(1).
 std::string ssh_public_key(const Context& context, const std::filesystem::path& machine);
+
+inline constexpr const char* kKnownHosts = "known_hosts";
+/// Lets that key log in as `user` (empty: as machines::hand_over chooses), and keeps the host's keys beside
+/// it, under the machine's name.
+machines::SshAccess hand_over_key(const Context& context, machines::Agent& agent,
+                                  const std::filesystem::path& machine, const std::string& user);
 
 }  // namespace imgforge::cli

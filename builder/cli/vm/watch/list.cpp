@@ -19,8 +19,11 @@ int list(Context& context) {
     const std::string shown = state == "running" ? reached_state(status) : state;
     Json row{{"name", entry.name}, {"state", state}};
     if (state == "running") row["reached"] = shown;
+    if (const auto obstacle = machines::obstacle_of(entry)) {
+      row["problem"] = obstacle->message();
+      if (!obstacle->hint().empty()) row["hint"] = obstacle->hint();
+    }
     if (!entry.settings) {
-      row["problem"] = entry.problem;
       table.push_back({entry.name, shown, "?", "", "", ""});
     } else {
       std::string ports;
@@ -30,6 +33,7 @@ int list(Context& context) {
       row["verified"] = entry.settings->origin.is_release();
       row["cpus"] = entry.settings->cpus;
       row["memory"] = entry.settings->memory;
+      row["autostart"] = entry.settings->autostart;
       row["disposable"] = entry.settings->disposable;
       table.push_back({entry.name, shown, entry.settings->origin.text(), std::to_string(entry.settings->cpus),
                        core::Bytes{entry.settings->memory}.to_string(), ports});

@@ -179,6 +179,44 @@ TEST(ManifestText, NamesTheIsolationWhereItIsKnown) {
   EXPECT_EQ(parse_manifest(print_manifest(manifest)).isolation, "namespaces");
 }
 
+TEST(ManifestText, SaysWhatTheKernelCanDoWhereItIsKnown) {
+  Manifest manifest = sample();
+  EXPECT_EQ(print_manifest(manifest).find("features"), std::string::npos);
+  manifest.kernel_features = {{"9p", false}, {"balloon", true}, {"of-a-later-imgforge", true}};
+  const std::string text = print_manifest(manifest);
+  EXPECT_EQ(parse_manifest(text), manifest);
+  EXPECT_EQ(parse_manifest_overview(text).kernel_release, manifest.kernel_release);
+  for (const auto& [there, wrong] : std::multimap<std::string, std::string>{{"\"9p\": false", "\"9p\": 0"},
+                                                                            {"\"9p\": false", "\"9p\": null"},
+                                                                            {"\"9p\"", "\"../9p\""},
+                                                                            {"\"9p\"", "\"balloon\""}}) {
+    std::string other = text;
+    ASSERT_NE(other.find(there), std::string::npos) << there;
+    other.replace(other.find(there), there.size(), wrong);
+    EXPECT_THROW(parse_manifest(other), Error) << wrong;
+  }
+  std::string empty = text;
+  const std::size_t begin = empty.find('{', empty.find("features"));
+  empty.replace(begin, empty.find('}', begin) - begin + 1, "{}");
+  EXPECT_THROW(parse_manifest(empty), Error);
+  manifest.kernel_features.clear();
+  for (int i = 0; i < 101; ++i) manifest.kernel_features["f" + std::to_string(i)] = true;
+  EXPECT_THROW(print_manifest(manifest), Error);
+}
+
+TEST(ManifestText, NamesTheKernelAndTheInitramfsTogether) {
+  Manifest manifest = sample();
+  EXPECT_EQ(print_manifest(manifest).find("initramfs_sha256"), std::string::npos);
+  manifest.kernel_sha256 = core::digest_of(core::HashAlgorithm::kSha256, "kernel");
+  manifest.initramfs_sha256 = core::digest_of(core::HashAlgorithm::kSha256, "initramfs");
+  const std::string text = print_manifest(manifest);
+  EXPECT_EQ(parse_manifest(text), manifest);
+  std::string alone = text;
+  const std::size_t begin = alone.find("\"initramfs_sha256\"");
+  alone.replace(begin, std::string("\"initramfs_sha256\"").size(), "\"initramfs\"");
+  EXPECT_THROW(parse_manifest(alone), Error);
+}
+
 TEST(Versions, OrderAsPeopleCount) {
   const std::vector<std::string> ordered{"1.4.2",     "1.4.9",       "1.4.10",       "1.10",     "1.a",
                                          "v20261120", "v20261120.2", "v20261120.10", "v20261121"};
