@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "builder/cli/build_arguments.hpp"
+#include "builder/dashboard/assets.hpp"
 #include "core/json.hpp"
 
 namespace imgforge::cli {
@@ -60,6 +61,7 @@ Runner declare_doctor(OptionSet& set) {
         stages::isolation_wish(*isolation),
         machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel),
         [&] { return guest::probe_namespaces(context.options.cache_dir / "tmp"); }));
+    for (Finding& finding : dashboard::examine_packages()) findings.push_back(std::move(finding));
     print(context.options.json ? as_json(findings) : as_text(findings, context.out));
     const bool bad = std::any_of(findings.begin(), findings.end(),
                                  [](const Finding& finding) { return finding.health == Health::kBad; });

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string>
 
-#include "builder/cli/terminal.hpp"
+#include "core/error_json.hpp"
 #include "core/json.hpp"
 
 namespace imgforge::cli {
@@ -101,7 +101,7 @@ void ProgressEvents::warn(std::string_view text) {
 
 std::string error_event(const core::Error& error) {
   core::Json out = event("error");
-  out["error"] = error_body(error);
+  out["error"] = core::error_body(error);
   return line_of(out);
 }
 

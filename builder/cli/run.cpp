@@ -14,6 +14,7 @@
 #include "builder/cli/examples.hpp"
 #include "builder/cli/progress_events.hpp"
 #include "builder/cli/watched_progress.hpp"
+#include "core/error_json.hpp"
 #include "core/fd.hpp"
 #include "signing/signers/pkcs11_signer.hpp"
 
@@ -111,7 +112,7 @@ int report(const core::Error& error, const GlobalOptions& options) {
   }
   const Style style(colour_for(options.color, STDERR_FILENO));
   if (options.json) {
-    fmt::print(stderr, "{}", render_error_json(error));
+    fmt::print(stderr, "{}", core::error_line(error));
   } else {
     fmt::print(stderr, "{}", render_error(error, style));
   }

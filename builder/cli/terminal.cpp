@@ -7,7 +7,6 @@
 #include <cstdlib>
 
 #include "builder/cli/columns.hpp"
-#include "core/json.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -99,26 +98,6 @@ std::string render_error(const core::Error& error, const Style& style) {
   for (const std::string& step : error.contexts()) out += fmt::format("  while {}\n", step);
   if (!error.hint().empty()) out += fmt::format("{} {}\n", style.bold("hint:"), error.hint());
   return out;
-}
-
-core::Json error_body(const core::Error& error) {
-  core::Json body{{"code", core::kind_name(error.kind())}, {"message", error.message()}};
-  if (error.reason() != core::Reason::kNone) body["reason"] = core::reason_name(error.reason());
-  if (error.mark()) {
-    body["file"] = error.mark()->file;
-    body["line"] = error.mark()->line;
-    body["column"] = error.mark()->column;
-  }
-  if (!error.contexts().empty()) body["while"] = error.contexts();
-  if (!error.quote().empty()) body["output"] = error.quote();
-  if (!error.hint().empty()) body["hint"] = error.hint();
-  return body;
-}
-
-std::string render_error_json(const core::Error& error) {
-  return core::Json{{"schema", 1}, {"error", error_body(error)}}.dump(-1, ' ', false,
-                                                                      core::Json::error_handler_t::replace) +
-         "\n";
 }
 
 std::string render_annotation(const core::Error& error) {

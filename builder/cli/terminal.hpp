@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "core/error.hpp"
-#include "core/json_fwd.hpp"
 
 namespace imgforge::cli {
 
@@ -49,10 +48,6 @@ std::string warning_lines(std::string_view text, std::size_t width, const Style&
 
 /// The error as text for people: place with caret, message, quoted output, context, hint.
 std::string render_error(const core::Error& error, const Style& style);
-/// The error as {code, message, ...}.
-core::Json error_body(const core::Error& error);
-/// The error as one JSON object ({schema, error: {code, message, ...}}) with a newline.
-std::string render_error_json(const core::Error& error);
 /// The workflow command that makes GitHub-style CI show the error at the recipe's line; empty when the error
 /// has no place.
 std::string render_annotation(const core::Error& error);

@@ -1,5 +1,6 @@
 #include "builder/dashboard/answer.hpp"
 
+#include "core/error_json.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
 
@@ -47,10 +48,10 @@ Answer json_answer(const core::Json& value, int status) {
 }
 
 Answer error_answer(const core::Error& error, int status) {
-  core::Json body{{"code", core::kind_name(error.kind())}, {"message", error.message()}};
-  if (!error.hint().empty()) body["hint"] = error.hint();
-  if (!error.quote().empty()) body["output"] = error.quote();
-  return json_answer({{"schema", 1}, {"error", body}}, status == 0 ? status_of(error.kind()) : status);
+  Answer answer;
+  answer.status = status == 0 ? status_of(error.kind()) : status;
+  answer.body = core::error_line(error);
+  return answer;
 }
 
 }  // namespace imgforge::dashboard

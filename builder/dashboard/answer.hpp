@@ -13,7 +13,7 @@ namespace imgforge::dashboard {
 
 /// What a client asks, percent-decoded.
 struct Request {
-  std::string method;  ///< "GET", "POST", "" for any other
+  std::string method;  ///< "GET", "POST", "DELETE", "" for any other
   std::string path;
   std::string query;  ///< behind '?', members joined by '&'
   std::string host;
@@ -35,8 +35,7 @@ struct Answer {
 };
 
 Answer json_answer(const core::Json& value, int status = 200);
-/// {"schema": 1, "error": {"code", "message", "hint"?, "output"?}}, with the status that belongs to the kind,
-/// unless another one is given.
+/// The error as core::error_line, with the status that belongs to its kind unless another one is given.
 Answer error_answer(const core::Error& error, int status = 0);
 
 }  // namespace imgforge::dashboard

@@ -164,6 +164,11 @@ Answer Api::change_snapshot(const Request& request, const std::vector<std::strin
     return answer;
   }
   if (parts.size() == 3) return other_method("GET, POST");
+  if (parts.size() == 4) {
+    if (request.method != "DELETE") return other_method("DELETE");
+    members_of(request.body, {});
+    return alone(name, {{"snapshot", "remove", name, "--", parts[3]}});
+  }
   if (parts.size() == 5 && parts[4] == "restore") {
     if (request.method != "POST") return other_method("POST");
     members_of(request.body, {});

@@ -1,5 +1,7 @@
 #include "builder/dashboard/assets.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -15,7 +17,9 @@ IMGFORGE_EMBED(dashboard_page, IMGFORGE_DASHBOARD_PAGE "page.js")
 IMGFORGE_EMBED(dashboard_graph, IMGFORGE_DASHBOARD_PAGE "graph.js")
 IMGFORGE_EMBED(dashboard_api, IMGFORGE_DASHBOARD_PAGE "api.js")
 IMGFORGE_EMBED(dashboard_console, IMGFORGE_DASHBOARD_PAGE "console.js")
+IMGFORGE_EMBED(dashboard_parts, IMGFORGE_DASHBOARD_PAGE "parts.js")
 IMGFORGE_EMBED(dashboard_screen, IMGFORGE_DASHBOARD_PAGE "screen.js")
+IMGFORGE_EMBED(dashboard_snapshots, IMGFORGE_DASHBOARD_PAGE "snapshots.js")
 IMGFORGE_EMBED(dashboard_schema, IMGFORGE_DASHBOARD_PAGE "api.schema.json")
 
 namespace imgforge::dashboard {
@@ -25,8 +29,8 @@ using core::Error;
 using core::Kind;
 namespace fs = std::filesystem;
 
-constexpr const char* kXterm = "/usr/share/nodejs/xterm/lib";  // Debian's node-xterm
-constexpr const char* kNovnc = "/usr/share/novnc";             // Debian's novnc
+constexpr const char* kXterm = "/usr/share/nodejs/xterm/lib";
+constexpr const char* kNovnc = "/usr/share/novnc";
 constexpr std::uint64_t kLargestFile = 1 << 20;
 constexpr const char* kScript = "text/javascript; charset=utf-8";
 constexpr const char* kStyle = "text/css; charset=utf-8";
@@ -37,9 +41,22 @@ struct File {
   std::string_view text;
 };
 
-Answer not_installed(const char* what, const char* package) {
-  return error_answer(Error(Kind::kMachine, std::string(what) + " is not installed")
-                          .hint(std::string("apt install --no-install-recommends ") + package),
+/// What the page takes from a package of this host.
+struct Package {
+  const char* subject;
+  const char* name;  ///< of Debian's package
+  const char* folder;
+  const char* file;  ///< one that it cannot do without
+  const char* purpose;
+};
+
+constexpr Package kXtermPackage{"xterm.js", "node-xterm", kXterm, "public/Terminal.js",
+                                "consoles in the dashboard"};
+constexpr Package kNovncPackage{"noVNC", "novnc", kNovnc, "core/rfb.js", "screens in the dashboard"};
+
+Answer not_installed(const Package& package) {
+  return error_answer(Error(Kind::kMachine, fmt::format("{} is not installed", package.subject))
+                          .hint(machine::install_command(package.name)),
                       404);
 }
 
@@ -55,7 +72,7 @@ Answer xterm_script() {
     if (name.ends_with(".js") && !name.ends_with(".test.js") && at->is_regular_file())
       files.push_back(at->path());
   }
-  if (files.empty()) return not_installed("xterm.js", "node-xterm");
+  if (files.empty()) return not_installed(kXtermPackage);
   std::sort(files.begin(), files.end());
   std::string script = "\"use strict\";\n(() => {\nconst modules = {}, loaded = {};\n";
   for (const fs::path& file : files) {
@@ -87,7 +104,7 @@ Answer xterm_script() {
 
 /// A script below core/ or vendor/ of noVNC.
 Answer novnc_file(const std::string& path) {
-  if (!fs::exists(kNovnc)) return not_installed("noVNC", "novnc");
+  if (!fs::exists(kNovnc)) return not_installed(kNovncPackage);
   const bool is_script = path.ends_with(".js") && (path.starts_with("core/") || path.starts_with("vendor/"));
   serve::StaticFiles files(kNovnc);
   serve::OpenFile file;
@@ -107,6 +124,19 @@ Answer novnc_file(const std::string& path) {
 
 }  // namespace
 
+std::vector<machine::Finding> examine_packages(const fs::path& root) {
+  std::vector<machine::Finding> findings;
+  for (const Package& package : {kXtermPackage, kNovncPackage}) {
+    std::error_code error;
+    const fs::path folder = root / fs::path(package.folder).relative_path();
+    const bool there = fs::is_regular_file(folder / package.file, error);
+    findings.push_back({there ? machine::Health::kGood : machine::Health::kWarning, package.subject,
+                        there ? package.folder : fmt::format("missing: {}", package.purpose),
+                        there ? "" : machine::install_command(package.name)});
+  }
+  return findings;
+}
+
 std::optional<Answer> page_file(const std::string& path) {
   static const std::array files{
       File{"/", "text/html; charset=utf-8", IMGFORGE_EMBEDDED(dashboard_index)},
@@ -115,7 +145,9 @@ std::optional<Answer> page_file(const std::string& path) {
       File{"/graph.js", kScript, IMGFORGE_EMBEDDED(dashboard_graph)},
       File{"/api.js", kScript, IMGFORGE_EMBEDDED(dashboard_api)},
       File{"/console.js", kScript, IMGFORGE_EMBEDDED(dashboard_console)},
+      File{"/parts.js", kScript, IMGFORGE_EMBEDDED(dashboard_parts)},
       File{"/screen.js", kScript, IMGFORGE_EMBEDDED(dashboard_screen)},
+      File{"/snapshots.js", kScript, IMGFORGE_EMBEDDED(dashboard_snapshots)},
       File{"/api.schema.json", "application/schema+json", IMGFORGE_EMBEDDED(dashboard_schema)},
   };
   for (const File& file : files)
@@ -124,7 +156,7 @@ std::optional<Answer> page_file(const std::string& path) {
   if (path == "/vendor/xterm.js") return xterm_script();
   if (path == "/vendor/xterm.css") {
     const fs::path style = fs::path(kXterm) / "xterm.css";
-    if (!fs::exists(style)) return not_installed("xterm.js", "node-xterm");
+    if (!fs::exists(style)) return not_installed(kXtermPackage);
     return Answer{200, kStyle, core::read_text_file(style, kLargestFile), {}};
   }
   if (path.starts_with(novnc)) return novnc_file(path.substr(novnc.size()));

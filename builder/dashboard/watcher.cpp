@@ -3,7 +3,7 @@
 #include <signal.h>
 
 #include "builder/machines/registry/machine_lock.hpp"
-#include "core/error.hpp"
+#include "builder/machines/registry/state.hpp"
 
 namespace imgforge::dashboard {
 namespace {
@@ -25,8 +25,11 @@ double unix_time() {
 /// What is told of a machine but its use.
 Json row_of(const machines::Entry& entry, const std::optional<machines::Look>& look) {
   const bool runs = look.has_value() || machines::is_running(entry.folder);
-  Json row{{"name", entry.name}, {"state", runs ? "running" : entry.settings ? "stopped" : "damaged"}};
-  if (!entry.settings) row["problem"] = entry.problem;
+  Json row{{"name", entry.name}, {"state", machines::state_of(entry, runs)}};
+  if (const auto obstacle = machines::obstacle_of(entry)) {
+    row["problem"] = obstacle->message();
+    if (!obstacle->hint().empty()) row["hint"] = obstacle->hint();
+  }
   if (entry.settings) {
     const machines::Settings& settings = *entry.settings;
     row["stands_on"] = settings.origin.text();

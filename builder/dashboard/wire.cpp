@@ -23,11 +23,13 @@ std::string header(lws* wsi, lws_token_indexes token) {
 
 Request request_of(lws* wsi) {
   Request request;
-  request.path = header(wsi, WSI_TOKEN_GET_URI);
-  request.method = request.path.empty() ? "" : "GET";
-  if (request.path.empty()) {
-    request.path = header(wsi, WSI_TOKEN_POST_URI);
-    if (!request.path.empty()) request.method = "POST";
+  for (const auto& [token, method] :
+       {std::pair{WSI_TOKEN_GET_URI, "GET"}, std::pair{WSI_TOKEN_POST_URI, "POST"},
+        std::pair{WSI_TOKEN_DELETE_URI, "DELETE"}}) {
+    request.path = header(wsi, token);
+    if (request.path.empty()) continue;
+    request.method = method;
+    break;
   }
   request.query = header(wsi, WSI_TOKEN_HTTP_URI_ARGS);
   request.host = header(wsi, WSI_TOKEN_HOST);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/digest.hpp"
+#include "core/markup.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::exports {
@@ -28,29 +29,7 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
 std::string escape_html(std::string_view text) {
   std::string plain = core::escaped(text, kMaxText);
   for (const auto& [control, shown] : kDirectionControls) replace_all(plain, control, shown);
-  std::string out;
-  for (const char c : plain) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
+  return core::escaped_markup(plain);
 }
 
 std::string csp_hash(std::string_view content) {

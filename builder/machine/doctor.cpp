@@ -35,14 +35,10 @@ constexpr DataFile kFiles[] = {
 /// Below this a build of a small profile does not fit; larger images say their own need.
 constexpr core::Bytes kLittleSpace = core::gib(2);
 
-std::string install(std::string_view package) {
-  return fmt::format("sudo apt-get install {}", package);
-}
-
 Finding examine_tool(const Tool& tool, core::ProcessRunner& processes, const core::CancelToken& cancel) {
   const std::string subject(tool.name);
   if (core::find_program(tool.name).empty()) {
-    return {Health::kBad, subject, fmt::format("missing: {}", tool.purpose), install(tool.package)};
+    return {Health::kBad, subject, fmt::format("missing: {}", tool.purpose), install_command(tool.package)};
   }
   if (tool.version_flag.empty()) return {Health::kGood, subject, std::string(tool.purpose), ""};
   core::Command command;
@@ -54,7 +50,7 @@ Finding examine_tool(const Tool& tool, core::ProcessRunner& processes, const cor
   if (!tool.minimum.empty() && !version.empty() && compare_versions(version, tool.minimum) < 0) {
     return {Health::kBad, subject,
             fmt::format("{} is older than {} ({})", version, tool.minimum, tool.reason),
-            install(tool.package)};
+            install_command(tool.package)};
   }
   return {Health::kGood, subject, version.empty() ? std::string(tool.purpose) : version, ""};
 }
@@ -75,7 +71,7 @@ Finding examine_kernel() {
             "sudo chmod 0644 " + unreadable};
   }
   return {Health::kBad, "appliance kernel", "/boot has no kernel with modules",
-          install("linux-image-cloud-amd64")};
+          install_command("linux-image-cloud-amd64")};
 }
 
 Finding examine_kvm(core::ProcessRunner& processes, const fs::path& cache_dir,
@@ -99,6 +95,10 @@ Finding examine_space(const fs::path& folder) {
 }
 
 }  // namespace
+
+std::string install_command(std::string_view package) {
+  return fmt::format("sudo apt-get install {}", package);
+}
 
 std::string version_in(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -140,7 +140,7 @@ std::vector<Finding> examine_machine(core::ProcessRunner& processes, const fs::p
     const bool there = fs::is_regular_file(file.path);
     findings.push_back({there ? Health::kGood : Health::kBad, std::string(file.subject),
                         there ? std::string(file.path) : fmt::format("{} is missing", file.path),
-                        there ? "" : install(file.package)});
+                        there ? "" : install_command(file.package)});
   }
   findings.push_back(examine_kernel());
   if (!core::find_program("qemu-system-x86_64").empty()) {

@@ -20,6 +20,9 @@ struct Finding {
   std::string mend;     ///< command that mends it; empty when nothing is to be done
 };
 
+/// The command that installs a package.
+std::string install_command(std::string_view package);
+
 /// Examines tools, firmware and boot code, the appliance kernel, KVM and free space. Starts programs only to
 /// ask for versions and to probe KVM.
 std::vector<Finding> examine_machine(core::ProcessRunner& processes, const std::filesystem::path& cache_dir,

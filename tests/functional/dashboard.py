@@ -95,6 +95,7 @@ class Dashboard(MachineCase, FreshCase):
         self.assertIn("script-src 'self'", response.getheader("content-security-policy"))
         cookie = {"Cookie": cookie.partition(";")[0]}
         stop = "/api/v1/machines/a/kill"
+        snapshot = "/api/v1/machines/a/snapshots/one"
         for code, method, path, headers in (
                 (401, "GET", "/", {}), (401, "GET", "/?token=" + "0" * 64, {}), (401, "GET", "/page.js", {}),
                 (401, "POST", stop, {}), (401, "POST", stop, {"Authorization": "Bearer " + "0" * 64}),
@@ -103,6 +104,7 @@ class Dashboard(MachineCase, FreshCase):
                 (403, "POST", stop, cookie), (403, "GET", "/", {**cookie, "Host": f"evil.example:{self.port}"}),
                 (403, "POST", stop, {**self.bearer, "Host": "evil.example"}), (403, "POST", stop, {**cookie, "Origin": "null"}),
                 (403, "POST", stop, {**cookie, "Origin": f"http://127.0.0.1:{self.port + 1}"}),
+                (401, "DELETE", snapshot, {}), (403, "DELETE", snapshot, cookie), (403, "DELETE", snapshot, {**cookie, "Origin": other}),
                 (200, "GET", "/", cookie), (200, "GET", "/api/v1/machines", self.bearer)):
             status, data, _ = self.ask(method, path, headers)
             self.assertEqual(status, code, (method, path, headers, data))
@@ -145,6 +147,9 @@ class Dashboard(MachineCase, FreshCase):
         self.assertEqual([row["name"] for row in taken], ["one"])
         self.ask_json("POST", "/machines/a/snapshots/one/restore")
         self.ask_json("POST", "/machines/a/snapshots/two/restore", code=400, like="error")
+        self.ask_json("DELETE", "/machines/a/snapshots/two", code=400, like="error")
+        self.ask_json("DELETE", "/machines/a/snapshots/one")
+        self.assertEqual(self.ask_json("GET", "/machines/a/snapshots", like="snapshots")["snapshots"], [])
         status, picture, response = self.ask("GET", "/api/v1/machines/a/screenshot")
         self.assertEqual((status, response.getheader("content-type"), picture[:4]), (200, "image/png", b"\x89PNG"))
         wait_for(lambda: b"tiny guest" in self.ask("GET", "/api/v1/machines/a/log")[1], "the log says nothing")
@@ -166,6 +171,43 @@ class Dashboard(MachineCase, FreshCase):
             refused = self.open_socket(f"/api/v1/machines/a/{path}")
             self.assertEqual(refused.status, 400)
             self.assertIn(b"does not run", refused.body)
+
+    def mark(self, machine, state, **destination):
+        """As a machine that moves has it."""
+        where = {"to": "", "name": "", "program": "", "store": "", "ssh_options": [], **destination}
+        (self.machines / machine / "move.json").write_text(json.dumps({
+            "schema": 1, "id": "0" * 32, "state": state, "confirmed": state == "gone", "live": False, "destination": where}))
+
+    def test_machines_that_move_are_shown_as_that(self):
+        for name in ("a", "b", "c"):
+            self.run_machine(name)
+            self.vm("stop", name, "--kill")
+        self.mark("a", "arriving")
+        self.mark("b", "gone", to="ssh://other.example", name="new")
+        (self.machines / "c" / "move.json").write_text("{")
+        listed = json.loads(self.vm("list", "--json").stdout)["machines"]
+        self.serve()
+        rows = self.ask_json("GET", "/machines", like="machines")["machines"]
+        self.assertEqual([(row["name"], row["state"]) for row in rows], [("a", "arriving"), ("b", "gone"), ("c", "damaged")])
+        for row, said in zip(rows, listed):
+            self.assertEqual([row.get(name) for name in ("state", "problem", "hint")],
+                             [said.get(name) for name in ("state", "problem", "hint")])
+        self.assertIn("moved to ssh://other.example, as new", rows[1]["problem"])
+        self.assertIn("vm remove b", rows[1]["hint"])
+        error = self.ask_json("POST", "/machines/b/start", code=400, like="error")["error"]
+        self.assertEqual([error["message"], error["hint"]], [rows[1]["problem"], rows[1]["hint"]])
+        said = json.loads(self.vm_fails(2, "start", "b", "--json").stderr)["error"]
+        self.assertEqual(error, said, "the API and the command say the same")
+        browser = self.open_browser()
+        for name, state in (("a", "arriving"), ("b", "gone"), ("c", "damaged")):
+            browser.run(f"location.hash = '{name}'")
+            wait_for(lambda: browser.run(f"document.querySelector('#name').textContent === '{name}'"), "it is not shown")
+            self.assertEqual(browser.run("document.querySelector('tr[aria-current] .state').textContent"), state)
+            self.assertEqual(browser.run("[...document.querySelectorAll('[data-do]')].filter((one) => !one.disabled).length"), 0)
+            browser.run("document.querySelector('#tab-snapshots').click()")
+            wait_for(lambda: browser.run("document.querySelector('#take button').disabled"), "a snapshot can be taken")
+        browser.run("location.hash = 'b'")
+        wait_for(lambda: browser.run("document.querySelector('#about').textContent.includes('vm remove b')"), "nobody says what to do")
 
     def test_the_console_and_the_screen_are_passed_on(self):
         self.run_machine("a", "--graphics")
@@ -243,6 +285,12 @@ class Dashboard(MachineCase, FreshCase):
         self.assertEqual(self.process.wait(timeout=30), 0)
         self.assertEqual(self.state("flood"), "running")
 
+    def open_browser(self):
+        browser = Browser(self.scratch / "chromium", timeout=150)
+        self.addCleanup(browser.close)
+        browser.open(self.url)
+        return browser
+
     def type_into(self, name, text):
         console = self.open_socket(f"/api/v1/machines/{name}/console")
         self.assertEqual(json.loads(console.receive()), {"writes": True})
@@ -275,9 +323,7 @@ class Dashboard(MachineCase, FreshCase):
         for name in ("a", "blind"):
             self.vm("stop", name, "--kill")
         self.serve()
-        browser = Browser(self.scratch / "chromium", timeout=150)
-        self.addCleanup(browser.close)
-        browser.open(self.url)
+        browser = self.open_browser()
         see = browser.run
 
         def shown(expression, what):
@@ -319,9 +365,21 @@ class Dashboard(MachineCase, FreshCase):
         see("document.querySelector('#tab-snapshots').click()")
         see("document.querySelector('#snapshot-name').value = 'one'; document.querySelector('#take button').click()")
         shown("document.querySelector('#snapshots tbody th')?.textContent === 'one'", "no snapshot")
+        see("document.querySelector('#snapshot-name').value = 'two'; document.querySelector('#take button').click()")
+        shown("document.querySelectorAll('#snapshots tbody tr').length === 2", "no second snapshot")
         for width in (390, 1280):
             browser.call("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 400)
             self.assertLessEqual(see("document.documentElement.scrollWidth"), width, "nothing sticks out")
+        # By keyboard: it asks, Escape means no, and afterwards the keyboard is at the snapshot that is left.
+        see("document.querySelector('#snapshots tbody button:last-child').focus()")
+        label = "document.activeElement.getAttribute('aria-label')"
+        for key, code, text in (("Enter", 13, "Remove one: sure?"), ("Escape", 27, "Remove one"), ("Enter", 13, "Remove one: sure?")):
+            browser.press(key, code)
+            self.assertEqual(see(label), text)
+        browser.press("Enter", 13)
+        shown(f"document.querySelectorAll('#snapshots tbody tr').length === 1 && {label} === 'Remove two'", "it is not removed")
+        self.assertEqual(see("document.querySelector('#message').textContent"), "a: removed one")
+        self.assertEqual([row["name"] for row in json.loads(self.vm("snapshot", "list", "a", "--json").stdout)["snapshots"]], ["two"])
         see("document.querySelector('[data-do=kill]').click()")
         self.assertEqual(self.state("a"), "running", "it asks first")
         see("document.querySelector('[data-do=kill]').click()")

@@ -450,7 +450,10 @@ class Moves(MoveCase):
         self.vm("stop", "b", "--kill")
         self.vm("run", self.line, "--name", "c", "--for", "process", "--firmware", "uefi", "--network", "none")
         self.vm("stop", "c", "--kill")
-        for name in "abc":
+        self.ok("key", "generate", "lab", "--secure-boot")
+        self.vm("run", self.line, "--name", "d", "--for", "process", "--firmware", "secure-boot", "--secure-boot-keys", "lab")
+        self.vm("stop", "d", "--kill")
+        for name in "abcd":
             xml = self.vm("define", name, "--libvirt", "--print").stdout
             self.assertNotIn("OVMF", xml)
             (self.scratch / f"{name}.xml").write_text(xml)
@@ -470,8 +473,11 @@ class Moves(MoveCase):
         self.addCleanup(self.end, server)
 
         def virsh(*words, check=True):
-            return subprocess.run([*user, "virsh", "-q", "-c", "qemu:///session", *words], env=environment, check=check,
-                                  capture_output=True, text=True, timeout=60)
+            result = subprocess.run([*user, "virsh", "-q", "-c", "qemu:///session", *words], env=environment,
+                                    capture_output=True, text=True, timeout=60)
+            if check:
+                self.assertEqual(result.returncode, 0, f"{words}: {result.stderr}")
+            return result
         wait_for(lambda: virsh("list", check=False).returncode == 0, "libvirt does not answer")
         virsh("define", "--validate", self.scratch / "b.xml")
         before = counter_disk.written(self.disk(self.here, "b"))
@@ -485,6 +491,36 @@ class Moves(MoveCase):
         wait_for(lambda: self.state("b") == "stopped", "it does not stop")
         self.assertGreater(before, 0)
         self.vm("start", "b", "--for", "process")
+        # The firmware that libvirt chooses has the machine's own keys, and may be written by itself alone.
+        certificate = (self.home / "config" / "imgforge" / "keys" / "lab.secure-boot" / "db.cer").read_bytes()
+        for name, code in (("c", "OVMF_CODE_4M.fd"), ("d", "OVMF_CODE_4M.secboot.fd")):
+            virsh("define", "--validate", self.scratch / f"{name}.xml")
+            virsh("start", name)
+            try:
+                self.assertEqual(self.state(name), "running")
+                words = self.command_of(self.disk(self.here, name))
+            finally:
+                virsh("destroy", name)
+            virsh("undefine", name, "--keep-nvram")
+            variables = self.disk(self.here, name).with_name("variables.fd")
+            self.assertIn(code, words)
+            self.assertIn(str(variables), words)
+            self.assertEqual("property=secure,value=on" in words, name == "d", words)
+            self.assertEqual(certificate in variables.read_bytes(), name == "d")
+        self.disk(self.here, "d").with_name("variables.qcow2").unlink()
+        self.vm_fails(4, "define", "d", "--libvirt", "--print", says="the keys of Secure Boot")
+
+    @staticmethod
+    def command_of(disk):
+        """The command line of the QEMU that has a disk."""
+        for words in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                text = words.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if "qemu-system" in text and str(disk) in text:
+                return text
+        raise AssertionError(f"no QEMU has {disk}")
 
     @staticmethod
     def free_port():

@@ -85,7 +85,7 @@ MAY_INCLUDE = {
     "builder/machines/operations": ["artifacts/manifest", "builder/machines/control", "builder/machines/qemu", "builder/machines/registry",
         "builder/machine", "artifacts/store", "core"],
     "builder/machines/move": ["builder/machines/supervisor", "builder/machines/control", "builder/machines/qemu",
-        "builder/machines/registry", "builder/vm", "builder/image/bundle", "builder/image/disk", "builder/machine", "artifacts/tar", "artifacts/codec", "core"],
+        "builder/machines/registry", "builder/vm", "builder/image/disk", "builder/machine", "artifacts/tar", "artifacts/codec", "core"],
     "builder/inspect": ["builder/vm", "builder/formats", "builder/guest", "builder/image/disk", "builder/machine",
         "builder/image/boot", "builder/image/fs", "artifacts/tar", "artifacts/check", "artifacts/manifest",
         "artifacts/codec", "core"],
@@ -94,7 +94,7 @@ MAY_INCLUDE = {
         "builder/image", "artifacts/tar", "artifacts/check", "artifacts/manifest", "artifacts/codec", "core"],
     "builder/serve": ["core"],
     "builder/dashboard": ["builder/machines/metrics", "builder/machines/qemu", "builder/machines/control",
-        "builder/machines/registry", "builder/serve", "signing/primitives", "core"],
+        "builder/machines/registry", "builder/serve", "builder/machine", "signing/primitives", "core"],
     "builder/sbom": ["artifacts/store", "artifacts/manifest", "core"],
     "builder/steps": ["builder/content", "builder/provenance", "builder/sbom", "builder/vm", "builder/formats", "builder/stages", "builder/lock", "builder/models",
         "builder/image/medium", "builder/guest/namespaces", "builder/guest", "builder/shared_folder", "builder/first_boot", "builder/fetch/apk",
@@ -135,8 +135,8 @@ OWNERS = {
     r"CLI/": ["builder/cli/options.cpp"],
 }
 
-# The commands about trust, and what they share with all other commands.
-MAY_INCLUDE["builder/cli"].append("builder/cli/trust")
+# The commands about trust, and what they share with all other commands; what doctor says of the dashboard.
+MAY_INCLUDE["builder/cli"] += ["builder/cli/trust", "builder/dashboard"]
 # Those about machines alone.
 MACHINES = [f"builder/machines/{room}" for room in ("shared", "group", "move", "operations", "supervisor", "metrics", "agent", "control", "qemu", "registry")]
 MAY_INCLUDE["builder/cli/vm"] = [*MAY_INCLUDE["builder/cli"], *MACHINES, "builder/dashboard", "builder/cli"]

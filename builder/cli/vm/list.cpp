@@ -19,8 +19,11 @@ int list(Context& context) {
     const std::string shown = state == "running" ? reached_state(status) : state;
     Json row{{"name", entry.name}, {"state", state}};
     if (state == "running") row["reached"] = shown;
+    if (const auto obstacle = machines::obstacle_of(entry)) {
+      row["problem"] = obstacle->message();
+      if (!obstacle->hint().empty()) row["hint"] = obstacle->hint();
+    }
     if (!entry.settings) {
-      row["problem"] = entry.problem;
       table.push_back({entry.name, shown, "?", "", "", ""});
     } else {
       std::string ports;

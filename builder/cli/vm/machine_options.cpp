@@ -69,6 +69,7 @@ void take_options(Settings& settings, const MachineOptions& options) {
   settings.memory = options.memory.empty() ? kLeastMemory.value : core::Bytes::parse(options.memory).value;
   settings.firmware = options.firmware == "auto" ? "bios" : options.firmware;
   settings.cmdline.clear();
+  settings.boot_rom.clear();
   settings.network = options.network;
   settings.graphics = options.graphics;
   settings.restart = options.restart;

@@ -15,10 +15,9 @@
 
 #include "builder/machines/registry/machine_lock.hpp"
 #include "builder/machines/supervisor/ladder.hpp"
-#include "core/error.hpp"
+#include "core/error_json.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"
-#include "core/kind_names.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::cli {
@@ -88,14 +87,6 @@ std::string read_report(const core::Fd& pipe, const core::CancelToken& cancel) {
   return report;
 }
 
-[[noreturn]] void throw_reported(const Json& error) {
-  Error thrown(core::kind_named(error.value("code", "")).value_or(Kind::kInternal),
-               error.value("message", ""));
-  if (const std::string hint = error.value("hint", ""); !hint.empty()) thrown.hint(hint);
-  if (const std::string quote = error.value("output", ""); !quote.empty()) thrown.quote(quote);
-  throw thrown;
-}
-
 }  // namespace
 
 std::string this_program() {
@@ -135,7 +126,7 @@ void start_machine(const Context& context, const machines::Registry& registry, c
   const Json answer = core::parse_json(text, "the report of the machine's process");
   if (const auto error = answer.find("error"); error != answer.end()) {
     ::waitpid(pid, nullptr, 0);
-    throw_reported(*error);
+    throw core::error_of(*error);
   }
 }
 

@@ -8,9 +8,8 @@
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machine/accelerator.hpp"
 #include "builder/machines/supervisor/ladder.hpp"
-#include "core/error.hpp"
+#include "core/error_json.hpp"
 #include "core/fd.hpp"
-#include "core/json.hpp"
 
 namespace imgforge::cli {
 namespace {
@@ -59,7 +58,7 @@ int supervise(Context& context, const Arguments& arguments) {
     if (!arguments.report) print(fmt::format("{}: {}\n", arguments.name, ending.how));
     return 0;
   } catch (const core::Error& error) {
-    if (arguments.report && !started) report(render_error_json(error));
+    if (arguments.report && !started) report(core::error_line(error));
     throw;
   }
 }

@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "builder/machines/registry/machine_lock.hpp"
-#include "builder/machines/registry/move_mark.hpp"
 #include "builder/machines/supervisor/console_log.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -42,17 +40,6 @@ std::optional<core::Json> status_of(const std::filesystem::path& folder, const c
     if (error.kind() == core::Kind::kInterrupted) throw;
     return std::nullopt;
   }
-}
-
-std::string state_of(const machines::Entry& entry) try {
-  const bool running = machines::is_running(entry.folder);
-  if (running && !entry.settings) return "running";
-  const auto mark = machines::read_mark(entry.folder);
-  if (running) return mark && mark->state == "arriving" ? "arriving" : "running";
-  if (!entry.settings) return "damaged";
-  return mark && mark->state != "leaving" ? mark->state : "stopped";
-} catch (const core::Error&) {
-  return "damaged";
 }
 
 std::string reached_state(const std::optional<core::Json>& status) {

@@ -10,6 +10,7 @@
 #include "builder/cli/command.hpp"
 #include "builder/machines/control/control.hpp"
 #include "builder/machines/registry/registry.hpp"
+#include "builder/machines/registry/state.hpp"
 #include "core/json_fwd.hpp"
 
 namespace imgforge::cli {
@@ -59,9 +60,6 @@ machines::Control control_of(const std::string& name);
 
 /// What the process says of the machine; nothing when it does not run, or does not answer within a moment.
 std::optional<core::Json> status_of(const std::filesystem::path& folder, const core::CancelToken& cancel);
-
-/// "running", "stopped", "damaged"; "arriving" or "gone" for one that moves or moved (move_mark.hpp).
-std::string state_of(const machines::Entry& entry);
 
 /// The last state that a running machine has reached, or "paused", "stopping"; "running" without a status.
 std::string reached_state(const std::optional<core::Json>& status);

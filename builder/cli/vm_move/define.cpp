@@ -5,6 +5,7 @@
 #include "builder/machine/accelerator.hpp"
 #include "builder/machine/tools.hpp"
 #include "builder/machines/move/libvirt.hpp"
+#include "builder/machines/qemu/variables.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/new_file.hpp"
@@ -30,6 +31,7 @@ int define(Context& context, const Arguments& arguments) {
   leaving.require_stopped();
   const std::string xml = machines::domain_xml(
       leaving.settings(), leaving.folder(),
+      machines::raw_variables(leaving.settings(), leaving.folder(), context.processes, context.cancel),
       machine::find_accelerator(context.processes, context.options.cache_dir, context.cancel).accelerator);
   for (const std::string& text : machines::left_out_of_domain(leaving.settings()))
     context.progress.warn(text);
@@ -62,6 +64,9 @@ void declare_vm_define(OptionSet& vm) {
   set.option("--connect", arguments->connect, "libvirt's URI").show_default();
   set.set_footer(
       "The disk stays where it is: whoever has it open, imgforge or libvirt, keeps the other from it.\n"
+      "Variables of UEFI, with the keys of Secure Boot, are copied to variables.fd beside it (virsh "
+      "undefine\n"
+      "--keep-nvram leaves them there).\n"
       "Example: imgforge vm define project --libvirt && virsh --connect qemu:///session start project");
   set.set_runner([arguments](Context& context) { return define(context, *arguments); });
 }

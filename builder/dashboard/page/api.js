@@ -3,7 +3,7 @@ const root = "/api/v1";
 
 export class Failure extends Error {
   constructor(error) {
-    super([error.message, error.output, error.hint].filter(Boolean).join("\n"));
+    super([error.message, error.output, ...(error.while ?? []).map((step) => `while ${step}`), error.hint].filter(Boolean).join("\n"));
     this.code = error.code;
   }
 }
@@ -28,6 +28,7 @@ export const getSnapshots = async (name) => (await (await ask(path(name, "snapsh
 export const change = (name, what) => ask(path(name, what), { method: "POST" });
 export const takeSnapshot = (name, snapshot) =>
   ask(path(name, "snapshots"), { method: "POST", body: JSON.stringify({ name: snapshot }) });
+export const removeSnapshot = (name, snapshot) => ask(path(name, "snapshots", snapshot), { method: "DELETE" });
 export const restoreSnapshot = (name, snapshot) =>
   ask(path(name, "snapshots", snapshot, "restore"), { method: "POST" });
 

@@ -1,11 +1,12 @@
 // The machines of this user, live. All that a machine says is put in as text, never as markup.
-import { change, followEvents, getLog, getMachine, getSnapshots, restoreSnapshot, takeSnapshot } from "/api.js";
+import { change, followEvents, getLog, getMachine } from "/api.js";
 import { ConsoleView } from "/console.js";
 import { Spark, keepRecent, machineGraphs, rateText, shareText, sizeText } from "/graph.js";
+import { cell, sureButton } from "/parts.js";
 import { ScreenView } from "/screen.js";
+import { SnapshotsView } from "/snapshots.js";
 
 const $ = (selector) => document.querySelector(selector);
-const kSure = 4000;
 
 const machines = new Map(); // by name: { row, samples, cells }
 let selected = null;
@@ -18,6 +19,7 @@ const tabs = [...document.querySelectorAll("[role=tab]")];
 const tabButton = () => $(`#tab-${tab}`);
 const consoleView = new ConsoleView($("#panel-console"), tabButton);
 const screenView = new ScreenView($("#panel-screen"), tabButton);
+const snapshotsView = new SnapshotsView($("#panel-snapshots"), act);
 
 function stateOf(row) {
   if (row.state !== "running") return row.state;
@@ -27,20 +29,17 @@ function stateOf(row) {
   return names.includes("ready") ? "ready" : names[names.length - 1] ?? "running";
 }
 
+/// Whether it belongs to this host: one that arrives or is gone may run elsewhere.
+const isHere = (row) => row.state === "running" || row.state === "stopped";
+
 /// Whether its process tells of it: then there is a console, too.
 const answers = (row) => row.state === "running" && row.states !== undefined;
 
 function stateClass(row) {
   if (row.state === "damaged") return "breaks";
+  if (row.state === "arriving") return "pauses";
   if (row.state !== "running") return "";
   return row.paused || row.stopping ? "pauses" : "runs";
-}
-
-function cell(row, kind, className) {
-  const made = document.createElement(kind);
-  made.className = className;
-  row.append(made);
-  return made;
 }
 
 function makeRow(name) {
@@ -122,12 +121,16 @@ const describe = (row) => [
   row.cpus && `${row.cpus} ${row.cpus === 1 ? "processor" : "processors"}`,
   row.memory && sizeText(row.memory), kFirmware[row.firmware],
   row.accelerator && (row.accelerator === "kvm" ? "KVM" : "emulated"),
-  row.disposable && "gone when it ends", row.paused && `paused: ${row.paused}`, row.problem,
+  row.disposable && "gone when it ends", row.paused && `paused: ${row.paused}`, row.problem, row.hint,
 ].filter(Boolean).join(" · ");
+
+const kPossible = {
+  start: (row) => row.state === "stopped", stop: (row) => row.state === "running", restart: (row) => row.state === "running",
+  kill: (row) => row.state === "running" || row.states !== undefined,
+};
 
 function showMachine() {
   const { row } = machines.get(selected);
-  const runs = row.state === "running";
   $("#name").textContent = row.name;
   $("#about").textContent = describe(row);
   $("#states").replaceChildren(...(row.states ?? []).map((state) => {
@@ -138,11 +141,10 @@ function showMachine() {
     return item;
   }));
   for (const button of document.querySelectorAll("[data-do]")) {
-    const starts = button.dataset.do === "start";
-    button.disabled = (starts ? runs : !runs) || (starts && row.state === "damaged");
+    button.disabled = !kPossible[button.dataset.do](row);
   }
   // A machine that was started again has a new console and screen.
-  const begun = `${selected} ${tab} ${answers(row)}`;
+  const begun = `${selected} ${tab} ${row.state} ${answers(row)}`;
   if (begun !== seen) {
     seen = begun;
     openPanel(row);
@@ -176,8 +178,7 @@ function select(name) {
     showGraphs();
   } else {
     seen = "";
-    consoleView.close();
-    screenView.close();
+    closePanels();
   }
 }
 
@@ -195,6 +196,10 @@ async function loadSamples(name) {
   }
 }
 
+function closePanels() {
+  for (const view of [consoleView, screenView, snapshotsView]) view.close();
+}
+
 function openPanel(row) {
   for (const one of tabs) {
     const open = one.id === `tab-${tab}`;
@@ -202,12 +207,11 @@ function openPanel(row) {
     one.tabIndex = open ? 0 : -1;
     $(`#${one.getAttribute("aria-controls")}`).hidden = !open;
   }
-  consoleView.close();
-  screenView.close();
+  closePanels();
   if (tab === "console") consoleView.open(row.name, answers(row));
   if (tab === "screen") screenView.open(row.name, row.graphics, answers(row));
   if (tab === "log") showLog();
-  if (tab === "snapshots") showSnapshots();
+  if (tab === "snapshots") snapshotsView.open(row.name, isHere(row));
 }
 
 async function showLog() {
@@ -217,31 +221,6 @@ async function showLog() {
     place.scrollTop = place.scrollHeight;
   } catch (error) {
     place.textContent = error.message;
-  }
-}
-
-async function showSnapshots() {
-  const name = selected;
-  const hint = $("#panel-snapshots .hint");
-  try {
-    const snapshots = await getSnapshots(name);
-    $("#snapshots").hidden = snapshots.length === 0;
-    hint.textContent = snapshots.length === 0 ? "There are none yet." : "";
-    $("#snapshots tbody").replaceChildren(...snapshots.map((snapshot) => {
-      const row = document.createElement("tr");
-      cell(row, "th", "").textContent = snapshot.name;
-      cell(row, "td", "").textContent = snapshot.created.replace("T", " ").replace("Z", "");
-      cell(row, "td", "number").textContent = snapshot.memory === 0 ? "–" : sizeText(snapshot.memory);
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = "Go back";
-      button.setAttribute("aria-label", `Go back to ${snapshot.name}`);
-      sureButton(button, () => act(name, "going back", `went back to ${snapshot.name}`, () => restoreSnapshot(name, snapshot.name)));
-      cell(row, "td", "number").append(button);
-      return row;
-    }));
-  } catch (error) {
-    hint.textContent = error.message;
   }
 }
 
@@ -261,19 +240,6 @@ async function act(name, doing, done, what) {
   } catch (error) {
     if (selected === name) tell(error.message, true);
   }
-}
-
-/// A button that has to be pressed twice.
-function sureButton(button, what) {
-  const text = button.textContent;
-  let timer = null;
-  const calm = () => { clearTimeout(timer); timer = null; button.textContent = text; button.classList.remove("sure"); };
-  button.addEventListener("click", () => {
-    if (timer !== null) { calm(); what(); return; }
-    button.textContent = `${text}: sure?`;
-    button.classList.add("sure");
-    timer = setTimeout(calm, kSure);
-  });
 }
 
 const kWords = {
@@ -302,14 +268,6 @@ tabs.forEach((button, index) => {
   });
 });
 $("#reload-log").addEventListener("click", showLog);
-$("#take").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const name = selected;
-  const input = $("#snapshot-name");
-  await act(name, "taking a snapshot", `took ${input.value}`, () => takeSnapshot(name, input.value));
-  input.value = "";
-  showSnapshots();
-});
 addEventListener("hashchange", () => {
   select(wantedName());
   if (selected) $("#name").focus();

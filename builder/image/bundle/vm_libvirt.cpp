@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "builder/image/bundle/vm_bundle.hpp"
-#include "builder/image/bundle/xml_text.hpp"
+#include "core/markup.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::image {
@@ -99,7 +99,7 @@ constexpr std::string_view kDomain =
 std::string vm_domain_xml(const VmSpec& spec) {
   return fmt::format(kDomain, fmt::arg("name", spec.name),
                      fmt::arg("uuid", core::derived_uuid("imgforge vm " + spec.identity)),
-                     fmt::arg("description", escaped_xml(spec.description)),
+                     fmt::arg("description", core::escaped_markup(spec.description)),
                      fmt::arg("memory", memory_xml(spec)), fmt::arg("card", card_xml(spec)));
 }
 

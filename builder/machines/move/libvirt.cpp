@@ -2,36 +2,47 @@
 
 #include <fmt/format.h>
 
-#include "builder/image/bundle/xml_text.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
-#include "core/error.hpp"
+#include "core/markup.hpp"
 #include "core/random.hpp"
 
 namespace imgforge::machines {
 namespace {
 
-using image::escaped_xml;
+using core::escaped_markup;
 namespace fs = std::filesystem;
 
-std::string os_xml(const Settings& settings, const fs::path& folder) {
+bool has_secure_boot(const Settings& settings) {
+  return settings.firmware == "secure-boot";
+}
+
+/// The firmware is chosen by what it does, which makes libvirt guard its variables too. The keys of Secure
+/// Boot are in the variables: those that firmware comes with do not matter.
+std::string efi_xml(const Settings& settings, const fs::path& variables) {
+  const char* secure = has_secure_boot(settings) ? "yes" : "no";
+  return fmt::format(
+      "    <firmware>\n      <feature enabled='{}' name='secure-boot'/>\n"
+      "      <feature enabled='no' name='enrolled-keys'/>\n    </firmware>\n"
+      "    <nvram>{}</nvram>\n",
+      secure, escaped_markup(variables.native()));
+}
+
+std::string os_xml(const Settings& settings, const fs::path& folder, const fs::path& variables) {
   const std::string type = "    <type arch='x86_64' machine='q35'>hvm</type>\n";
   if (settings.firmware == "kernel") {
     return fmt::format(
         "  <os>\n{}    <kernel>{}</kernel>\n    <initrd>{}</initrd>\n    <cmdline>{}</cmdline>\n  </os>\n",
-        type, escaped_xml((folder / kKernelFile).native()), escaped_xml((folder / kInitramfsFile).native()),
-        escaped_xml(settings.cmdline));
+        type, escaped_markup((folder / kKernelFile).native()),
+        escaped_markup((folder / kInitramfsFile).native()), escaped_markup(settings.cmdline));
   }
-  const char* firmware = settings.firmware == "uefi" ? " firmware='efi'" : "";
-  const char* without_keys = settings.firmware == "uefi"
-                                 ? "    <firmware>\n      <feature enabled='no' name='secure-boot'/>\n"
-                                   "    </firmware>\n"
-                                 : "";
+  const bool efi = firmware_of(settings) != vm::Firmware::kBios;
   const char* cd = settings.origin.format == "iso" ? "    <boot dev='cdrom'/>\n" : "";
-  return fmt::format("  <os{}>\n{}{}    <boot dev='hd'/>\n{}  </os>\n", firmware, type, without_keys, cd);
+  return fmt::format("  <os{}>\n{}{}    <boot dev='hd'/>\n{}  </os>\n", efi ? " firmware='efi'" : "", type,
+                     efi ? efi_xml(settings, variables) : "", cd);
 }
 
 std::string disks_xml(const Settings& settings, const fs::path& folder) {
-  const std::string base = escaped_xml(settings.origin.file);
+  const std::string base = escaped_markup(settings.origin.file);
   std::string backing = "      <backingStore/>\n";
   std::string cd;
   if (settings.origin.format == "iso") {
@@ -49,7 +60,7 @@ std::string disks_xml(const Settings& settings, const fs::path& folder) {
       "    <disk type='file' device='disk'>\n"
       "      <driver name='qemu' type='qcow2' discard='unmap' error_policy='enospace'/>\n"
       "      <source file='{}'/>\n{}      <target dev='vda' bus='virtio'/>\n    </disk>\n{}",
-      escaped_xml((folder / kDiskFile).native()), backing, cd);
+      escaped_markup((folder / kDiskFile).native()), backing, cd);
 }
 
 std::string more_devices_xml(const Settings& settings) {
@@ -76,7 +87,7 @@ std::string more_devices_xml(const Settings& settings) {
     text += fmt::format(
         "    <filesystem type='mount' accessmode='mapped'>\n      <source dir='{}'/>\n"
         "      <target dir='{}'/>\n{}    </filesystem>\n",
-        escaped_xml(share.folder), share.tag, share.read_only ? "      <readonly/>\n" : "");
+        escaped_markup(share.folder), share.tag, share.read_only ? "      <readonly/>\n" : "");
   }
   text += settings.graphics ? "    <graphics type='vnc' autoport='yes' listen='127.0.0.1'/>\n    <video>\n"
                               "      <model type='vga'/>\n    </video>\n"
@@ -93,11 +104,11 @@ constexpr const char* kDomain = R"xml(<domain type='{type}'>
 {os}  <features>
     <acpi/>
     <apic/>
-  </features>
+{smm}  </features>
 {cpu}  <on_poweroff>destroy</on_poweroff>
   <on_reboot>restart</on_reboot>
   <on_crash>destroy</on_crash>
-  <devices>
+{pm}  <devices>
 {disks}    <serial type='pty'>
       <target port='0'/>
     </serial>
@@ -114,19 +125,19 @@ constexpr const char* kDomain = R"xml(<domain type='{type}'>
 
 }  // namespace
 
-std::string domain_xml(const Settings& settings, const fs::path& folder, machine::Accelerator accelerator) {
-  if (settings.firmware == "secure-boot") {
-    throw core::Error(core::Kind::kUsage,
-                      "libvirt chooses firmware with keys of its own, and this machine has others")
-        .hint("make one with --firmware uefi, or run it by imgforge vm start");
-  }
+std::string domain_xml(const Settings& settings, const fs::path& folder, const fs::path& variables,
+                       machine::Accelerator accelerator) {
   const bool kvm = accelerator == machine::Accelerator::kKvm;
+  // Only code in system management mode may write the variables, and no sleep leads around it (qemu_words).
+  const bool smm = has_secure_boot(settings);
   return fmt::format(
       kDomain, fmt::arg("type", kvm ? "kvm" : "qemu"), fmt::arg("name", settings.name),
       fmt::arg("uuid", core::derived_uuid("imgforge machine " + settings.mac + settings.created)),
-      fmt::arg("description", escaped_xml("stands on " + settings.origin.text())),
+      fmt::arg("description", escaped_markup("stands on " + settings.origin.text())),
       fmt::arg("memory", settings.memory >> 10), fmt::arg("cpus", settings.cpus),
-      fmt::arg("os", os_xml(settings, folder)),
+      fmt::arg("os", os_xml(settings, folder, variables)),
+      fmt::arg("smm", smm ? "    <smm state='on'/>\n" : ""),
+      fmt::arg("pm", smm ? "  <pm>\n    <suspend-to-mem enabled='no'/>\n  </pm>\n" : ""),
       fmt::arg("cpu", kvm ? "  <cpu mode='host-passthrough'/>\n" : ""),
       fmt::arg("disks", disks_xml(settings, folder)), fmt::arg("devices", more_devices_xml(settings)));
 }
@@ -135,7 +146,9 @@ std::vector<std::string> left_out_of_domain(const Settings& settings) {
   std::vector<std::string> found;
   for (const Forward& forward : settings.forwards)
     found.push_back("the port " + forward.text() + " is not forwarded by libvirt");
-  if (settings.firmware == "uefi") found.push_back("libvirt gives it variables of UEFI of its own");
+  if (firmware_of(settings) != vm::Firmware::kBios)
+    found.push_back(
+        "libvirt gets a copy of the variables of UEFI: what is written to one is not in the other");
   if (settings.max_memory > settings.memory || settings.max_cpus > settings.cpus)
     found.push_back("memory and processors that vm resize may add are left out");
   for (const Link& link : settings.links)

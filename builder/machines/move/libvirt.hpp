@@ -11,9 +11,9 @@
 namespace imgforge::machines {
 
 /// The domain's XML: firmware by what it has to do, not by path; the image that the machine stands on is only
-/// read. Throws kUsage for a machine that cannot be one.
+/// read. `variables` are those of UEFI, raw (qemu/variables.hpp).
 std::string domain_xml(const Settings& settings, const std::filesystem::path& folder,
-                       machine::Accelerator accelerator);
+                       const std::filesystem::path& variables, machine::Accelerator accelerator);
 
 /// What of the machine libvirt does not take over, in sentences.
 std::vector<std::string> left_out_of_domain(const Settings& settings);

@@ -100,6 +100,7 @@ Words machine_words(const Settings& settings, machine::Accelerator accelerator, 
       vm::firmware_words(firmware_of(settings), files.firmware_code, files.folder / kVariablesFile, "qcow2"));
   if (settings.firmware == "kernel")
     add(words, {"-kernel", kKernelFile, "-initrd", kInitramfsFile, "-append", settings.cmdline});
+  if (!settings.boot_rom.empty()) add(words, {"-bios", settings.boot_rom});
   add_disks(words, settings, files);
   add_network(words, settings);
   add_links(words, settings);

@@ -8,7 +8,6 @@
 
 #include "builder/machines/registry/settings.hpp"
 #include "core/atomic_file.hpp"
-#include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/record.hpp"
 #include "core/text.hpp"
@@ -85,6 +84,15 @@ void remove_mark(const fs::path& folder) {
   core::sync_directory(folder);
 }
 
+std::optional<Error> refusal_to_run(const std::string& name, const MoveMark& mark) {
+  if (mark.state == "gone") return gone(name, mark);
+  if (mark.state != "arriving") return std::nullopt;
+  return Error(Kind::kUsage,
+               fmt::format("the machine {} arrives from another host, which may still run it", name))
+      .hint(fmt::format(
+          "imgforge vm migrate there goes on; if that host is lost: imgforge vm start {} --force", name));
+}
+
 void settle_mark(const fs::path& folder, const std::string& arriving) {
   const std::string name = folder.filename();
   const std::optional<MoveMark> mark = read_mark(folder);
@@ -93,13 +101,7 @@ void settle_mark(const fs::path& folder, const std::string& arriving) {
     throw Error(Kind::kUsage, fmt::format("the machine {} does not arrive by that move", name));
   }
   if (!mark) return;
-  if (mark->state == "gone") throw gone(name, *mark);
-  if (mark->state == "arriving") {
-    throw Error(Kind::kUsage,
-                fmt::format("the machine {} arrives from another host, which may still run it", name))
-        .hint(fmt::format(
-            "imgforge vm migrate there goes on; if that host is lost: imgforge vm start {} --force", name));
-  }
+  if (auto refusal = refusal_to_run(name, *mark)) throw *std::move(refusal);
   remove_mark(folder);
 }
 

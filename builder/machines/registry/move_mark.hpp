@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "core/error.hpp"
+
 namespace imgforge::machines {
 
 /// Where a machine moves to, and how that is reached.
@@ -60,6 +62,9 @@ std::optional<MoveMark> read_mark(const std::filesystem::path& folder);
 /// Durable on return, as is its removal.
 void write_mark(const std::filesystem::path& folder, const MoveMark& mark);
 void remove_mark(const std::filesystem::path& folder);
+
+/// Why a machine with this mark may not run here, with what to do; nothing for one that leaves.
+std::optional<core::Error> refusal_to_run(const std::string& name, const MoveMark& mark);
 
 /// Before a machine starts: what leaves stays, as whoever moved it is gone. `arriving` is the id of the move
 /// that the start belongs to; empty: none. Throws kUsage, with what to do, when the machine may not run here.

@@ -118,6 +118,8 @@ void check(const Settings& settings) {
   want(is_one_of(settings.firmware, "bios", "uefi", "secure-boot", "kernel"), "firmware");
   want((settings.firmware == "kernel") != settings.cmdline.empty() && is_cmdline(settings.cmdline),
        "cmdline");
+  want(settings.boot_rom.empty() || (settings.firmware == "kernel" && settings.boot_rom == kBootRom),
+       "boot_rom");
   check(settings, settings.autoscale);
   want(settings.hook.size() <= kLongestHook && settings.hook.find('\0') == std::string::npos, "hook");
   want(is_network(settings.network), "network");
@@ -265,7 +267,7 @@ void check_machine_name(std::string_view name) {
 }
 
 void add_later_members(core::Json& settings) {
-  static const core::Json later{{"autostart", false}, {"lacks", core::Json::array()}};
+  static const core::Json later{{"autostart", false}, {"boot_rom", ""}, {"lacks", core::Json::array()}};
   if (!settings.is_object()) return;
   for (const auto& [name, value] : later.items()) {
     if (!settings.contains(name)) settings[name] = value;

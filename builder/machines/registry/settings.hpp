@@ -110,6 +110,9 @@ struct Origin {
   std::string text() const;
 };
 
+/// A firmware of QEMU that does nothing but start a kernel that is handed over.
+inline constexpr const char* kBootRom = "qboot.rom";
+
 struct Settings {
   unsigned schema = 1;
   std::string name;
@@ -122,7 +125,8 @@ struct Settings {
   std::uint64_t max_memory = 0;       ///< likewise, in bytes
   std::string firmware = "bios";      ///< "uefi", "secure-boot", or "kernel": none, the kernel is handed over
   std::string cmdline;                ///< of that kernel
-  std::string network = "user";       ///< "none", "bridge=br0"
+  std::string boot_rom;  ///< what starts that kernel: kBootRom; empty: the firmware that QEMU has by itself
+  std::string network = "user";  ///< "none", "bridge=br0"
   bool graphics = false;
   std::string mac;             ///< of the network card
   std::uint16_t ssh_port = 0;  ///< of 127.0.0.1, leads to port 22; 0: none
@@ -154,6 +158,7 @@ struct Settings {
     visit("max_memory", self.max_memory);
     visit("firmware", self.firmware);
     visit("cmdline", self.cmdline);
+    visit("boot_rom", self.boot_rom);
     visit("network", self.network);
     visit("graphics", self.graphics);
     visit("mac", self.mac);

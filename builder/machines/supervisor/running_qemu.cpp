@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "builder/machines/qemu/failed_start.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
 #include "builder/machines/qemu/virtiofs.hpp"
@@ -19,6 +20,8 @@ using std::chrono::milliseconds;
 namespace fs = std::filesystem;
 
 constexpr milliseconds kStartPatience{20000};
+constexpr milliseconds kUpPatience{60000};
+constexpr int kLastReads = 20;
 constexpr std::size_t kSaidKept = 4096;
 
 core::ChildProcess start_qemu(const Start& start) {
@@ -36,11 +39,16 @@ core::ChildProcess start_qemu(const Start& start) {
   return core::ChildProcess(command);
 }
 
-core::Error no_daemon(core::ChildProcess& daemon, const Share& share) {
+/// What is left to read of a program that ended; a helper of it may still hold the other end.
+std::string last_words(core::ChildProcess& process) {
   std::string said;
-  while (!daemon.at_end()) said += daemon.read(milliseconds(100));
+  for (int i = 0; i < kLastReads && !process.at_end(); ++i) said += process.read(milliseconds(100));
+  return said;
+}
+
+core::Error no_daemon(core::ChildProcess& daemon, const Share& share) {
   return core::Error(core::Kind::kMachine, core::escaped(share.folder) + " cannot be shared by virtiofs")
-      .quote(core::tail_lines(said))
+      .quote(core::tail_lines(last_words(daemon)))
       .hint("9p, the default, needs no daemon; for users other than root it needs a range in /etc/subuid");
 }
 
@@ -64,15 +72,11 @@ std::vector<core::ChildProcess> start_daemons(const Start& start) {
 }
 
 /// Connects to a socket that QEMU is about to make.
-core::Fd connect_to(core::ChildProcess& qemu, const fs::path& folder, const char* name) {
+core::Fd connect_to(core::ChildProcess& qemu, const Start& start, const char* name) {
   const auto deadline = RunningQemu::Clock::now() + kStartPatience;
   while (true) {
-    if (auto socket = core::connect_local(folder, name)) return *std::move(socket);
-    if (qemu.poll_exit()) {
-      std::string said;
-      while (!qemu.at_end()) said += qemu.read(milliseconds(100));
-      throw core::Error(core::Kind::kBoot, "QEMU did not start").quote(core::tail_lines(said));
-    }
+    if (auto socket = core::connect_local(start.folder, name)) return *std::move(socket);
+    if (qemu.poll_exit()) throw failed_start(start.settings, last_words(qemu));
     if (RunningQemu::Clock::now() > deadline)
       throw core::Error(core::Kind::kBoot, "QEMU does not open its channels");
     ::usleep(2000);
@@ -88,10 +92,24 @@ bool begins_anew_after_reset(const Start& start) {
 RunningQemu::RunningQemu(const Start& start)
     : daemons_(start_daemons(start)),
       process_(start_qemu(start)),
-      console_(connect_to(process_, start.folder, kConsoleSocket), kConsoleKept),
-      monitor_(connect_to(process_, start.folder, kMonitorSocket), Dialogue::Partner::kMonitor) {
+      console_(connect_to(process_, start, kConsoleSocket), kConsoleKept),
+      monitor_(connect_to(process_, start, kMonitorSocket), Dialogue::Partner::kMonitor) {
   if (start.settings.may_have_agent())
-    agent_.emplace(connect_to(process_, start.folder, kAgentSocket), Dialogue::Partner::kAgent);
+    agent_.emplace(connect_to(process_, start, kAgentSocket), Dialogue::Partner::kAgent);
+}
+
+void RunningQemu::wait_until_up(const Settings& settings) {
+  const auto deadline = Clock::now() + kUpPatience;
+  while (!monitor_.has_begun()) {
+    if (poll_exit()) throw failed_start(settings, said_ + last_words(process_));
+    if (Clock::now() > deadline) throw core::Error(core::Kind::kBoot, "QEMU does not answer");
+    std::vector<pollfd> polls;
+    if (!monitor_.is_closed()) polls.push_back({monitor_.fd(), monitor_.events(), 0});
+    if (process_.output() >= 0) polls.push_back({process_.output(), POLLIN, 0});
+    ::poll(polls.data(), polls.size(), 50);  // its end is not seen by poll(2)
+    monitor_.work();
+    listen();
+  }
 }
 
 void RunningQemu::add_to(std::vector<pollfd>& polls) const {

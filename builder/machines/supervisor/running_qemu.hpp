@@ -19,8 +19,11 @@ namespace imgforge::machines {
 class RunningQemu {
  public:
   using Clock = std::chrono::steady_clock;
-  /// Starts it. Throws kBoot, quoting QEMU, when it does not come up, kMachine when a port is taken.
+  /// Starts it. Throws kBoot, quoting QEMU, when it ends at once, kMachine when a port is taken.
   explicit RunningQemu(const Start& start);
+  /// Waits until QEMU has made the machine, which is when its monitor takes commands. Throws kBoot, quoting
+  /// QEMU, when it ends before.
+  void wait_until_up(const Settings& settings);
 
   Dialogue& monitor() { return monitor_; }
   /// Nothing when the machine has none, says its manifest.

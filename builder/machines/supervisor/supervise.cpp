@@ -6,16 +6,17 @@
 #include <algorithm>
 
 #include "artifacts/store/clones.hpp"
-#include "builder/machine/qemu_img.hpp"
 #include "builder/machine/tools.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
+#include "builder/machines/qemu/variables.hpp"
 #include "builder/machines/registry/machine_lock.hpp"
 #include "builder/machines/registry/move_mark.hpp"
 #include "core/atomic_file.hpp"
 #include "core/clock.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::machines {
 namespace {
@@ -26,23 +27,7 @@ using std::chrono::milliseconds;
 namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kPatience{10};
-constexpr const char* kFirmwareFolder = "/usr/share/OVMF";
 constexpr unsigned kMostRestarts = 5;
-
-/// The variables of UEFI, made at the first start. qcow2, so that snapshots take them too.
-void make_variables(const Start& start, core::ProcessRunner& processes, const core::CancelToken& cancel) {
-  const fs::path variables = start.folder / kVariablesFile;
-  if (start.firmware_code.empty() || fs::exists(variables)) return;
-  if (start.settings.firmware == "secure-boot")
-    throw Error(Kind::kMachine, variables.native() + " is gone, and with it the keys of Secure Boot");
-  const fs::path fresh =
-      machine::require_file((fs::path(kFirmwareFolder) / "OVMF_VARS_4M.fd").native(), "ovmf");
-  const fs::path unfinished = start.folder / "variables.new";
-  processes.check(
-      machine::qemu_img({"convert", "-q", "-f", "raw", "-O", "qcow2", fresh.native(), unfinished.native()}),
-      cancel, Kind::kMachine);
-  fs::rename(unfinished, variables);
-}
 
 Start prepare(const Supervision& supervision, Settings settings, const fs::path& folder) {
   if (settings.ssh_port != 0 && !is_free({"127.0.0.1", settings.ssh_port, 22, "tcp"})) {
@@ -53,7 +38,7 @@ Start prepare(const Supervision& supervision, Settings settings, const fs::path&
   start.qemu = machine::require_program("qemu-system-x86_64");
   start.firmware_code = vm::firmware_code(firmware_of(start.settings), kFirmwareFolder);
   if (!start.firmware_code.empty()) machine::require_file(start.firmware_code.native(), "ovmf");
-  make_variables(start, supervision.processes, supervision.cancel);
+  make_variables(start.settings, folder, supervision.processes, supervision.cancel);
   if (!fs::exists(start.settings.origin.file)) {
     throw Error(Kind::kStore, fmt::format("{} is gone, and the machine {} stands on it",
                                           start.settings.origin.file, start.settings.name));
@@ -68,6 +53,12 @@ void note_last(const fs::path& folder, const Ending& ending) {
                                                 {"how", ending.how},
                                                 {"failed", ending.failed}}),
                               0600);
+}
+
+/// The error in one line, with the last one that QEMU printed.
+std::string line_of(const Error& error) {
+  const std::string last = core::tail_lines(error.quote(), 1);
+  return last.empty() ? error.message() : error.message() + ": " + last;
 }
 
 }  // namespace
@@ -94,12 +85,18 @@ Ending supervise(const Supervision& supervision) {
   }
   Ending ending;
   for (unsigned tries = 0; tries <= kMostRestarts; ++tries) {
-    Supervisor supervisor(start);
-    if (tries == 0) {
-      lock.let_others();
-      supervision.started();
+    try {
+      Supervisor supervisor(start);
+      if (tries == 0) {
+        lock.let_others();
+        supervision.started();
+      }
+      ending = supervisor.run();
+    } catch (const Error& error) {
+      ending = {line_of(error), true};
+      if (tries == 0 && !disposable) note_last(folder, ending);
+      if (tries == 0) throw;
     }
-    ending = supervisor.run();
     if (!ending.failed || !again || read_mark(folder)) break;
     start.more.clear();
     start.reached.clear();

@@ -72,12 +72,11 @@ class Supervisor::Loop {
       settle_abandoned_move(start_.folder, qemu_->monitor(), [this] { stopping_.end(*qemu_); });
     };
     if (start.settings.disposable) owner_until_ = Clock::now() + kOwnerPatience;
+    for (const std::string& state : start_.reached) tell(ladder_.reach(state, Clock::now()));
     start_qemu();
   }
 
   Ending run() {
-    ladder_.restart(Clock::now());
-    for (const std::string& state : start_.reached) tell(ladder_.reach(state, Clock::now()));
     while (true) {
       wait();
       for (unsigned ends = signals_.take(); ends > 0; --ends)
@@ -104,6 +103,7 @@ class Supervisor::Loop {
     qemu_->monitor().on_open = [this] { tell(ladder_.reach("process", Clock::now())); };
     if (agent()) agent()->on_open = [this] { tell(ladder_.reach("agent", Clock::now())); };
     if (start_.settings.may_have_ssh()) ssh_.emplace(start_.settings.ssh_port);
+    qemu_->wait_until_up(start_.settings);
   }
 
   /// A new QEMU, for the same clients.
@@ -113,8 +113,8 @@ class Supervisor::Loop {
     restarts_ = guest_ended_ = false;
     pauses_.restart();
     start_.more.clear();
-    start_qemu();
     told_restart();
+    start_qemu();
   }
 
   void told_restart() {

@@ -37,7 +37,8 @@ struct Ending {
 
 class Supervisor {
  public:
-  /// Starts QEMU. Throws kBoot, quoting QEMU, when it does not come up, kMachine when a port is taken.
+  /// Starts QEMU, which has made the machine on return. Throws kBoot, quoting QEMU, when it does not come so
+  /// far, kMachine when a port is taken.
   explicit Supervisor(const Start& start);
   ~Supervisor();
   /// Serves until the machine ends.

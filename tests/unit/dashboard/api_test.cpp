@@ -56,6 +56,9 @@ TEST_F(ApiTest, EachChangeIsACommand) {
   ran_.clear();
   EXPECT_EQ(ask("POST", "/api/v1/machines/project/snapshots", R"({"name": "--one"})").status, 201);
   EXPECT_EQ(ran_, std::vector<std::string>{"snapshot create project -- --one"});
+  ran_.clear();
+  EXPECT_EQ(ask("DELETE", "/api/v1/machines/project/snapshots/--one").status, 200);
+  EXPECT_EQ(ran_, std::vector<std::string>{"snapshot remove project -- --one"});
 }
 
 TEST_F(ApiTest, WhatIsWrongIsRefusedBeforeAnythingRuns) {
@@ -65,20 +68,29 @@ TEST_F(ApiTest, WhatIsWrongIsRefusedBeforeAnythingRuns) {
     const char* body;
     int status;
   };
-  for (const Row& row :
-       {Row{"GET", "/api/v1/", "", 404}, Row{"GET", "/api/v1/nothing", "", 404},
-        Row{"GET", "/api/v1/machines/other", "", 404}, Row{"POST", "/api/v1/machines/..", "", 404},
-        Row{"POST", "/api/v1/machines/--kill/stop", "", 404},
-        Row{"POST", "/api/v1/machines/project/explode", "", 404},
-        Row{"POST", "/api/v1/machines/project/start/x", "", 404},
-        Row{"POST", "/api/v1/machines/project", "", 405}, Row{"POST", "/api/v1/machines", "", 405},
-        Row{"POST", "/api/v1/machines/project/start", "{", 400},
-        Row{"POST", "/api/v1/machines/project/start", "[]", 400},
-        Row{"POST", "/api/v1/machines/project/start", R"({"for": "ready"})", 400},
-        Row{"POST", "/api/v1/machines/project/snapshots", "", 400},
-        Row{"POST", "/api/v1/machines/project/snapshots", R"({"name": 1})", 400},
-        Row{"GET", "/api/v1/machines/project/log?lines=x", "", 400},
-        Row{"GET", "/api/v1/machines/project/log?lines=0", "", 400}}) {
+  for (const Row& row : {Row{"GET", "/api/v1/", "", 404},
+                         Row{"GET", "/api/v1/nothing", "", 404},
+                         Row{"GET", "/api/v1/machines/other", "", 404},
+                         Row{"POST", "/api/v1/machines/..", "", 404},
+                         Row{"POST", "/api/v1/machines/--kill/stop", "", 404},
+                         Row{"POST", "/api/v1/machines/project/explode", "", 404},
+                         Row{"POST", "/api/v1/machines/project/start/x", "", 404},
+                         Row{"POST", "/api/v1/machines/project", "", 405},
+                         Row{"POST", "/api/v1/machines", "", 405},
+                         Row{"DELETE", "/api/v1/machines/project", "", 405},
+                         Row{"DELETE", "/api/v1/machines/project/stop", "", 405},
+                         Row{"DELETE", "/api/v1/machines/project/snapshots", "", 405},
+                         Row{"POST", "/api/v1/machines/project/snapshots/one", "", 405},
+                         Row{"GET", "/api/v1/machines/project/snapshots/one", "", 405},
+                         Row{"DELETE", "/api/v1/machines/other/snapshots/one", "", 404},
+                         Row{"DELETE", "/api/v1/machines/project/snapshots/one", R"({"a": 1})", 400},
+                         Row{"POST", "/api/v1/machines/project/start", "{", 400},
+                         Row{"POST", "/api/v1/machines/project/start", "[]", 400},
+                         Row{"POST", "/api/v1/machines/project/start", R"({"for": "ready"})", 400},
+                         Row{"POST", "/api/v1/machines/project/snapshots", "", 400},
+                         Row{"POST", "/api/v1/machines/project/snapshots", R"({"name": 1})", 400},
+                         Row{"GET", "/api/v1/machines/project/log?lines=x", "", 400},
+                         Row{"GET", "/api/v1/machines/project/log?lines=0", "", 400}}) {
     const Answer answer = ask(row.method, row.path, row.body);
     EXPECT_EQ(answer.status, row.status) << row.path << row.body;
     EXPECT_EQ(core::parse_json(answer.body, "answer").at("error").at("code"), "E_USAGE");

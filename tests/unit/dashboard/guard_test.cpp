@@ -91,9 +91,11 @@ TEST(Guard, AnotherPageIsRefusedWhateverItKnows) {
 
 TEST(Guard, WithACookieAChangeHasToSayItsOrigin) {
   const Guard guard(kPort);
-  EXPECT_EQ(guard.judge(with_cookie(guard, request("POST"))), Verdict::kForeign);
-  EXPECT_EQ(guard.judge(with_cookie(guard, from("http://127.0.0.1:8777", request("POST")))),
-            Verdict::kWelcome);
+  for (const char* method : {"POST", "DELETE"}) {
+    EXPECT_EQ(guard.judge(with_cookie(guard, request(method))), Verdict::kForeign);
+    EXPECT_EQ(guard.judge(with_cookie(guard, from("http://127.0.0.1:8777", request(method)))),
+              Verdict::kWelcome);
+  }
   Request socket = request();
   socket.upgrades = true;
   EXPECT_EQ(guard.judge(with_cookie(guard, socket)), Verdict::kForeign);

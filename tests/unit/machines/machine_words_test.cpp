@@ -75,6 +75,12 @@ INSTANTIATE_TEST_SUITE_P(
               s.cmdline = "root=LABEL=a quiet";
             },
             "-kernel vmlinuz -initrd initramfs.img -append root=LABEL=a quiet", ""},
+        Row{"boot_rom",
+            [](Settings& s) {
+              s.firmware = "kernel";
+              s.boot_rom = kBootRom;
+            },
+            " -bios qboot.rom", ""},
         Row{"none", [](Settings& s) { s.network = "none"; }, "-nic none", "-netdev"},
         Row{"forward", [](Settings& s) { s.forwards = {parse_forward("127.0.0.1:8080:80/udp")}; },
             "hostfwd=udp:127.0.0.1:8080-:80", ""},

@@ -131,14 +131,24 @@ TEST(Libvirt, ChoosesFirmwareBySelectionAndEscapes) {
   Settings settings = good_settings();
   settings.firmware = "uefi";
   settings.shares = {{"/srv/it's <a> & b", "shared", true}};
-  const std::string xml = domain_xml(settings, "/m", machine::Accelerator::kEmulation);
+  const std::string xml = domain_xml(settings, "/m", "/m/a&b.fd", machine::Accelerator::kEmulation);
   EXPECT_NE(xml.find("<os firmware='efi'>"), std::string::npos);
   EXPECT_EQ(xml.find("OVMF"), std::string::npos);
-  EXPECT_NE(xml.find("<source dir='/srv/it&apos;s &lt;a&gt; &amp; b'/>"), std::string::npos);
+  EXPECT_NE(xml.find("<source dir='/srv/it&#39;s &lt;a&gt; &amp; b'/>"), std::string::npos);
   EXPECT_NE(xml.find("<readonly/>"), std::string::npos);
   EXPECT_NE(xml.find("<domain type='qemu'>"), std::string::npos);
+  EXPECT_NE(xml.find("<nvram>/m/a&amp;b.fd</nvram>"), std::string::npos);
+  EXPECT_NE(xml.find("<feature enabled='no' name='secure-boot'/>"), std::string::npos);
+  EXPECT_EQ(xml.find("smm"), std::string::npos);
   settings.firmware = "secure-boot";
-  EXPECT_EQ(kind_of([&] { domain_xml(settings, "/m", machine::Accelerator::kKvm); }), Kind::kUsage);
+  const std::string secure = domain_xml(settings, "/m", "/m/v.fd", machine::Accelerator::kKvm);
+  for (const char* part : {"<feature enabled='yes' name='secure-boot'/>", "<nvram>/m/v.fd</nvram>",
+                           "<smm state='on'/>", "<suspend-to-mem enabled='no'/>"})
+    EXPECT_NE(secure.find(part), std::string::npos) << part;
+  settings.firmware = "bios";
+  const std::string bios = domain_xml(settings, "/m", "", machine::Accelerator::kKvm);
+  for (const char* part : {"nvram", "firmware", "loader", "smm"})
+    EXPECT_EQ(bios.find(part), std::string::npos) << part;
 }
 
 }  // namespace

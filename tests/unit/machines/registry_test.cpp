@@ -8,6 +8,8 @@
 #include <fstream>
 
 #include "builder/machines/registry/machine_lock.hpp"
+#include "builder/machines/registry/move_mark.hpp"
+#include "builder/machines/registry/state.hpp"
 #include "unit/machines/machines_testing.hpp"
 
 namespace imgforge::machines {
@@ -66,6 +68,44 @@ class Runner {
  private:
   pid_t pid_ = -1;
 };
+
+TEST_F(RegistryTest, SaysHowAMachineIsAndWhyItCannotStart) {
+  struct Row {
+    const char* mark;  // the state of a move
+    const char* stopped;
+    const char* running;
+    const char* obstacle;  // nullptr: none
+  };
+  add("a");
+  for (const Row& row :
+       {Row{"", "stopped", "running", nullptr}, Row{"leaving", "stopped", "running", nullptr},
+        Row{"arriving", "arriving", "arriving", "which may still run it"},
+        Row{"gone", "gone", "running", "moved to ssh://other"}}) {
+    if (*row.mark != '\0') {
+      MoveMark mark;
+      mark.id = std::string(32, 'a');
+      mark.state = row.mark;
+      if (mark.state != "arriving") mark.destination = {"ssh://other", "b", "imgforge", "", {}};
+      write_mark(folder("a"), mark);
+    }
+    const Entry entry = registry_.find("a");
+    EXPECT_EQ(state_of(entry), row.stopped);
+    EXPECT_EQ(state_of(entry, true), row.running);
+    const auto obstacle = obstacle_of(entry);
+    EXPECT_EQ(obstacle.has_value(), row.obstacle != nullptr) << row.mark;
+    if (obstacle && row.obstacle != nullptr) {
+      EXPECT_NE(obstacle->message().find(row.obstacle), std::string::npos) << obstacle->message();
+      EXPECT_FALSE(obstacle->hint().empty());
+    }
+  }
+  write(folder("a") / "move.json", "{");
+  EXPECT_EQ(state_of(registry_.find("a")), "damaged");
+  EXPECT_EQ(obstacle_of(registry_.find("a"))->kind(), Kind::kIntegrity);
+  write(folder("a") / "machine.json", "{");
+  EXPECT_EQ(state_of(registry_.find("a")), "damaged");
+  EXPECT_EQ(state_of(registry_.find("a"), true), "running");
+  EXPECT_TRUE(obstacle_of(registry_.find("a")));
+}
 
 TEST_F(RegistryTest, ListsMachinesAlsoDamagedOnes) {
   const Settings good = add("b");

@@ -28,7 +28,7 @@ TEST(Settings, EveryMemberIsNeededAndNoOtherTaken) {
   for (const auto& [name, value] : good.items()) {
     core::Json lacks = good;
     lacks.erase(name);
-    const bool came_later = name == "autostart" || name == "lacks";
+    const bool came_later = name == "autostart" || name == "boot_rom" || name == "lacks";
     EXPECT_EQ(kind_of([&] { parse_settings(lacks.dump()); }),
               came_later ? std::nullopt : std::optional(Kind::kIntegrity))
         << name;
@@ -44,6 +44,7 @@ TEST(Settings, EveryMemberIsNeededAndNoOtherTaken) {
 TEST(Settings, OfAnOlderProgramSayNothingOfWhatCameLater) {
   core::Json older = core::parse_json(print_settings(good_settings()), "test");
   older.erase("autostart");
+  older.erase("boot_rom");
   older.erase("lacks");
   EXPECT_EQ(parse_settings(older.dump()), good_settings());
   older["shares"] = {{{"folder", "/srv"}, {"tag", "shared"}, {"read_only", false}}};
@@ -72,6 +73,11 @@ TEST(Settings, WhatNoMachineCanHaveIsRefused) {
   EXPECT_TRUE(refused([](Settings& s) { s.firmware = "kernel"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.cmdline = "quiet"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.firmware = "kernel", s.cmdline = "quiet\n"; }));
+  EXPECT_TRUE(refused([](Settings& s) { s.boot_rom = kBootRom; }));
+  EXPECT_TRUE(
+      refused([](Settings& s) { s.firmware = "kernel", s.cmdline = "quiet", s.boot_rom = "/etc/rom"; }));
+  EXPECT_FALSE(
+      refused([](Settings& s) { s.firmware = "kernel", s.cmdline = "quiet", s.boot_rom = kBootRom; }));
   EXPECT_TRUE(refused([](Settings& s) { s.mac = "52:54:00:12:34:56,x=y"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.origin.file = "relative"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.origin.format = "vmdk"; }));

@@ -1,8 +1,8 @@
-#include "builder/image/bundle/xml_text.hpp"
+#include "core/markup.hpp"
 
-namespace imgforge::image {
+namespace imgforge::core {
 
-std::string escaped_xml(std::string_view text) {
+std::string escaped_markup(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
@@ -15,11 +15,11 @@ std::string escaped_xml(std::string_view text) {
       case '>':
         out += "&gt;";
         break;
-      case '\'':
-        out += "&apos;";
-        break;
       case '"':
         out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
         break;
       default:
         if (static_cast<unsigned char>(c) >= 0x20 || c == '\t' || c == '\n') out += c;
@@ -28,4 +28,4 @@ std::string escaped_xml(std::string_view text) {
   return out;
 }
 
-}  // namespace imgforge::image
+}  // namespace imgforge::core
