@@ -94,7 +94,7 @@ void take_options(Settings& settings, const MachineOptions& options) {
                                                          : "--forward leads into the network \"user\" only");
   if (settings.network != "user") settings.ssh_port = 0;
   if (settings.network == "user" && settings.ssh_port == 0) settings.ssh_port = machines::free_port();
-  join(settings, options.joins);
+  join(settings, options.networks);
   for (const std::string& text : options.shares)
     settings.shares.push_back(machines::parse_share(text, settings.shares.size()));
 }
@@ -258,7 +258,7 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
          "user (leads out, nothing leads in but --forward), none, or bridge=NAME: a bridge of this host that "
          "/etc/qemu/bridge.conf allows")
       .show_default();
-  set.option("--join", options.joins,
+  set.option("--join", options.networks,
              "a network card more, in a network of your machines that has this name; repeatable");
   set.option("--firmware", options.firmware,
              "bios, uefi, secure-boot, or kernel: none, the release's kernel is started at once; auto: "
