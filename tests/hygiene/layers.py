@@ -148,9 +148,8 @@ MAY_INCLUDE = {
     "builder/cli/vm/reach": ["core", "builder/machines/supervisor", "builder/machines/shared", "builder/machines/registry",
         "builder/machines/agent", "builder/machine", "builder/cli/vm"],
     "builder/cli/vm/make": ["core", "builder/vm", "builder/stages", "builder/machines/supervisor", "builder/machines/registry",
-        "builder/machines/qemu", "builder/machines/operations", "builder/machines/group", "builder/machine", "builder/image/disk",
-        "builder/cli/vm/reach", "builder/cli/vm", "builder/cli/arguments", "artifacts/store", "artifacts/manifest",
-        "artifacts/blobs"],
+        "builder/machines/qemu", "builder/machines/operations", "builder/machine", "builder/image/disk", "builder/cli/vm/reach",
+        "builder/cli/vm", "builder/cli/arguments", "artifacts/store", "artifacts/manifest", "artifacts/blobs"],
     "builder/cli/vm_move": ["builder/image/disk", "builder/machine", "artifacts/store", "signing/*", "core",
         "builder/machines/move", "builder/machines/operations", "builder/machines/qemu", "builder/machines/registry",
         "builder/cli/arguments", "builder/cli/vm/make", "builder/cli/vm", "artifacts/codec"],
@@ -175,6 +174,8 @@ MAY_INCLUDE = {
         "builder/export", "builder/cli/trust/verify", "builder/cli/frame", "builder/cli/arguments", "builder/cache",
         "artifacts/store", "artifacts/retention", "artifacts/manifest", "artifacts/fsck", "artifacts/check"],
     "builder/cli/trust/keys": ["signing/*", "core", "builder/cli/frame", "builder/cli/arguments", "artifacts/catalogue"],
+    "builder/cli/vm/group": ["core", "builder/machines/registry", "builder/machines/group", "builder/cli/vm/make",
+        "builder/cli/vm", "builder/cli/arguments"],
 }
 
 # Library header -> where it may be included.

@@ -58,6 +58,14 @@ void ask_to_stop(const fs::path& folder, const core::CancelToken& cancel) {
   }
 }
 
+void stop_and_remove(const Context& context, const machines::Registry& registry, const std::string& name,
+                     const StopOptions& options) {
+  artifacts::ChangeOptions change;
+  change.cancel = context.cancel;
+  stop_machine(context, registry, name, options);
+  for (const std::string& warning : registry.remove(name, change)) context.progress.warn(warning);
+}
+
 void declare_stop_options(OptionSet& set, StopOptions& options) {
   set.flag("--kill", options.kill, "end it at once, whatever state it is in");
   set.option("--patience", options.patience, "seconds that it has to shut down").show_default();

@@ -20,5 +20,8 @@ void ask_to_stop(const std::filesystem::path& folder, const core::CancelToken& c
 /// once, whatever is left of it. False when it did not run. Throws kTimeout when it does not shut down.
 bool stop_machine(const Context& context, const machines::Registry& registry, const std::string& name,
                   const StopOptions& options);
+/// Stops it likewise, and removes it with all that it wrote.
+void stop_and_remove(const Context& context, const machines::Registry& registry, const std::string& name,
+                     const StopOptions& options);
 
 }  // namespace imgforge::cli

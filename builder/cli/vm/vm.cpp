@@ -88,14 +88,15 @@ void print_guest_text(int fd, std::string_view text) {
 Runner declare_vm(OptionSet& set) {
   set.set_commands(OptionSet::Commands::kRequired);
   for (const auto declare :
-       {&declare_vm_run,    &declare_vm_start,     &declare_vm_stop,       &declare_vm_list,
-        &declare_vm_show,   &declare_vm_logs,      &declare_vm_wait,       &declare_vm_exec,
-        &declare_vm_attach, &declare_vm_ssh,       &declare_vm_keys,       &declare_vm_base,
-        &declare_vm_cp,     &declare_vm_address,   &declare_vm_screenshot, &declare_vm_snapshot,
-        &declare_vm_resize, &declare_vm_command,   &declare_vm_message,    &declare_vm_log,
-        &declare_vm_export, &declare_vm_import,    &declare_vm_migrate,    &declare_vm_fork,
-        &declare_vm_define, &declare_vm_receive,   &declare_vm_remove,     &declare_vm_up,
-        &declare_vm_top,    &declare_vm_dashboard, &declare_vm_supervise,  &declare_vm_autostart})
+       {&declare_vm_run,       &declare_vm_start,    &declare_vm_stop,       &declare_vm_list,
+        &declare_vm_show,      &declare_vm_logs,     &declare_vm_wait,       &declare_vm_exec,
+        &declare_vm_attach,    &declare_vm_ssh,      &declare_vm_keys,       &declare_vm_base,
+        &declare_vm_cp,        &declare_vm_address,  &declare_vm_screenshot, &declare_vm_snapshot,
+        &declare_vm_resize,    &declare_vm_command,  &declare_vm_message,    &declare_vm_log,
+        &declare_vm_export,    &declare_vm_import,   &declare_vm_migrate,    &declare_vm_fork,
+        &declare_vm_define,    &declare_vm_receive,  &declare_vm_remove,     &declare_vm_up,
+        &declare_vm_down,      &declare_vm_ps,       &declare_vm_top,        &declare_vm_dashboard,
+        &declare_vm_supervise, &declare_vm_autostart})
     declare(set);
   set.set_footer(
       "Examples:\n"

@@ -45,7 +45,9 @@ void declare_vm_fork(OptionSet& vm);
 void declare_vm_import(OptionSet& vm);
 void declare_vm_migrate(OptionSet& vm);
 void declare_vm_receive(OptionSet& vm);
-void declare_vm_up(OptionSet& vm);  ///< down, and ps
+void declare_vm_up(OptionSet& vm);
+void declare_vm_down(OptionSet& vm);
+void declare_vm_ps(OptionSet& vm);
 void declare_vm_top(OptionSet& vm);
 void declare_vm_dashboard(OptionSet& vm);
 

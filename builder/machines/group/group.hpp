@@ -14,27 +14,15 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/machines/registry/wishes.hpp"
 #include "core/json.hpp"
 
 namespace imgforge::machines {
 
-/// A machine as the file wants it. Texts are those of the options of `vm run`.
-struct Wanted {
+/// A machine as the file wants it: shares and an image by their absolute paths.
+struct Wanted : Wishes {
   std::string name;    ///< of the machine: "shop-db", "shop-web-2"
   std::string member;  ///< of the group: "db", "web"
-  std::string source;  ///< a release, or the absolute path of an image
-  std::string memory;
-  unsigned cpus = 0;  ///< 0: what the release needs
-  std::string disk_size;
-  std::vector<std::string> forwards;
-  std::vector<std::string> shares;  ///< absolute
-  std::string network = "user";
-  std::vector<std::string> networks;  ///< "shop.backend"
-  std::string firmware = "bios";
-  bool graphics = false;
-  std::string restart = "never";
-  std::string autoscale;  ///< "256M..1G:15%"
-  std::string hook;
   std::map<std::string, std::string>
       after;  ///< names of machines, and the state that each has to reach first
 
@@ -43,8 +31,6 @@ struct Wanted {
   /// The members of it that can only be had by a new machine.
   core::Json lasting() const;
 };
-
-inline constexpr const char* kGroupFile = "group.json";
 
 struct Group {
   std::string name;
@@ -56,15 +42,5 @@ struct Group {
 /// replicas that would want the same port.
 Group parse_group(std::string_view text, const std::string& name, const std::filesystem::path& folder);
 Group load_group(const std::filesystem::path& file);
-
-/// What the folder of a machine keeps of its group.
-struct Membership {
-  std::string group;
-  core::Json wanted;  ///< Wanted::record of the time when it was made
-};
-/// Of the machine in `folder`; an empty group when it belongs to none. Throws kIntegrity for a damaged
-/// record.
-Membership membership_of(const std::filesystem::path& folder);
-void keep_membership(const std::filesystem::path& folder, const std::string& group, const Wanted& wanted);
 
 }  // namespace imgforge::machines

@@ -11,6 +11,7 @@
 #include "builder/machines/supervisor/console_log.hpp"
 #include "core/error.hpp"
 #include "core/local_socket.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::machines {
 namespace {

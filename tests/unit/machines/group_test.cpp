@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "builder/machines/group/membership.hpp"
 #include "core/atomic_file.hpp"
 #include "machines_testing.hpp"
 

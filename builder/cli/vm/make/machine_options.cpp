@@ -95,7 +95,7 @@ void take_options(Settings& settings, const MachineOptions& options) {
                                                          : "--forward leads into the network \"user\" only");
   if (settings.network != "user") settings.ssh_port = 0;
   if (settings.network == "user" && settings.ssh_port == 0) settings.ssh_port = machines::free_port();
-  join(settings, options.joins);
+  join(settings, options.networks);
   for (const std::string& text : options.shares)
     settings.shares.push_back(machines::parse_share(text, settings.shares.size()));
 }

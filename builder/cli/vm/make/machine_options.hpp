@@ -7,30 +7,21 @@
 
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machines/registry/settings.hpp"
+#include "builder/machines/registry/wishes.hpp"
 
 namespace imgforge::cli {
 
-struct MachineOptions {
-  std::string source;  ///< a release, a base (bases.hpp), or a disk image
-  std::string base;    ///< in place of an empty source
+struct MachineOptions : machines::Wishes {
+  MachineOptions() { firmware = "auto"; }
+  explicit MachineOptions(const machines::Wishes& wishes) : machines::Wishes(wishes) {}
+
+  std::string base;  ///< in place of an empty source
   std::filesystem::path iso;
   std::string name;  ///< empty: disposable
-  unsigned cpus = 0;
-  std::string memory;
   unsigned max_cpus = 0;
   std::string max_memory;
-  std::string disk_size;
-  std::vector<std::string> forwards;
-  std::vector<std::string> shares;
-  std::string network = "user";
-  std::vector<std::string> joins;
-  std::string firmware = "auto";
   std::string secure_boot_keys;
-  bool graphics = false;
-  std::string restart = "never";
   bool autostart = false;
-  std::string autoscale;
-  std::string hook;
   std::vector<std::string> public_keys;
 };
 
