@@ -21,7 +21,7 @@ void declare_machine_options(OptionSet& set, MachineOptions& options) {
          "user (leads out, nothing leads in but --forward), none, or bridge=NAME: a bridge of this host that "
          "/etc/qemu/bridge.conf allows")
       .show_default();
-  set.option("--join", options.joins,
+  set.option("--join", options.networks,
              "a network card more, in a network of your machines that has this name; repeatable");
   set.option("--firmware", options.firmware,
              "bios, uefi, secure-boot, or kernel: none, the release's kernel is started at once; auto: "
