@@ -159,6 +159,17 @@ class Blank(MachineCase, FreshCase):
                       says=["QEMU did not start", f":{port}-:80", "ss -lntup"])
         self.assertEqual(list(self.machines.glob("*")), [])
 
+    def test_a_machine_runs_on_when_nobody_hears_that_it_started(self):
+        self.run_blank("a")
+        self.vm("stop", "a", "--kill")
+        process = self.start_vm("supervise", "a", "--report")
+        process.stdout.close()
+        wait_for(lambda: self.status("a"), "it does not run")
+        self.vm("wait", "a", "--for", "firmware")
+        self.assertIsNone(process.poll())
+        self.vm("stop", "a", "--kill")
+        self.assertEqual(process.wait(timeout=30), 0)
+
     def test_of_two_starts_one_starts(self):
         self.run_blank("a")
         self.vm("stop", "a", "--kill")
@@ -399,7 +410,9 @@ class Blank(MachineCase, FreshCase):
         for how in ("leave", "kill the command", "kill the process", "kill QEMU"):
             process = self.start_vm("run", self.disk, stdin=subprocess.PIPE)
             name = re.search(r"disposable-[0-9a-f]+", wait_for(lambda: self.vm("list").stdout, "it is not there")).group()
-            status = wait_for(lambda: self.state(name) == "running" and self.status(name), "it does not run")
+            # While its disk is made that is open in a program, too.
+            status = wait_for(lambda: (self.machines / name / "machine.json").exists() and self.state(name) == "running" and
+                              self.status(name), "it does not run")
             if how == "leave":
                 process.communicate("\x1d", timeout=30)
                 self.assertEqual(process.returncode, 0)
