@@ -266,6 +266,17 @@ class Blank(MachineCase, FreshCase):
                       says=["QEMU did not start", f":{port}-:80", "ss -lntup"])
         self.assertEqual(list(self.machines.glob("*")), [])
 
+    def test_a_machine_runs_on_when_nobody_hears_that_it_started(self):
+        self.run_blank("a")
+        self.vm("stop", "a", "--kill")
+        process = self.start_vm("supervise", "a", "--report")
+        process.stdout.close()
+        wait_for(lambda: self.status("a"), "it does not run")
+        self.vm("wait", "a", "--for", "firmware")
+        self.assertIsNone(process.poll())
+        self.vm("stop", "a", "--kill")
+        self.assertEqual(process.wait(timeout=30), 0)
+
     def test_of_two_starts_one_starts(self):
         self.run_blank("a")
         self.vm("stop", "a", "--kill")

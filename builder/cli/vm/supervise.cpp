@@ -21,11 +21,27 @@ struct Arguments {
   std::vector<std::string> reached;
 };
 
-/// Says one line to whoever started this process, who then goes on without it.
-void report(std::string_view line) {
-  print(line);
+/// Says one line to whoever started this process, who then goes on without it. False when nobody is there any
+/// more.
+bool report(std::string_view line) {
+  bool heard = true;
+  try {
+    print(line);
+  } catch (const core::Error&) {
+    heard = false;
+  }
   const core::Fd nothing = core::open_file("/dev/null", O_RDWR);
   ::dup2(nothing.get(), STDOUT_FILENO);
+  return heard;
+}
+
+/// A machine that stays runs on without the command that started it; one that is to end with that command, or
+/// to arrive by it, does not begin.
+void report_start(const machines::Registry& registry, const Arguments& arguments) {
+  if (report("{\"started\":true}\n")) return;
+  const machines::Entry entry = registry.find(arguments.name);
+  if (!arguments.arriving.empty() || (entry.settings && entry.settings->disposable))
+    throw core::Error(core::Kind::kInterrupted, "the command that started it is gone");
 }
 
 core::Command keys_command(const machines::Registry& registry, const std::string& name) {
@@ -46,7 +62,7 @@ int supervise(Context& context, const Arguments& arguments) {
         machines::supervise({registry, arguments.name, accelerator, context.processes, context.cancel,
                              [&] {
                                started = true;
-                               if (arguments.report) report("{\"started\":true}\n");
+                               if (arguments.report) report_start(registry, arguments);
                              },
                              arguments.arriving, arguments.reached, keys_command(registry, arguments.name)});
     const machines::Entry entry = registry.find(arguments.name);
