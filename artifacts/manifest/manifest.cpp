@@ -268,6 +268,10 @@ Json to_json(const Manifest& manifest) {
                   {"size", base.size}};
   json["kernel"] = {{"release", manifest.kernel_release}, {"cmdline", manifest.kernel_cmdline}};
   if (!manifest.kernel_features.empty()) json["kernel"]["features"] = manifest.kernel_features;
+  if (!manifest.kernel_sha256.empty()) {
+    json["kernel"]["sha256"] = manifest.kernel_sha256.hex();
+    json["kernel"]["initramfs_sha256"] = manifest.initramfs_sha256.hex();
+  }
   json["requirements"] = {{"memory", manifest.required_memory.value}, {"cpus", manifest.required_cpus}};
   json["boot_expect"] = manifest.boot_expect;
   if (manifest.shared_commands) json["shared"] = {{"commands", *manifest.shared_commands}};
@@ -296,6 +300,10 @@ void read_groups(JsonObject& root, Manifest& manifest) {
   manifest.kernel_release = kernel.text("release");
   manifest.kernel_cmdline = kernel.text("cmdline");
   if (kernel.has("features")) manifest.kernel_features = read_features(kernel);
+  if (kernel.has("sha256")) {
+    manifest.kernel_sha256 = kernel.digest("sha256", HashAlgorithm::kSha256);
+    manifest.initramfs_sha256 = kernel.digest("initramfs_sha256", HashAlgorithm::kSha256);
+  }
   kernel.finish();
   JsonObject requirements = root.object("requirements");
   manifest.required_memory.value = requirements.number("memory");

@@ -155,6 +155,10 @@ struct Manifest {
   std::string kernel_cmdline;
   /// What it can do of what machines need. Like derived_from, there only when something is known.
   KernelFeatures kernel_features;
+  /// sha256 of the kernel and the initramfs that boot first, where they are files of their own on the disks.
+  /// Likewise.
+  core::Digest kernel_sha256;
+  core::Digest initramfs_sha256;
   std::vector<ManifestArtifact> artifacts;
   std::vector<ManifestDocument> documents;
   std::vector<ManifestBoot> boots;

@@ -178,6 +178,8 @@ void Derivation::complete(Manifest& manifest) const {
   manifest.kernel_release = source.kernel_release;
   manifest.kernel_cmdline = source.kernel_cmdline;
   manifest.kernel_features = source.kernel_features;
+  manifest.kernel_sha256 = source.kernel_sha256;
+  manifest.initramfs_sha256 = source.initramfs_sha256;
   manifest.isolation = source.isolation;
   manifest.accelerator = source.accelerator;
   manifest.accelerator_reason = source.accelerator_reason;

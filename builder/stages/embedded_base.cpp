@@ -35,7 +35,7 @@ const std::vector<std::string> kModules{
     "usb_storage",    "uas",        "xhci_pci",     "ehci_pci",    "ext4",           "overlay",
     "squashfs",       "isofs",      "vfat",         "nls_cp437",   "nls_ascii",      "nls_iso8859_1",
     "crc32c_generic", "9p",         "9pnet_virtio", "qemu_fw_cfg", "loop",           "af_packet",
-    "e1000",          "e1000e",     "dm_verity",    "efivarfs",
+    "e1000",          "e1000e",     "dm_verity",    "efivarfs",    "virtiofs",
 };
 
 struct TextFile {

@@ -159,6 +159,10 @@ class Release {
       const KernelResult& kernel = context_[*parts_.boot_files].kernels.front();
       manifest.kernel_release = kernel.release;
       manifest.kernel_features = kernel.features;
+      if (!recipe.secure_boot) {  // else they are in one file with its signature
+        manifest.kernel_sha256 = kernel.kernel;
+        manifest.initramfs_sha256 = kernel.initramfs;
+      }
     }
     if (parts_.medium) manifest.kernel_release = context_[*parts_.medium].kernel;
     for (const auto& [format, artifact] : parts_.artifacts) {

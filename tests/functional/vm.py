@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -15,7 +16,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import tiny_guest  # noqa: E402
-from harness import NEEDS_ALPINE, PROGRAM, Case, CopyCase, FreshCase, main, wait_for  # noqa: E402
+from harness import NEEDS_ALPINE, PROGRAM, Case, CopyCase, FreshCase, children_of, main, wait_for  # noqa: E402
 from machine_case import MachineCase, build_with_agent, is_alive  # noqa: E402
 
 
@@ -33,9 +34,9 @@ class Lacking(MachineCase, CopyCase):
             cls.run_imgforge("build", recipe).check_returncode()
         cls.keep()
 
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(self.remove_all)
+    def tearDown(self):
+        self.remove_all()
+        super().tearDown()
 
     def features(self, line):
         return json.loads(self.ok("show", line, "--json").stdout)["release"]["manifest"]["kernel"]["features"]
@@ -47,7 +48,7 @@ class Lacking(MachineCase, CopyCase):
         self.assertEqual(features["cpu-hotplug"], "CONFIG_ACPI_HOTPLUG_CPU=y" in config)
         self.assertEqual(features["memory-hotplug"], "CONFIG_ACPI_HOTPLUG_MEMORY=y" in config)
         self.assertTrue(features["balloon"])
-        self.assertFalse(features["virtiofs"], "its module is not in the image")
+        self.assertFalse(features["virtio-mem"], "its module is not in the image")
         self.assertEqual(self.features("trimmed"), {**features, "balloon": False})
         self.assertRegex(self.ok("show", "trimmed").stdout, r"no .*balloon")
         self.assertRegex(self.ok("inspect", "trimmed").stdout, r"no .*balloon")
@@ -56,7 +57,7 @@ class Lacking(MachineCase, CopyCase):
         says = "the kernel of trimmed@"
         self.vm_fails(2, "run", "trimmed", "--name", "a", "--autoscale", "256M..512M", says=[says, "no balloon", "packages.add"])
         if not self.features("plain")["9p"]:
-            self.vm_fails(2, "run", "plain", "--name", "a", "--share", self.scratch, says="no 9p")
+            self.vm_fails(2, "run", "plain", "--name", "a", "--share", self.scratch, says=["no 9p", "DIR:virtiofs"])
         group = self.scratch / "machines.yaml"
         group.write_text("group: 1\nname: g\nmachines:\n  a: { release: plain }\n"
                          "  b: { release: trimmed, autoscale: { memory: [256M, 512M] }, after: { a: process } }\n")
@@ -71,6 +72,112 @@ class Lacking(MachineCase, CopyCase):
         self.vm("resize", "a", "--memory", "384M")
         shown = json.loads(self.vm("show", "a", "--json").stdout)
         self.assertIn("balloon", shown["settings"]["lacks"])
+
+
+SHARING = """\
+imgforge: 1
+name: sharing
+base: embedded
+disk: { size: 128M }
+formats: [qcow2]
+files:
+  - path: /etc/local.d/share.start
+    mode: "0755"
+    content: |
+      #!/bin/sh
+      modprobe virtiofs
+      mkdir -p /run/shared
+      mount -t virtiofs shared /run/shared
+      cat /run/shared/greeting
+      echo written >/run/shared/answer || echo "it is not written"
+      echo "sharing is done"
+boot:
+  expect: ["sharing is done"]
+"""
+
+
+class Virtiofs(MachineCase, CopyCase):
+    """Folders that a small system mounts by virtiofs."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.run_imgforge("key", "generate", "machines@test", "--no-passphrase").check_returncode()
+        recipe = cls.scratch / "sharing.yaml"
+        recipe.write_text(SHARING)
+        cls.run_imgforge("build", recipe).check_returncode()
+        cls.keep()
+
+    def setUp(self):
+        super().setUp()
+        self.shared = self.scratch / "shared folder"
+        self.shared.mkdir()
+        (self.shared / "greeting").write_text("greetings from the host\n")
+
+    def tearDown(self):
+        self.remove_all()
+        super().tearDown()
+
+    def test_a_folder_is_read_and_written(self):
+        self.vm("run", "sharing", "--name", "a", "--share", f"{self.shared}:virtiofs", "--max-memory", "512M")
+        self.assertIn("greetings from the host", self.vm("logs", "a").stdout)
+        self.assertEqual((self.shared / "answer").read_text(), "written\n")
+        self.assertIn(", virtiofs", self.vm("show", "a").stdout)
+        self.vm("resize", "a", "--memory", "384M")
+        self.vm_fails(2, "snapshot", "create", "a", "s", says="shares a folder")
+        # Nothing is left of it, whoever is killed.
+        for victim in ("qemu_pid", "pid"):
+            status = self.status("a")
+            family = children_of(status["pid"])
+            self.assertTrue(any("virtiofsd" in pathlib.Path(f"/proc/{pid}/comm").read_text() for pid in family))
+            os.kill(status[victim], signal.SIGKILL)
+            wait_for(lambda: not any(map(is_alive, [*family, status["pid"]])), "a process is left", 20)
+            self.assert_stopped_and_whole("a")
+            self.vm("start", "a", "--for", "process")
+        self.vm("stop", "a", "--kill")
+        self.vm_fails(2, "define", "a", "--libvirt", "--print", says="by virtiofs")
+
+    def test_one_that_is_only_read_is_not_written(self):
+        self.vm("run", "sharing", "--name", "a", "--share", f"{self.shared}:ro:virtiofs")
+        said = self.vm("logs", "a").stdout
+        self.assertIn("greetings from the host", said)
+        self.assertIn("it is not written", said)
+        self.assertEqual(os.listdir(self.shared), ["greeting"])
+
+    def test_other_users_need_a_range_of_ids(self):
+        user = pwd.getpwnam("nobody")
+        home = self.scratch / "nobody"
+        home.mkdir()
+        image = home / "image.qcow2"
+        shutil.copy(next((self.out / "releases/sharing/current").resolve().glob("*.qcow2")), image)
+        shutil.move(self.shared, home / "shared")
+        program = shutil.copy(PROGRAM, home / "imgforge")
+        os.chmod(self.scratch, 0o755)
+        for path in [home, *home.rglob("*")]:
+            os.chown(path, user.pw_uid, user.pw_gid)
+
+        def run(ranges, *words):
+            """In mounts of its own, in which the user has these ranges and no others."""
+            table = self.scratch / "ranges"
+            table.write_text(ranges)
+            script = 'mount --bind "$0" /etc/subuid && mount --bind "$0" /etc/subgid && exec "$@"'
+            return subprocess.run(["unshare", "--mount", "sh", "-c", script, table, "setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}",
+                                   "--clear-groups", program, "vm", *map(str, words)], capture_output=True, text=True, timeout=300,
+                                  env=self.environment(HOME=str(home), XDG_CACHE_HOME=str(home / "cache")))
+        words = ["run", image, "--name", "u", "--for", "process", "--share", f"{home / 'shared'}:virtiofs"]
+        result = run("", *words)
+        self.assertEqual(result.returncode, 4, result.stderr)
+        self.assertIn("cannot be shared by virtiofs", result.stderr)
+        self.assertIn("/etc/subuid", result.stderr)
+        ranges = "nobody:900000000:65536\n"
+        try:
+            result = run(ranges, *words)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            wait_for(lambda: "sharing is done" in run(ranges, "logs", "u").stdout, "it does not come up", 120)
+        finally:
+            run(ranges, "remove", "u", "--kill")
+        self.assertEqual((home / "shared/answer").read_text(), "written\n")
+        self.assertEqual((home / "shared/answer").stat().st_uid, user.pw_uid)
 
 
 class Blank(MachineCase, FreshCase):
@@ -410,9 +517,9 @@ class Blank(MachineCase, FreshCase):
         for how in ("leave", "kill the command", "kill the process", "kill QEMU"):
             process = self.start_vm("run", self.disk, stdin=subprocess.PIPE)
             name = re.search(r"disposable-[0-9a-f]+", wait_for(lambda: self.vm("list").stdout, "it is not there")).group()
-            # While its disk is made that is open in a program, too.
-            status = wait_for(lambda: (self.machines / name / "machine.json").exists() and self.state(name) == "running" and
-                              self.status(name), "it does not run")
+            # While its disk is made it has no settings yet.
+            status = wait_for(lambda: (shown := self.run_imgforge("vm", "show", name, "--json")).returncode == 0
+                              and json.loads(shown.stdout)["status"], "it does not run")
             if how == "leave":
                 process.communicate("\x1d", timeout=30)
                 self.assertEqual(process.returncode, 0)
@@ -426,6 +533,16 @@ class Blank(MachineCase, FreshCase):
                 self.run_blank("next")
                 self.vm("remove", "next", "--kill")
             wait_for(lambda: not (self.machines / name).exists(), f"its folder is left: {how}")
+
+    def test_a_disposable_machine_ends_that_nobody_is_there_for(self):
+        """As when its command is killed before it could say that it is."""
+        self.run_blank("a")
+        self.vm("stop", "a", "--kill")
+        settings = self.machines / "a" / "machine.json"
+        settings.write_text(json.dumps({**json.loads(settings.read_text()), "disposable": True}))
+        process = self.start_vm("supervise", "a")
+        self.assertEqual(process.wait(timeout=60), 0)
+        self.assertFalse(settings.parent.exists())
 
     def test_a_restart_from_inside_begins_anew_and_those_who_look_stay(self):
         disk = self.scratch / "tiny.qcow2"
@@ -567,8 +684,7 @@ class Kodeimage(MachineCase, Case):
         self.vm("snapshot", "create", name, "s")
         self.vm("exec", name, "--", "sh", "-c", "echo after > /root/file; sync")
         self.vm("snapshot", "restore", name, "s")
-        self.assertEqual(wait_for(lambda: self.run_imgforge("vm", "exec", name, "--", "cat", "/root/file").stdout,
-                                  "the agent does not come back"), "before\n")
+        self.assertEqual(self.vm("exec", name, "--", "cat", "/root/file").stdout, "before\n")
 
     def reach_each_other(self, one, other):
         """Over the network that both joined; addresses of IPv6 come by themselves."""

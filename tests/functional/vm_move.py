@@ -535,9 +535,9 @@ class Killed(MoveCase):
         return self.there if state == self.here else self.here
 
     def qemu_runs(self, state):
-        """Whether a QEMU there executes the machine."""
+        """Whether a QEMU there executes the machine, and goes on with it: a command that was killed may have asked it to end."""
         status = json.loads(self.at(state, "show", "a", "--json").stdout or "{}").get("status")
-        return bool(status) and not status["paused"] and self.state_at(state, "a") == "running"
+        return bool(status) and not status["paused"] and not status["stopping"] and self.state_at(state, "a") == "running"
 
     def settle(self, source):
         """Does what the commands say, and returns where the machine is."""
@@ -562,10 +562,14 @@ class Killed(MoveCase):
                 self.assertIn(self.state_at(target, "a"), ("arriving", "damaged"))
                 self.assertNotEqual(self.at(target, "start", "a", "--for", "process").returncode, 0)
         self.assertFalse(self.qemu_runs(left))
-        if self.state_at(home, "a") == "stopped":
-            started = self.at(home, "start", "a", "--for", "process")
-            self.assertEqual(started.returncode, 0, started.stderr)
-        wait_for(lambda: self.qemu_runs(home), "none runs", 15)
+
+        def runs_again():
+            # What the killed command had asked for, to stop it, may be done only now.
+            if self.state_at(home, "a") == "stopped":
+                started = self.at(home, "start", "a", "--for", "process")
+                self.assertEqual(started.returncode, 0, started.stderr)
+            return self.qemu_runs(home)
+        wait_for(runs_again, "none runs", 15)
         self.counts(home, "a", 2)
         if self.state_at(left, "a") is not None:
             self.assertEqual(self.at(left, "remove", "a", "--kill").returncode, 0)

@@ -40,7 +40,8 @@ std::string as_text(const machines::Settings& settings, const std::string& state
       {"folder", folder.native()}};
   for (const machines::Forward& forward : settings.forwards) rows.emplace_back("forward", forward.text());
   for (const machines::Share& share : settings.shares)
-    rows.emplace_back("share", share.folder + " as " + share.tag + (share.read_only ? ", read-only" : ""));
+    rows.emplace_back("share", share.folder + " as " + share.tag + ", " + share.driver +
+                                   (share.read_only ? ", read-only" : ""));
   if (status) {
     rows.emplace_back("reached", states_text(*status));
     rows.emplace_back("accelerator", status->at("accelerator").get<std::string>() + ": " +

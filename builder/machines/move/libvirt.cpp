@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "builder/machines/qemu/machine_words.hpp"
+#include "core/error.hpp"
 #include "core/markup.hpp"
 #include "core/random.hpp"
 
@@ -81,6 +82,9 @@ std::string more_devices_xml(const Settings& settings) {
         "    <channel type='unix'>\n      <target type='virtio' name='org.qemu.guest_agent.0'/>\n"
         "    </channel>\n";
   for (const Share& share : settings.shares) {
+    if (share.is_virtiofs())
+      throw core::Error(core::Kind::kUsage,
+                        share.folder + " is shared by virtiofs, which is not handed on to libvirt");
     text += fmt::format(
         "    <filesystem type='mount' accessmode='mapped'>\n      <source dir='{}'/>\n"
         "      <target dir='{}'/>\n{}    </filesystem>\n",

@@ -6,6 +6,7 @@
 
 #include "builder/machines/control/qmp_request.hpp"
 #include "builder/machines/operations/kernel_needs.hpp"
+#include "builder/machines/qemu/virtiofs.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/random.hpp"
@@ -29,10 +30,15 @@ Error beyond(const Settings& settings, const std::string& what, const char* opti
       .hint(fmt::format("stop it to give it more, or make it with {}", option));
 }
 
-void add_memory(Control& control, std::uint64_t size, const core::CancelToken& cancel) {
+void add_memory(Control& control, const Settings& settings, std::uint64_t size,
+                const core::CancelToken& cancel) {
   const std::string id = core::random_hex(4);
-  ask(control, "object-add", {{"qom-type", "memory-backend-ram"}, {"id", "memory-" + id}, {"size", size}},
-      cancel);
+  Json backend{{"qom-type", "memory-backend-ram"}, {"id", "memory-" + id}, {"size", size}};
+  if (uses_virtiofs(settings)) {  // its daemons see all of it
+    backend["qom-type"] = "memory-backend-memfd";
+    backend["share"] = true;
+  }
+  ask(control, "object-add", backend, cancel);
   try {
     ask(control, "device_add", {{"driver", "pc-dimm"}, {"id", "dimm-" + id}, {"memdev", "memory-" + id}},
         cancel);
@@ -58,7 +64,7 @@ void set_memory(Control& control, const Settings& settings, core::Bytes memory,
     need_feature(settings, artifacts::kFeatureMemoryHotplug, "more memory while it runs");
     const std::uint64_t more = (memory.value - has + kBlock - 1) / kBlock * kBlock;
     if (has + more > most) throw beyond(settings, core::Bytes{most}.to_string(), "--max-memory");
-    add_memory(control, more, cancel);
+    add_memory(control, settings, more, cancel);
     memory.value = has += more;
   }
   if (memory.value == has && settings.lacks_feature(artifacts::kFeatureBalloon)) return;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -17,11 +19,13 @@ std::vector<std::string> lacking(const KernelFeatures& features) {
   return out;
 }
 
-void need_feature(const Settings& settings, const char* feature, const std::string& what) {
+void need_feature(const Settings& settings, const char* feature, const std::string& what,
+                  const std::string& hint) {
   if (!settings.lacks_feature(feature)) return;
   throw core::Error(core::Kind::kUsage, fmt::format("{}: the kernel of {} has no {}, says its manifest", what,
                                                     core::escaped(settings.origin.text()), feature))
-      .hint("another kernel in packages.add of the recipe may have it, such as linux-lts");
+      .hint(!hint.empty() ? hint
+                          : "another kernel in packages.add of the recipe may have it, such as linux-lts");
 }
 
 std::vector<std::string> check_kernel(const Settings& settings) {
@@ -30,12 +34,18 @@ std::vector<std::string> check_kernel(const Settings& settings) {
     if (settings.lacks_feature(feature))
       warnings.push_back(fmt::format("{}: its kernel has no {}, and so {}", settings.name, feature, what));
   };
-  if (!settings.shares.empty()) {
+  const auto shares_by = [&](bool virtiofs) {
+    return std::any_of(settings.shares.begin(), settings.shares.end(),
+                       [&](const Share& share) { return share.is_virtiofs() == virtiofs; });
+  };
+  if (shares_by(true)) need_feature(settings, kFeatureVirtiofs, "--share DIR:virtiofs");
+  if (shares_by(false)) {
     if (settings.shared && settings.agent) {
       warn_without(kFeature9p,
                    "it does not see the shared folder; what it is told and says goes by its agent");
     } else {
-      need_feature(settings, kFeature9p, "--share");
+      need_feature(settings, kFeature9p, "--share",
+                   settings.lacks_feature(kFeatureVirtiofs) ? "" : "it has virtiofs: --share DIR:virtiofs");
     }
   }
   if (settings.autoscale.most != 0) need_feature(settings, kFeatureBalloon, "--autoscale");

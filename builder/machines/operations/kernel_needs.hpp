@@ -17,7 +17,9 @@ std::vector<std::string> lacking(const artifacts::KernelFeatures& features);
 /// in part.
 std::vector<std::string> check_kernel(const Settings& settings);
 
-/// Throws kUsage, saying for what it is needed, when the kernel lacks a feature.
-void need_feature(const Settings& settings, const char* feature, const std::string& what);
+/// Throws kUsage, saying for what it is needed, when the kernel lacks a feature. `hint`: what to do then;
+/// empty: to take another kernel.
+void need_feature(const Settings& settings, const char* feature, const std::string& what,
+                  const std::string& hint = {});
 
 }  // namespace imgforge::machines

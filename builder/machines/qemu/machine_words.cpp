@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "builder/machines/qemu/links.hpp"
+#include "builder/machines/qemu/virtiofs.hpp"
 
 namespace imgforge::machines {
 namespace {
@@ -99,6 +100,7 @@ Words machine_words(const Settings& settings, machine::Accelerator accelerator, 
       vm::firmware_words(firmware_of(settings), files.firmware_code, files.folder / kVariablesFile, "qcow2"));
   if (settings.firmware == "kernel")
     add(words, {"-kernel", kKernelFile, "-initrd", kInitramfsFile, "-append", settings.cmdline});
+  if (!settings.boot_rom.empty()) add(words, {"-bios", settings.boot_rom});
   add_disks(words, settings, files);
   add_network(words, settings);
   add_links(words, settings);
@@ -108,7 +110,9 @@ Words machine_words(const Settings& settings, machine::Accelerator accelerator, 
   const std::string name = vm::option_text(settings.name);
   add(words,
       {"-fw_cfg", "name=opt/org.imgforge/hostname,string=" + name, "-smbios", "type=1,serial=" + name});
+  add(words, virtiofs_words(settings));
   for (const Share& share : settings.shares) {
+    if (share.is_virtiofs()) continue;
     add(words, vm::shared_folder_words(share.tag, share.folder,
                                        share.read_only ? vm::Access::kReadOnly : vm::Access::kWritable));
   }

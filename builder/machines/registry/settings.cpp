@@ -118,6 +118,8 @@ void check(const Settings& settings) {
   want(is_one_of(settings.firmware, "bios", "uefi", "secure-boot", "kernel"), "firmware");
   want((settings.firmware == "kernel") != settings.cmdline.empty() && is_cmdline(settings.cmdline),
        "cmdline");
+  want(settings.boot_rom.empty() || (settings.firmware == "kernel" && settings.boot_rom == kBootRom),
+       "boot_rom");
   check(settings, settings.autoscale);
   want(settings.hook.size() <= kLongestHook && settings.hook.find('\0') == std::string::npos, "hook");
   want(is_network(settings.network), "network");
@@ -133,6 +135,7 @@ void check(const Settings& settings) {
   std::set<std::string> tags;
   for (const Share& share : settings.shares) {
     want(share.folder.starts_with('/') && share.folder.find('\0') == std::string::npos, "shares");
+    want(is_one_of(share.driver, "9p", "virtiofs"), "shares");
     want(is_machine_name(share.tag) && share.tag.size() <= 31 && tags.insert(share.tag).second, "shares");
   }
   want(settings.links.size() <= kMostLinks, "links");
@@ -194,9 +197,18 @@ Forward parse_forward(std::string_view text) {
 Share parse_share(std::string_view text, std::size_t index) {
   Share share;
   share.tag = index == 0 ? "shared" : fmt::format("shared{}", index);
-  if (text.ends_with(":ro")) {
-    share.read_only = true;
-    text.remove_suffix(3);
+  constexpr std::string_view kReadOnly = ":ro";
+  constexpr std::string_view kVirtiofs = ":virtiofs";
+  while (true) {
+    if (!share.read_only && text.ends_with(kReadOnly)) {
+      share.read_only = true;
+      text.remove_suffix(kReadOnly.size());
+    } else if (!share.is_virtiofs() && text.ends_with(kVirtiofs)) {
+      share.driver = "virtiofs";
+      text.remove_suffix(kVirtiofs.size());
+    } else {
+      break;
+    }
   }
   std::error_code error;
   const fs::path folder = fs::canonical(fs::path(text), error);
@@ -255,10 +267,15 @@ void check_machine_name(std::string_view name) {
 }
 
 void add_later_members(core::Json& settings) {
-  static const core::Json later{{"autostart", false}, {"lacks", core::Json::array()}};
+  static const core::Json later{{"autostart", false}, {"boot_rom", ""}, {"lacks", core::Json::array()}};
   if (!settings.is_object()) return;
   for (const auto& [name, value] : later.items()) {
     if (!settings.contains(name)) settings[name] = value;
+  }
+  const auto shares = settings.find("shares");
+  if (shares == settings.end() || !shares->is_array()) return;
+  for (core::Json& share : *shares) {
+    if (share.is_object() && !share.contains("driver")) share["driver"] = "9p";
   }
 }
 

@@ -32,22 +32,25 @@ struct Forward {
 /// Reads [ADDRESS:]HOST_PORT:GUEST_PORT[/tcp|/udp]. Throws kUsage.
 Forward parse_forward(std::string_view text);
 
-/// A folder of the host that the machine sees by 9p.
+/// A folder of the host that the machine sees.
 struct Share {
   std::string folder;  ///< absolute
-  std::string tag;     ///< 9p mount tag
+  std::string tag;     ///< by which it is mounted
   bool read_only = false;
+  std::string driver = "9p";  ///< or "virtiofs"
   bool operator==(const Share&) const = default;
   template <class Self, class Visit>
   static void members(Self& self, Visit& visit) {
     visit("folder", self.folder);
     visit("tag", self.tag);
     visit("read_only", self.read_only);
+    visit("driver", self.driver);
   }
+  bool is_virtiofs() const { return driver == "virtiofs"; }
 };
 
-/// Reads DIR[:ro]; the `index`-th one gets the tag "shared", "shared1", ... Throws kUsage when there is no
-/// such folder.
+/// Reads DIR[:ro][:virtiofs]; the `index`-th one gets the tag "shared", "shared1", ... Throws kUsage when
+/// there is no such folder.
 Share parse_share(std::string_view text, std::size_t index);
 
 /// Memory that follows what the guest needs (supervisor/autoscale.hpp).
@@ -107,6 +110,9 @@ struct Origin {
   std::string text() const;
 };
 
+/// A firmware of QEMU that does nothing but start a kernel that is handed over.
+inline constexpr const char* kBootRom = "qboot.rom";
+
 struct Settings {
   unsigned schema = 1;
   std::string name;
@@ -119,7 +125,8 @@ struct Settings {
   std::uint64_t max_memory = 0;       ///< likewise, in bytes
   std::string firmware = "bios";      ///< "uefi", "secure-boot", or "kernel": none, the kernel is handed over
   std::string cmdline;                ///< of that kernel
-  std::string network = "user";       ///< "none", "bridge=br0"
+  std::string boot_rom;  ///< what starts that kernel: kBootRom; empty: the firmware that QEMU has by itself
+  std::string network = "user";  ///< "none", "bridge=br0"
   bool graphics = false;
   std::string mac;             ///< of the network card
   std::uint16_t ssh_port = 0;  ///< of 127.0.0.1, leads to port 22; 0: none
@@ -151,6 +158,7 @@ struct Settings {
     visit("max_memory", self.max_memory);
     visit("firmware", self.firmware);
     visit("cmdline", self.cmdline);
+    visit("boot_rom", self.boot_rom);
     visit("network", self.network);
     visit("graphics", self.graphics);
     visit("mac", self.mac);

@@ -48,6 +48,7 @@ void Clients::watch(Id id, Owner owner) {
   if (Client* client = find(id)) {
     client->watches = true;
     client->owner = owner == Owner::kYes;
+    had_owner_ = had_owner_ || client->owner;
   }
 }
 

@@ -43,6 +43,8 @@ class Clients {
   void refuse(Id id, core::Kind kind, const std::string& message);
   enum class Owner { kNo, kYes };
   void watch(Id id, Owner owner);
+  /// Whether there ever was one that the machine lives for.
+  bool had_owner() const { return had_owner_; }
   enum class Mover { kNo, kYes };
   void guard(Id id, Mover mover);
   enum class Wants { kRead, kWrite };
@@ -80,6 +82,7 @@ class Clients {
   Handle handle_;
   std::map<Id, Client> clients_;
   Id last_ = 0;
+  bool had_owner_ = false;
 };
 
 }  // namespace imgforge::machines

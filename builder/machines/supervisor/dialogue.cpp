@@ -1,5 +1,6 @@
 #include "builder/machines/supervisor/dialogue.hpp"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
@@ -11,6 +12,7 @@ namespace imgforge::machines {
 namespace {
 
 constexpr std::size_t kLongestLine = 48 << 20;
+constexpr std::chrono::milliseconds kEventsApart{1500};  // QEMU: one second for VSERPORT_CHANGE
 constexpr char kSyncByte = '\xff';  // begins what follows a synchronisation, and is in no JSON
 
 }  // namespace
@@ -19,7 +21,7 @@ Dialogue::Dialogue(core::Fd socket, Partner partner)
     : channel_(std::move(socket), kLongestLine), partner_(partner) {}
 
 void Dialogue::ask(const core::Json& question, std::chrono::milliseconds patience, Take take) {
-  if ((!open_ && sync_ == 0) || channel_.is_closed()) {
+  if ((!open_ && sync_ == 0 && !may_come_back()) || channel_.is_closed()) {
     take({"",
           partner_ == Partner::kAgent ? "the agent in the machine does not answer" : "QEMU does not answer",
           false});
@@ -31,7 +33,7 @@ void Dialogue::ask(const core::Json& question, std::chrono::milliseconds patienc
 }
 
 void Dialogue::send_next() {
-  if (asked_ || sync_ != 0 || questions_.empty()) return;
+  if (asked_ || sync_ != 0 || may_come_back() || questions_.empty()) return;
   asked_ = true;
   channel_.send(questions_.front().line);
 }
@@ -49,9 +51,10 @@ void Dialogue::synchronise() {
 
 void Dialogue::set_port(bool open) {
   if (partner_ != Partner::kAgent) return;
-  open_ = false;
+  const bool was_there = std::exchange(open_, false) || sync_ != 0;
   sync_ = 0;
-  fail_all("the agent in the machine ended");
+  if (was_there) fail_all("the agent in the machine ended");
+  back_until_ = was_there && !open ? Clock::now() + kEventsApart : Clock::time_point();
   if (open) synchronise();
 }
 
@@ -123,6 +126,10 @@ void Dialogue::take_line(std::string line) {
 }
 
 void Dialogue::pass_time(Clock::time_point now) {
+  if (may_come_back() && now >= back_until_) {
+    back_until_ = {};
+    fail_all("the agent in the machine does not answer");
+  }
   if (questions_.empty() || now < until_) return;
   // It may still answer: that is skipped.
   if (partner_ == Partner::kAgent && asked_) synchronise();
@@ -133,7 +140,8 @@ void Dialogue::pass_time(Clock::time_point now) {
 }
 
 std::optional<Dialogue::Clock::time_point> Dialogue::deadline() const {
-  return questions_.empty() ? std::nullopt : std::optional(until_);
+  if (questions_.empty()) return std::nullopt;
+  return may_come_back() ? std::min(until_, back_until_) : until_;
 }
 
 }  // namespace imgforge::machines

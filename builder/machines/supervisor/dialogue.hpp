@@ -40,7 +40,9 @@ class Dialogue {
   std::function<void()> on_open;
 
   /// Asks; `take` is called once, later, or at once when nobody is there. `patience` counts from when all
-  /// earlier questions are done, also while the agent has not begun to answer.
+  /// earlier questions are done, also while the agent has not begun to answer. An agent that was there a
+  /// moment ago may be there: QEMU tells that a port was opened at most once a second, so after a snapshot
+  /// was loaded, which closes and opens it, the question is kept for that long.
   void ask(const core::Json& question, std::chrono::milliseconds patience, Take take);
   /// The guest opened or closed the agent's port (the monitor's event VSERPORT_CHANGE).
   void set_port(bool open);
@@ -70,6 +72,7 @@ class Dialogue {
   void synchronise();
   void finish(const Answer& answer);
   void fail_all(const std::string& why);
+  bool may_come_back() const { return back_until_ != Clock::time_point(); }
   void begin();
 
   Channel channel_;
@@ -79,6 +82,8 @@ class Dialogue {
   std::int64_t sync_ = 0;  ///< the number that the agent has to say; 0: none is waited for
   std::deque<Question> questions_;
   bool asked_ = false;  ///< the first of them was sent
+  Clock::time_point
+      back_until_;  ///< when an agent whose port was closed counts as gone; zero: it is there, or gone
   Clock::time_point until_;
 };
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "builder/machines/supervisor/dialogue.hpp"
 #include "core/json.hpp"

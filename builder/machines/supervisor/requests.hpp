@@ -1,7 +1,9 @@
 // What clients of the control socket (control.hpp) ask of a machine's process.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <utility>
 
 #include "builder/machines/supervisor/clients.hpp"
 #include "builder/machines/supervisor/console_log.hpp"

@@ -7,9 +7,11 @@
 #include "builder/machines/qemu/failed_start.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
+#include "builder/machines/qemu/virtiofs.hpp"
 #include "builder/machines/supervisor/console_log.hpp"
 #include "core/error.hpp"
 #include "core/local_socket.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::machines {
 namespace {
@@ -37,11 +39,36 @@ core::ChildProcess start_qemu(const Start& start) {
   return core::ChildProcess(command);
 }
 
-/// What is left to read of a QEMU that ended; a helper of it may still hold the other end.
-std::string last_words(core::ChildProcess& qemu) {
+/// What is left to read of a program that ended; a helper of it may still hold the other end.
+std::string last_words(core::ChildProcess& process) {
   std::string said;
-  for (int i = 0; i < kLastReads && !qemu.at_end(); ++i) said += qemu.read(milliseconds(100));
+  for (int i = 0; i < kLastReads && !process.at_end(); ++i) said += process.read(milliseconds(100));
   return said;
+}
+
+core::Error no_daemon(core::ChildProcess& daemon, const Share& share) {
+  return core::Error(core::Kind::kMachine, core::escaped(share.folder) + " cannot be shared by virtiofs")
+      .quote(core::tail_lines(last_words(daemon)))
+      .hint("9p, the default, needs no daemon; for users other than root it needs a range in /etc/subuid");
+}
+
+/// The daemons of shared folders, which wait for QEMU.
+std::vector<core::ChildProcess> start_daemons(const Start& start) {
+  std::vector<core::ChildProcess> daemons;
+  if (uses_virtiofs(start.settings)) require_virtiofs();
+  for (std::size_t i = 0; i < start.settings.shares.size(); ++i) {
+    const Share& share = start.settings.shares[i];
+    if (!share.is_virtiofs()) continue;
+    const fs::path socket = start.folder / virtiofs_socket(i);
+    fs::remove(socket);
+    core::ChildProcess& daemon = daemons.emplace_back(virtiofs_command(share, i, start.folder, ::geteuid()));
+    const auto deadline = RunningQemu::Clock::now() + kStartPatience;
+    while (!fs::is_socket(fs::symlink_status(socket))) {
+      if (daemon.poll_exit() || RunningQemu::Clock::now() > deadline) throw no_daemon(daemon, share);
+      ::usleep(2000);
+    }
+  }
+  return daemons;
 }
 
 /// Connects to a socket that QEMU is about to make.
@@ -63,7 +90,8 @@ bool begins_anew_after_reset(const Start& start) {
 }
 
 RunningQemu::RunningQemu(const Start& start)
-    : process_(start_qemu(start)),
+    : daemons_(start_daemons(start)),
+      process_(start_qemu(start)),
       console_(connect_to(process_, start, kConsoleSocket), kConsoleKept),
       monitor_(connect_to(process_, start, kMonitorSocket), Dialogue::Partner::kMonitor) {
   if (start.settings.may_have_agent())
@@ -99,6 +127,7 @@ void RunningQemu::work() {
 }
 
 void RunningQemu::listen() {
+  for (core::ChildProcess& daemon : daemons_) said_ += daemon.read(milliseconds(0));
   said_ += process_.read(milliseconds(0));
   if (said_.size() > kSaidKept) said_.erase(0, said_.size() - kSaidKept);
 }

@@ -49,6 +49,7 @@ class RunningQemu {
  private:
   void listen();
 
+  std::vector<core::ChildProcess> daemons_;  ///< of folders that are shared by virtiofs
   core::ChildProcess process_;
   Channel console_;
   Dialogue monitor_;

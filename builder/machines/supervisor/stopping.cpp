@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <string.h>
 
+#include <functional>
+
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"

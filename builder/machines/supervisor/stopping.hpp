@@ -2,12 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <optional>
 #include <string>
 
 #include "builder/machines/supervisor/running_qemu.hpp"
-#include "core/json_fwd.hpp"
 
 namespace imgforge::machines {
 

@@ -39,6 +39,8 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 namespace fs = std::filesystem;
 
+constexpr std::chrono::seconds kOwnerPatience{20};
+
 Json as_json(const Reached& state) {
   return {{"name", state.name}, {"seconds", state.seconds}};
 }
@@ -71,6 +73,7 @@ class Supervisor::Loop {
     };
     for (const std::string& state : start_.reached) tell(ladder_.reach(state, Clock::now()));
     start_qemu();
+    if (start.settings.disposable) owner_until_ = Clock::now() + kOwnerPatience;
   }
 
   Ending run() {
@@ -157,6 +160,7 @@ class Supervisor::Loop {
     also(hook_.deadline());
     also(pauses_.deadline());
     also(keys_.deadline());
+    also(owner_until_);
     return next;
   }
 
@@ -180,6 +184,10 @@ class Supervisor::Loop {
     hook_.work(now);
     stopping_.work(*qemu_, now);
     pauses_.work(qemu_->monitor(), now);
+    if (owner_until_ && now >= *owner_until_) {
+      owner_until_.reset();
+      if (!clients_.had_owner()) stopping_.end(*qemu_);
+    }
     if (keys_.work(takes_keys(), now)) announce({{"event", "keys"}, {"user", keys_.user()}});
   }
 
@@ -263,6 +271,8 @@ class Supervisor::Loop {
   std::unique_ptr<RunningQemu> qemu_;
   bool restarts_ = false;  ///< QEMU ends because the guest is restarted
   bool guest_ended_ = false;
+  /// When a disposable machine ends whose command was killed before it said that it is there for it.
+  std::optional<Clock::time_point> owner_until_;
 };
 
 Supervisor::Supervisor(const Start& start) : loop_(std::make_unique<Loop>(start)) {}

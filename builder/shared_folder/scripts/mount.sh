@@ -1,12 +1,12 @@
 #!/bin/sh
-# Mounts the folder that the host shares by 9p under the tag "shared", when there is one, makes what belongs into it, and
+# Mounts the folder that the host shares by 9p or virtiofs under the tag "shared", when there is one, makes what belongs into it, and
 # remembers where its commands end: what was written before the machine started is not done.
 # shellcheck source=common.sh disable=SC2046,SC2015
 . "${IMGFORGE_ROOT:-}/usr/lib/imgforge/shared-folder/common.sh"
 
 mount_folder() {
   local tag
-  ! grep -q ' /shared 9p ' /proc/mounts || return 0
+  ! grep -qE ' /shared (9p|virtiofs) ' /proc/mounts || return 0
   modprobe -q 9pnet_virtio
   modprobe -q 9p
   for tag in /sys/bus/virtio/drivers/9pnet_virtio/virtio*/mount_tag; do
@@ -14,6 +14,10 @@ mount_folder() {
     mount -t 9p -o trans=virtio,version=9p2000.L,nosuid,nodev shared /shared
     return
   done
+  # Devices of virtiofs are of the type 26.
+  grep -qx 0x001a /sys/bus/virtio/devices/virtio*/device 2>/dev/null || return 0
+  modprobe -q virtiofs
+  mount -t virtiofs -o nosuid,nodev shared /shared
 }
 
 # restore_config: values that the folder keeps count again after a restart, as far as they are allowed.

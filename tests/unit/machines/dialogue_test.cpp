@@ -18,6 +18,7 @@ namespace {
 using core::Json;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -160,6 +161,31 @@ TEST_F(AgentTest, AClosedPortFailsWhatWasAsked) {
   dialogue_.set_port(false);
   EXPECT_EQ(answers_.size(), 1U);
   EXPECT_FALSE(dialogue_.is_open());
+}
+
+TEST_F(AgentTest, APortThatWasClosedThisMomentMayOpenAgain) {
+  open();
+  dialogue_.set_port(false);
+  dialogue_.ask({{"execute", "a"}}, seconds(100), note(answers_));
+  EXPECT_EQ(heard(), "nothing");
+  EXPECT_THAT(answers_, IsEmpty());
+  open();
+  EXPECT_EQ(heard(), "{\"execute\":\"a\"}");
+  say("{\"return\": 1}\n");
+  EXPECT_THAT(answers_, ElementsAre("{\"return\": 1}"));
+}
+
+TEST_F(AgentTest, APortThatStaysClosedFailsWhatWasAsked) {
+  open();
+  dialogue_.set_port(false);
+  dialogue_.ask({{"execute", "a"}}, seconds(100), note(answers_));
+  ASSERT_TRUE(dialogue_.deadline());
+  EXPECT_LT(*dialogue_.deadline(), Dialogue::Clock::now() + seconds(3));
+  dialogue_.pass_time(Dialogue::Clock::now() + seconds(3));
+  ASSERT_EQ(answers_.size(), 1U);
+  EXPECT_THAT(answers_[0], HasSubstr("does not answer"));
+  dialogue_.ask({{"execute", "b"}}, seconds(100), note(answers_));
+  EXPECT_EQ(answers_.size(), 2U);
 }
 
 TEST_F(AgentTest, AnAnswerToNobodyIsSkipped) {

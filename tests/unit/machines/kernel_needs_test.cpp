@@ -38,6 +38,7 @@ TEST(KernelNeeds, WhatCanNeverWorkIsRefused) {
     EXPECT_EQ(kind_of([&] { check_kernel(settings); }), Kind::kUsage) << feature;
   };
   refused("9p", [](Settings& s) { s.shares = {{"/srv", "shared", true}}; });
+  refused("virtiofs", [](Settings& s) { s.shares = {{"/srv", "shared", true, "virtiofs"}}; });
   refused("balloon", [](Settings& s) { s.autoscale = {s.memory, 2 * s.memory, 15}; });
   refused("memory-hotplug", [](Settings& s) { s.max_memory = 2 * s.memory; });
   refused("cpu-hotplug", [](Settings& s) { s.max_cpus = 2 * s.cpus; });

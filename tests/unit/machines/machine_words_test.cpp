@@ -7,6 +7,7 @@
 
 #include "builder/machines/qemu/links.hpp"
 #include "builder/machines/qemu/ports.hpp"
+#include "builder/machines/qemu/virtiofs.hpp"
 #include "core/text.hpp"
 #include "unit/machines/machines_testing.hpp"
 
@@ -44,6 +45,17 @@ TEST_P(MachineWords, SayWhatTheSettingsSay) {
   }
 }
 
+TEST(VirtiofsCommand, IsRootInANamespaceAndReadsOnlyWhatItMayNotWrite) {
+  const Share share{"/a b", "shared", true, "virtiofs"};
+  const core::Command command = virtiofs_command(share, 2, "/m/project", 1000);
+  const std::string line = core::join(command.args, " ");
+  EXPECT_THAT(line, HasSubstr("--map-root-user --map-auto --mount -- sh -c"));
+  EXPECT_THAT(line, ::testing::EndsWith("/usr/lib/qemu/virtiofsd /a b share2.sock ro"));
+  EXPECT_EQ(command.directory, "/m/project");
+  EXPECT_TRUE(command.ends_with_caller);
+  EXPECT_THAT(core::join(virtiofs_command(share, 2, "/m", 0).args, " "), Not(HasSubstr("--map")));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Cases, MachineWords,
     ::testing::Values(
@@ -63,6 +75,12 @@ INSTANTIATE_TEST_SUITE_P(
               s.cmdline = "root=LABEL=a quiet";
             },
             "-kernel vmlinuz -initrd initramfs.img -append root=LABEL=a quiet", ""},
+        Row{"boot_rom",
+            [](Settings& s) {
+              s.firmware = "kernel";
+              s.boot_rom = kBootRom;
+            },
+            " -bios qboot.rom", ""},
         Row{"none", [](Settings& s) { s.network = "none"; }, "-nic none", "-netdev"},
         Row{"forward", [](Settings& s) { s.forwards = {parse_forward("127.0.0.1:8080:80/udp")}; },
             "hostfwd=udp:127.0.0.1:8080-:80", ""},
@@ -76,6 +94,13 @@ INSTANTIATE_TEST_SUITE_P(
             ",localaddr=127.0.0.1 -device virtio-net-pci,netdev=link0,mac=52:54:00:12:34:57", ""},
         Row{"autoscale", [](Settings& s) { s.autoscale = parse_autoscale("128M..2G"); }, "-m 2048M",
             "-m 256M"},
+        Row{"virtiofs",
+            [](Settings& s) {
+              s.shares = {{"/a", "shared", true}, {"/b", "other", false, "virtiofs"}};
+            },
+            "memory-backend-memfd,id=ram,share=on,size=256M -machine memory-backend=ram -chardev "
+            "socket,id=share1,path=share1.sock -device vhost-user-fs-pci,chardev=share1,tag=other -fsdev",
+            ""},
         Row{"share",
             [](Settings& s) {
               s.shares = {{"/a,b", "shared", true}};

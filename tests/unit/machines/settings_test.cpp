@@ -28,7 +28,7 @@ TEST(Settings, EveryMemberIsNeededAndNoOtherTaken) {
   for (const auto& [name, value] : good.items()) {
     core::Json lacks = good;
     lacks.erase(name);
-    const bool came_later = name == "autostart" || name == "lacks";
+    const bool came_later = name == "autostart" || name == "boot_rom" || name == "lacks";
     EXPECT_EQ(kind_of([&] { parse_settings(lacks.dump()); }),
               came_later ? std::nullopt : std::optional(Kind::kIntegrity))
         << name;
@@ -44,8 +44,11 @@ TEST(Settings, EveryMemberIsNeededAndNoOtherTaken) {
 TEST(Settings, OfAnOlderProgramSayNothingOfWhatCameLater) {
   core::Json older = core::parse_json(print_settings(good_settings()), "test");
   older.erase("autostart");
+  older.erase("boot_rom");
   older.erase("lacks");
   EXPECT_EQ(parse_settings(older.dump()), good_settings());
+  older["shares"] = {{{"folder", "/srv"}, {"tag", "shared"}, {"read_only", false}}};
+  EXPECT_EQ(parse_settings(older.dump()).shares, (std::vector<Share>{{"/srv", "shared", false, "9p"}}));
 }
 
 TEST(Settings, WhatNoMachineCanHaveIsRefused) {
@@ -70,11 +73,17 @@ TEST(Settings, WhatNoMachineCanHaveIsRefused) {
   EXPECT_TRUE(refused([](Settings& s) { s.firmware = "kernel"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.cmdline = "quiet"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.firmware = "kernel", s.cmdline = "quiet\n"; }));
+  EXPECT_TRUE(refused([](Settings& s) { s.boot_rom = kBootRom; }));
+  EXPECT_TRUE(
+      refused([](Settings& s) { s.firmware = "kernel", s.cmdline = "quiet", s.boot_rom = "/etc/rom"; }));
+  EXPECT_FALSE(
+      refused([](Settings& s) { s.firmware = "kernel", s.cmdline = "quiet", s.boot_rom = kBootRom; }));
   EXPECT_TRUE(refused([](Settings& s) { s.mac = "52:54:00:12:34:56,x=y"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.origin.file = "relative"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.origin.format = "vmdk"; }));
   EXPECT_TRUE(refused([](Settings& s) { s.expect = {"("}; }));
   EXPECT_TRUE(refused([](Settings& s) { s.shares = {{"/a", "t,x", false}}; }));
+  EXPECT_TRUE(refused([](Settings& s) { s.shares = {{"/a", "t", false, "nfs"}}; }));
   EXPECT_TRUE(refused([](Settings& s) { s.shares = {{"/a", "t", false}, {"/b", "t", false}}; }));
   EXPECT_TRUE(refused([](Settings& s) { s.forwards = {{"host", 1, 1, "tcp"}}; }));
 }
@@ -98,7 +107,11 @@ TEST(Share, IsAFolderThatIsThere) {
   const std::string name = std::filesystem::canonical(folder.path());
   EXPECT_EQ(parse_share(name, 0), (Share{name, "shared", false}));
   EXPECT_EQ(parse_share(name + "/.:ro", 2), (Share{name, "shared2", true}));
-  EXPECT_EQ(kind_of([&] { parse_share(name + "/none", 0); }), Kind::kUsage);
+  EXPECT_EQ(parse_share(name + ":virtiofs", 0), (Share{name, "shared", false, "virtiofs"}));
+  for (const char* end : {":ro:virtiofs", ":virtiofs:ro"})
+    EXPECT_EQ(parse_share(name + end, 0), (Share{name, "shared", true, "virtiofs"})) << end;
+  for (const char* end : {"/none", ":ro:ro", ":virtiofs:virtiofs", ":9p"})
+    EXPECT_EQ(kind_of([&] { parse_share(name + end, 0); }), Kind::kUsage) << end;
 }
 
 TEST(MachineName, IsOneWord) {

@@ -204,6 +204,19 @@ TEST(ManifestText, SaysWhatTheKernelCanDoWhereItIsKnown) {
   EXPECT_THROW(print_manifest(manifest), Error);
 }
 
+TEST(ManifestText, NamesTheKernelAndTheInitramfsTogether) {
+  Manifest manifest = sample();
+  EXPECT_EQ(print_manifest(manifest).find("initramfs_sha256"), std::string::npos);
+  manifest.kernel_sha256 = core::digest_of(core::HashAlgorithm::kSha256, "kernel");
+  manifest.initramfs_sha256 = core::digest_of(core::HashAlgorithm::kSha256, "initramfs");
+  const std::string text = print_manifest(manifest);
+  EXPECT_EQ(parse_manifest(text), manifest);
+  std::string alone = text;
+  const std::size_t begin = alone.find("\"initramfs_sha256\"");
+  alone.replace(begin, std::string("\"initramfs_sha256\"").size(), "\"initramfs\"");
+  EXPECT_THROW(parse_manifest(alone), Error);
+}
+
 TEST(Versions, OrderAsPeopleCount) {
   const std::vector<std::string> ordered{"1.4.2",     "1.4.9",       "1.4.10",       "1.10",     "1.a",
                                          "v20261120", "v20261120.2", "v20261120.10", "v20261121"};
