@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "builder/machines/qemu/machine_words.hpp"
+#include "core/error.hpp"
 #include "core/markup.hpp"
 #include "core/random.hpp"
 

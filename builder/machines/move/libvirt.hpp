@@ -11,7 +11,8 @@
 namespace imgforge::machines {
 
 /// The domain's XML: firmware by what it has to do, not by path; the image that the machine stands on is only
-/// read. `variables` are those of UEFI, raw (qemu/variables.hpp).
+/// read. `variables` are those of UEFI, raw (qemu/variables.hpp). Throws kUsage for a folder that is shared
+/// by virtiofs.
 std::string domain_xml(const Settings& settings, const std::filesystem::path& folder,
                        const std::filesystem::path& variables, machine::Accelerator accelerator);
 

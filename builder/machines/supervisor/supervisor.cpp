@@ -71,9 +71,9 @@ class Supervisor::Loop {
     clients_.on_mover_gone = [this] {
       settle_abandoned_move(start_.folder, qemu_->monitor(), [this] { stopping_.end(*qemu_); });
     };
-    if (start.settings.disposable) owner_until_ = Clock::now() + kOwnerPatience;
     for (const std::string& state : start_.reached) tell(ladder_.reach(state, Clock::now()));
     start_qemu();
+    if (start.settings.disposable) owner_until_ = Clock::now() + kOwnerPatience;
   }
 
   Ending run() {
