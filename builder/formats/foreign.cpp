@@ -3,7 +3,7 @@
 
 #include "builder/formats/records.hpp"
 #include "builder/formats/tool_lists.hpp"
-#include "builder/image/disk/foreign_disk.hpp"
+#include "builder/image/disk/foreign/foreign_disk.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::formats {

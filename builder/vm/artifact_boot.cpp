@@ -6,7 +6,7 @@
 
 #include "builder/image/bundle/netboot.hpp"
 #include "builder/vm/claimed_paths.hpp"
-#include "builder/vm/console_marks.hpp"
+#include "builder/vm/console/console_marks.hpp"
 #include "builder/vm/minimum_memory.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"

@@ -6,8 +6,8 @@
 
 #include "builder/image/boot/init_script.hpp"
 #include "builder/image/trust/secure_disk.hpp"
-#include "builder/vm/complaints.hpp"
-#include "builder/vm/console_marks.hpp"
+#include "builder/vm/console/complaints.hpp"
+#include "builder/vm/console/console_marks.hpp"
 #include "builder/vm/qemu_arguments.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"

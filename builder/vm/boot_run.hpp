@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "builder/vm/boot.hpp"
-#include "builder/vm/console.hpp"
+#include "builder/vm/console/console.hpp"
 #include "builder/vm/qmp.hpp"
 #include "core/cancel.hpp"
 #include "core/fd.hpp"

@@ -14,7 +14,7 @@
 #include <optional>
 
 #include "builder/machines/registry/machine_lock.hpp"
-#include "builder/machines/supervisor/ladder.hpp"
+#include "builder/machines/supervisor/duties/ladder.hpp"
 #include "core/error_json.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"

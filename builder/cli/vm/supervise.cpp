@@ -7,7 +7,7 @@
 #include "builder/cli/vm/start_machine.hpp"
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machine/accelerator.hpp"
-#include "builder/machines/supervisor/ladder.hpp"
+#include "builder/machines/supervisor/duties/ladder.hpp"
 #include "core/error_json.hpp"
 #include "core/fd.hpp"
 

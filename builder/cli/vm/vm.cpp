@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "builder/machines/supervisor/console_log.hpp"
+#include "builder/machines/supervisor/talk/console_log.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/file_bytes.hpp"

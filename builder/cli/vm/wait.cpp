@@ -3,7 +3,7 @@
 #include "builder/cli/vm/start_machine.hpp"
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machines/registry/machine_lock.hpp"
-#include "builder/machines/supervisor/ladder.hpp"
+#include "builder/machines/supervisor/duties/ladder.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 

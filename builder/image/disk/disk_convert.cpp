@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "builder/image/disk/foreign_disk.hpp"
+#include "builder/image/disk/foreign/foreign_disk.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/new_file.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "builder/machines/registry/settings.hpp"
-#include "builder/machines/supervisor/ladder.hpp"
+#include "builder/machines/supervisor/duties/ladder.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"

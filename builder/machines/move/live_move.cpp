@@ -7,7 +7,7 @@
 
 #include "builder/machines/move/arrival.hpp"
 #include "builder/machines/move/monitor.hpp"
-#include "builder/machines/supervisor/move_guard.hpp"
+#include "builder/machines/supervisor/duties/move_guard.hpp"
 #include "core/bytes.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"

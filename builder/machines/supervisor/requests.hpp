@@ -5,10 +5,10 @@
 #include <functional>
 #include <utility>
 
-#include "builder/machines/supervisor/clients.hpp"
-#include "builder/machines/supervisor/console_log.hpp"
 #include "builder/machines/supervisor/running_qemu.hpp"
 #include "builder/machines/supervisor/stopping.hpp"
+#include "builder/machines/supervisor/talk/clients.hpp"
+#include "builder/machines/supervisor/talk/console_log.hpp"
 
 namespace imgforge::machines {
 

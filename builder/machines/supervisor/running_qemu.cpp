@@ -8,7 +8,7 @@
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
 #include "builder/machines/qemu/virtiofs.hpp"
-#include "builder/machines/supervisor/console_log.hpp"
+#include "builder/machines/supervisor/talk/console_log.hpp"
 #include "core/error.hpp"
 #include "core/local_socket.hpp"
 #include "core/text.hpp"

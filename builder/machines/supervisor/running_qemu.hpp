@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "builder/machines/control/channel.hpp"
-#include "builder/machines/supervisor/dialogue.hpp"
 #include "builder/machines/supervisor/supervisor.hpp"
+#include "builder/machines/supervisor/talk/dialogue.hpp"
 #include "core/process.hpp"
 
 namespace imgforge::machines {

@@ -1,5 +1,5 @@
 // Memory that follows what the guest needs: the policy, and what a balloon says.
-#include "builder/machines/supervisor/autoscale.hpp"
+#include "builder/machines/supervisor/duties/autoscale.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Talks with QEMU and the guest's agent, over a real socket with the test at its other end.
-#include "builder/machines/supervisor/dialogue.hpp"
+#include "builder/machines/supervisor/talk/dialogue.hpp"
 
 #include <gmock/gmock.h>
 #include <poll.h>
@@ -8,7 +8,7 @@
 #include <array>
 
 #include "builder/machines/control/control.hpp"
-#include "builder/machines/supervisor/clients.hpp"
+#include "builder/machines/supervisor/talk/clients.hpp"
 #include "core/local_socket.hpp"
 #include "unit/machines/machines_testing.hpp"
 

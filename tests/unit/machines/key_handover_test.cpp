@@ -1,10 +1,10 @@
 // The program that hands over a machine's key: when it begins, what counts as done, and that it is tried
 // again.
-#include "builder/machines/supervisor/key_handover.hpp"
+#include "builder/machines/supervisor/duties/key_handover.hpp"
 
 #include <unistd.h>
 
-#include "builder/machines/supervisor/pauses.hpp"
+#include "builder/machines/supervisor/duties/pauses.hpp"
 #include "core/fd.hpp"
 #include "unit/machines/machines_testing.hpp"
 

@@ -1,9 +1,9 @@
 // How far a machine has come, by what its console says.
-#include "builder/machines/supervisor/ladder.hpp"
+#include "builder/machines/supervisor/duties/ladder.hpp"
 
 #include <gmock/gmock.h>
 
-#include "builder/machines/supervisor/console_log.hpp"
+#include "builder/machines/supervisor/talk/console_log.hpp"
 #include "core/fd.hpp"
 #include "unit/machines/machines_testing.hpp"
 

@@ -1,4 +1,4 @@
-#include "builder/vm/complaints.hpp"
+#include "builder/vm/console/complaints.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "builder/vm/console.hpp"
+#include "builder/vm/console/console.hpp"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include "builder/vm/console.hpp"
+#include "builder/vm/console/console.hpp"
 #include "unit/image/image_testing.hpp"
 
 namespace imgforge::vm {

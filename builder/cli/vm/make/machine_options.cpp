@@ -21,7 +21,7 @@
 #include "builder/machines/operations/kernel_needs.hpp"
 #include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/qemu/ports.hpp"
-#include "builder/machines/supervisor/hook.hpp"
+#include "builder/machines/supervisor/duties/hook.hpp"
 #include "builder/stages/secure_boot_keys.hpp"
 #include "builder/vm/claimed_paths.hpp"
 #include "builder/vm/enrol_keys.hpp"

@@ -3,7 +3,7 @@
 
 #include "builder/cli/vm/reach/console.hpp"
 #include "builder/cli/vm/vm.hpp"
-#include "builder/machines/supervisor/console_log.hpp"
+#include "builder/machines/supervisor/talk/console_log.hpp"
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/json.hpp"

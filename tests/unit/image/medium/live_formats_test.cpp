@@ -3,8 +3,8 @@
 
 #include "builder/image/bundle/netboot.hpp"
 #include "builder/image/bundle/oci.hpp"
-#include "builder/image/disk/foreign_disk.hpp"
-#include "builder/image/disk/foreign_identifiers.hpp"
+#include "builder/image/disk/foreign/foreign_disk.hpp"
+#include "builder/image/disk/foreign/foreign_identifiers.hpp"
 #include "builder/image/fs/squashfs.hpp"
 #include "builder/image/medium/bmap.hpp"
 #include "builder/image/medium/iso.hpp"

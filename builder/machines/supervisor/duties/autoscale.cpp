@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/autoscale.hpp"
+#include "builder/machines/supervisor/duties/autoscale.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/pauses.hpp"
+#include "builder/machines/supervisor/duties/pauses.hpp"
 
 namespace imgforge::machines {
 namespace {

@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/clients.hpp"
+#include "builder/machines/supervisor/talk/clients.hpp"
 
 #include <sys/socket.h>
 

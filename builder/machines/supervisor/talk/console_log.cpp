@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/console_log.hpp"
+#include "builder/machines/supervisor/talk/console_log.hpp"
 
 #include <fcntl.h>
 

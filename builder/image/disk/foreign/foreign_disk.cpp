@@ -1,4 +1,4 @@
-#include "builder/image/disk/foreign_disk.hpp"
+#include "builder/image/disk/foreign/foreign_disk.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "artifacts/codec/recognise.hpp"
-#include "builder/image/disk/foreign_identifiers.hpp"
+#include "builder/image/disk/foreign/foreign_identifiers.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/new_file.hpp"

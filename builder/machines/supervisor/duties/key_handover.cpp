@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/key_handover.hpp"
+#include "builder/machines/supervisor/duties/key_handover.hpp"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/dialogue.hpp"
+#include "builder/machines/supervisor/talk/dialogue.hpp"
 
 #include <algorithm>
 #include <array>

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "builder/vm/console.hpp"
+#include "builder/vm/console/console.hpp"
 #include "core/pattern.hpp"
 
 namespace imgforge::machines {

@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/move_guard.hpp"
+#include "builder/machines/supervisor/duties/move_guard.hpp"
 
 #include <optional>
 

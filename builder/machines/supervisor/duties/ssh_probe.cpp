@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/ssh_probe.hpp"
+#include "builder/machines/supervisor/duties/ssh_probe.hpp"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

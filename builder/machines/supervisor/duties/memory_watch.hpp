@@ -5,8 +5,8 @@
 #include <functional>
 #include <optional>
 
-#include "builder/machines/supervisor/autoscale.hpp"
-#include "builder/machines/supervisor/dialogue.hpp"
+#include "builder/machines/supervisor/duties/autoscale.hpp"
+#include "builder/machines/supervisor/talk/dialogue.hpp"
 
 namespace imgforge::machines {
 

@@ -1,4 +1,4 @@
-#include "builder/image/disk/foreign_identifiers.hpp"
+#include "builder/image/disk/foreign/foreign_identifiers.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

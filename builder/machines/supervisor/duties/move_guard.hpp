@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "builder/machines/supervisor/dialogue.hpp"
+#include "builder/machines/supervisor/talk/dialogue.hpp"
 
 namespace imgforge::machines {
 

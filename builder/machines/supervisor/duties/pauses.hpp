@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "builder/machines/supervisor/dialogue.hpp"
+#include "builder/machines/supervisor/talk/dialogue.hpp"
 #include "core/json.hpp"
 
 namespace imgforge::machines {

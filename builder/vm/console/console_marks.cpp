@@ -1,4 +1,4 @@
-#include "builder/vm/console_marks.hpp"
+#include "builder/vm/console/console_marks.hpp"
 
 namespace imgforge::vm {
 

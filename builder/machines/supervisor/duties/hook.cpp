@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/hook.hpp"
+#include "builder/machines/supervisor/duties/hook.hpp"
 
 #include <unistd.h>
 

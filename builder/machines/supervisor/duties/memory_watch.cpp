@@ -1,4 +1,4 @@
-#include "builder/machines/supervisor/memory_watch.hpp"
+#include "builder/machines/supervisor/duties/memory_watch.hpp"
 
 #include "core/error.hpp"
 #include "core/json.hpp"

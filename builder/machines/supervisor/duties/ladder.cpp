@@ -1,8 +1,8 @@
-#include "builder/machines/supervisor/ladder.hpp"
+#include "builder/machines/supervisor/duties/ladder.hpp"
 
 #include <algorithm>
 
-#include "builder/vm/console_marks.hpp"
+#include "builder/vm/console/console_marks.hpp"
 
 namespace imgforge::machines {
 namespace {
