@@ -221,10 +221,27 @@ TEST_F(RecipePaths, OnlyRegularFilesAreRead) {
   }
 }
 
+/// For root, who can read every file: nobody's rights, as long as it lives.
+class OrdinaryUser {
+ public:
+  OrdinaryUser() : before_(geteuid()) {
+    if (before_ == 0) {
+      EXPECT_EQ(seteuid(65534), 0);
+    }
+  }
+  ~OrdinaryUser() { EXPECT_EQ(seteuid(before_), 0); }
+
+ private:
+  uid_t before_;
+};
+
 TEST_F(RecipePaths, UnreadableFileIsAPermissionError) {
-  if (geteuid() == 0) GTEST_SKIP() << "root can read every file";
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
   core::write_file_atomically(folder / "r.yaml", "imgforge: 1\n", 0);
+  core::write_file_atomically(folder / "readable.yaml", "imgforge: 1\n", 0644);
+  const OrdinaryUser user;
   EXPECT_EQ(error_of([&] { load_recipe(folder / "r.yaml"); }).kind(), core::Kind::kPermission);
+  EXPECT_EQ(error_of([&] { load_recipe(folder / "readable.yaml"); }).kind(), core::Kind::kRecipe);
 }
 
 }  // namespace
