@@ -15,6 +15,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import counter_disk  # noqa: E402
@@ -289,6 +290,9 @@ class Moves(MoveCase):
     def migrate(self, name, *words, **options):
         return self.vm("migrate", name, "--to", self.there, "--store", self.other_out, *words, **options)
 
+    def fails_to_migrate(self, code, *words):
+        return self.fails(code, "vm", "migrate", "a", "--to", self.there, "--store", self.other_out, *words).stderr
+
     def test_a_stopped_machine_moves(self):
         self.run_counter("a")
         self.vm("stop", "a", "--kill")
@@ -342,6 +346,30 @@ class Moves(MoveCase):
             raw.append((self.scratch / "raw").read_bytes())
         self.assertEqual(raw[0], raw[1])
         self.assertEqual(self.at(self.there, "start", "b", "--for", "process").returncode, 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
+    def test_a_host_without_room_gets_nothing_and_the_machine_stays(self):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", self.there], check=True)
+        self.addCleanup(subprocess.run, ["umount", "--lazy", self.there], check=True)
+        self.addCleanup(self.remove_everything)  # before that
+        self.run_counter("a")
+        self.vm("stop", "a", "--kill")
+        disk = self.disk(self.here, "a")
+        small = disk.read_bytes()
+        subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 4M 40M", disk], check=True, capture_output=True)
+        self.assertIn("MB are free", self.fails_to_migrate(2))
+        # What is compressed here needs room there, which shows only while it arrives.
+        disk.write_bytes(small)
+        writes = "".join(f"write -c -P 7 {4 * 1024 + 64 * i}k 64k\n" for i in range(640))
+        subprocess.run(["qemu-io", "-f", "qcow2", disk], input=writes, text=True, check=True, capture_output=True)
+        self.assertEqual(self.at(self.here, "start", "a", "--for", "process").returncode, 0)
+        self.assertIn("cannot be written", self.fails_to_migrate(4, "--live"))
+        self.assertEqual((self.state("a"), self.state_at(self.there, "a")), ("running", None))
+        self.counts(self.here, "a", 3)
+        subprocess.run(["mount", "-o", "remount,size=128m", self.there], check=True)
+        self.migrate("a", "--live")
+        self.assertEqual((self.state("a"), self.state_at(self.there, "a")), ("gone", "running"))
+        self.counts(self.there, "a", 2)
 
     def test_what_blocks_a_move_is_said_before_it_begins(self):
         self.run_counter("a", "--share", f"{self.scratch}:ro")

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <cerrno>
 #include <list>
 
 #include "builder/cli/vm/stop.hpp"
@@ -10,6 +12,7 @@
 #include "builder/machines/move/monitor.hpp"
 #include "builder/machines/move/peer.hpp"
 #include "builder/machines/operations/snapshots.hpp"
+#include "builder/machines/qemu/machine_words.hpp"
 #include "builder/machines/registry/move_mark.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
@@ -36,6 +39,13 @@ struct Arguments {
   StopOptions stop;
   machines::Destination destination;
 };
+
+/// What a file takes of its file system.
+std::uint64_t bytes_on_disk(const fs::path& file) {
+  struct stat found {};
+  if (::stat(file.c_str(), &found) != 0) throw core::system_error(errno, "cannot examine", file.native());
+  return static_cast<std::uint64_t>(found.st_blocks) * 512;
+}
 
 /// This program's path, for the other state folder of this host.
 std::string this_program() {
@@ -147,7 +157,10 @@ class Moving {
 
   void offer(const machines::BundleHead& head, const std::optional<machines::LiveFacts>& live) {
     Json asked{{"head", core::write_record(head)}};
-    if (live) asked["live"] = core::write_record(*live);
+    if (live) {
+      asked["live"] = core::write_record(*live);
+      asked["disk_bytes"] = bytes_on_disk(leaving_.folder() / machines::kDiskFile);
+    }
     const Json answer = ask({"offer", mark_.destination.name, "--move", mark_.id}, asked.dump() + "\n");
     std::vector<std::string> problems = std::move(problems_);
     for (const Json& problem : answer.at("problems"))

@@ -66,6 +66,8 @@ void offer(const Context& context, const machines::Registry& registry, const Arg
   std::vector<std::string> problems;
   try {
     check_placement(context, registry, placement);
+    machines::check_room(machines::size_of(placement.head) + asked.value("disk_bytes", std::uint64_t{0}),
+                         registry.folder(arguments.name).parent_path());
   } catch (const Error& error) {
     if (error.kind() == Kind::kInterrupted) throw;
     problems.push_back(error.message() + (error.hint().empty() ? "" : " (" + error.hint() + ")"));

@@ -65,20 +65,6 @@ void want_member(const TarEntry& entry, const std::string& name) {
                                           core::escaped(entry.path, 100), name));
 }
 
-void check_room(const BundleHead& head, const fs::path& folder) {
-  std::uint64_t needed = 0;
-  for (const BundleFile& file : head.files) needed += file.size;
-  struct statvfs room {};
-  if (::statvfs(folder.c_str(), &room) != 0)
-    throw core::system_error(errno, "cannot examine", folder.native());
-  const std::uint64_t free = std::uint64_t{room.f_bavail} * room.f_frsize;
-  if (needed > free) {
-    throw Error(Kind::kNoSpace,
-                fmt::format("the machine needs {} below {}, and {} are free", core::Bytes{needed}.human(),
-                            folder.native(), core::Bytes{free}.human()));
-  }
-}
-
 void check_disk(const fs::path& file, const BundleHead& head) {
   const image::OverlayFacts facts = image::read_overlay_header(file);
   const bool disk = file.filename() == kDiskFile;
@@ -92,6 +78,25 @@ void check_disk(const fs::path& file, const BundleHead& head) {
 }
 
 }  // namespace
+
+std::uint64_t size_of(const BundleHead& head) {
+  std::uint64_t size = 0;
+  for (const BundleFile& file : head.files) size += file.size;
+  return size;
+}
+
+void check_room(std::uint64_t needed, const fs::path& folder) {
+  fs::path there = folder;
+  while (!fs::exists(there) && there.has_parent_path()) there = there.parent_path();
+  struct statvfs room {};
+  if (::statvfs(there.c_str(), &room) != 0) throw core::system_error(errno, "cannot examine", there.native());
+  const std::uint64_t free = std::uint64_t{room.f_bavail} * room.f_frsize;
+  if (needed > free) {
+    throw Error(Kind::kNoSpace,
+                fmt::format("the machine needs {} below {}, and {} are free", core::Bytes{needed}.human(),
+                            folder.native(), core::Bytes{free}.human()));
+  }
+}
 
 std::string print_head(const BundleHead& head) {
   check(head);
@@ -158,7 +163,7 @@ BundleHead read_head(artifacts::TarReader& tar) {
 }
 
 void unpack(artifacts::TarReader& tar, const BundleHead& head, const fs::path& folder) {
-  check_room(head, folder);
+  check_room(size_of(head), folder);
   TarEntry entry;
   for (const BundleFile& file : head.files) {
     if (!tar.next(entry)) throw Error(Kind::kArchive, "the bundle ends before " + file.name);

@@ -57,6 +57,12 @@ std::string print_head(const BundleHead& head);
 /// Throws kIntegrity.
 BundleHead parse_head(std::string_view text);
 
+/// Bytes of its files.
+std::uint64_t size_of(const BundleHead& head);
+/// Throws kNoSpace when the file system of a folder, which need not be there yet, has not that many bytes
+/// left.
+void check_room(std::uint64_t needed, const std::filesystem::path& folder);
+
 enum class DiskContent { kIn, kLeftOut };
 /// Hashes what a stopped machine has. `base` is the digest of what it stands on.
 BundleHead describe(const std::filesystem::path& folder, const Settings& settings, const core::Digest& base,

@@ -12,7 +12,6 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/local_socket.hpp"
-#include "core/random.hpp"
 #include "core/text.hpp"
 
 namespace imgforge::machines {
@@ -56,11 +55,7 @@ std::string part_text(const char* what, std::uint64_t done, std::uint64_t total)
 }  // namespace
 
 LiveMove::LiveMove(const fs::path& folder, const core::CancelToken& cancel)
-    : folder_(folder),
-      cancel_(cancel),
-      guard_(Control::require(folder)),
-      control_(Control::require(folder)),
-      node_("move-" + core::random_hex(4)) {
+    : folder_(folder), cancel_(cancel), guard_(Control::require(folder)), control_(Control::require(folder)) {
   guard_.ask({{"command", "move"}}, kPatience, cancel);
 }
 
@@ -100,19 +95,28 @@ void LiveMove::send(const Connect& connect, const Say& say) {
   send_memory(connect, say);
 }
 
+/// Of a move before, whose job was still about to end when its command was gone.
+void LiveMove::remove_leftover() {
+  for (const Json& node : ask_qemu(control_, "query-named-block-nodes", {{"flat", true}}, cancel_)) {
+    if (node.value("node-name", "") == kMirrorNode)
+      ask_qemu(control_, "blockdev-del", {{"node-name", kMirrorNode}}, cancel_);
+  }
+}
+
 void LiveMove::mirror(const Connect& connect, const Say& say) {
   const std::string disk = disk_node(control_, cancel_);
+  remove_leftover();
   // The names of the sockets count from the machine's folder, where QEMU was started.
   ask_while_connecting("blockdev-add",
                        {{"driver", "nbd"},
-                        {"node-name", node_},
+                        {"node-name", kMirrorNode},
                         {"server", {{"type", "unix"}, {"path", kDisk}}},
                         {"export", kDiskExport}},
                        kDisk, "disk", connect);
   ask_qemu(control_, "blockdev-mirror",
            {{"job-id", kMirrorJob},
             {"device", disk},
-            {"target", node_},
+            {"target", kMirrorNode},
             {"sync", "top"},
             {"copy-mode", "write-blocking"}},
            cancel_);
@@ -140,7 +144,7 @@ void LiveMove::end_mirror() {
     if (Clock::now() > deadline) throw Error(Kind::kTimeout, "QEMU does not finish the disk");
     pause_for_a_moment();
   }
-  ask_qemu(control_, "blockdev-del", {{"node-name", node_}}, cancel_);
+  ask_qemu(control_, "blockdev-del", {{"node-name", kMirrorNode}}, cancel_);
 }
 
 void LiveMove::prepare_memory(Hold hold) {

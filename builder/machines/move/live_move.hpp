@@ -34,6 +34,7 @@ class LiveMove {
   void finished();
 
  private:
+  void remove_leftover();
   void mirror(const Connect& connect, const Say& say);
   void send_memory(const Connect& connect, const Say& say);
   enum class Hold { kBeforeTheEnd, kNo };
@@ -48,7 +49,6 @@ class LiveMove {
   core::CancelToken cancel_;
   Control guard_;
   Control control_;
-  std::string node_;  ///< QEMU's name of the disk on the other side
 };
 
 }  // namespace imgforge::machines

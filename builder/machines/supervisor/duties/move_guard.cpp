@@ -23,6 +23,7 @@ void ask(Dialogue& monitor, const char* command, const Json& arguments = Json::o
 void go_on(Dialogue& monitor) {
   ask(monitor, "migrate_cancel");
   ask(monitor, "block-job-cancel", {{"device", kMirrorJob}, {"force", true}});
+  ask(monitor, "blockdev-del", {{"node-name", kMirrorNode}});
   ask(monitor, "cont");
 }
 

@@ -10,6 +10,9 @@ namespace imgforge::machines {
 
 /// QEMU's name of the job that mirrors the disk of a machine that leaves.
 inline constexpr const char* kMirrorJob = "move-disk";
+/// Likewise of the disk on the other side. One that is left over would fail each later move: QEMU cannot give
+/// it up.
+inline constexpr const char* kMirrorNode = "move-there";
 
 /// Decides by the mark in the machine's folder (registry/move_mark.hpp):
 ///
