@@ -263,8 +263,9 @@ class Fsck {
       add(Damage::kPin, folder / reference, "pins a release that is not there");
     const std::vector<const InventoryRelease*> releases = inventory_.releases();
     for (const auto& [reference, mark] : read_pins(store_.root(), kYankedFolder)) {
-      const auto release = std::find_if(releases.begin(), releases.end(),
-                                        [&](const auto* row) { return row->reference() == reference; });
+      const auto release =
+          std::find_if(releases.begin(), releases.end(),
+                       [&name = reference](const auto* row) { return row->reference() == name; });
       const fs::path file = store_.root() / kYankedFolder / reference;
       if (!mark.problem.empty())
         add(Damage::kPin, file, mark.problem, release == releases.end() ? nullptr : *release);

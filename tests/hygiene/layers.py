@@ -201,7 +201,8 @@ OWNERS = {
     r"(ext2fs/|et/com_err)": ["builder/image/fs", "builder/image/disk"],
     r"sqfs/": ["builder/image/fs"],
     r"libfdisk/": ["builder/image/disk"],
-    r"CLI/": ["builder/cli/frame/options.cpp"],
+    r"CLI/": ["builder/cli/frame/options.cpp", "builder/cli/frame/help_text.hpp",
+        "builder/cli/frame/help_text.cpp"],
 }
 
 INCLUDE = re.compile(r'^\s*#include\s*[<"]([^>"]+)[>"]')

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "builder/cli/frame/help_text.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -211,7 +212,9 @@ core::Error unknown_command(const std::string& word, const std::vector<const CLI
 struct CommandLine::Program {
   Program(const std::string& name, const std::string& description)
       : app(description, name),
-        root(std::make_unique<OptionSet::Parts>(OptionSet::Parts{&app, nullptr, false, {}, {}})) {}
+        root(std::make_unique<OptionSet::Parts>(OptionSet::Parts{&app, nullptr, false, {}, {}})) {
+    app.formatter(std::make_shared<HelpText>());  // commands take it over
+  }
 
   CLI::App app;
   OptionSet root;

@@ -1,6 +1,7 @@
 #include "builder/cli/frame/terminal.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -56,6 +57,15 @@ Colour colour_for(std::string_view choice, int fd) {
 bool is_capable_terminal(int fd) {
   const char* term = std::getenv("TERM");
   return ::isatty(fd) != 0 && term != nullptr && std::string_view(term) != "dumb";
+}
+
+ScreenSize size_of_terminal(int fd) {
+  ScreenSize out;
+  winsize size{};
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0) return out;
+  if (size.ws_col != 0) out.columns = size.ws_col;
+  if (size.ws_row != 0) out.rows = size.ws_row;
+  return out;
 }
 
 std::string Style::paint(std::string_view code, std::string_view text) const {

@@ -19,6 +19,14 @@ Colour colour_for(std::string_view choice, int fd);
 /// Whether the descriptor is a terminal that can do more than print lines.
 bool is_capable_terminal(int fd);
 
+/// In characters.
+struct ScreenSize {
+  std::size_t columns = 80;
+  std::size_t rows = 24;
+};
+/// 80 by 24 for a terminal that does not say, and for what is none.
+ScreenSize size_of_terminal(int fd);
+
 /// Marks and colours of one stream.
 class Style {
  public:

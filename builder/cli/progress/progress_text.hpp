@@ -12,12 +12,6 @@
 
 namespace imgforge::cli {
 
-/// Of a terminal, in characters.
-struct ScreenSize {
-  std::size_t columns = 80;
-  std::size_t rows = 24;
-};
-
 /// A row for each activity, parts below what they are parts of, without newlines. Never wider than the screen
 /// less one column, for the cursor, and never more than it has rows less one: then the last row counts those
 /// that are not shown. `beat` turns the spinners.

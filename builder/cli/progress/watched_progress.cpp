@@ -1,6 +1,5 @@
 #include "builder/cli/progress/watched_progress.hpp"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,16 +24,6 @@ void write_to_standard_error(std::string_view text) {
   }
 }
 
-/// 80 by 24 for a terminal that does not say.
-ScreenSize size_of_terminal() {
-  ScreenSize out;
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0) return out;
-  if (size.ws_col != 0) out.columns = size.ws_col;
-  if (size.ws_row != 0) out.rows = size.ws_row;
-  return out;
-}
-
 /// CI systems lend a terminal to what they record.
 bool can_show_rows() {
   const char* ci = std::getenv("CI");
@@ -44,7 +33,8 @@ bool can_show_rows() {
 std::unique_ptr<ProgressView> view_for(std::string_view choice, Colour colour) {
   if (choice == "json") return std::make_unique<ProgressEvents>(write_to_standard_error);
   if (choice == "auto" && can_show_rows())
-    return std::make_unique<ProgressRows>(write_to_standard_error, size_of_terminal, Style(colour));
+    return std::make_unique<ProgressRows>(
+        write_to_standard_error, [] { return size_of_terminal(STDERR_FILENO); }, Style(colour));
   return std::make_unique<ProgressLines>(write_to_standard_error, Style(colour));
 }
 

@@ -8,10 +8,12 @@
 
 #include "builder/cli/frame/command.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 namespace imgforge::cli {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -155,6 +157,19 @@ TEST(Options, CommandsRunWhatWasNamedLast) {
   EXPECT_EQ(chosen({"key", "plain"}), 1);
   EXPECT_TRUE(plain.given());
   EXPECT_EQ(tool.fault({}), "A subcommand is required");
+}
+
+TEST(HelpText, DescriptionsAreBrokenWhereTheTerminalEnds) {
+  Tool tool;
+  bool wordy = false;
+  tool.set.flag("--wordy", wordy,
+                "one two three four five six seven eight nine ten eleven twelve thirteen fourteen");
+  tool.set.command("below",
+                   "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi");
+  const std::string help = tool.set.help();
+  for (const std::string& line : core::split(help, '\n')) EXPECT_LE(line.size(), 100U) << line;
+  EXPECT_THAT(help, ContainsRegex("--wordy +one two [^\n]*\n {30}[a-z]"));
+  EXPECT_THAT(help, ContainsRegex("  below +alpha beta [^\n]*\n {30}[a-z]"));
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 // imgforge vm top: what the running machines use, live.
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <map>
 
 #include "builder/cli/arguments/store_arguments.hpp"
 #include "builder/cli/frame/columns.hpp"
+#include "builder/cli/frame/terminal.hpp"
 #include "builder/cli/vm/vm.hpp"
 #include "builder/machines/metrics/sampler.hpp"
 #include "builder/machines/registry/machine_lock.hpp"
@@ -129,17 +129,15 @@ void wait(const Context& context, milliseconds time) {
 }
 
 void draw(const std::string& table) {
-  winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0)
-    size = {24, 80, 0, 0};
+  const ScreenSize size = size_of_terminal(STDOUT_FILENO);
   std::string out = kHome;
   std::size_t shown = 0;
   std::size_t begin = 0;
-  while (begin < table.size() && shown + 1 < size.ws_row) {
+  while (begin < table.size() && shown + 1 < size.rows) {
     const std::size_t end = table.find('\n', begin);
     // Colours only begin and end the heading, which always fits where the terminal has 80 columns.
-    out +=
-        cut_to_columns(std::string_view(table).substr(begin, end - begin), size.ws_col) + kClearLine + "\r\n";
+    out += cut_to_columns(std::string_view(table).substr(begin, end - begin), size.columns) + kClearLine +
+           "\r\n";
     begin = end + 1;
     ++shown;
   }
