@@ -285,8 +285,10 @@ class Engine::Walk : public ResultSource {
       const bool may_run = node.is_running || (!node.has_run && (!node.is_settled || node.is_needed));
       if (!step(i).lane.empty() && node.is_wanted && may_run) staying[step(i).lane].insert(holder_of(i));
     }
-    for (auto& [lane, holders] : lanes_)
-      std::erase_if(holders, [&](const std::string& holder) { return !staying[lane].contains(holder); });
+    for (auto& [lane, holders] : lanes_) {
+      const std::set<std::string>& kept = staying[lane];
+      std::erase_if(holders, [&kept](const std::string& holder) { return !kept.contains(holder); });
+    }
   }
 
   /// Whether another step that runs would keep the step from running now: it is of the same holder, or makes

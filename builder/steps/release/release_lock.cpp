@@ -79,7 +79,8 @@ engine::Ref<ReleaseLock> add_release_lock(engine::Graph& graph, Profile& profile
   step.make = [&profile, source, base, packages](engine::Context& context) {
     std::optional<ChosenFiles> chosen;
     if (packages)
-      chosen.emplace(context[packages->indexes], context[packages->choice], context[packages->files]);
+      chosen.emplace(
+          ChosenFiles{context[packages->indexes], context[packages->choice], context[packages->files]});
     return ReleaseLock{lock::print_lock(
         lock_of(context, profile, context[source], context[base], chosen ? &*chosen : nullptr))};
   };
